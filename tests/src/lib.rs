@@ -1,0 +1,1 @@
+//! Promises about the real binary; see the files beside this one.
