@@ -1,1 +1,3 @@
 //! Shapes.
+
+pub mod peer;
