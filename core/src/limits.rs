@@ -74,6 +74,6 @@ pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
 /// How often produces that wait for their commit are looked through for those whose time is up.
 /// Source: chosen: a timeout is 30 s by default, and rarely comes.
 pub const SWEEP: Duration = Duration::from_millis(250);
-/// How often the leader of a partition looks for records that may go. Source: Kafka's
-/// log.retention.check.interval.ms.
-pub const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
+/// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: performance.md
+/// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
+pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;

@@ -20,7 +20,7 @@ use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::now::Now;
-use crate::replica::{Replica, SnapshotMeta};
+use crate::replica::Replica;
 use crate::rng::Rng;
 use bytes::BytesMut;
 use std::collections::VecDeque;
@@ -83,7 +83,7 @@ impl<M: Machine> Host<M> {
         let Some(lead) = &mut self.lead else { return };
         if !decision.commands.is_empty() {
             let payload = M::encode_commands(&decision.commands);
-            let Ok(proposed) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
+            let Ok(index) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
                 // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
                 let refused = decision.replies.into_iter();
                 out.extend(refused.map(|(waiter, _)| Replied {
@@ -93,11 +93,11 @@ impl<M: Machine> Host<M> {
                 }));
                 return;
             };
-            let stamp = Stamp { index: proposed.index, term: proposed.term, wall: proposed.wall };
+            let stamp = Stamp { index, term: self.replica.term(), wall: self.replica.last_wall() };
             for command in &decision.commands {
                 lead.tip.apply(stamp, command);
             }
-            lead.tip_index = proposed.index;
+            lead.tip_index = index;
         }
         for (waiter, reply) in decision.replies {
             lead.parked.push_back((lead.tip_index, waiter, reply));
@@ -159,9 +159,9 @@ impl<M: Machine> Host<M> {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
         self.committed = M::decode(state)?;
-        self.applied = snapshot.index;
+        self.applied = at.index;
         self.lead = None;
         Ok(())
     }

@@ -26,7 +26,8 @@ mod topic_name;
 
 pub use command::Command;
 pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, TopicRef};
-pub use topic_config::{ConfigEntry, TimestampType, TopicConfig};
+pub use topic_config::{ConfigEntry, TopicConfig};
+pub use topic_name::fault as topic_name_fault;
 
 use crate::codec;
 use crate::entry::Stamp;

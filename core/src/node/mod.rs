@@ -44,7 +44,7 @@ use crate::partition::Settled;
 use crate::peer::Peers;
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Storage};
+use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -87,6 +87,10 @@ pub struct Node {
     is_stopping: bool,
     has_said_serving: bool,
     journal_bytes: u64,
+    /// Replicas whose disk has lost something they had promised: they never run again.
+    dead: BTreeSet<ReplicaId>,
+    /// What the first replica starts from, while it is being written.
+    joining: Option<Reset>,
 }
 
 /// Who this node is, as its disk says.
@@ -163,6 +167,8 @@ impl Node {
             is_stopping: false,
             has_said_serving: false,
             journal_bytes: 0,
+            dead: BTreeSet::new(),
+            joining: None,
             config,
         }
     }

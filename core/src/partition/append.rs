@@ -9,7 +9,7 @@ use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ProducerId};
+use crate::ids::{Index, Offset, ProducerId, ReplicaId};
 use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
 use crate::machine::Waiter;
 use crate::now::Now;
@@ -120,18 +120,17 @@ impl Partition {
         let base = self.overlay.end;
         let append_time = self.stamp(now, &mut bytes, base, &summary);
         let payload = shared(bytes);
-        let proposed = self.replica.propose(EntryKind::Batch, now.wall, payload);
-        let Ok(proposed) = proposed else {
+        let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
             return Err(refuse(ErrorCode::NotLeaderOrFollower, "the replica takes no proposals just now"));
         };
         let place = summary.producer.map(|producer| {
             let last = Producer::sequence_after(producer.base_sequence, summary.count - 1);
             let first = producer.base_sequence;
-            (producer, ProducerBatch { first, last, base, append_time, index: proposed.index })
+            (producer, ProducerBatch { first, last, base, append_time, index })
         });
         let end = Offset(base.0 + i64::from(summary.count));
-        self.overlay.proposed(end, place, proposed.wall, &self.log.producers);
-        self.parked.push_back(Parked { index: proposed.index, waiter, base, append_time });
+        self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
+        self.parked.push_back(Parked { index, waiter, base, append_time });
         Ok(())
     }
 
@@ -154,7 +153,7 @@ impl Partition {
     }
 
     /// Replicas within `limits::ISR_LAG_MAX` entries of the leader's log, itself among them.
-    pub fn in_sync(&self) -> impl Iterator<Item = crate::ids::ReplicaId> + '_ {
+    pub fn in_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         let last = self.replica.last_index();
         self.replica.progress().filter(move |(_, matched)| last.0 - matched.0.min(last.0) <= ISR_LAG_MAX).map(|(id, _)| id)
     }

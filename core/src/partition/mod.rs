@@ -28,17 +28,17 @@ mod overlay;
 mod producers;
 mod retention;
 
-pub use append::{AppendRefusal, Appended, Settled};
+pub use append::{AppendRefusal, Appended, Settled, Terms};
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
 pub use retention::Retained;
 
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
 use crate::metadata::TopicConfig;
-use crate::replica::{Replica, SnapshotMeta};
+use crate::replica::Replica;
 use append::Parked;
 use bytes::BytesMut;
 use overlay::Overlay;
@@ -109,7 +109,7 @@ impl Partition {
     pub fn settle(&mut self, out: &mut Vec<Settled>) {
         if !self.is_leading() {
             self.overlay = Overlay::empty(self.log.end);
-            out.extend(self.parked.drain(..).filter_map(|parked| parked.lost()));
+            out.extend(self.parked.drain(..).filter_map(Parked::lost));
             return;
         }
         while self.parked.front().is_some_and(|parked| parked.index <= self.applied) {
@@ -122,13 +122,18 @@ impl Partition {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
         let log = LogState::decode(state)?;
         assert!(log.end >= self.log.end, "a snapshot never takes a committed record back (claim C5)");
         self.log = log;
-        self.applied = snapshot.index;
+        self.applied = at.index;
         self.overlay = Overlay::empty(self.log.end);
         Ok(())
+    }
+
+    /// The topic is deleted: whoever waits is told that the outcome is unknown.
+    pub fn abandon(&mut self) -> Vec<Settled> {
+        self.parked.drain(..).filter_map(Parked::lost).collect()
     }
 
     /// Which partition.
