@@ -10,17 +10,26 @@
 //! | 2 | [`event`], [`action`]: the door; [`timer`], [`machine`]: contracts |
 
 pub mod action;
+pub mod api;
 pub mod broker;
 pub mod codec;
 pub mod config;
+pub mod connection;
 pub mod entry;
 pub mod error_code;
 pub mod event;
 pub mod file;
+pub mod host;
 pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod metadata;
+pub mod node;
 pub mod now;
+pub mod partition;
+pub mod peer;
+pub mod replica;
 pub mod rng;
+pub mod storage;
 pub mod timer;
+pub mod topic_config;

@@ -77,3 +77,6 @@ pub const SWEEP: Duration = Duration::from_millis(250);
 /// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: performance.md
 /// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
 pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;
+/// How long a stopping node lets produces finish. Source: chosen; a supervisor kills after 10 s or more.
+/// At the edge: their links close unanswered.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);

@@ -76,7 +76,7 @@ pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: 
 }
 
 fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
-    let config = |entry: crate::metadata::ConfigEntry| CreatableTopicConfigs {
+    let config = |entry: crate::topic_config::ConfigEntry| CreatableTopicConfigs {
         name: entry.name,
         value: Some(entry.value),
         config_source: if entry.is_default { DEFAULT_CONFIG } else { TOPIC_CONFIG },

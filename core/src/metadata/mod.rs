@@ -3,7 +3,7 @@
 //! *image*, which is simply the committed state.
 //!
 //! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
-//! `placement` says where replicas go, `topic_name` and `topic_config` say what is allowed.
+//! `placement` says where replicas go, `topic_name` says what is allowed.
 //!
 //! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
 //! replicas as committed commands say.
@@ -21,12 +21,10 @@ mod creation;
 mod deletion;
 mod placement;
 mod request;
-mod topic_config;
 mod topic_name;
 
 pub use command::Command;
 pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, TopicRef};
-pub use topic_config::{ConfigEntry, TopicConfig};
 pub use topic_name::fault as topic_name_fault;
 
 use crate::codec;

@@ -8,12 +8,13 @@ use super::Node;
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
-use crate::metadata::{Command, TopicConfig, partition_of};
+use crate::metadata::{Command, partition_of};
 use crate::now::Now;
 use crate::partition::{LogState, Partition};
 use crate::replica::{Recovered, Replica, Settings};
 use crate::rng;
 use crate::storage::RecoveredReplica;
+use crate::topic_config::TopicConfig;
 
 impl Node {
     pub(super) fn effect(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) {

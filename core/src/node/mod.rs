@@ -25,6 +25,7 @@ mod checkpoint;
 mod effects;
 mod founding;
 mod partitions;
+mod peering;
 mod ready;
 mod recovery;
 mod requests;
@@ -41,9 +42,10 @@ use crate::machine::Waiter;
 use crate::metadata::{Metadata, Reply};
 use crate::now::Mono;
 use crate::partition::Settled;
-use crate::peer::Peers;
+use crate::peer::{CallId, Peers};
 use crate::replica::Replica;
 use crate::rng::Rng;
+use crate::timer::Deadlines;
 use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -76,7 +78,11 @@ pub struct Node {
     /// Replicas that the disk knows and the image does not name yet.
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
     awaiting_image: VecDeque<(Index, Waiter, Reply)>,
-    forwarded: BTreeMap<u64, Waiter>,
+    forwarded: BTreeMap<CallId, Waiter>,
+    /// Requests that other nodes forwarded to this one.
+    peer_calls: BTreeMap<Waiter, (NodeId, CallId)>,
+    /// Replicas whose leader's node died, and when each stands for election.
+    elections: Deadlines<ReplicaId>,
     reads: BTreeMap<u64, (ReplicaId, Waiter)>,
     awaiting_applied: Vec<(ReplicaId, Index, Waiter)>,
     next_context: u64,
@@ -157,6 +163,8 @@ impl Node {
             unclaimed: BTreeMap::new(),
             awaiting_image: VecDeque::new(),
             forwarded: BTreeMap::new(),
+            peer_calls: BTreeMap::new(),
+            elections: Deadlines::default(),
             reads: BTreeMap::new(),
             awaiting_applied: Vec::new(),
             next_context: 0,

@@ -1,13 +1,14 @@
 //! What the APIs ask of a node: where a partition is, whether it can be served here, and the few things that are
 //! done to it. Every answer is from this node's image and the leader table; nothing here waits.
 
-use super::{METADATA, Node};
+use super::Node;
 use crate::error_code::ErrorCode;
 use crate::host::Replied;
 use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
+use crate::peer::CallId;
 use crate::partition::{AppendRefusal, Partition, Terms};
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use bytes::BytesMut;
@@ -172,7 +173,7 @@ impl Node {
                 self.touch(id);
                 self.metadata_replied(replied);
             }
-            (Some(_), Some(leader)) => match self.peers.forward(now, leader, request.encode()) {
+            (Some(_), Some(leader)) => match self.peers.forward(leader, request.encode(), now.mono) {
                 Some(id) => {
                     self.forwarded.insert(id, waiter);
                 }
@@ -183,7 +184,7 @@ impl Node {
     }
 
     /// Another node's answer to a forwarded request; `None` if it was lost.
-    pub(super) fn forwarded(&mut self, id: u64, answer: Option<(Index, &[u8])>) {
+    pub(super) fn forwarded(&mut self, id: CallId, answer: Option<(Index, &[u8])>) {
         let Some(waiter) = self.forwarded.remove(&id) else { return };
         let (index, reply) = match answer {
             Some((index, bytes)) => (index, Reply::decode(bytes).unwrap_or(Reply::NotController)),

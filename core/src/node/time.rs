@@ -15,6 +15,7 @@ impl Node {
         self.disk_outcomes(now, outcomes, actions);
         self.connections.woke(now.mono, &mut self.budget, actions);
         self.peers_woke(now, actions);
+        self.hold_elections(now);
         if self.next_tick.is_some_and(|at| at <= now.mono) {
             self.tick(now);
         }
@@ -31,6 +32,7 @@ impl Node {
             self.connections.next_deadline(),
             self.peers.next_deadline(),
             self.next_tick,
+            self.elections.next(),
             (!self.partitions.is_empty()).then_some(self.retention_at),
         ];
         rooms.into_iter().flatten().min()
