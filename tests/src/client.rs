@@ -81,6 +81,11 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
+    /// How long a write may wait for the broker to take it.
+    pub fn limit_writes(&mut self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).expect("a write timeout above zero can be set");
+    }
+
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) {
         // A connection that the broker has closed already is as finished.

@@ -13,7 +13,13 @@ use std::time::{Duration, Instant};
 
 /// The Python clients under test, pinned: confluent-kafka carries the newest librdkafka, kafka-python is a
 /// client of its own.
-const PYTHON_CLIENTS: [&str; 2] = ["confluent-kafka==2.16.1", "kafka-python==3.0.12"];
+const PYTHON_CLIENTS: [&str; 5] = [
+    "confluent-kafka==2.16.1",
+    "kafka-python==3.0.12",
+    "python-snappy==0.7.3",
+    "lz4==4.4.5",
+    "zstandard==0.25.0",
+];
 
 /// How long a program may take unless a test says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
