@@ -143,7 +143,8 @@ fn arrows(tree: &Tree, folder: &str) -> Vec<Arrow> {
         let Some(from) = room_of(path) else { continue };
         for named in paths(tokens(path, text)).iter().filter(|named| !named.is_test) {
             let Some(target) = within_crate(path, named) else { continue };
-            let to = target.first().cloned().unwrap_or_default();
+            // The bare word, as in `pub(crate)` and `pub(super)`, leads nowhere.
+            let Some(to) = target.first().cloned().filter(|_| named.segments.len() > 1) else { continue };
             if to != from && (rooms.contains(to.as_str()) || folder == "core") {
                 found.push(Arrow { from: from.to_owned(), to, path: path.to_owned(), line: named.line });
             }
@@ -272,7 +273,10 @@ mod tests {
                 "core/src/storage/journal.rs",
                 "use super::frame;\nuse crate::{ids::X, replica::Y};\nuse super::super::peer::Z;",
             ),
-            ("core/src/storage/mod.rs", "#[cfg(test)] mod tests { use crate::broker::Broker; }"),
+            (
+                "core/src/storage/mod.rs",
+                "#[cfg(test)] mod tests { use crate::broker::Broker; } pub(crate) fn f() {}",
+            ),
             ("core/src/host/mod.rs", "fn f() { crate::storage::g(); crate::api::h() }"),
             ("core/src/event.rs", "use crate::action::A;"),
         ]);
