@@ -20,5 +20,6 @@ pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod now;
+pub mod replica;
 pub mod rng;
 pub mod timer;
