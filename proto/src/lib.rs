@@ -1,2 +1,4 @@
 //! Shapes.
 pub mod kafka;
+
+pub mod peer;

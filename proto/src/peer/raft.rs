@@ -1,0 +1,1 @@
+//! The peers' raft messages.
