@@ -12,6 +12,7 @@
 pub mod action;
 pub mod broker;
 pub mod config;
+pub mod connection;
 pub mod entry;
 pub mod error_code;
 pub mod event;
