@@ -112,3 +112,32 @@ pub const ENTRY_ITEM_BYTES: usize = 64;
 pub const READY_ITEM_BYTES: usize = 1 << 10;
 /// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
 pub const MEMBERS_MAX: usize = 32;
+/// Bytes of one fetch of a replica that catches up. Source: chosen; a fraction of the bulk lane's window.
+pub const CATCH_UP_FETCH_BYTES: u32 = 1 << 20;
+/// How long a replica that catches up waits for an answer. Source: chosen. At the edge: it gives up; the leader
+/// asks it again.
+pub const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
+/// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
+pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;
+/// Credit given to one peer lane. Source: chosen, above one message. At the edge: given again when half is used.
+pub const PEER_CREDIT_BYTES: usize = 32 << 20;
+/// How long two nodes may take over their hellos. Source: reliability.md section 3 (5 s before auth).
+/// At the edge: the lane is aborted.
+pub const PEER_HELLO_MAX: Duration = Duration::from_secs(5);
+/// Accepted peer links that have not said hello. Source: chosen. At the edge: a new one is aborted.
+pub const PEER_STRANGERS_MAX: usize = 64;
+/// How long a peer may read nothing of what waits on a lane. Source: as for clients. At the edge: the lane is
+/// aborted and dialled anew.
+pub const PEER_UNREAD_MAX: Duration = Duration::from_secs(30);
+/// Wait before the first repetition of a failed dial. Source: chosen, well below an election timeout.
+pub const PEER_DIAL_WAIT_MIN: Duration = Duration::from_millis(50);
+/// Longest wait between two dials. Source: chosen, below an election timeout. At the edge: no longer doubled.
+pub const PEER_DIAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a forwarded request waits for its answer. Source: chosen, a third of clients' default of 30 s.
+/// At the edge: the asker is told that it is lost.
+pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Requests this node may have forwarded at a time. Source: chosen. At the edge: NOT_CONTROLLER.
+pub const FORWARDS_MAX: usize = 10_000;
+/// Leaders told in one message; more take several. Source: chosen, a quarter of what a body may list.
+pub const LEADERS_PER_MESSAGE: usize = 16_384;

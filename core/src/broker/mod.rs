@@ -93,7 +93,7 @@ impl Broker {
             },
             Event::Received { link, bytes } => {
                 if self.node.is_peer(link) {
-                    self.node.peer_received(now, link, bytes.freeze(), actions);
+                    self.node.peer_received(now, link, bytes, actions);
                 } else {
                     self.node.connections.received(link, bytes, now.mono, &mut self.node.budget);
                     self.take_requests(now, link);

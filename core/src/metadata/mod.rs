@@ -82,15 +82,9 @@ pub const FEATURE_LEVEL: u32 = 1;
 
 impl Metadata {
     /// The state that a cluster is founded with: its members, each with its metadata replica and disk.
-    pub fn founded(cluster: ClusterId, members: &[(ReplicaId, NodeId, DiskId)]) -> Metadata {
-        let next_replica = members.iter().map(|(replica, ..)| replica.0).max().unwrap_or(0) + 1;
-        Metadata {
-            cluster,
-            feature_level: FEATURE_LEVEL,
-            members: members.iter().map(|&(replica, node, disk)| (node, Member { replica, disk })).collect(),
-            next_replica,
-            ..Metadata::default()
-        }
+    pub fn founded(cluster: ClusterId, members: BTreeMap<NodeId, Member>) -> Metadata {
+        let next_replica = members.values().map(|member| member.replica.0).max().unwrap_or(0) + 1;
+        Metadata { cluster, feature_level: FEATURE_LEVEL, members, next_replica, ..Metadata::default() }
     }
 
     /// The cluster's identity.

@@ -58,7 +58,7 @@ fn part(
     id: ReplicaId,
     of: TopicPartition,
     replica: &Replica,
-    applied: Index,
+    applied: Stamp,
     log_start: Offset,
     state: Bytes,
 ) -> Part {
@@ -67,10 +67,10 @@ fn part(
         of,
         hard_state: replica.hard_state(),
         members: replica.members().clone(),
-        applied: Stamp { index: applied, ..replica.applied_stamp() },
+        applied,
         log_start,
         state,
-        entries: replica.entries(applied.next(), replica.last_index().next()),
+        entries: replica.entries(applied.index.next(), replica.last_index().next()),
     }
 }
 

@@ -61,17 +61,21 @@ impl Node {
         let (recovered, log) = match recovered {
             Some(recovered) => match revive(recovered) {
                 Ok(revived) => revived,
-                Err(reason) => return self.halt(HaltReason::Undecodable { reason: format!("{of}: {reason}") }, actions),
+                Err(reason) => {
+                    return self.halt(HaltReason::Undecodable { reason: format!("{of}: {reason}") }, actions);
+                }
             },
             None => {
                 self.storage.add_replica(id, of, members.clone());
                 (Recovered { members, ..Recovered::default() }, LogState::default())
             }
         };
-        let applied = recovered.applied.index;
+        let applied = recovered.applied;
         let replica = match Replica::start(self.settings(of), id, recovered) {
             Ok(replica) => replica,
-            Err(fault) => return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions),
+            Err(fault) => {
+                return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
+            }
         };
         self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
         // The only voter leads at once; of several new ones the preferred leader need not wait for a timeout.
@@ -90,13 +94,14 @@ impl Node {
     }
 
     fn stop_topic(&mut self, id: TopicId, actions: &mut Vec<Action>) {
-        let gone: Vec<(ReplicaId, TopicPartition)> = self
+        let is_gone = |partition: &Partition| partition.of().topic == id;
+        let gone: Vec<ReplicaId> = self
             .partitions
             .iter()
-            .map(|(replica, partition)| (replica, partition.of()))
-            .filter(|(_, of)| of.topic == id)
+            .filter(|(_, partition)| is_gone(partition))
+            .map(|(replica, _)| replica)
             .collect();
-        for (replica, of) in gone {
+        for replica in gone {
             if let Some(mut partition) = self.partitions.remove(replica) {
                 self.news.settled.extend(partition.abandon());
                 self.news.woken.extend(partition.take_watchers());
@@ -104,21 +109,27 @@ impl Node {
             self.reads_lost(replica);
             self.touched.remove(&replica);
             self.storage.drop_replica(replica);
-            self.peers.forget(of);
+            self.catch_up_stopped(replica);
         }
-        let left: Vec<ReplicaId> =
-            self.unclaimed.iter().filter(|(_, known)| known.of.topic == id).map(|(replica, _)| *replica).collect();
+        let left: Vec<ReplicaId> = self
+            .unclaimed
+            .iter()
+            .filter(|(_, known)| known.of.topic == id)
+            .map(|(replica, _)| *replica)
+            .collect();
         for replica in left {
             self.unclaimed.remove(&replica);
             self.storage.drop_replica(replica);
         }
+        self.peers.retain_leaders(|of| of.topic != id);
         actions.push(Action::Note(Notice::TopicDeleted { name: id.to_string() }));
     }
 
     /// How a replica of this partition behaves.
     pub(super) fn settings(&self, of: TopicPartition) -> Settings {
         let topic = u128::from_be_bytes(of.topic.0);
-        let group = rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
+        let group =
+            rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
         let ticks = |wait: std::time::Duration| {
             usize::try_from(wait.as_nanos() / crate::limits::TICK.as_nanos()).unwrap_or(usize::MAX)
         };
@@ -129,7 +140,7 @@ impl Node {
             heartbeat_ticks,
             election_ticks_min,
             election_ticks_max,
-            ..Settings::new(self.config.node, self.election_seed(), group)
+            ..Settings::new(self.config.node, self.seed, group)
         }
     }
 }

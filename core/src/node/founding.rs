@@ -14,8 +14,9 @@ use crate::entry::{HardState, Members};
 use crate::host::Host;
 use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
 use crate::machine::Machine;
-use crate::metadata::Metadata;
+use crate::metadata::{Member, Metadata};
 use crate::now::Now;
+use crate::peer::{Founder, Founding};
 use crate::replica::{Recovered, Replica};
 use crate::storage::{NodeMeta, Reset};
 use bytes::BytesMut;
@@ -37,34 +38,47 @@ impl Node {
             return;
         }
         let disk_of = |node: NodeId| {
-            if node == self.config.node { Some(identity.disk) } else { self.peers.disk_of(node) }
+            if node == self.config.node {
+                Some(identity.disk)
+            } else {
+                self.peers.greeting(node).map(|greeting| greeting.disk)
+            }
         };
         let disks: Option<Vec<(NodeId, DiskId)>> =
             self.config.members.iter().map(|member| Some((member.node, disk_of(member.node)?))).collect();
         let Some(disks) = disks else { return };
-        let members: Vec<(ReplicaId, NodeId, DiskId)> =
-            (1..).map(ReplicaId).zip(disks).map(|(replica, (node, disk))| (replica, node, disk)).collect();
+        let founder = |(replica, (node, disk))| Founder { replica, node, disk };
+        let members = (1..).map(ReplicaId).zip(disks).map(founder).collect();
         let cluster = ClusterId(self.rng.next_u128());
-        self.join(cluster, &members);
+        self.join(Founding { cluster, members });
     }
 
     /// The founder says how the cluster was founded.
-    pub(super) fn told_founding(&mut self, cluster: ClusterId, members: &[(ReplicaId, NodeId, DiskId)]) {
+    pub(super) fn told_founding(&mut self, founding: Founding) {
         let Some(identity) = self.identity else { return };
-        let is_meant = members.iter().any(|(_, node, disk)| *node == self.config.node && *disk == identity.disk);
+        let members = &founding.members;
+        let is_meant =
+            members.iter().any(|founder| founder.node == self.config.node && founder.disk == identity.disk);
         let is_expected = members.len() == self.config.members.len()
-            && members.iter().all(|(_, node, _)| self.config.members.iter().any(|member| member.node == *node));
+            && members
+                .iter()
+                .all(|founder| self.config.members.iter().any(|member| member.node == founder.node));
         if self.stage == Stage::Alone && is_meant && is_expected {
-            self.join(cluster, members);
+            self.join(founding);
         }
     }
 
-    fn join(&mut self, cluster: ClusterId, members: &[(ReplicaId, NodeId, DiskId)]) {
-        let own = members.iter().find(|(_, node, _)| *node == self.config.node);
-        let (id, ..) = own.expect("both callers have looked that this node is among the members");
+    fn join(&mut self, founding: Founding) {
+        let own = founding.members.iter().find(|founder| founder.node == self.config.node);
+        let id = own.expect("both callers have looked that this node is among the members").replica;
+        let voters = founding.members.iter().map(|founder| founder.replica).collect();
+        let members = founding
+            .members
+            .iter()
+            .map(|founder| (founder.node, Member { replica: founder.replica, disk: founder.disk }))
+            .collect();
         let mut state = BytesMut::new();
-        Metadata::founded(cluster, members).encode(&mut state);
-        let voters = members.iter().map(|(replica, ..)| *replica).collect();
+        Metadata::founded(founding.cluster, members).encode(&mut state);
         let reset = Reset {
             at: FOUNDED,
             members: Members { voters, learners: Vec::new() },
@@ -73,10 +87,10 @@ impl Node {
             log_start: Offset(0),
             state: state.freeze(),
         };
-        self.storage.add_replica(*id, METADATA, reset.members.clone());
-        self.storage.reset(*id, 0, reset.clone());
+        self.storage.add_replica(id, METADATA, reset.members.clone());
+        self.storage.reset(id, 0, reset.clone());
         self.joining = Some(reset);
-        self.stage = Stage::Joining(*id);
+        self.stage = Stage::Joining(id);
     }
 
     /// The founding is durable here.
@@ -84,8 +98,12 @@ impl Node {
         let reset = self.joining.take().expect("the stage says that one is being written");
         let state = Metadata::decode(&reset.state).expect("our own encoding, a moment ago");
         let cluster = state.cluster();
-        let recovered =
-            Recovered { hard_state: reset.hard_state, members: reset.members, applied: reset.at, entries: Vec::new() };
+        let recovered = Recovered {
+            hard_state: reset.hard_state,
+            members: reset.members,
+            applied: reset.at,
+            entries: Vec::new(),
+        };
         let replica = match Replica::start(self.settings(METADATA), id, recovered) {
             Ok(replica) => replica,
             Err(fault) => return self.halt(HaltReason::Undecodable { reason: fault.to_string() }, actions),
@@ -94,7 +112,7 @@ impl Node {
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
         let meta = NodeMeta { cluster: Some(cluster), node: self.config.node, disk, dead: Vec::new() };
         self.storage.write_meta(meta, actions);
-        let host = Host::new(replica, state, reset.at.index, self.metadata_rng());
+        let host = Host::new(replica, state, reset.at, self.metadata_rng());
         self.start_metadata(now, id, host, actions);
         if self.config.bootstrap && !self.config.is_single() {
             // All members start with equal logs; the founder need not wait for a timeout.
@@ -103,10 +121,11 @@ impl Node {
     }
 
     /// What a peer that is not founded yet must be told, if this node knows.
-    pub(super) fn founding(&self) -> Option<(ClusterId, Vec<(ReplicaId, NodeId, DiskId)>)> {
+    pub(super) fn founding(&self) -> Option<Founding> {
         let image = self.image()?;
-        let members = image.members().map(|(node, member)| (member.replica, node, member.disk)).collect();
-        Some((image.cluster(), members))
+        let founder =
+            |(node, member): (NodeId, Member)| Founder { replica: member.replica, node, disk: member.disk };
+        Some(Founding { cluster: image.cluster(), members: image.members().map(founder).collect() })
     }
 
     /// Says once that clients are served.

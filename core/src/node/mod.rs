@@ -29,6 +29,7 @@ mod peering;
 mod ready;
 mod recovery;
 mod requests;
+mod serving_catch_up;
 mod time;
 
 pub use partitions::Partitions;
@@ -45,8 +46,8 @@ use crate::partition::Settled;
 use crate::peer::{CallId, Peers};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::timer::Deadlines;
 use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
+use crate::timer::Deadlines;
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -79,6 +80,8 @@ pub struct Node {
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
     awaiting_image: VecDeque<(Index, Waiter, Reply)>,
     forwarded: BTreeMap<CallId, Waiter>,
+    /// Cold reads for peers that catch up.
+    peer_reads: BTreeMap<u64, (NodeId, CallId, TopicPartition)>,
     /// Requests that other nodes forwarded to this one.
     peer_calls: BTreeMap<Waiter, (NodeId, CallId)>,
     /// Replicas whose leader's node died, and when each stands for election.
@@ -90,6 +93,8 @@ pub struct Node {
     catching_up: catch_up::CatchUps,
     next_tick: Option<Mono>,
     retention_at: Mono,
+    /// What storage asked of the disk between two events.
+    disk_actions: Vec<Action>,
     is_stopping: bool,
     has_said_serving: bool,
     journal_bytes: u64,
@@ -149,7 +154,7 @@ impl Node {
             connections: Connections::default(),
             budget: Budget::new(config.memory_limit / 4),
             storage: Storage::new(&config.storage, Rng::stream(seed, "storage")),
-            peers: Peers::new(&config, Rng::stream(seed, "peer")),
+            peers: Peers::new(&config, seed),
             partitions: Partitions::default(),
             decompressor: Decompressor::default(),
             news: News::default(),
@@ -163,6 +168,7 @@ impl Node {
             unclaimed: BTreeMap::new(),
             awaiting_image: VecDeque::new(),
             forwarded: BTreeMap::new(),
+            peer_reads: BTreeMap::new(),
             peer_calls: BTreeMap::new(),
             elections: Deadlines::default(),
             reads: BTreeMap::new(),
@@ -172,6 +178,7 @@ impl Node {
             catching_up: catch_up::CatchUps::default(),
             next_tick: None,
             retention_at: Mono::default(),
+            disk_actions: Vec::new(),
             is_stopping: false,
             has_said_serving: false,
             journal_bytes: 0,

@@ -6,14 +6,15 @@
 
 use super::{METADATA, Node};
 use crate::action::{Action, LaneKind, Notice};
+use crate::entry::EntryKind;
 use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
-use crate::peer::{CallId, Founder, Founding, Identity, Outcome};
+use crate::peer::{CallId, Identity, Outcome};
 use crate::replica::Role;
-use bytes::Bytes;
+use bytes::BytesMut;
 use rust_mq_proto::peer::raft::RaftMessage;
 
 /// Waiters of peers' requests are told from those of the desk by this bit; the rest of the number is this
@@ -32,7 +33,7 @@ impl Node {
     }
 
     /// A peer's message.
-    pub fn peer_received(&mut self, now: Now, link: LinkId, message: Bytes, actions: &mut Vec<Action>) {
+    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut, actions: &mut Vec<Action>) {
         self.peers.received(link, message, now.mono);
         self.peers_news(now, actions);
     }
@@ -59,10 +60,10 @@ impl Node {
         let feature_level = crate::metadata::FEATURE_LEVEL;
         let identity =
             Identity { disk: identity.disk, boot: self.boot, cluster: identity.cluster, feature_level };
-        self.peers.start(identity, now.mono);
-        let Some((_, founders)) = self.founding() else { return };
-        for (_, node, disk) in founders {
-            self.peers.bind(node, disk);
+        self.peers.started(identity, now.mono);
+        let Some(founding) = self.founding() else { return };
+        for founder in founding.members {
+            self.peers.bind(founder.node, founder.disk, now.mono);
         }
     }
 
@@ -78,11 +79,7 @@ impl Node {
                     self.peer_down(now, node);
                 }
                 Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
-                Outcome::Found(_, Founding { cluster, members }) => {
-                    let members: Vec<_> =
-                        members.into_iter().map(|founder| (founder.replica, founder.node, founder.disk)).collect();
-                    self.told_founding(cluster, &members);
-                }
+                Outcome::Found(_, founding) => self.told_founding(founding),
                 Outcome::Forward { node, id, request } => self.asked_by_peer(now, node, id, &request),
                 Outcome::Forwarded { id, index, reply } => self.forwarded(id, Some((index, &reply))),
                 Outcome::ForwardLost(id) => self.forwarded(id, None),
@@ -93,9 +90,8 @@ impl Node {
     }
 
     fn peer_up(&mut self, node: NodeId, is_unfounded: bool) {
-        if is_unfounded && let Some((cluster, members)) = self.founding() {
-            let founder = |(replica, node, disk)| Founder { replica, node, disk };
-            self.peers.found(node, Founding { cluster, members: members.into_iter().map(founder).collect() });
+        if is_unfounded && let Some(founding) = self.founding() {
+            self.peers.send_found(node, founding);
         }
         self.found_if_complete();
         for (id, peer) in self.replicas_with(node) {
@@ -116,7 +112,12 @@ impl Node {
                 replica.step_down_without_quorum(&live);
             } else if replica.leader() == peer {
                 replica.leader_lost();
-                let rank = replica.members().voters.iter().filter(|voter| **voter != peer).position(|voter| *voter == id);
+                let rank = replica
+                    .members()
+                    .voters
+                    .iter()
+                    .filter(|voter| **voter != peer)
+                    .position(|voter| *voter == id);
                 let wait = TICK * u32::try_from(rank.unwrap_or(0)).unwrap_or(0);
                 self.elections.arm(now.mono + wait, id);
             }
@@ -141,7 +142,7 @@ impl Node {
         host.chain(partitions).filter_map(|(id, of)| Some((id, self.replica_on(of, node)?))).collect()
     }
 
-    fn replica_on(&self, of: TopicPartition, node: NodeId) -> Option<ReplicaId> {
+    pub(super) fn replica_on(&self, of: TopicPartition, node: NodeId) -> Option<ReplicaId> {
         let image = self.image()?;
         if of == METADATA {
             return image.members().find(|(member, _)| *member == node).map(|(_, member)| member.replica);
@@ -161,7 +162,7 @@ impl Node {
         let is_full = !self.storage.accepts_records();
         let Some(replica) = self.replica_mut(id) else { return };
         // A full disk takes no records from a leader either: it hears nothing and sends them again.
-        if is_full && message.entries.iter().any(|entry| entry.kind == crate::entry::EntryKind::Batch as i32) {
+        if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
             return;
         }
         // What the guard refuses is a message lost: Raft sends again what matters.
@@ -214,6 +215,7 @@ impl Node {
 
     /// Ends the turn: everything that is to leave leaves.
     pub fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
+        actions.append(&mut self.disk_actions);
         self.storage.flush(now, actions);
         self.connections.flush(now.mono, &self.budget, actions);
         self.peers.flush(now.mono, actions);

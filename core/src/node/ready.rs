@@ -65,6 +65,7 @@ impl Node {
         }
         self.settle(id, !ready.committed.is_empty() || ready.role.is_some());
         self.wake_readers(id);
+        self.tell_who_is_behind(id);
         Ok(())
     }
 
@@ -140,7 +141,7 @@ impl Node {
             self.reads_lost(id);
         }
         if let Some(leader) = self.node_of(of, role.leader) {
-            self.peers.leads(of, role.term, leader);
+            self.peers.learn_leader(of, role.term, leader);
         }
         if of == METADATA {
             self.metadata_leader_changed(now, role, actions);
@@ -172,7 +173,9 @@ impl Node {
         if self.awaiting_applied.is_empty() {
             return;
         }
-        let Some(applied) = self.partitions.get(id).map(|partition| partition.applied()) else { return };
+        let Some(applied) = self.partitions.get(id).map(|partition| partition.applied().index) else {
+            return;
+        };
         let is_done = |(replica, index, _): &(ReplicaId, Index, Waiter)| *replica == id && *index <= applied;
         let news = &mut self.news;
         self.awaiting_applied.retain(|waiting| {

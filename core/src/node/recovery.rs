@@ -41,6 +41,7 @@ impl Node {
                 Outcome::Persisted { replica, number } => self.persisted(replica, number),
                 Outcome::Read { read, result } => self.read_done(now, read, result),
                 Outcome::Checkpointed => self.checkpointed(),
+                Outcome::LogSynced(replica) => self.log_synced(replica),
                 Outcome::SpaceChanged { is_full } => {
                     actions.push(Action::Note(if is_full { Notice::DiskFull } else { Notice::SpaceAgain }));
                 }
@@ -77,9 +78,10 @@ impl Node {
         match metadata {
             Some(metadata) => self.revive_metadata(now, metadata, actions),
             None if self.identity.is_some_and(|identity| identity.cluster.is_some()) => {
-                let reason = "the data directory belongs to a cluster, but its metadata replica is not there: \
+                let reason =
+                    "the data directory belongs to a cluster, but its metadata replica is not there: \
                               the journal is lost or was removed"
-                    .into();
+                        .into();
                 self.halt(HaltReason::CannotStart { reason }, actions);
             }
             None => self.identified_itself(now, actions),
@@ -93,15 +95,25 @@ impl Node {
             Err(error) => return self.halt(HaltReason::Undecodable { reason: error.to_string() }, actions),
         };
         let recovered = raft_part(recovered);
-        let applied = recovered.applied.index;
+        let applied = recovered.applied;
         match Replica::start(self.settings(METADATA), id, recovered) {
-            Ok(replica) => self.start_metadata(now, id, Host::new(replica, state, applied, self.metadata_rng()), actions),
-            Err(fault) => self.halt(HaltReason::Undecodable { reason: format!("{METADATA}: {fault}") }, actions),
+            Ok(replica) => {
+                self.start_metadata(now, id, Host::new(replica, state, applied, self.metadata_rng()), actions)
+            }
+            Err(fault) => {
+                self.halt(HaltReason::Undecodable { reason: format!("{METADATA}: {fault}") }, actions)
+            }
         }
     }
 
     /// From here on this node is a member: its image is there, and what it places here starts.
-    pub(super) fn start_metadata(&mut self, now: Now, id: ReplicaId, host: Host<Metadata>, actions: &mut Vec<Action>) {
+    pub(super) fn start_metadata(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        host: Host<Metadata>,
+        actions: &mut Vec<Action>,
+    ) {
         let is_single = host.replica().members().voters.len() == 1;
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();

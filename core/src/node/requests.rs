@@ -8,8 +8,8 @@ use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, T
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
-use crate::peer::CallId;
 use crate::partition::{AppendRefusal, Partition, Terms};
+use crate::peer::CallId;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use bytes::BytesMut;
 
@@ -29,7 +29,8 @@ impl Node {
     }
 
     fn existing(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        let partitions = self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
+        let partitions =
+            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
         if usize::try_from(partition).is_ok_and(|number| number < partitions) {
             Ok(TopicPartition { topic, partition: PartitionId(partition) })
         } else {
@@ -65,14 +66,17 @@ impl Node {
         {
             let own = (partition.replica().term(), node);
             // A leader says so itself; of another this node may know less than the table.
-            return Some(self.peers.leader_of(of).map_or(own, |known| if known.0 > own.0 { known } else { own }));
+            return Some(
+                self.peers.leader_of(of).map_or(own, |known| if known.0 > own.0 { known } else { own }),
+            );
         }
         self.peers.leader_of(of)
     }
 
     /// Whether all partitions of a topic have a leader. A topic that is gone waits for none.
     pub fn has_leaders(&self, topic: TopicId) -> bool {
-        let partitions = self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
+        let partitions =
+            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
         (0..partitions).all(|number| {
             let of = crate::metadata::partition_of(topic, number);
             match self.leader_of(of) {
@@ -123,15 +127,17 @@ impl Node {
 
     /// Reads committed batches from `from` on.
     pub fn read(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
-        let Some((id, partition)) = self.partitions.of(of) else { return Lookup::Refused(ReadFault::OutOfRange) };
+        let Some((id, partition)) = self.partitions.of(of) else {
+            return Lookup::Refused(ReadFault::OutOfRange);
+        };
         let below = partition.high_watermark();
-        self.storage.read(id, from, below, max_bytes)
+        self.storage.read(id, from, below, max_bytes, &mut self.disk_actions)
     }
 
     /// Looks for the first batch that has a record of that time or later; `None` if there is none.
     pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Option<Lookup> {
         let id = self.partitions.replica_of(of)?;
-        self.storage.find_time(id, timestamp)
+        self.storage.find_time(id, timestamp, &mut self.disk_actions)
     }
 
     /// The newest timestamp in a partition.
@@ -195,7 +201,7 @@ impl Node {
 
     /// Lets the answers go whose subject this node's image shows by now.
     pub(super) fn release_image_waiters(&mut self) {
-        let applied = self.metadata().map_or(Index(0), |host| host.applied());
+        let applied = self.metadata().map_or(Index(0), |host| host.applied().index);
         let waiting = std::mem::take(&mut self.awaiting_image);
         for (index, waiter, reply) in waiting {
             if index > applied {

@@ -35,7 +35,7 @@ pub use retention::Retained;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, Term, TopicPartition};
+use crate::ids::{Offset, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
 use crate::replica::Replica;
 use crate::topic_config::TopicConfig;
@@ -50,7 +50,7 @@ pub struct Partition {
     config: TopicConfig,
     replica: Replica,
     log: LogState,
-    applied: Index,
+    applied: Stamp,
     overlay: Overlay,
     parked: VecDeque<Parked>,
     watchers: Vec<Waiter>,
@@ -83,10 +83,19 @@ impl Partition {
         config: TopicConfig,
         replica: Replica,
         log: LogState,
-        applied: Index,
+        applied: Stamp,
     ) -> Partition {
         let overlay = Overlay::empty(log.end);
-        Partition { of, config, replica, log, applied, overlay, parked: VecDeque::new(), watchers: Vec::new() }
+        Partition {
+            of,
+            config,
+            replica,
+            log,
+            applied,
+            overlay,
+            parked: VecDeque::new(),
+            watchers: Vec::new(),
+        }
     }
 
     /// Takes a committed entry in.
@@ -95,9 +104,9 @@ impl Partition {
     /// A command that this build does not know, or a batch that does not stand where the log ends: the node
     /// must stop rather than go on with a log that differs from its peers'.
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
-        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let applied = self.log.apply(entry)?;
-        self.applied = entry.index;
+        self.applied = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Batch {
             self.overlay.applied(entry.index, self.log.end);
         }
@@ -112,7 +121,7 @@ impl Partition {
             out.extend(self.parked.drain(..).filter_map(Parked::lost));
             return;
         }
-        while self.parked.front().is_some_and(|parked| parked.index <= self.applied) {
+        while self.parked.front().is_some_and(|parked| parked.index <= self.applied.index) {
             let parked = self.parked.pop_front().expect("the front was just looked at");
             out.extend(parked.done(self.log.start));
         }
@@ -126,7 +135,7 @@ impl Partition {
         let log = LogState::decode(state)?;
         assert!(log.end >= self.log.end, "a snapshot never takes a committed record back (claim C5)");
         self.log = log;
-        self.applied = at.index;
+        self.applied = at;
         self.overlay = Overlay::empty(self.log.end);
         Ok(())
     }
@@ -146,8 +155,8 @@ impl Partition {
         &self.config
     }
 
-    /// Up to which entry it is applied.
-    pub fn applied(&self) -> Index {
+    /// The last entry it includes.
+    pub fn applied(&self) -> Stamp {
         self.applied
     }
 

@@ -264,6 +264,9 @@ pub struct Snapshot {
     /// The partition's or the machine's state, in its own codec.
     #[prost(bytes = "bytes", tag = "10")]
     pub state: Bytes,
+    /// The entry's wall time, milliseconds since 1970.
+    #[prost(sint64, tag = "11")]
+    pub wall: i64,
 }
 
 /// A leader tells a replica that what it needs next is below the window.
