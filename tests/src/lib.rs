@@ -15,6 +15,7 @@ pub mod batch;
 pub mod binary;
 pub mod client;
 pub mod cluster;
+pub mod contract;
 pub mod dialogue;
 pub mod folder;
 pub mod node;
