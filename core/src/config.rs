@@ -1,0 +1,123 @@
+//! What a node is told at its start. Plain data: the driver fills it from the command line or a YAML file and
+//! has already refused what makes no sense there; the simulator draws its knobs at extremes.
+
+use crate::event::Address;
+use crate::ids::NodeId;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A node's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Who this node is.
+    pub node: NodeId,
+    /// The fixed members of the cluster, this node among them, by rising id. One member: single mode.
+    pub members: Vec<Member>,
+    /// Whether this node founds the cluster when its disk is empty. Exactly one member has it.
+    pub bootstrap: bool,
+    /// One per Kafka listener, in the order of `LinkKind::Kafka::listener`: what to advertise there.
+    /// `None`: the address the client connected to.
+    pub listeners: Vec<Option<Address>>,
+    /// Between two heartbeats of a leader.
+    pub heartbeat_interval: Duration,
+    /// Shortest time without a leader before a replica stands for election.
+    pub election_timeout_min: Duration,
+    /// Longest such time.
+    pub election_timeout_max: Duration,
+    /// Memory this node may take for data and buffers, bytes.
+    pub memory_limit: u64,
+    /// What topics are made of when a request does not say.
+    pub topics: TopicDefaults,
+    /// Sizes on the disk.
+    pub storage: StorageConfig,
+}
+
+/// A fixed member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its id.
+    pub node: NodeId,
+    /// Where it advertises its Kafka listener.
+    pub api: Address,
+    /// Where it listens for peers.
+    pub rpc: Address,
+}
+
+/// Kafka's broker-wide defaults for topics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicDefaults {
+    /// `num.partitions`.
+    pub partitions: i32,
+    /// `default.replication.factor`.
+    pub replication_factor: i16,
+    /// `auto.create.topics.enable`.
+    pub auto_create: bool,
+}
+
+/// Sizes on the disk. The simulator draws them small, so that rare states are common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageConfig {
+    /// Size of a file of the journal's ring, bytes; a multiple of 4 KiB, at least two frames.
+    pub journal_file_bytes: u64,
+    /// Size that the first one starts at.
+    pub first_journal_file_bytes: u64,
+    /// Largest group commit, bytes; at most `limits::FRAME_BYTES_MAX`.
+    pub frame_bytes_max: u64,
+    /// Journal growth that brings a checkpoint, bytes.
+    pub checkpoint_bytes: u64,
+    /// Unwritten bytes of one partition that are written to its segment.
+    pub segment_write_bytes: u64,
+    /// Age of the oldest unwritten byte that brings the same.
+    pub segment_write_age: Duration,
+    /// Size of a segment, bytes; Kafka's `segment.bytes` default is 1 GiB.
+    pub segment_bytes: u64,
+    /// Distance between two entries of a segment's index, bytes.
+    pub index_interval_bytes: u64,
+    /// Free bytes of the disk below which records are refused.
+    pub free_bytes_floor: u64,
+    /// Committed bytes kept in memory for reads at the tail, besides what is not yet in a segment.
+    pub tail_bytes_max: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        StorageConfig {
+            journal_file_bytes: 64 << 20,
+            first_journal_file_bytes: 1 << 20,
+            frame_bytes_max: crate::limits::FRAME_BYTES_MAX as u64,
+            checkpoint_bytes: 64 << 20,
+            segment_write_bytes: 1 << 20,
+            segment_write_age: Duration::from_secs(30),
+            segment_bytes: 1 << 30,
+            index_interval_bytes: 16 << 10,
+            free_bytes_floor: 16 << 20,
+            tail_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl Default for Config {
+    /// Single mode on 127.0.0.1.
+    fn default() -> Self {
+        let api = Address { host: "127.0.0.1".into(), port: 9092 };
+        Config {
+            node: NodeId(1),
+            members: vec![Member { node: NodeId(1), api, rpc: Address::default() }],
+            bootstrap: true,
+            listeners: vec![None],
+            heartbeat_interval: Duration::from_millis(500),
+            election_timeout_min: Duration::from_millis(1500),
+            election_timeout_max: Duration::from_millis(3000),
+            memory_limit: 1 << 30,
+            topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
+            storage: StorageConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether this node is its own cluster.
+    pub fn is_single(&self) -> bool {
+        self.members.len() == 1
+    }
+}

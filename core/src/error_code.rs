@@ -1,0 +1,92 @@
+//! Kafka's error codes: a client's deterministic answer (`org.apache.kafka.common.protocol.Errors`).
+//!
+//! A *definite* code means the request had no effect and never will. What was already proposed may only be
+//! answered with success or one of the codes that [`ErrorCode::is_unsure`] names (DESIGN section 8).
+
+use serde::{Deserialize, Serialize};
+
+/// A Kafka error code. The value on the wire is `code as i16`.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    bincode::Encode,
+    bincode::Decode,
+)]
+#[repr(i16)]
+#[allow(missing_docs, reason = "the names are Kafka's own and documented there; the comments group them")]
+pub enum ErrorCode {
+    UnknownServerError = -1,
+    #[default]
+    None = 0,
+    OffsetOutOfRange = 1,
+    CorruptMessage = 2,
+    UnknownTopicOrPartition = 3,
+    LeaderNotAvailable = 5,
+    NotLeaderOrFollower = 6,
+    RequestTimedOut = 7,
+    MessageTooLarge = 10,
+    NetworkException = 13,
+    CoordinatorLoadInProgress = 14,
+    CoordinatorNotAvailable = 15,
+    NotCoordinator = 16,
+    InvalidTopicException = 17,
+    RecordListTooLarge = 18,
+    NotEnoughReplicas = 19,
+    InvalidRequiredAcks = 21,
+    InvalidTimestamp = 32,
+    UnsupportedVersion = 35,
+    TopicAlreadyExists = 36,
+    InvalidPartitions = 37,
+    InvalidReplicationFactor = 38,
+    InvalidReplicaAssignment = 39,
+    InvalidConfig = 40,
+    NotController = 41,
+    InvalidRequest = 42,
+    PolicyViolation = 44,
+    OutOfOrderSequenceNumber = 45,
+    DuplicateSequenceNumber = 46,
+    InvalidProducerEpoch = 47,
+    InvalidTxnState = 48,
+    TransactionalIdAuthorizationFailed = 53,
+    KafkaStorageError = 56,
+    UnknownProducerId = 59,
+    FetchSessionIdNotFound = 70,
+    InvalidFetchSessionEpoch = 71,
+    TopicDeletionDisabled = 73,
+    FencedLeaderEpoch = 74,
+    UnknownLeaderEpoch = 75,
+    UnsupportedCompressionType = 76,
+    OffsetNotAvailable = 78,
+    InvalidRecord = 87,
+    ThrottlingQuotaExceeded = 89,
+    UnknownTopicId = 100,
+    InconsistentTopicId = 103,
+}
+
+impl ErrorCode {
+    /// The value on the wire.
+    pub fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// Whether a request answered so may still take effect.
+    pub fn is_unsure(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::NotLeaderOrFollower
+                | ErrorCode::NotCoordinator
+                | ErrorCode::NotController
+                | ErrorCode::RequestTimedOut
+                | ErrorCode::KafkaStorageError
+        )
+    }
+}
