@@ -73,3 +73,27 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;
 /// Bytes queued towards one peer on one lane. Source: reliability.md section 5. At the edge: appends are
 /// dropped; Raft sends them again.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
+/// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
+pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;
+/// Credit given to one peer lane. Source: chosen, above one message. At the edge: given again when half is used.
+pub const PEER_CREDIT_BYTES: usize = 32 << 20;
+/// How long two nodes may take over their hellos. Source: reliability.md section 3 (5 s before auth).
+/// At the edge: the lane is aborted.
+pub const PEER_HELLO_MAX: Duration = Duration::from_secs(5);
+/// Accepted peer links that have not said hello. Source: chosen. At the edge: a new one is aborted.
+pub const PEER_STRANGERS_MAX: usize = 64;
+/// How long a peer may read nothing of what waits on a lane. Source: as for clients. At the edge: the lane is
+/// aborted and dialled anew.
+pub const PEER_UNREAD_MAX: Duration = Duration::from_secs(30);
+/// Wait before the first repetition of a failed dial. Source: chosen, well below an election timeout.
+pub const PEER_DIAL_WAIT_MIN: Duration = Duration::from_millis(50);
+/// Longest wait between two dials. Source: chosen, below an election timeout. At the edge: no longer doubled.
+pub const PEER_DIAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a forwarded request waits for its answer. Source: chosen, a third of clients' default of 30 s.
+/// At the edge: the asker is told that it is lost.
+pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Requests this node may have forwarded at a time. Source: chosen. At the edge: NOT_CONTROLLER.
+pub const FORWARDS_MAX: usize = 10_000;
+/// Leaders told in one message; more take several. Source: chosen, a quarter of what a body may list.
+pub const LEADERS_PER_MESSAGE: usize = 16_384;
