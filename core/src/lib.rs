@@ -21,5 +21,6 @@ pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod now;
+pub mod peer;
 pub mod rng;
 pub mod timer;
