@@ -22,5 +22,6 @@ pub mod limits;
 pub mod machine;
 pub mod now;
 pub mod peer;
+pub mod replica;
 pub mod rng;
 pub mod timer;
