@@ -73,6 +73,50 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;
 /// Bytes queued towards one peer on one lane. Source: reliability.md section 5. At the edge: appends are
 /// dropped; Raft sends them again.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
+/// A batch below this is copied out of the buffer it came in, so that it does not keep the whole buffer alive.
+/// Source: chosen, a quarter of a read. Bytes.
+pub const BATCH_COPY_BELOW: usize = 16 << 10;
+/// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen; Kafka
+/// counts time instead (replica.lag.time.max.ms), which a busy leader's own log end makes as fuzzy.
+pub const ISR_LAG_MAX: u64 = 4_096;
+/// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
+/// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
+pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// How often produces that wait for their commit are looked through for those whose time is up.
+/// Source: chosen: a timeout is 30 s by default, and rarely comes.
+pub const SWEEP: Duration = Duration::from_millis(250);
+/// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: performance.md
+/// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
+pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;
+/// How long a stopping node lets produces finish. Source: chosen; a supervisor kills after 10 s or more.
+/// At the edge: their links close unanswered.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
+/// the rest goes in the next append; a single larger entry goes alone.
+pub const APPEND_BYTES_MAX: usize = 1 << 20;
+/// Appends to one follower that it has not answered. Source: PEER_QUEUE_BYTES_MAX / APPEND_BYTES_MAX.
+/// At the edge: entries gather until an answer comes, then travel together.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of committed entries that one ready hands out. Source: chosen; bounds the time of one turn. At the
+/// edge: the rest comes with the next ready.
+pub const READY_COMMITTED_BYTES_MAX: usize = 4 << 20;
+/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a turn.
+/// At the edge: the read is refused, and asked again.
+pub const READS_PENDING_MAX: usize = 1_024;
+/// Messages that one ready holds back until it is durable. Source: chosen, the appends of several followers'
+/// windows. At the edge: the newest are dropped; Raft sends them again.
+pub const PROMISES_MAX: usize = 1_024;
+/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays below.
+pub const ENTRY_ITEM_BYTES: usize = 64;
+/// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
+pub const READY_ITEM_BYTES: usize = 1 << 10;
+/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
+pub const MEMBERS_MAX: usize = 32;
+/// Bytes of one fetch of a replica that catches up. Source: chosen; a fraction of the bulk lane's window.
+pub const CATCH_UP_FETCH_BYTES: u32 = 1 << 20;
+/// How long a replica that catches up waits for an answer. Source: chosen. At the edge: it gives up; the leader
+/// asks it again.
+pub const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
 /// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
 pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;
@@ -97,24 +141,3 @@ pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const FORWARDS_MAX: usize = 10_000;
 /// Leaders told in one message; more take several. Source: chosen, a quarter of what a body may list.
 pub const LEADERS_PER_MESSAGE: usize = 16_384;
-/// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
-/// the rest goes in the next append; a single larger entry goes alone.
-pub const APPEND_BYTES_MAX: usize = 1 << 20;
-/// Appends to one follower that it has not answered. Source: PEER_QUEUE_BYTES_MAX / APPEND_BYTES_MAX.
-/// At the edge: entries gather until an answer comes, then travel together.
-pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
-/// Bytes of committed entries that one ready hands out. Source: chosen; bounds the time of one turn. At the
-/// edge: the rest comes with the next ready.
-pub const READY_COMMITTED_BYTES_MAX: usize = 4 << 20;
-/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a turn.
-/// At the edge: the read is refused, and asked again.
-pub const READS_PENDING_MAX: usize = 1_024;
-/// Messages that one ready holds back until it is durable. Source: chosen, the appends of several followers'
-/// windows. At the edge: the newest are dropped; Raft sends them again.
-pub const PROMISES_MAX: usize = 1_024;
-/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays below.
-pub const ENTRY_ITEM_BYTES: usize = 64;
-/// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
-pub const READY_ITEM_BYTES: usize = 1 << 10;
-/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
-pub const MEMBERS_MAX: usize = 32;

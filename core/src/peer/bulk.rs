@@ -3,7 +3,7 @@
 //! Ids, offsets and terms that cannot be are refused here; what they refer to is judged by whoever is asked.
 
 use super::hello::{id_bytes, read_id};
-use crate::entry::{Members, Stamp};
+use crate::entry::Members;
 use crate::ids::{Index, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::now::Wall;
 use bytes::Bytes;
@@ -78,12 +78,12 @@ pub struct Snapshot {
     pub error: i16,
     /// The replica that wants it.
     pub replica: ReplicaId,
-    /// The leader that gives it.
-    pub leader: ReplicaId,
-    /// The term it leads in.
-    pub leader_term: Term,
     /// As of which entry.
-    pub at: Stamp,
+    pub index: Index,
+    /// Of which term.
+    pub term: Term,
+    /// The entry's wall time.
+    pub wall: Wall,
     /// The members as of that entry.
     pub members: Members,
     /// The log's first offset.
@@ -101,8 +101,6 @@ pub struct CatchUp {
     pub replica: ReplicaId,
     /// Of which partition.
     pub partition: TopicPartition,
-    /// The leader.
-    pub leader: ReplicaId,
     /// The leader's term.
     pub term: Term,
     /// The first offset of the leader's log.
@@ -154,11 +152,9 @@ impl Bulk {
                 id: snapshot.id.0,
                 error: snapshot.error.into(),
                 replica: snapshot.replica.0,
-                leader: snapshot.leader.0,
-                leader_term: snapshot.leader_term.0,
-                index: snapshot.at.index.0,
-                term: snapshot.at.term.0,
-                wall: snapshot.at.wall.0,
+                index: snapshot.index.0,
+                term: snapshot.term.0,
+                wall: snapshot.wall.0,
                 voters: snapshot.members.voters.iter().map(|replica| replica.0).collect(),
                 learners: snapshot.members.learners.iter().map(|replica| replica.0).collect(),
                 log_start: snapshot.log_start.0,
@@ -169,7 +165,6 @@ impl Bulk {
                 replica: hint.replica.0,
                 topic: topic_bytes(hint.partition),
                 partition: hint.partition.partition.0,
-                leader: hint.leader.0,
                 term: hint.term.0,
                 log_start: hint.log_start.0,
                 high_watermark: hint.high_watermark.0,
@@ -203,13 +198,9 @@ impl Bulk {
                 id: CallId(snapshot.id),
                 error: i16::try_from(snapshot.error).ok()?,
                 replica: ReplicaId(snapshot.replica),
-                leader: ReplicaId(snapshot.leader),
-                leader_term: term(snapshot.leader_term)?,
-                at: Stamp {
-                    index: Index(snapshot.index),
-                    term: term(snapshot.term)?,
-                    wall: Wall(snapshot.wall),
-                },
+                index: Index(snapshot.index),
+                term: term(snapshot.term)?,
+                wall: Wall(snapshot.wall),
                 members: Members { voters: replicas(snapshot.voters), learners: replicas(snapshot.learners) },
                 log_start: offset(snapshot.log_start)?,
                 segment_end: offset(snapshot.segment_end)?,
@@ -218,7 +209,6 @@ impl Bulk {
             PeerBody::CatchUp(hint) => Bulk::CatchUp(CatchUp {
                 replica: ReplicaId(hint.replica),
                 partition: partition(&hint.topic, hint.partition)?,
-                leader: ReplicaId(hint.leader),
                 term: term(hint.term)?,
                 log_start: offset(hint.log_start)?,
                 high_watermark: offset(hint.high_watermark)?,
@@ -260,8 +250,7 @@ mod tests {
         let (log_start, high_watermark, log_end) = (Offset(7), Offset(8), Offset(9));
         let chunks = vec![Bytes::from_static(b"batch")];
         let members = Members { voters: vec![replica, ReplicaId(7)], learners: vec![ReplicaId(8)] };
-        let (leader, leader_term, state) = (ReplicaId(13), Term(12), Bytes::from_static(b"state"));
-        let at = Stamp { index: Index(10), term: Term(11), wall: Wall(-14) };
+        let (index, term, state) = (Index(10), Term(11), Bytes::from_static(b"state"));
         let said = [
             Bulk::Fetch(Fetch { id, partition, from: log_start, max_bytes: 12 }),
             Bulk::Fetched(Fetched { id, error: -1, chunks, log_end, high_watermark }),
@@ -270,22 +259,15 @@ mod tests {
                 id,
                 error: 6,
                 replica,
-                leader,
-                leader_term,
-                at,
+                index,
+                term,
+                wall: Wall(-14),
                 members,
                 log_start,
                 segment_end: log_end,
                 state,
             }),
-            Bulk::CatchUp(CatchUp {
-                replica,
-                leader,
-                partition,
-                term: leader_term,
-                log_start,
-                high_watermark,
-            }),
+            Bulk::CatchUp(CatchUp { replica, partition, term, log_start, high_watermark }),
         ];
         for bulk in said {
             assert_eq!(Bulk::read(bulk.clone().into_body()), Some(bulk));

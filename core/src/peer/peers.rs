@@ -163,6 +163,11 @@ impl Peers {
         }
     }
 
+    /// Whether a link is one of this room's.
+    pub fn owns(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
     /// Bytes left the driver's buffer.
     pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono) {
         if let Some(endpoint) = self.links.get(&link)

@@ -75,7 +75,7 @@ impl Replica {
     }
 
     /// The wall time of the log's last entry.
-    fn last_wall(&self) -> Wall {
+    pub fn last_wall(&self) -> Wall {
         let unstable = &self.node.raft.raft_log.unstable.entries;
         let own = unstable.iter().rev().find_map(|entry| log_entry::parse_context(&entry.context));
         own.map_or_else(|| self.window().last().wall, |(_, wall)| wall)

@@ -264,15 +264,9 @@ pub struct Snapshot {
     /// The partition's or the machine's state, in its own codec.
     #[prost(bytes = "bytes", tag = "10")]
     pub state: Bytes,
-    /// The wall clock of that entry, milliseconds since 1970.
+    /// The entry's wall time, milliseconds since 1970.
     #[prost(sint64, tag = "11")]
     pub wall: i64,
-    /// The leader that gives it.
-    #[prost(fixed64, tag = "12")]
-    pub leader: u64,
-    /// The term it leads in.
-    #[prost(uint64, tag = "13")]
-    pub leader_term: u64,
 }
 
 /// A leader tells a replica that what it needs next is below the window.
@@ -296,7 +290,4 @@ pub struct CatchUp {
     /// The leader's high watermark.
     #[prost(int64, tag = "6")]
     pub high_watermark: i64,
-    /// The leader.
-    #[prost(fixed64, tag = "7")]
-    pub leader: u64,
 }
