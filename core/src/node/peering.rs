@@ -7,7 +7,7 @@
 use super::{METADATA, Node};
 use crate::action::{Action, LaneKind, Notice};
 use crate::entry::EntryKind;
-use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
+use crate::ids::{ClusterId, Index, LinkId, NodeId, ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
@@ -33,9 +33,9 @@ impl Node {
     }
 
     /// A peer's message.
-    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut, actions: &mut Vec<Action>) {
+    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut) {
         self.peers.received(link, message, now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
     /// Bytes to a peer left the driver's buffer.
@@ -44,14 +44,14 @@ impl Node {
     }
 
     /// A lane is gone.
-    pub fn peer_closed(&mut self, now: Now, link: LinkId, actions: &mut Vec<Action>) {
+    pub fn peer_closed(&mut self, now: Now, link: LinkId) {
         self.peers.closed(link, now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
-    pub(super) fn peers_woke(&mut self, now: Now, actions: &mut Vec<Action>) {
+    pub(super) fn peers_woke(&mut self, now: Now) {
         self.peers.woke(now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
     /// From now on other nodes are dialled and greeted: who this node is, is on its disk.
@@ -61,21 +61,37 @@ impl Node {
         let identity =
             Identity { disk: identity.disk, boot: self.boot, cluster: identity.cluster, feature_level };
         self.peers.started(identity, now.mono);
+        self.bind_peers(now);
+    }
+
+    /// This node is a member now, with lanes that stand already: whoever is up at their other end and was no
+    /// member when it said hello is told. Not the founder alone does so: it may die after having told one.
+    pub(super) fn announce_founding(&mut self, now: Now, cluster: ClusterId) {
+        self.peers.founded(cluster);
+        self.bind_peers(now);
+        let Some(founding) = self.founding() else { return };
+        for founder in &founding.members {
+            let greeting = self.peers.greeting(founder.node);
+            if greeting.is_some_and(|greeting| greeting.cluster.is_none()) {
+                self.peers.send_found(founder.node, founding.clone());
+            }
+        }
+    }
+
+    fn bind_peers(&mut self, now: Now) {
         let Some(founding) = self.founding() else { return };
         for founder in founding.members {
             self.peers.bind(founder.node, founder.disk, now.mono);
         }
     }
 
-    fn peers_news(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn peers_news(&mut self, now: Now) {
         while let Some(outcome) = self.peers.next_outcome() {
             match outcome {
                 Outcome::Up(greeting) => {
-                    actions.push(Action::Note(Notice::PeerUp(greeting.node)));
                     self.peer_up(greeting.node, greeting.cluster.is_none());
                 }
                 Outcome::Down(node) => {
-                    actions.push(Action::Note(Notice::PeerDown(node)));
                     self.peer_down(now, node);
                 }
                 Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
