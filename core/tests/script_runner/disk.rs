@@ -19,7 +19,8 @@ pub struct Disk {
     free_bytes: u64,
     /// What is asked of a stalled disk.
     waiting: VecDeque<Action>,
-    is_stalled: bool,
+    /// How many more syncs it does; `None` is no end.
+    syncs_left: Option<u32>,
 }
 
 #[derive(Default)]
@@ -36,14 +37,14 @@ enum Change {
 
 impl Default for Disk {
     fn default() -> Disk {
-        Disk { files: BTreeMap::new(), free_bytes: FREE_BYTES, waiting: VecDeque::new(), is_stalled: false }
+        Disk { files: BTreeMap::new(), free_bytes: FREE_BYTES, waiting: VecDeque::new(), syncs_left: None }
     }
 }
 
 impl Disk {
     /// Does what is asked; the answers come with the next turn.
     pub fn perform(&mut self, action: Action, answers: &mut Vec<Event>) {
-        if self.is_stalled {
+        if self.syncs_left == Some(0) {
             return self.waiting.push_back(action);
         }
         let (ticket, result) = match action {
@@ -58,14 +59,14 @@ impl Disk {
         answers.push(done(ticket, result));
     }
 
-    /// From now on nothing is done.
-    pub fn stall(&mut self) {
-        self.is_stalled = true;
+    /// After that many more syncs nothing is done any more.
+    pub fn stall(&mut self, after_syncs: u32) {
+        self.syncs_left = Some(after_syncs);
     }
 
     /// Does what has waited, and goes on.
     pub fn resume(&mut self, answers: &mut Vec<Event>) {
-        self.is_stalled = false;
+        self.syncs_left = None;
         for action in std::mem::take(&mut self.waiting) {
             self.perform(action, answers);
         }
@@ -79,7 +80,7 @@ impl Disk {
     /// The power fails: what is not synced is gone.
     pub fn crash(&mut self) {
         self.waiting.clear();
-        self.is_stalled = false;
+        self.syncs_left = None;
         self.files.retain(|_, stored| {
             stored.unsynced.clear();
             stored.cached = stored.durable.clone().unwrap_or_default();
@@ -90,7 +91,7 @@ impl Disk {
     /// The process is killed: the system still has what it was given.
     pub fn killed(&mut self) {
         self.waiting.clear();
-        self.is_stalled = false;
+        self.syncs_left = None;
     }
 
     /// All files with what is in the cache.
@@ -112,6 +113,7 @@ impl Disk {
     }
 
     fn sync(&mut self, files: &[File]) -> DoneResult {
+        self.syncs_left = self.syncs_left.map(|left| left - 1);
         for file in files {
             let Some(stored) = self.files.get_mut(file) else { continue };
             let durable = stored.durable.get_or_insert_default();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cluster nodes=3 start=1,2 ...    nodes, and which start at once (all); prints until the cluster serves
-//! start 3, crash 2, kill 2, stop 2 processes: crash loses what is not synced, kill only the process
+//! start 3, stop 2, kill 2          processes; crash 2 loses what is not synced too, wipe 2 the whole disk
 //! topic t partitions=1 on=1,2,3    creates a topic (at node 1, or at=2); delete t
 //! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=
 //! fetch 1 t-0 from=0 wait=0ms      min= max= bytes; epoch= what the client thinks; last= epoch it read
@@ -11,7 +11,7 @@
 //! producer 1                       a producer id; txn= with a transactional id
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
-//! stall 1, resume 1, fill 1, free 1   the disk does nothing; has no space
+//! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
 //! wait 500ms, elect t-0 not=1      time passes: so long; until someone (else) leads
 //! raw 1 HEX client=c, close c      any bytes; a client goes away
 //! ```
@@ -60,6 +60,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "start" => process::start(world, command),
         "stop" => process::stop(world, command),
         "crash" => process::crash(world, command),
+        "wipe" => process::wipe(world, command),
         "kill" => process::kill(world, command),
         "produce" => produce::run(world, command),
         "producer" => producer::run(world, command),

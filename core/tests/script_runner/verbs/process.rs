@@ -1,8 +1,9 @@
 //! `start 2`: the process starts on the disk that is there. `crash 2`: the power fails, unsynced bytes are gone.
-//! `kill 2`: only the process is gone. `stop 2`: it is asked to stop, and time passes until it has. Each takes
+//! `wipe 2`: so is the disk, and an empty one takes its place. `kill 2`: only the process is gone. `stop 2`: it is asked to stop, and time passes until it has. Each takes
 //! several nodes, which do it at once.
 
 use crate::script_runner::command::Command;
+use crate::script_runner::disk::Disk;
 use crate::script_runner::world::World;
 use rust_mq_core::event::{Event, Question};
 use std::time::Duration;
@@ -17,6 +18,15 @@ pub fn crash(world: &mut World, command: &Command) -> Result<(), String> {
     for id in nodes(command)? {
         world.end(id)?;
         world.node(id)?.disk.crash();
+    }
+    world.settle();
+    Ok(())
+}
+
+pub fn wipe(world: &mut World, command: &Command) -> Result<(), String> {
+    for id in nodes(command)? {
+        world.end(id)?;
+        world.node(id)?.disk = Disk::default();
     }
     world.settle();
     Ok(())
