@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`]: shapes |
 //! | 2 | [`event`], [`action`]: the door; [`timer`], [`machine`]: contracts |
+//! | 3 | [`storage`]: what survives a crash |
 
 pub mod action;
 pub mod broker;
@@ -21,4 +22,5 @@ pub mod limits;
 pub mod machine;
 pub mod now;
 pub mod rng;
+pub mod storage;
 pub mod timer;
