@@ -5,7 +5,9 @@ use super::disk::Disk;
 use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::entry::{Entry, EntryKind, HardState, Members};
-use crate::ids::{ClusterId, DiskId, Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
+use crate::ids::{
+    ClusterId, DiskId, Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition,
+};
 use crate::now::{Mono, Wall};
 use crate::rng::Rng;
 use crate::storage::{
@@ -89,6 +91,8 @@ pub struct Replica {
     /// The newest of the history that was acknowledged.
     pub acked: usize,
     pub applied: u64,
+    /// The highest index ever applied: no entry up to it is ever replaced.
+    pub committed: u64,
     pub log_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
@@ -208,7 +212,11 @@ impl World {
 
     pub fn add(&mut self) -> ReplicaId {
         self.ids += 1;
-        let (replica, of) = (ReplicaId(self.ids), partition(self.ids % 4));
+        let replica = ReplicaId(self.ids);
+        let is_free = |of: &TopicPartition| {
+            !self.replicas.values().any(|model| model.dropped.is_none() && model.of == *of)
+        };
+        let of = (0..).map(partition).find(is_free).expect("there are more partitions than replicas");
         self.add_as(replica, of);
         replica
     }
@@ -221,6 +229,7 @@ impl World {
             history: vec![(self.order, Memory::default())],
             acked: 0,
             applied: 0,
+            committed: 0,
             log_start: 0,
             batches: BTreeMap::new(),
             settled: None,
@@ -293,6 +302,7 @@ impl World {
                 self.storage.keep(replica, batch);
             }
         }
+        model.committed = model.committed.max(model.applied);
         let state = HardState { commit: Index(model.applied), ..memory.hard_state };
         model.history.last_mut().expect("never empty").1.hard_state = state;
         self.storage.append(replica, model.history.len() as u64 - 1, Some(state), &[]);
@@ -395,7 +405,9 @@ impl World {
             let was_added = model.history[0].0 < self.acked_order || model.acked > 0;
             let is_dropped = model.dropped.is_some_and(|order| order < self.acked_order);
             match found.remove(&replica) {
-                None => assert!(!was_added || model.dropped.is_some(), "{replica} is lost, seed {}", self.seed),
+                None => {
+                    assert!(!was_added || model.dropped.is_some(), "{replica} is lost, seed {}", self.seed)
+                }
                 Some(_) if is_dropped => panic!("{replica} is back, seed {}", self.seed),
                 Some(recovered) => {
                     let model = self.matched(model, &recovered);
@@ -426,12 +438,18 @@ impl World {
                 &model.history[model.acked..]
             );
         };
-        let memory = model.history[place].1.clone();
+        let mut memory = model.history[place].1.clone();
+        memory.hard_state = recovered.hard_state;
         assert!(recovered.hard_state.commit.0 <= last && recovered.hard_state.commit.0 >= applied);
         assert_eq!(recovered.of, model.of);
-        let expected_state = if applied == 0 { [Bytes::new(), state(0)] } else { [state(applied), state(applied)] };
+        let expected_state =
+            if applied == 0 { [Bytes::new(), state(0)] } else { [state(applied), state(applied)] };
         assert!(expected_state.contains(&recovered.state), "seed {seed}: the state is as of applied");
-        assert_eq!(recovered.log_end_of_segments.0, memory.offset_at(applied), "seed {seed}: where keep goes on");
+        assert_eq!(
+            recovered.log_end_of_segments.0,
+            memory.offset_at(applied),
+            "seed {seed}: where keep goes on"
+        );
         assert!(recovered.log_start.0 <= model.log_start, "seed {seed}: the log start is not invented");
         Replica {
             history: vec![(0, memory)],
