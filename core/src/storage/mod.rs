@@ -175,7 +175,8 @@ impl Storage {
         }
     }
 
-    /// A replica lives here from the next frame on. Files left over of its partition go after the next
+    /// A replica lives here from the next frame on; the one before it of the same partition has been dropped,
+    /// or is dead. Files left over of its partition go after the next
     /// checkpoint.
     pub fn add_replica(&mut self, replica: ReplicaId, of: TopicPartition) {
         let Some(running) = self.running() else { return };
@@ -235,16 +236,6 @@ impl Storage {
         frame.reset(replica, &stored);
         frame.persisted.push((replica, number));
         (local.hard_state, local.last, local.frame) = (reset.hard_state, reset.index, sequence);
-        running.locals.insert(replica, local);
-    }
-
-    /// Gives up what is kept of a replica and goes on at `to`, empty: what lies below is deleted everywhere.
-    pub fn skip_to(&mut self, replica: ReplicaId, to: Offset) {
-        let Some(running) = self.running() else { return };
-        let mut local = running.locals.remove(&replica).expect("a skip is of a replica that is here");
-        assert!(to > local.log.end(), "a skip leaves a gap: what is here is of no use");
-        running.give_up_log(replica, &local.log);
-        local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
         running.locals.insert(replica, local);
     }
 
