@@ -239,6 +239,16 @@ impl Storage {
         running.locals.insert(replica, local);
     }
 
+    /// Gives up what is kept of a replica and goes on at `to`, empty: what lies below is deleted everywhere.
+    pub fn skip_to(&mut self, replica: ReplicaId, to: Offset) {
+        let Some(running) = self.running() else { return };
+        let mut local = running.locals.remove(&replica).expect("a skip is of a replica that is here");
+        assert!(to > local.log.end(), "a skip leaves a gap: what is here is of no use");
+        running.give_up_log(replica, &local.log);
+        local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
+        running.locals.insert(replica, local);
+    }
+
     /// Wants everything kept of a replica in synced segments; answered by [`Outcome::Settled`].
     pub fn settle(
         &mut self,
