@@ -211,7 +211,9 @@ impl Replica {
     /// Followers that need entries below the window, each once since the last call. They ask again with every
     /// heartbeat's answer until they are near.
     pub fn catch_up_wanted(&mut self) -> Vec<ReplicaId> {
-        self.node.mut_store().take_behind()
+        let behind = self.node.mut_store().take_behind();
+        // Who was asked as a leader and is none any more has nothing to give: its log may be the wrong one.
+        if self.is_leader() { behind } else { Vec::new() }
     }
 
     /// Forgets entries up to `to`, which must be applied.

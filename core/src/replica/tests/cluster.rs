@@ -249,10 +249,9 @@ impl Cluster {
         let id = member.replica.id();
         self.said(at, &ready.messages);
         if let Some(role) = ready.role {
-            self.judge.role(id, role);
+            self.judge.role(id, role, &self.members[at].disk);
             self.see(if role.is_leader { "leader" } else { "follower" });
         }
-        ready.entries.iter().for_each(|entry| self.judge.journaled(entry));
         self.committed(at, &ready);
         for (context, index) in &ready.reads {
             let floor = self.reads.remove(&(id, *context)).expect("each read is answered once");
@@ -308,6 +307,7 @@ impl Cluster {
         }
         let Some(owed) = member.owed.pop_front() else { return };
         let number = owed.number;
+        owed.entries.iter().for_each(|entry| self.judge.journaled(entry));
         member.disk.write(owed);
         let said = member.replica.persisted(number);
         self.said(at, &said);
