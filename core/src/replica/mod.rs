@@ -61,7 +61,7 @@ use crate::ids::{Index, ReplicaId, Term};
 use crate::limits;
 use promise::Promises;
 use raft::{Progress, ProgressState, RawNode, StateRole};
-use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
+use rust_mq_proto::peer::raft::RaftMessage;
 use window::Window;
 
 /// One node's member of one Raft group.
@@ -77,8 +77,6 @@ pub struct Replica {
     taken: ReadyNumber,
     persisted: ReadyNumber,
     handed_out: Index,
-    /// The newest term in which a leadership transfer to us was honoured.
-    timeout_now: Term,
     /// The election timeout of a term.
     election: (Term, usize),
 }
@@ -108,9 +106,6 @@ impl Replica {
     /// A message came from another member.
     pub fn step(&mut self, message: RaftMessage) -> Result<(), Refused> {
         self.admit(&message)?;
-        if message.kind() == RaftKind::TimeoutNow {
-            self.timeout_now = Term(message.term);
-        }
         let stepped = self.node.step(wire::to_raft(message));
         self.pin_election_timeout();
         stepped.map_err(|_| Refused::Sender)
@@ -321,10 +316,6 @@ impl Replica {
     /// Whether standing for election would be safe, and of any use.
     fn may_campaign(&self) -> bool {
         self.node.raft.promotable() && self.term() < Term::MAX && !self.has_unsynced_log()
-    }
-
-    fn honoured_timeout_now(&self) -> Term {
-        self.timeout_now
     }
 
     fn window(&self) -> &Window {

@@ -138,7 +138,6 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         taken: ReadyNumber(0),
         persisted: ReadyNumber(0),
         handed_out: applied.index,
-        timeout_now: Term(0),
         election: (Term(u64::MAX), 0),
     };
     replica.pin_election_timeout();
