@@ -215,6 +215,9 @@ impl Replica {
     pub fn trim(&mut self, to: Index) {
         assert!(to <= self.applied_index(), "the window reaches down to what is applied");
         self.node.mut_store().trim(to);
+        if self.first_index() > self.last_index() && !self.has_ready() {
+            self.give_memory_back();
+        }
     }
 }
 
@@ -337,6 +340,14 @@ impl Replica {
         // raft-rs counts 12 bytes and the context of 9 (none on its own entry) with each payload.
         let unstable = &self.node.raft.raft_log.unstable;
         unstable.entries_size + unstable.entries.len() * limits::ENTRY_ITEM_BYTES
+    }
+
+    /// A replica at rest keeps no buffers: there may be ten thousand of them.
+    fn give_memory_back(&mut self) {
+        self.promises.shrink();
+        self.node.raft.raft_log.unstable.entries.shrink_to_fit();
+        self.node.raft.msgs.shrink_to_fit();
+        self.node.raft.read_states.shrink_to_fit();
     }
 
     fn step_down(&mut self) {

@@ -115,6 +115,11 @@ impl Promises {
         self.slots.is_empty()
     }
 
+    /// Gives back what no slot uses.
+    pub fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+    }
+
     /// Whether entries or a reset are on their way to the disk.
     pub fn owe_log(&self) -> bool {
         self.slots.iter().any(|slot| slot.debt.has_entries || slot.debt.reset.is_some())

@@ -82,8 +82,9 @@ impl Window {
             self.bytes -= log_entry::weight(&entry.data);
             self.entries.pop_front();
         }
-        // An idle replica gives its memory back (ten thousand of them are a goal).
-        if self.entries.capacity() > 32 && self.entries.len() * 4 < self.entries.capacity() {
+        // An idle replica gives its memory back; a busy one keeps what it will need again.
+        let spare = self.entries.len() * 4 < self.entries.capacity();
+        if self.entries.is_empty() || (spare && self.entries.capacity() > 32) {
             self.entries.shrink_to(self.entries.len() * 2);
         }
     }
