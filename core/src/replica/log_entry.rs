@@ -32,14 +32,8 @@ pub(super) fn parse_context(context: &[u8]) -> Option<(EntryKind, Wall)> {
 }
 
 /// An entry in raft-rs's form; on a proposal raft-rs gives it its index and term.
-pub(super) fn to_raft(at: Stamp, kind: EntryKind, payload: Bytes) -> eraftpb::Entry {
-    eraftpb::Entry {
-        index: at.index.0,
-        term: at.term.0,
-        context: context(kind, at.wall),
-        data: payload,
-        ..eraftpb::Entry::default()
-    }
+pub(super) fn to_raft(index: Index, term: Term, context: Bytes, payload: Bytes) -> eraftpb::Entry {
+    eraftpb::Entry { index: index.0, term: term.0, context, data: payload, ..eraftpb::Entry::default() }
 }
 
 /// An entry of the window in our form; the payload is shared.

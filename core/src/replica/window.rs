@@ -14,6 +14,7 @@ use super::log_entry;
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, ReplicaId};
 use crate::now::Wall;
+use bytes::Bytes;
 use raft::eraftpb;
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 use std::cell::Cell;
@@ -41,8 +42,8 @@ impl Window {
             behind: Cell::default(),
         };
         let in_raft = |entry: &Entry| {
-            let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
-            log_entry::to_raft(at, entry.kind, entry.payload.clone())
+            let context = log_entry::context(entry.kind, entry.wall);
+            log_entry::to_raft(entry.index, entry.term, context, entry.payload.clone())
         };
         window.append(entries.iter().map(in_raft).collect());
         window
@@ -97,6 +98,11 @@ impl Window {
     /// The stamp of the last entry.
     pub fn last(&self) -> Stamp {
         self.entries.back().map_or(self.below, log_entry::stamp)
+    }
+
+    /// The context of the last entry, if one is here.
+    pub fn last_context(&self) -> Option<&Bytes> {
+        self.entries.back().map(|entry| &entry.context)
     }
 
     /// Weight of all entries.
