@@ -62,8 +62,8 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;
 /// Bytes queued towards one peer on one lane. Source: reliability.md section 5. At the edge: appends are
 /// dropped; Raft sends them again.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
-/// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
-/// the rest goes in the next append; a single larger entry goes alone.
+/// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the
+/// edge: the rest goes in the next append; a single larger entry goes alone.
 pub const APPEND_BYTES_MAX: usize = 1 << 20;
 /// Appends to one follower that it has not answered. Source: PEER_QUEUE_BYTES_MAX / APPEND_BYTES_MAX.
 /// At the edge: entries gather until an answer comes, then travel together.
@@ -71,15 +71,17 @@ pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of committed entries that one ready hands out. Source: chosen; bounds the time of one turn. At the
 /// edge: the rest comes with the next ready.
 pub const READY_COMMITTED_BYTES_MAX: usize = 4 << 20;
-/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a turn.
-/// At the edge: the read is refused, and asked again.
+/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a
+/// turn. At the edge: the read is refused, and asked again.
 pub const READS_PENDING_MAX: usize = 1_024;
 /// Messages that one ready holds back until it is durable. Source: chosen, the appends of several followers'
 /// windows. At the edge: the newest are dropped; Raft sends them again.
 pub const PROMISES_MAX: usize = 1_024;
-/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays below.
+/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays
+/// below.
 pub const ENTRY_ITEM_BYTES: usize = 64;
 /// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
 pub const READY_ITEM_BYTES: usize = 1 << 10;
-/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
+/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the
+/// edge: INVALID_REPLICATION_FACTOR.
 pub const MEMBERS_MAX: usize = 32;

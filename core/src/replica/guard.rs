@@ -1,9 +1,9 @@
 //! The guard: what raft-rs would panic on, or be misled by, is refused before it is stepped.
 //!
-//! raft-rs's `step` trusts its peers: a heartbeat whose commit is beyond the log, an append with a gap, a term
-//! of 2^64-1 stop the process, and with it all other groups. The first needs no attacker: a voter whose disk
-//! was rolled back receives it. Other messages are taken without protest though they mislead: of a stranger,
-//! for another replica, of a second leader in one term.
+//! raft-rs's `step` trusts its peers: a heartbeat whose commit is beyond the log, an append with a gap, a
+//! term of 2^64-1 stop the process, and with it all other groups. The first needs no attacker: a voter whose
+//! disk was rolled back receives it. Other messages are taken without protest though they mislead: of a
+//! stranger, for another replica, of a second leader in one term.
 //!
 //! Invariant: 1 <= term <= Term::MAX and every index <= INDEX_MAX in what is admitted.
 //! Invariant: entry terms rise from log_term and are <= term.

@@ -3,8 +3,8 @@
 //! raft-rs knows an opaque payload (`data`) and an opaque `context`. Ours holds the entry's kind and its wall
 //! time: one byte and eight, little endian. Both are `Bytes`: nothing here copies a payload.
 //!
-//! The one entry that raft-rs writes itself, a new leader's first, has no context. It becomes a `NoOp` with the
-//! wall time of the entry before it when the window takes it in, so that the time in the log never falls.
+//! The one entry that raft-rs writes itself, a new leader's first, has no context. It becomes a `NoOp` with
+//! the wall time of the entry before it when the window takes it in, so that the time in the log never falls.
 //!
 //! Invariant: an entry in the window has a context of nine bytes that parses.
 

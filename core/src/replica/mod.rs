@@ -2,10 +2,10 @@
 //!
 //! # How it is used
 //!
-//! Events are stepped one by one (`step`, `tick`, `propose`, `persisted`, ...). Then, once a turn, each touched
-//! replica gives a [`Ready`]: what to journal, what to send, what to apply. When the journal is synced, its
-//! number comes back with `persisted`, before anything that happened later. When the floor above has applied
-//! the committed entries, it says so with `applied`.
+//! Events are stepped one by one (`step`, `tick`, `propose`, `persisted`, ...). Then, once a turn, each
+//! touched replica gives a [`Ready`]: what to journal, what to send, what to apply. When the journal is
+//! synced, its number comes back with `persisted`, before anything that happened later. When the floor above
+//! has applied the committed entries, it says so with `applied`.
 //! ```text
 //! replica.propose(EntryKind::Batch, wall, batch)?;             // or step(message), tick()
 //! let ready = replica.take_ready(room)?;                       // journal ready.{hard_state, reset, entries}
@@ -16,17 +16,17 @@
 //!
 //! # What raft-rs leaves to us
 //!
-//! - It trusts its peers: [`guard`](self) refuses what it would panic on or be misled by.
+//! - It trusts its peers: `guard` refuses what it would panic on or be misled by.
 //! - It says "send this after that is durable" per ready; the line of promises across readies is ours.
 //! - It draws election timeouts from the thread's generator: ours are a pure hash, set after every call.
 //! - It wins elections while entries are unsynced, and panics: such a replica does not stand for election.
-//! - It forwards proposals and reads to the leader: we never propose or read on a follower, because offsets are
-//!   assigned by who proposes.
+//! - It forwards proposals and reads to the leader: we never propose or read on a follower, because offsets
+//!   are assigned by who proposes.
 //! - It keeps sending to a follower only what is in the window; one that is further behind is told to fetch
 //!   (`catch_up_wanted`), and `restore`s from a snapshot of state and index when its data is synced.
 //!
-//! What is left out: leases and priorities (they are unsafe or stall), joint consensus, and for now changes of
-//! members: they are fixed at the start, or come with a restore.
+//! What is left out: leases and priorities (they are unsafe or stall), joint consensus, and for now changes
+//! of members: they are fixed at the start, or come with a restore.
 //!
 //! Invariant: applied <= handed out <= min(commit, durable) <= last index.
 //! Invariant: a promise (vote, append accepted) leaves only when its ready and all before it are durable.
@@ -34,8 +34,10 @@
 //! Invariant: a replica that is not leader and has unsynced entries does not campaign.
 //! Invariant: term <= Term::MAX.
 //!
-//! Not here: the journal (`storage`), links and who is alive (`peer`), offsets (`partition`), machines (`host`).
-//! Sources: Raft paper; Ongaro's thesis 3.10, 6.4, 9.6, 10.2.1; raft-rs issues and pull requests 84, 489, 537.
+//! Not here: the journal (`storage`), links and who is alive (`peer`), offsets (`partition`), machines
+//! (`host`).
+//! Sources: Raft paper; Ongaro's thesis 3.10, 6.4, 9.6, 10.2.1; raft-rs issues and pull requests 84, 489,
+//! 537.
 
 mod election;
 mod guard;
@@ -143,7 +145,7 @@ impl Replica {
 
     /// The leader's node is known to be dead: its lease ends, so that another's campaign is heard at once.
     pub fn leader_lost(&mut self) {
-        if !self.is_leader() {
+        if !self.is_leader() && self.leader() != ReplicaId::NOBODY {
             self.step_down();
         }
     }
@@ -328,8 +330,8 @@ impl Replica {
     /// The term of an entry that is here, or of the one just below the window.
     fn term_at(&self, index: Index) -> Option<Term> {
         let log = &self.node.raft.raft_log;
-        // Not the window's first: a restore that no ready has taken yet has moved raft-rs's, and outside of its
-        // log raft-rs answers term 0.
+        // Not the window's first: a restore that no ready has taken yet has moved raft-rs's, and outside of
+        // its log raft-rs answers term 0.
         if index.next().0 < log.first_index() || index > self.last_index() {
             return None;
         }

@@ -4,7 +4,8 @@
 //! that a proposal returns is exact, so the floor above may write offset and epoch by it.
 //!
 //! Invariant: entry k + 1's wall time >= entry k's along a leader's log.
-//! Invariant: weight of what no ready has taken <= uncommitted_bytes_max, so that a ready fits a journal frame.
+//! Invariant: weight of what no ready has taken <= uncommitted_bytes_max, so that a ready fits a journal
+//! frame.
 
 use super::{Replica, log_entry};
 use crate::entry::EntryKind;

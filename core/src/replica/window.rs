@@ -1,7 +1,7 @@
 //! The window: the newest entries of a replica's log, as raft-rs's `Storage`.
 //!
-//! Owns the entries from every ready that was taken (durable or on their way to the journal; raft-rs demands to
-//! see them before they are), and the stamp of the entry just below the first. Below that it answers
+//! Owns the entries from every ready that was taken (durable or on their way to the journal; raft-rs demands
+//! to see them before they are), and the stamp of the entry just below the first. Below that it answers
 //! `Compacted`: whoever needs those entries fetches batches by offset and restores (DESIGN section 5).
 //!
 //! Invariant: entries are contiguous: entries[k].index == below.index + 1 + k.

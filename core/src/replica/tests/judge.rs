@@ -1,4 +1,5 @@
-//! The laws of Raft, told event by event; each is one method. A breach panics with the seed in the test's name.
+//! The laws of Raft, told event by event; each is one method. A breach panics with the seed in the test's
+//! name.
 
 use super::cluster::Disk;
 use crate::entry::Entry;
