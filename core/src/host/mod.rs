@@ -19,17 +19,17 @@
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
-use crate::now::Now;
-use crate::replica::{Replica, SnapshotMeta};
+use crate::now::{Now, Wall};
+use crate::replica::Replica;
 use crate::rng::Rng;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::collections::VecDeque;
 
 /// A machine on its replica.
 pub struct Host<M: Machine> {
     replica: Replica,
     committed: M,
-    applied: Index,
+    applied: Stamp,
     lead: Option<Lead<M>>,
     rng: Rng,
 }
@@ -55,12 +55,18 @@ pub struct Replied<R> {
 
 impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
-    pub fn new(replica: Replica, committed: M, applied: Index, rng: Rng) -> Host<M> {
+    pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng) -> Host<M> {
         Host { replica, committed, applied, lead: None, rng }
     }
 
     /// Asks the machine. The answer comes at once only if there is no leader here.
-    pub fn request(&mut self, now: Now, waiter: Waiter, request: M::Request, out: &mut Vec<Replied<M::Reply>>) {
+    pub fn request(
+        &mut self,
+        now: Now,
+        waiter: Waiter,
+        request: M::Request,
+        out: &mut Vec<Replied<M::Reply>>,
+    ) {
         let Some(lead) = &mut self.lead else {
             out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
             return;
@@ -79,11 +85,16 @@ impl<M: Machine> Host<M> {
         }
     }
 
-    fn carry_out(&mut self, now: Now, decision: Decision<M::Command, M::Reply>, out: &mut Vec<Replied<M::Reply>>) {
+    fn carry_out(
+        &mut self,
+        now: Now,
+        decision: Decision<M::Command, M::Reply>,
+        out: &mut Vec<Replied<M::Reply>>,
+    ) {
         let Some(lead) = &mut self.lead else { return };
         if !decision.commands.is_empty() {
             let payload = M::encode_commands(&decision.commands);
-            let Ok(proposed) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
+            let Ok(index) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
                 // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
                 let refused = decision.replies.into_iter();
                 out.extend(refused.map(|(waiter, _)| Replied {
@@ -93,11 +104,11 @@ impl<M: Machine> Host<M> {
                 }));
                 return;
             };
-            let stamp = Stamp { index: proposed.index, term: proposed.term, wall: proposed.wall };
+            let stamp = Stamp { index, term: self.replica.term(), wall: self.replica.last_wall() };
             for command in &decision.commands {
                 lead.tip.apply(stamp, command);
             }
-            lead.tip_index = proposed.index;
+            lead.tip_index = index;
         }
         for (waiter, reply) in decision.replies {
             lead.parked.push_back((lead.tip_index, waiter, reply));
@@ -110,15 +121,15 @@ impl<M: Machine> Host<M> {
     /// # Errors
     /// A command that this build does not know: the node must stop rather than skip it.
     pub fn apply(&mut self, entry: &Entry, effects: &mut Vec<M::Command>) -> Result<(), Undecodable> {
-        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
+        let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Commands {
-            let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
             for command in M::decode_commands(&entry.payload)? {
                 self.committed.apply(stamp, &command);
                 effects.push(command);
             }
         }
-        self.applied = entry.index;
+        self.applied = stamp;
         Ok(())
     }
 
@@ -138,7 +149,7 @@ impl<M: Machine> Host<M> {
         if self.lead.is_none() {
             self.lead = Some(Lead {
                 tip: self.committed.clone(),
-                tip_index: self.applied,
+                tip_index: self.applied.index,
                 soft: M::Soft::default(),
                 parked: VecDeque::new(),
             });
@@ -148,8 +159,11 @@ impl<M: Machine> Host<M> {
 
     fn release(&mut self, out: &mut Vec<Replied<M::Reply>>) {
         let Some(lead) = &mut self.lead else { return };
-        assert!(lead.tip_index >= self.applied || lead.parked.is_empty(), "the tip is never behind its replies");
-        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied) {
+        assert!(
+            lead.tip_index >= self.applied.index || lead.parked.is_empty(),
+            "the tip is never behind its replies"
+        );
+        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied.index) {
             let (index, waiter, reply) = lead.parked.pop_front().expect("the front was just looked at");
             out.push(Replied { waiter, reply, index });
         }
@@ -159,9 +173,9 @@ impl<M: Machine> Host<M> {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
-        self.committed = M::decode(state)?;
-        self.applied = snapshot.index;
+    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
+        (_, self.committed) = Host::decode_state(state)?;
+        self.applied = at;
         self.lead = None;
         Ok(())
     }
@@ -171,8 +185,8 @@ impl<M: Machine> Host<M> {
         &self.committed
     }
 
-    /// Up to where.
-    pub fn applied(&self) -> Index {
+    /// The last entry it includes.
+    pub fn applied(&self) -> Stamp {
         self.applied
     }
 
@@ -201,10 +215,27 @@ impl<M: Machine> Host<M> {
         &mut self.replica
     }
 
-    /// The committed state as bytes, for a checkpoint or a snapshot.
+    /// The committed state as bytes, for a checkpoint or a snapshot: the time in the log, then the machine.
     pub fn encode(&self) -> BytesMut {
+        Host::encode_state(self.applied.wall, &self.committed)
+    }
+
+    /// What `encode` gives for that state.
+    pub fn encode_state(wall: Wall, machine: &M) -> BytesMut {
         let mut bytes = BytesMut::new();
-        self.committed.encode(&mut bytes);
+        bytes.put_i64(wall.0);
+        machine.encode(&mut bytes);
         bytes
+    }
+
+    /// What `encode_state` was given.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn decode_state(bytes: &[u8]) -> Result<(Wall, M), Undecodable> {
+        let Some((wall, machine)) = bytes.split_first_chunk() else {
+            return Err(Undecodable { what: "machine state", reason: "it is cut".into() });
+        };
+        Ok((Wall(i64::from_be_bytes(*wall)), M::decode(machine)?))
     }
 }

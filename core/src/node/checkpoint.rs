@@ -1,0 +1,93 @@
+//! When the journal has grown enough, every replica hands storage its part of a checkpoint; once that is durable,
+//! windows need not reach further back.
+//!
+//! Invariant: a part is as of its replica's own applied index, and all batches up to there were kept before.
+
+use super::Node;
+use crate::action::Action;
+use crate::entry::Stamp;
+use crate::ids::{Index, ReplicaId};
+use crate::now::Now;
+use crate::replica::Replica;
+use crate::storage::Part;
+use bytes::Bytes;
+
+impl Node {
+    /// Starts a checkpoint if one is due.
+    pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.storage.checkpoint_is_due() && self.metadata.is_some() {
+            self.begin_checkpoint(now, actions);
+        }
+    }
+
+    fn begin_checkpoint(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let parts = self.parts();
+        let applied = parts.iter().map(|part| (part.replica, part.applied)).collect();
+        if self.storage.checkpoint(now.mono, parts, actions, &mut self.disk_news) {
+            self.checkpointing = applied;
+        }
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let host = self
+            .metadata
+            .iter()
+            .map(|(id, host)| part(*id, host.replica(), host.applied(), host.encode().freeze()));
+        let partitions = self.partitions.iter().map(|(id, partition)| {
+            part(id, partition.replica(), partition.applied(), partition.encode().freeze())
+        });
+        // What nobody claims yet stays as the disk had it.
+        let unclaimed = self.unclaimed.values().map(|known| Part {
+            replica: known.replica,
+            members: known.members.clone(),
+            applied: known.applied,
+            applied_term: known.applied_term,
+            state: known.state.clone(),
+            entries: known.entries.clone(),
+        });
+        host.chain(partitions).chain(unclaimed).collect()
+    }
+
+    /// One step of leaving the disk so that the next start has nothing to replay. Returns whether it is so.
+    pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
+        if self.storage.is_clean() || self.metadata.is_none() {
+            return true;
+        }
+        self.begin_checkpoint(now, actions);
+        false
+    }
+
+    /// The checkpoint is durable: windows are cut to what followers still need.
+    pub(super) fn checkpointed(&mut self) {
+        for (id, applied) in std::mem::take(&mut self.checkpointing) {
+            if let Some(replica) = self.replica_mut(id) {
+                trim(replica, applied);
+            }
+        }
+    }
+}
+
+fn part(id: ReplicaId, replica: &Replica, applied: Stamp, state: Bytes) -> Part {
+    Part {
+        replica: id,
+        members: replica.members().clone(),
+        applied: applied.index,
+        applied_term: applied.term,
+        state,
+        entries: replica.entries(applied.index.next(), replica.last_index().next()),
+    }
+}
+
+/// Keeps what a follower that is not far behind still needs, within `limits::WINDOW_KEPT_BYTES_MAX`: it gets the
+/// entries without a catch-up.
+fn trim(replica: &mut Replica, applied: Index) {
+    let slowest = replica.progress().map(|(_, matched)| matched).min().unwrap_or(applied);
+    let to = if replica.is_leader() && replica.window_bytes() <= crate::limits::WINDOW_KEPT_BYTES_MAX {
+        applied.min(slowest)
+    } else {
+        applied
+    };
+    if to >= replica.first_index() {
+        replica.trim(to);
+    }
+}
