@@ -60,7 +60,7 @@ impl Node {
         if is_stale || is_under_way || self.partition_of(id) != Some(told.partition) {
             return;
         }
-        if told.partition != METADATA && told.log_start > self.storage.extent(id).end {
+        if told.partition != METADATA && told.log_start > self.kept_end(id) {
             // Everything here is below what the leader still has.
             self.storage.skip_to(id, told.log_start);
         }
@@ -73,7 +73,7 @@ impl Node {
 
     /// The next call: batches while some are missing below `to`, then the snapshot.
     fn catch_up_further(&mut self, now: Now, id: ReplicaId, of: TopicPartition, to: Offset) {
-        let end = if of == METADATA { to } else { self.storage.extent(id).end };
+        let end = if of == METADATA { to } else { self.kept_end(id) };
         self.catching_up.next_call += 1;
         let call = CallId(self.catching_up.next_call);
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
@@ -83,7 +83,7 @@ impl Node {
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
             progress.is_syncing = true;
-            return self.storage.sync_log(id);
+            return self.storage.settle(now.mono, id, &mut self.disk_actions, &mut self.disk_news);
         } else {
             Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
         };
@@ -102,7 +102,7 @@ impl Node {
     pub(super) fn fetched(&mut self, now: Now, node: NodeId, fetched: Fetched) {
         let Some(id) = self.caller(node, fetched.id) else { return };
         let Some(of) = self.partition_of(id) else { return };
-        let is_kept = fetched.error == 0 && self.keep_fetched(now, id, &fetched);
+        let is_kept = fetched.error == 0 && self.keep_fetched(id, &fetched);
         if !is_kept {
             self.catching_up.of.remove(&id);
             return;
@@ -113,12 +113,12 @@ impl Node {
     }
 
     /// Keeps fetched batches that follow what is here. Returns whether anything did.
-    fn keep_fetched(&mut self, now: Now, id: ReplicaId, fetched: &Fetched) -> bool {
+    fn keep_fetched(&mut self, id: ReplicaId, fetched: &Fetched) -> bool {
         let mut is_any = false;
         for chunk in &fetched.chunks {
             for batch in Batches::new(chunk) {
                 let Ok(batch) = batch else { return is_any };
-                let end = self.storage.extent(id).end;
+                let end = self.kept_end(id);
                 if batch.check_crc().is_err() || batch.last_offset() < end.0 {
                     continue;
                 }
@@ -128,7 +128,7 @@ impl Node {
                 let bytes = Bytes::copy_from_slice(batch.bytes());
                 let next = Offset(batch.last_offset() + 1);
                 let max_timestamp = batch.max_timestamp();
-                self.storage.keep(now, id, CommittedBatch { base: end, next, max_timestamp, bytes });
+                self.storage.keep(id, CommittedBatch { base: end, next, max_timestamp, bytes });
                 is_any = true;
             }
         }
@@ -141,7 +141,7 @@ impl Node {
         let is_sound = snapshot.error == 0
             && snapshot.replica == id
             && snapshot.log_start <= snapshot.segment_end
-            && (of == METADATA || snapshot.segment_end >= self.storage.extent(id).end);
+            && (of == METADATA || snapshot.segment_end >= self.kept_end(id));
         if !is_sound {
             self.catching_up.of.remove(&id);
             return;
@@ -158,8 +158,11 @@ impl Node {
     }
 
     /// Every batch of a replica is durable.
-    pub(super) fn log_synced(&mut self, id: ReplicaId) {
-        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing) {
+    pub(super) fn log_settled(&mut self, id: ReplicaId, end: Offset) {
+        let waits = |progress: &Progress| {
+            progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end)
+        };
+        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing && waits(progress)) {
             self.install(id);
         }
     }
@@ -204,7 +207,8 @@ impl Node {
             }
         }
         let reset = Reset {
-            at: reset.at,
+            index: reset.at.index,
+            term: reset.at.term,
             members: reset.members.clone(),
             hard_state,
             segment_end: snapshot.segment_end,
@@ -213,7 +217,7 @@ impl Node {
         };
         self.storage.reset(id, ready.number.0, reset);
         if !ready.entries.is_empty() {
-            self.storage.append(id, ready.number.0, None, &ready.entries);
+            self.journal(id, ready);
         }
         Ok(())
     }
