@@ -12,8 +12,10 @@ use crate::limits::TICK;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::peer::{CallId, Identity, Outcome};
 use crate::replica::{Refused, Role};
+use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
 use rust_mq_proto::peer::raft::RaftMessage;
 
@@ -191,6 +193,8 @@ impl Node {
             self.news.woken.extend(partition.take_watchers());
             self.reads_lost(id);
             self.catch_up_stopped(id);
+            // Checkpoints go on naming what it had.
+            self.unclaimed.insert(id, remains(id, &partition));
         }
         self.write_meta();
     }
@@ -243,5 +247,22 @@ impl Node {
         self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.connections.flush(now.mono, &self.budget, actions);
         self.peers.flush(now.mono, actions);
+    }
+}
+
+/// What the disk has of a replica that runs no more.
+fn remains(id: ReplicaId, partition: &Partition) -> RecoveredReplica {
+    let replica = partition.replica();
+    RecoveredReplica {
+        replica: id,
+        of: partition.of(),
+        hard_state: replica.hard_state(),
+        members: replica.members().clone(),
+        applied: partition.applied().index,
+        applied_term: partition.applied().term,
+        log_start: partition.log_start(),
+        log_end_of_segments: partition.high_watermark(),
+        state: partition.encode().freeze(),
+        entries: replica.entries(partition.applied().index.next(), replica.last_index().next()),
     }
 }
