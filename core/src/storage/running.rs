@@ -338,7 +338,7 @@ impl Running {
     /// A checkpoint is durable: only now is anything recycled or removed.
     fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
         self.covered = made.needed;
-        for number in self.journal.ring().recycle(made.needed) {
+        for number in self.journal.ring().recycle(made.needed, made.named) {
             let ticket = self.tickets.draw(Job::JournalRemoved(number));
             turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
         }
