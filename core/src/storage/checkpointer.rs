@@ -65,6 +65,8 @@ struct Round {
     waiting: BTreeMap<ReplicaId, Record>,
     stage: Stage,
     bytes: u64,
+    /// The journal file it names.
+    named: u32,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,8 @@ enum Stage {
 pub(super) struct Made {
     /// Frames before this one are not needed any more.
     pub(super) needed: u64,
+    /// The file where the first of those goes, or that it follows on.
+    pub(super) named: u32,
     /// Segments nobody names any more.
     pub(super) doomed: Vec<SegmentName>,
 }
@@ -105,7 +109,8 @@ impl Checkpointer {
         assert!(self.round.is_none(), "one checkpoint is made at a time");
         let (records, waiting) = (Sink::default(), BTreeMap::new());
         let stage = Stage::Gathering;
-        self.round = Some(Round { needed, mark, doomed, records, count: 0, waiting, stage, bytes: 0 });
+        self.round =
+            Some(Round { needed, mark, doomed, records, count: 0, waiting, stage, bytes: 0, named: 0 });
     }
 
     /// Takes a part: into the checkpoint if its log is written as far as it goes, else it waits for that.
@@ -204,6 +209,7 @@ impl Checkpointer {
         };
         let records = std::mem::take(&mut round.records);
         let parts = checkpoint::encode(sequence, &chain, &round.doomed, round.count, records);
+        round.named = chain.file;
         round.bytes = parts.iter().map(|part| part.len() as u64).sum();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
         write.issue(tickets, actions);
@@ -220,7 +226,7 @@ impl Checkpointer {
                 let round = self.round.take().expect("looked at above");
                 (self.slot, self.sequence) = (!self.slot, self.sequence.saturating_add(1));
                 (self.bytes, self.mark) = (round.bytes, round.mark);
-                Ok(Some(Made { needed: round.needed, doomed: round.doomed }))
+                Ok(Some(Made { needed: round.needed, named: round.named, doomed: round.doomed }))
             }
         }
     }

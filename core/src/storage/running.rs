@@ -206,9 +206,8 @@ impl Running {
         }
     }
 
-    /// Gives up segments: nobody reads or syncs them any more, and the next checkpoint does not name them.
+    /// Gives up segments: nobody reads them any more, and the next checkpoint does not name them.
     pub(super) fn doom(&mut self, names: Vec<SegmentName>) {
-        self.behind.give_up(&names);
         names.iter().for_each(|name| self.reads.forget(*name));
         self.doomed.extend(names);
     }
@@ -339,10 +338,11 @@ impl Running {
     /// A checkpoint is durable: only now is anything recycled or removed.
     fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
         self.covered = made.needed;
-        for number in self.journal.ring().recycle(made.needed) {
+        for number in self.journal.ring().recycle(made.needed, made.named) {
             let ticket = self.tickets.draw(Job::JournalRemoved(number));
             turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
         }
+        self.behind.removed(&made.doomed);
         for file in removal(&made.doomed) {
             turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
         }

@@ -120,10 +120,8 @@ fn recover(world: &mut World) {
     world.run();
     world.check_recovery();
     let replicas: Vec<ReplicaId> = world.replicas.keys().copied().collect();
-    for replica in &replicas {
-        let applied = world.replicas[replica].applied;
-        assert_eq!(applied, world.replicas[replica].applied);
-        world.check_log(*replica, 1);
+    for replica in replicas {
+        world.check_log(replica, 1);
     }
     let first = world.recovery.clone();
     let mut again = World::on(world.seed, world.config.clone(), world.disk.clone());
@@ -138,16 +136,10 @@ fn recover(world: &mut World) {
 #[test]
 fn what_was_acknowledged_is_recovered_and_nothing_else_appears() {
     let (mut checkpoints, mut starts) = (0, 0);
-    for seed in 60..3000 {
+    for seed in 0..100 {
         let world = life(seed, 300);
         checkpoints += world.checkpoints;
         starts += world.starts;
     }
     assert!(checkpoints > 200 && starts > 300, "{checkpoints} checkpoints, {starts} starts");
-}
-
-#[test]
-#[ignore = "for looking at one seed"]
-fn one_seed() {
-    life(12, 300);
 }

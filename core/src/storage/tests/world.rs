@@ -269,8 +269,14 @@ impl World {
         memory.hard_state.commit = memory.hard_state.commit.max(Index(model.applied));
         let new = memory.entries[before..].to_vec();
         let state = memory.hard_state;
-        self.order += 1;
-        model.history.push((self.order, memory));
+        // What forces no frame may be acknowledged before what was asked for earlier.
+        let order = if new.is_empty() && !has_new_term {
+            model.history[model.history.len() - 1].0
+        } else {
+            self.order + 1
+        };
+        self.order = self.order.max(order);
+        model.history.push((order, memory));
         let number = model.history.len() as u64 - 1;
         let durable = self.storage.append(replica, number, Some(state), &new);
         if durable == Durable::Already {
@@ -468,7 +474,9 @@ impl World {
         let end = model.now().offset_at(model.applied);
         let mut at = model.log_start;
         while at < end {
-            let chunk = self.read(replica, at, max_bytes).expect("nothing is damaged");
+            let chunk = self
+                .read(replica, at, max_bytes)
+                .unwrap_or_else(|fault| panic!("seed {}: {replica} {fault:?} of {:?}", self.seed, model.of));
             assert!(!chunk.batches.is_empty(), "seed {}: a read below the end brings a batch", self.seed);
             for run in &chunk.batches {
                 for batch in Batches::new(run) {
