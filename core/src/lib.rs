@@ -11,6 +11,7 @@
 
 pub mod action;
 pub mod broker;
+pub mod codec;
 pub mod config;
 pub mod entry;
 pub mod error_code;
@@ -19,6 +20,7 @@ pub mod file;
 pub mod ids;
 pub mod limits;
 pub mod machine;
+pub mod metadata;
 pub mod now;
 pub mod rng;
 pub mod timer;

@@ -1,0 +1,238 @@
+//! The metadata machine: which topics exist, where their replicas are, who may hand out which producer ids.
+//! It is the only owner of these facts; every node applies the same commands and reads its own copy, the
+//! *image*, which is simply the committed state.
+//!
+//! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
+//! `placement` says where replicas go, `topic_name` and `topic_config` say what is allowed.
+//!
+//! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
+//! replicas as committed commands say.
+//!
+//! - Invariant: a [`ReplicaId`] and a [`TopicId`] are given once, ever: `next_replica` only rises, and ids of
+//!   topics are drawn until they are new (claim C14).
+//! - Invariant: producer-id blocks never overlap: `next_producer` only rises.
+//! - Invariant: every name in `names` leads to a topic of that name, and back.
+//!
+//! Left out, and what that costs: configurations changed after creation, more partitions, other members.
+//! Each is a command more.
+
+mod command;
+mod creation;
+mod deletion;
+mod placement;
+mod request;
+mod topic_config;
+mod topic_name;
+
+pub use command::Command;
+pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, TopicRef};
+pub use topic_config::{ConfigEntry, TimestampType, TopicConfig};
+
+use crate::codec;
+use crate::entry::Stamp;
+use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
+use crate::limits::PRODUCER_ID_BLOCK;
+use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
+use bytes::{Bytes, BytesMut};
+use std::collections::BTreeMap;
+
+/// The replicated state, and on every node the image of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Metadata {
+    cluster: ClusterId,
+    feature_level: u32,
+    members: BTreeMap<NodeId, Member>,
+    topics: BTreeMap<TopicId, Topic>,
+    names: BTreeMap<String, TopicId>,
+    next_replica: u64,
+    next_producer: i64,
+    partitions: u64,
+}
+
+/// A node of the cluster and what binds its replicas to its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Member {
+    /// Its replica of the metadata partition.
+    pub replica: ReplicaId,
+    /// The disk that its replicas are on.
+    pub disk: DiskId,
+}
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// By number, where each partition's replicas are; the first is the preferred leader.
+    pub partitions: Vec<Vec<Placed>>,
+    /// What its creator set, by Kafka's names; the rest is default.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// A replica and the node it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Placed {
+    /// Which replica.
+    pub replica: ReplicaId,
+    /// Where.
+    pub node: NodeId,
+}
+
+/// The feature level that this build writes: it rises with every new kind of command.
+pub const FEATURE_LEVEL: u32 = 1;
+
+impl Metadata {
+    /// The state that a cluster is founded with: its members, each with its metadata replica and disk.
+    pub fn founded(cluster: ClusterId, members: &[(ReplicaId, NodeId, DiskId)]) -> Metadata {
+        let next_replica = members.iter().map(|(replica, ..)| replica.0).max().unwrap_or(0) + 1;
+        Metadata {
+            cluster,
+            feature_level: FEATURE_LEVEL,
+            members: members.iter().map(|&(replica, node, disk)| (node, Member { replica, disk })).collect(),
+            next_replica,
+            ..Metadata::default()
+        }
+    }
+
+    /// The cluster's identity.
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The nodes by rising id.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, Member)> + '_ {
+        self.members.iter().map(|(node, member)| (*node, *member))
+    }
+
+    /// All topics by name.
+    pub fn topics(&self) -> impl Iterator<Item = (TopicId, &Topic)> + '_ {
+        self.names.values().filter_map(|id| Some((*id, self.topics.get(id)?)))
+    }
+
+    /// The topic of that id.
+    pub fn topic(&self, id: TopicId) -> Option<&Topic> {
+        self.topics.get(&id)
+    }
+
+    /// The id of the topic of that name.
+    pub fn topic_id(&self, name: &str) -> Option<TopicId> {
+        self.names.get(name).copied()
+    }
+
+    /// Every partition with the replica that `node` holds of it.
+    pub fn replicas_on(&self, node: NodeId) -> impl Iterator<Item = (TopicPartition, ReplicaId)> + '_ {
+        self.topics.iter().flat_map(move |(id, topic)| {
+            topic.partitions.iter().enumerate().filter_map(move |(number, placed)| {
+                let here = placed.iter().find(|placed| placed.node == node)?;
+                Some((partition_of(*id, number), here.replica))
+            })
+        })
+    }
+
+    /// How many partitions exist.
+    pub fn partition_count(&self) -> u64 {
+        self.partitions
+    }
+
+    fn insert(&mut self, id: TopicId, topic: &Topic) {
+        let ids = topic.partitions.iter().flatten().map(|placed| placed.replica.0);
+        self.next_replica = self.next_replica.max(ids.max().map_or(0, |highest| highest + 1));
+        self.partitions += topic.partitions.len() as u64;
+        self.names.insert(topic.name.clone(), id);
+        self.topics.insert(id, topic.clone());
+    }
+
+    fn remove(&mut self, id: TopicId) {
+        if let Some(topic) = self.topics.remove(&id) {
+            self.partitions -= topic.partitions.len() as u64;
+            self.names.remove(&topic.name);
+        }
+    }
+}
+
+/// The partition of that number.
+pub fn partition_of(topic: TopicId, number: usize) -> TopicPartition {
+    let number = i32::try_from(number).expect("a topic has at most limits::CREATE_PARTITIONS_MAX partitions");
+    TopicPartition { topic, partition: PartitionId(number) }
+}
+
+impl Machine for Metadata {
+    type Request = Request;
+    type Reply = Reply;
+    type Command = Command;
+    type Soft = ();
+
+    fn decide(
+        &self,
+        _soft: &mut (),
+        context: &mut Context<'_>,
+        waiter: Waiter,
+        request: Request,
+    ) -> Decision<Command, Reply> {
+        let (commands, reply) = match request {
+            Request::CreateTopics { topics, validate_only } => {
+                let (commands, results) = creation::decide(self, context, topics);
+                let commands = if validate_only { Vec::new() } else { commands };
+                (commands, Reply::CreateTopics(results))
+            }
+            Request::DeleteTopics { topics } => {
+                let (commands, results) = deletion::decide(self, topics);
+                (commands, Reply::DeleteTopics(results))
+            }
+            Request::ProducerIds { .. } => {
+                let first = self.next_producer;
+                let next = first + PRODUCER_ID_BLOCK;
+                (vec![Command::ProducerIdsTaken { next }], Reply::ProducerIds { first, next })
+            }
+        };
+        Decision { commands, replies: vec![(waiter, reply)] }
+    }
+
+    fn due(&self, _soft: &mut (), _context: &mut Context<'_>) -> Decision<Command, Reply> {
+        Decision::default()
+    }
+
+    fn not_leader() -> Reply {
+        Reply::NotController
+    }
+
+    fn apply(&mut self, _at: Stamp, command: &Command) {
+        match command {
+            // Total: a topic whose name or id is taken changes nothing. It cannot come from our own `decide`.
+            Command::TopicCreated { id, topic } => {
+                if !self.topics.contains_key(id) && !self.names.contains_key(&topic.name) {
+                    self.insert(*id, topic);
+                }
+            }
+            Command::TopicDeleted { id } => self.remove(*id),
+            Command::ProducerIdsTaken { next } => self.next_producer = self.next_producer.max(*next),
+        }
+        assert!(self.names.len() == self.topics.len(), "every topic has one name of its own");
+    }
+
+    fn encode(&self, into: &mut BytesMut) {
+        codec::encode_into(self, into);
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Metadata, Undecodable> {
+        let state: Metadata = codec::decode(bytes, "metadata state")?;
+        let is_sound = state.names.len() == state.topics.len()
+            && state
+                .names
+                .iter()
+                .all(|(name, id)| state.topics.get(id).is_some_and(|topic| topic.name == *name));
+        if !is_sound {
+            let reason = "names and topics do not match".into();
+            return Err(Undecodable { what: "metadata state", reason });
+        }
+        Ok(state)
+    }
+
+    fn encode_commands(commands: &[Command]) -> Bytes {
+        command::encode(commands)
+    }
+
+    fn decode_commands(bytes: &[u8]) -> Result<Vec<Command>, Undecodable> {
+        command::decode(bytes)
+    }
+}

@@ -1,0 +1,130 @@
+//! What the metadata machine is asked and answers. Both travel between nodes when the asked node does not
+//! lead the metadata partition, so both have the codec of `codec`.
+
+use super::topic_config::ConfigEntry;
+use crate::codec;
+use crate::error_code::ErrorCode;
+use crate::ids::{NodeId, TopicId};
+use crate::machine::Undecodable;
+use bytes::Bytes;
+
+/// A question to the metadata leader.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum Request {
+    /// Make topics, each by itself: one may fail while its neighbour succeeds.
+    CreateTopics {
+        /// Which.
+        topics: Vec<NewTopic>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// Delete topics, each by itself.
+    DeleteTopics {
+        /// Which.
+        topics: Vec<TopicRef>,
+    },
+    /// A block of producer ids for one node.
+    ProducerIds {
+        /// For whom.
+        node: NodeId,
+    },
+}
+
+/// A topic to make.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct NewTopic {
+    /// Its name, as given.
+    pub name: String,
+    /// How many partitions. The asking node has put its default for Kafka's -1.
+    pub partitions: i32,
+    /// How many replicas each. The asking node has put its default for Kafka's -1.
+    pub replication_factor: i16,
+    /// Where, if the client said: by partition number, the nodes. Empty: the machine places.
+    pub assignments: Vec<(i32, Vec<NodeId>)>,
+    /// Settings by Kafka's names; `None` means the default, as in Kafka.
+    pub configs: Vec<(String, Option<String>)>,
+}
+
+/// A topic, by either of its names.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum TopicRef {
+    /// By name.
+    Name(String),
+    /// By id.
+    Id(TopicId),
+}
+
+/// A definite no, with words for a person.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Refusal {
+    /// Kafka's code.
+    pub code: ErrorCode,
+    /// Why; names the limit that was hit.
+    pub message: String,
+}
+
+/// What a created topic became.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct CreatedTopic {
+    /// Its id.
+    pub id: TopicId,
+    /// How many partitions.
+    pub partitions: i32,
+    /// How many replicas each.
+    pub replication_factor: i16,
+    /// All settings, defaults included.
+    pub configs: Vec<ConfigEntry>,
+}
+
+/// What became of one topic of a DeleteTopics request.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Deletion {
+    /// Its name, where known.
+    pub name: Option<String>,
+    /// Its id; zero where unknown.
+    pub id: TopicId,
+    /// Kafka's code.
+    pub code: ErrorCode,
+}
+
+/// An answer of the metadata leader.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum Reply {
+    /// In the order asked.
+    CreateTopics(Vec<(String, Result<CreatedTopic, Refusal>)>),
+    /// In the order asked.
+    DeleteTopics(Vec<Deletion>),
+    /// The ids from `first` up to, not including, `next` are the asker's.
+    ProducerIds {
+        /// First id.
+        first: i64,
+        /// The one after the last.
+        next: i64,
+    },
+    /// The asked node does not lead, or stopped leading before it could say. What was asked may still happen.
+    NotController,
+}
+
+impl Request {
+    /// For the way between nodes.
+    pub fn encode(&self) -> Bytes {
+        codec::encode(self)
+    }
+
+    /// From another node.
+    pub fn decode(bytes: &[u8]) -> Result<Request, Undecodable> {
+        codec::decode(bytes, "metadata request")
+    }
+}
+
+impl Reply {
+    /// For the way between nodes.
+    pub fn encode(&self) -> Bytes {
+        codec::encode(self)
+    }
+
+    /// From another node.
+    pub fn decode(bytes: &[u8]) -> Result<Reply, Undecodable> {
+        codec::decode(bytes, "metadata reply")
+    }
+}
