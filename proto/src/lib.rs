@@ -1,1 +1,2 @@
 //! Shapes.
+pub mod kafka;

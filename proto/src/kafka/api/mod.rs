@@ -1,0 +1,168 @@
+//! The API table: every API that is served, one file each, and the two enums over all of them.
+//!
+//! To serve another: write its description beside the others, add its line to `table!` below, and record
+//! its golden bytes (`tests/wire`). The oracle tests find it by themselves.
+//!
+//! Invariant: `ApiKey::ALL` rises by key, and what it names is what ApiVersions advertises.
+
+pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod fetch;
+pub mod init_producer_id;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+use super::message::{Request, Response};
+use super::schema::{Api, Version, Versions};
+use super::{Reader, WireError, Writer};
+use std::fmt;
+
+macro_rules! table {
+    ($($name:ident: $module:ident, $request:ident -> $response:ident;)+) => {
+        /// An API that is served.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $(
+                #[doc = concat!("See [`", stringify!($module), "`].")]
+                $name = $module::KEY,
+            )+
+        }
+
+        impl ApiKey {
+            /// Every one, rising by key: what ApiVersions lists.
+            pub const ALL: &'static [ApiKey] = &[$(ApiKey::$name),+];
+
+            /// The API of that number, if it is served.
+            #[inline]
+            pub fn parse(key: i16) -> Option<ApiKey> {
+                match key {
+                    $( $module::KEY => Some(ApiKey::$name), )+
+                    _ => None,
+                }
+            }
+
+            /// Its row of the table.
+            #[inline]
+            pub const fn api(self) -> &'static Api {
+                match self {
+                    $( ApiKey::$name => &$module::API, )+
+                }
+            }
+        }
+
+        /// The body of any request.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum RequestBody {
+            $(
+                #[doc = concat!("See [`", stringify!($module), "`].")]
+                $name($module::$request),
+            )+
+        }
+
+        /// The body of any response.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum ResponseBody {
+            $(
+                #[doc = concat!("See [`", stringify!($module), "`].")]
+                $name($module::$response),
+            )+
+        }
+
+        impl RequestBody {
+            /// Reads a whole body of that API and version.
+            pub fn decode(key: ApiKey, version: i16, reader: &mut Reader) -> Result<RequestBody, WireError> {
+                match key {
+                    $( ApiKey::$name => Request::decode(reader, version).map(RequestBody::$name), )+
+                }
+            }
+
+            /// Writes the body in that version.
+            pub fn encode(&self, writer: &mut Writer, version: i16) {
+                match self {
+                    $( RequestBody::$name(body) => body.encode(writer, version), )+
+                }
+            }
+
+            /// Whose it is.
+            pub fn key(&self) -> ApiKey {
+                match self {
+                    $( RequestBody::$name(_) => ApiKey::$name, )+
+                }
+            }
+        }
+
+        impl ResponseBody {
+            /// Reads a whole body of that API and version.
+            pub fn decode(key: ApiKey, version: i16, reader: &mut Reader) -> Result<ResponseBody, WireError> {
+                match key {
+                    $( ApiKey::$name => Response::decode(reader, version).map(ResponseBody::$name), )+
+                }
+            }
+
+            /// Writes the body in that version.
+            pub fn encode(&self, writer: &mut Writer, version: i16) {
+                match self {
+                    $( ResponseBody::$name(body) => body.encode(writer, version), )+
+                }
+            }
+
+            /// Whose it is.
+            pub fn key(&self) -> ApiKey {
+                match self {
+                    $( ResponseBody::$name(_) => ApiKey::$name, )+
+                }
+            }
+        }
+    };
+}
+
+table! {
+    Produce: produce, ProduceRequest -> ProduceResponse;
+    Fetch: fetch, FetchRequest -> FetchResponse;
+    ListOffsets: list_offsets, ListOffsetsRequest -> ListOffsetsResponse;
+    Metadata: metadata, MetadataRequest -> MetadataResponse;
+    ApiVersions: api_versions, ApiVersionsRequest -> ApiVersionsResponse;
+    CreateTopics: create_topics, CreateTopicsRequest -> CreateTopicsResponse;
+    DeleteTopics: delete_topics, DeleteTopicsRequest -> DeleteTopicsResponse;
+    InitProducerId: init_producer_id, InitProducerIdRequest -> InitProducerIdResponse;
+    OffsetForLeaderEpoch: offset_for_leader_epoch,
+        OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
+    DescribeCluster: describe_cluster, DescribeClusterRequest -> DescribeClusterResponse;
+}
+
+impl ApiKey {
+    /// Kafka's number.
+    #[inline]
+    pub const fn number(self) -> i16 {
+        self as i16
+    }
+
+    /// What is served.
+    #[inline]
+    pub const fn versions(self) -> Versions {
+        self.api().versions
+    }
+
+    /// What ApiVersions says is served: for Produce from 0 on, or librdkafka before 2.11 turns compression
+    /// off (KAFKA-18659).
+    pub const fn advertised(self) -> Versions {
+        Versions::between(self.api().advertised_from, self.api().versions.last)
+    }
+
+    /// That version with its spelling.
+    #[inline]
+    pub const fn version(self, number: i16) -> Version {
+        self.api().version(number)
+    }
+}
+
+impl fmt::Display for ApiKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.api().name)
+    }
+}
