@@ -1,2 +1,3 @@
 //! Shapes.
 pub mod kafka;
+pub mod records;
