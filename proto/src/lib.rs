@@ -1,3 +1,5 @@
 //! Shapes.
+
 pub mod kafka;
+pub mod peer;
 pub mod records;

@@ -1,0 +1,3 @@
+//! The peers' messages: what nodes say to each other, our own schema (DESIGN section 8).
+
+pub mod raft;
