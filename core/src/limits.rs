@@ -62,3 +62,18 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;
 /// Bytes queued towards one peer on one lane. Source: reliability.md section 5. At the edge: appends are
 /// dropped; Raft sends them again.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
+/// A batch below this is copied out of the buffer it came in, so that it does not keep the whole buffer alive.
+/// Source: chosen, a quarter of a read. Bytes.
+pub const BATCH_COPY_BELOW: usize = 16 << 10;
+/// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen; Kafka
+/// counts time instead (replica.lag.time.max.ms), which a busy leader's own log end makes as fuzzy.
+pub const ISR_LAG_MAX: u64 = 4_096;
+/// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
+/// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
+pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// How often produces that wait for their commit are looked through for those whose time is up.
+/// Source: chosen: a timeout is 30 s by default, and rarely comes.
+pub const SWEEP: Duration = Duration::from_millis(250);
+/// How often the leader of a partition looks for records that may go. Source: Kafka's
+/// log.retention.check.interval.ms.
+pub const RETENTION_INTERVAL: Duration = Duration::from_secs(300);

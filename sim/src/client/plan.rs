@@ -16,42 +16,54 @@ pub struct ClientPlan {
 /// What a client is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
+    /// Creates the topics of the plan.
+    Founder,
     /// Writes.
-    Producer {
-        /// With a producer id and sequences; it retries what is unsure.
-        is_idempotent: bool,
-        /// 0, 1 or -1.
-        acks: i16,
-        /// Requests that may be unanswered on one connection.
-        in_flight: usize,
-        /// Records in a batch at most.
-        records_max: usize,
-        /// Bytes in a record at most.
-        record_bytes_max: usize,
-        /// Keeps asking whom it took for the leader until told otherwise twice.
-        is_stubborn: bool,
-        /// Cuts a connection in the middle of a request, in so many of a million.
-        dies_ppm: u64,
-    },
+    Producer(ProducerHabits),
     /// Reads.
-    Consumer {
-        /// Where it begins.
-        from: From,
-        /// Fetch's `max_wait_ms`.
-        max_wait_ms: i32,
-        /// Fetch's `min_bytes`.
-        min_bytes: i32,
-        /// Fetch's `max_bytes`.
-        max_bytes: i32,
-        /// Waits so long before it reads what has arrived, milliseconds.
-        slow_ms: u64,
-    },
-    /// Creates topics of its own, writes to none, deletes them.
+    Consumer(ConsumerHabits),
+    /// Reads everything once all others are done.
+    Auditor,
+    /// Creates topics of its own, and deletes them.
     Admin,
     /// Asks for much and never reads.
     Mute,
     /// Sends damaged requests.
     Vandal,
+}
+
+/// How a producer goes about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProducerHabits {
+    /// With a producer id and sequences; it retries what is unsure.
+    pub is_idempotent: bool,
+    /// 0, 1 or -1.
+    pub acks: i16,
+    /// Batches of a partition that may be unanswered.
+    pub in_flight: usize,
+    /// Records in a batch at most.
+    pub records_max: usize,
+    /// Bytes in a record at most.
+    pub record_bytes_max: usize,
+    /// Keeps asking whom it took for the leader until told otherwise twice.
+    pub is_stubborn: bool,
+    /// Cuts a connection in the middle of a request, in so many of a million.
+    pub dies_ppm: u64,
+}
+
+/// How a consumer goes about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsumerHabits {
+    /// Where it begins.
+    pub from: From,
+    /// Fetch's `max_wait_ms`.
+    pub max_wait_ms: i32,
+    /// Fetch's `min_bytes`.
+    pub min_bytes: i32,
+    /// Fetch's `max_bytes`.
+    pub max_bytes: i32,
+    /// Waits so long before it reads what has arrived, milliseconds.
+    pub slow_ms: u64,
 }
 
 /// Where a consumer begins.

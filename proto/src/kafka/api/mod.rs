@@ -16,7 +16,7 @@ pub mod metadata;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 
-use super::message::{Request, Response};
+use super::message::{Request, Response, write_request, write_response};
 use super::schema::{Api, Version, Versions};
 use super::{Reader, WireError, Writer};
 use std::fmt;
@@ -88,6 +88,21 @@ macro_rules! table {
                 }
             }
 
+            /// Writes a whole request: length, header and body.
+            pub fn write(
+                &self,
+                writer: &mut Writer,
+                version: i16,
+                correlation_id: i32,
+                client_id: Option<&str>,
+            ) {
+                match self {
+                    $( RequestBody::$name(body) => {
+                        write_request(writer, version, correlation_id, client_id, body);
+                    } )+
+                }
+            }
+
             /// Whose it is.
             pub fn key(&self) -> ApiKey {
                 match self {
@@ -108,6 +123,15 @@ macro_rules! table {
             pub fn encode(&self, writer: &mut Writer, version: i16) {
                 match self {
                     $( ResponseBody::$name(body) => body.encode(writer, version), )+
+                }
+            }
+
+            /// Writes a whole response: length, header and body.
+            pub fn write(&self, writer: &mut Writer, version: i16, correlation_id: i32) {
+                match self {
+                    $( ResponseBody::$name(body) => {
+                        write_response(writer, version, correlation_id, body);
+                    } )+
                 }
             }
 

@@ -1,0 +1,32 @@
+//! Which address a client is told for a node. A configured name wins; without one, this node answers the address
+//! that the client has reached it by, which is right behind any forwarding that keeps addresses.
+
+use crate::event::Address;
+use crate::ids::{LinkId, NodeId};
+use crate::node::Node;
+
+/// Every node of the cluster, by rising id, as the client of `link` should reach it.
+pub fn advertised(node: &Node, link: LinkId) -> Vec<(NodeId, Address)> {
+    node.config
+        .members
+        .iter()
+        .map(|member| {
+            let address = if member.node == node.config.node { own(node, link) } else { None };
+            (member.node, address.unwrap_or_else(|| member.api.clone()))
+        })
+        .collect()
+}
+
+fn own(node: &Node, link: LinkId) -> Option<Address> {
+    let client = node.connections.client(link)?;
+    let configured = node.config.listeners.get(usize::from(client.listener))?;
+    Some(configured.clone().unwrap_or_else(|| client.local.clone()))
+}
+
+/// Those of `wanted`, as [`advertised`] says them.
+pub fn of(node: &Node, link: LinkId, wanted: &[NodeId]) -> Vec<(NodeId, Address)> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    advertised(node, link).into_iter().filter(|(id, _)| wanted.contains(id)).collect()
+}

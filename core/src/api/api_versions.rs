@@ -1,0 +1,57 @@
+//! ApiVersions: what is served. The one API that is answered in any version (KIP-511).
+
+use super::{Desk, Origin};
+use crate::error_code::ErrorCode;
+use crate::node::Node;
+use rust_mq_proto::kafka::api::ApiKey;
+use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
+    let is_named = origin.version < 3
+        || is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version);
+    let response = if is_named {
+        ApiVersionsResponse { api_keys: served(), ..Default::default() }
+    } else {
+        ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
+    };
+    desk.answer(node, origin, &response);
+}
+
+/// A version that is newer than ours: the answer is in version 0 and lists everything, so that the client can
+/// ask again in one we share. The body was not read.
+pub(super) fn answer_unknown_version(desk: &mut Desk, node: &mut Node, origin: Origin) {
+    let error_code = ErrorCode::UnsupportedVersion.code();
+    let response = ApiVersionsResponse { error_code, api_keys: served(), ..Default::default() };
+    desk.answer(node, Origin { version: 0, ..origin }, &response);
+}
+
+fn served() -> Vec<ApiVersion> {
+    let row = |key: &ApiKey| {
+        let versions = key.advertised();
+        ApiVersion { api_key: key.number(), min_version: versions.first, max_version: versions.last }
+    };
+    ApiKey::ALL.iter().map(row).collect()
+}
+
+/// Kafka's rule: letters, digits, '-' and '.', not '-' or '.' at either end.
+fn is_software_name(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    is_end(bytes.first()) && is_end(bytes.last()) && bytes.iter().all(|byte| is_inner(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_software_name;
+
+    #[test]
+    fn software_names_follow_kafkas_rule() {
+        for good in ["librdkafka", "2.0.2", "apache-kafka-java", "a"] {
+            assert!(is_software_name(good), "{good}");
+        }
+        for bad in ["", "-a", "a-", ".a", "a b", "a/b", "é"] {
+            assert!(!is_software_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! CreateTopics: decided by the metadata leader, whichever node was asked. The answer leaves once this node's
+//! image shows the topics, and they have leaders or `limits::LEADERS_AWAITED_MAX` has passed.
+
+use super::{Asked, AwaitingLeaders, Desk, Origin, Then};
+use crate::error_code::ErrorCode;
+use crate::ids::NodeId;
+use crate::limits::LEADERS_AWAITED_MAX;
+use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
+use crate::node::Node;
+use crate::now::Now;
+use rust_mq_proto::kafka::api::create_topics::{
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+};
+
+/// Kafka's `DescribeConfigsResponse.ConfigSource`.
+const TOPIC_CONFIG: i8 = 1;
+const DEFAULT_CONFIG: i8 = 5;
+
+/// A request that waits for the metadata leader.
+pub(super) struct Pending {
+    origin: Origin,
+    names: Vec<String>,
+}
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: CreateTopicsRequest) {
+    let names = request.topics.iter().map(|topic| topic.name.clone()).collect();
+    let topics = request.topics.into_iter().map(|topic| new_topic(node, topic)).collect();
+    let waiter = desk.waiter();
+    desk.asked.insert(waiter, Asked::Create(Pending { origin, names }));
+    node.ask(now, waiter, Request::CreateTopics { topics, validate_only: request.validate_only });
+}
+
+/// -1 means this node's defaults, as in Kafka.
+fn new_topic(node: &Node, topic: CreatableTopic) -> NewTopic {
+    let defaults = &node.config.topics;
+    let or_default = |asked: i32, default: i32| if asked == -1 { default } else { asked };
+    let factor = or_default(topic.replication_factor.into(), defaults.replication_factor.into());
+    let assignments = topic.assignments.into_iter().map(|assigned| {
+        (assigned.partition_index, assigned.broker_ids.into_iter().map(NodeId).collect())
+    });
+    NewTopic {
+        name: topic.name,
+        partitions: or_default(topic.num_partitions, defaults.partitions),
+        replication_factor: i16::try_from(factor).unwrap_or(i16::MAX),
+        assignments: assignments.collect(),
+        configs: topic.configs.into_iter().map(|config| (config.name, config.value)).collect(),
+    }
+}
+
+pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pending, reply: Reply) {
+    let created = match &reply {
+        Reply::CreateTopics(results) => {
+            results.iter().filter_map(|(_, result)| Some(result.as_ref().ok()?.id)).collect()
+        }
+        _ => Vec::new(),
+    };
+    // What was only validated is not in the image, and nobody waits for its leaders.
+    let topics: Vec<_> =
+        created.into_iter().filter(|id| node.image().is_some_and(|image| image.topic(*id).is_some())).collect();
+    let until = now.mono + LEADERS_AWAITED_MAX;
+    desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Created(pending, reply) });
+}
+
+pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
+    let topics = match reply {
+        Reply::CreateTopics(results) => results
+            .into_iter()
+            .map(|(name, result)| match result {
+                Ok(created) => success(name, created),
+                Err(refusal) => failure(name, refusal.code, Some(refusal.message)),
+            })
+            .collect(),
+        _ => pending.names.into_iter().map(|name| failure(name, ErrorCode::NotController, None)).collect(),
+    };
+    desk.answer(node, pending.origin, &CreateTopicsResponse { topics, ..Default::default() });
+}
+
+fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
+    let config = |entry: crate::metadata::ConfigEntry| CreatableTopicConfigs {
+        name: entry.name,
+        value: Some(entry.value),
+        config_source: if entry.is_default { DEFAULT_CONFIG } else { TOPIC_CONFIG },
+        ..Default::default()
+    };
+    CreatableTopicResult {
+        name,
+        topic_id: created.id.0,
+        num_partitions: created.partitions,
+        replication_factor: created.replication_factor,
+        configs: Some(created.configs.into_iter().map(config).collect()),
+        error_message: None,
+        ..Default::default()
+    }
+}
+
+fn failure(name: String, code: ErrorCode, message: Option<String>) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code: code.code(),
+        error_message: message,
+        configs: Some(Vec::new()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,55 @@
+//! DeleteTopics: decided by the metadata leader, whichever node was asked.
+
+use super::{Asked, Desk, Origin};
+use crate::error_code::ErrorCode;
+use crate::ids::TopicId;
+use crate::metadata::{Deletion, Reply, Request, TopicRef};
+use crate::node::Node;
+use crate::now::Now;
+use rust_mq_proto::kafka::api::delete_topics::{
+    DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
+};
+
+/// A request that waits for the metadata leader.
+pub(super) struct Pending {
+    origin: Origin,
+    topics: Vec<TopicRef>,
+}
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: DeleteTopicsRequest) {
+    let by_either = |topic: DeleteTopicState| match topic.name {
+        Some(name) => TopicRef::Name(name),
+        None => TopicRef::Id(TopicId(topic.topic_id)),
+    };
+    let names = request.topic_names.into_iter().map(TopicRef::Name);
+    let topics: Vec<TopicRef> = names.chain(request.topics.into_iter().map(by_either)).collect();
+    let waiter = desk.waiter();
+    desk.asked.insert(waiter, Asked::Delete(Pending { origin, topics: topics.clone() }));
+    node.ask(now, waiter, Request::DeleteTopics { topics });
+}
+
+pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
+    let deletions = match reply {
+        Reply::DeleteTopics(deletions) => deletions,
+        _ => pending.topics.into_iter().map(undecided).collect(),
+    };
+    let responses = deletions.into_iter().map(|deletion| DeletableTopicResult {
+        name: deletion.name,
+        topic_id: deletion.id.0,
+        error_code: deletion.code.code(),
+        error_message: None,
+    });
+    desk.answer(
+        node,
+        pending.origin,
+        &DeleteTopicsResponse { responses: responses.collect(), ..Default::default() },
+    );
+}
+
+fn undecided(topic: TopicRef) -> Deletion {
+    let code = ErrorCode::NotController;
+    match topic {
+        TopicRef::Name(name) => Deletion { name: Some(name), id: TopicId::ZERO, code },
+        TopicRef::Id(id) => Deletion { name: None, id, code },
+    }
+}

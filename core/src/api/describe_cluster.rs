@@ -1,0 +1,36 @@
+//! DescribeCluster: the nodes, without the topics. Controllers are not a kind of node here (KIP-919's endpoint
+//! type 2 is refused): every node leads what it is elected for.
+
+use super::{Desk, Origin, addresses};
+use crate::error_code::ErrorCode;
+use crate::node::Node;
+use rust_mq_proto::kafka::api::describe_cluster::{
+    DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
+};
+
+const BROKERS: i8 = 1;
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &DescribeClusterRequest) {
+    if request.endpoint_type != BROKERS {
+        let response = DescribeClusterResponse {
+            error_code: ErrorCode::InvalidRequest.code(),
+            error_message: Some("this cluster has brokers (endpoint type 1) only".into()),
+            endpoint_type: request.endpoint_type,
+            ..Default::default()
+        };
+        return desk.answer(node, origin, &response);
+    }
+    let broker = |(id, address): (crate::ids::NodeId, crate::event::Address)| DescribeClusterBroker {
+        broker_id: id.0,
+        host: address.host,
+        port: i32::from(address.port),
+        ..Default::default()
+    };
+    let response = DescribeClusterResponse {
+        cluster_id: node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default(),
+        controller_id: node.controller().map_or(-1, |controller| controller.0),
+        brokers: addresses::advertised(node, origin.link).into_iter().map(broker).collect(),
+        ..Default::default()
+    };
+    desk.answer(node, origin, &response);
+}

@@ -1,0 +1,206 @@
+//! Fetch: record batches from an offset on. A fetch that finds less than it wants is parked on its partitions and
+//! looked at again when one of them has news, until its time is up (long polling).
+//!
+//! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
+//!
+//! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
+//! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
+
+use super::fetch_partition::{self, Part, Read};
+use super::{Desk, Origin, addresses};
+use crate::error_code::ErrorCode;
+use crate::ids::TopicId;
+use crate::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX, FETCHES_PARKED_MAX};
+use crate::machine::Waiter;
+use crate::node::Node;
+use crate::now::{Mono, Now};
+use crate::storage::{Chunk, ReadFault, ReadId};
+use rust_mq_proto::kafka::api::fetch::{
+    FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+use std::time::Duration;
+
+/// A fetch and what it has found so far.
+pub(super) struct Pending {
+    origin: Origin,
+    topics: Vec<(String, [u8; 16])>,
+    parts: Vec<Part>,
+    /// By part; `None` while its cold read is under way.
+    found: Vec<Option<PartitionData>>,
+    reads: Vec<(ReadId, usize)>,
+    min_bytes: usize,
+    max_bytes: usize,
+    until: Mono,
+    is_parked: bool,
+}
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: FetchRequest) {
+    if let Some(error) = session_error(&request) {
+        let response = FetchResponse { error_code: error.code(), ..Default::default() };
+        return desk.answer(node, origin, &response);
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
+    let is_room = desk.fetches.len() < FETCHES_PARKED_MAX;
+    let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
+    let is_committed_only = request.isolation_level == 1;
+    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut parts = Vec::new();
+    for topic in request.topics {
+        for partition in &topic.partitions {
+            let of = if origin.version >= 13 {
+                node.identified(TopicId(topic.topic_id), partition.partition)
+            } else {
+                node.named(&topic.topic, partition.partition)
+            };
+            parts.push(Part::new(of, topics.len(), partition, is_committed_only));
+        }
+        topics.push((topic.topic, topic.topic_id));
+    }
+    let pending = Pending {
+        origin,
+        topics,
+        found: Vec::new(),
+        reads: Vec::new(),
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
+        max_bytes,
+        until: if is_room { now.mono + wait } else { now.mono },
+        is_parked: false,
+        parts,
+    };
+    let waiter = desk.waiter();
+    look(desk, node, now, waiter, pending);
+}
+
+fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
+    match (request.session_id, request.session_epoch) {
+        (0, -1 | 0) => None,
+        (0, _) => Some(ErrorCode::InvalidFetchSessionEpoch),
+        // The client closes a session that it cannot have.
+        (_, -1) => None,
+        _ => Some(ErrorCode::FetchSessionIdNotFound),
+    }
+}
+
+/// Reads all parts anew: answers, waits for the disk, or parks.
+fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Pending) {
+    let unread = node.connections.answer_bytes_max(pending.origin.link, pending.origin.slot);
+    let mut left = pending.max_bytes.min(unread);
+    let mut bytes = 0;
+    let mut has_error = false;
+    pending.found.clear();
+    for (position, part) in pending.parts.iter().enumerate() {
+        match fetch_partition::read(node, part, left, bytes == 0 && pending.reads.is_empty()) {
+            Read::Done(data) => {
+                let size = data.records.as_ref().map_or(0, |records| records.len());
+                bytes += size;
+                left = left.saturating_sub(size);
+                has_error |= data.error_code != 0 || data.diverging_epoch.epoch >= 0;
+                pending.found.push(Some(data));
+            }
+            Read::Later(read) => {
+                left = left.saturating_sub(part.max_bytes);
+                desk.reads.insert(read.0, waiter);
+                pending.reads.push((read, position));
+                pending.found.push(None);
+            }
+        }
+    }
+    if !pending.reads.is_empty() {
+        desk.fetches.insert(waiter, pending);
+    } else if has_error || bytes >= pending.min_bytes || pending.parts.is_empty() || pending.until <= now.mono {
+        answer(desk, node, pending);
+    } else {
+        park(desk, node, waiter, pending);
+    }
+}
+
+fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
+    for part in &pending.parts {
+        if let Ok(of) = part.of {
+            node.watch(of, waiter);
+        }
+    }
+    if !pending.is_parked {
+        pending.is_parked = true;
+        desk.deadlines.arm(pending.until, waiter);
+    }
+    desk.fetches.insert(waiter, pending);
+}
+
+/// One of its partitions has news.
+pub(super) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
+    // With a read under way everything is looked at once that is done.
+    if desk.fetches.get(&waiter).is_some_and(|pending| pending.reads.is_empty())
+        && let Some(pending) = desk.fetches.remove(&waiter)
+    {
+        look(desk, node, now, waiter, pending);
+    }
+}
+
+/// Its time is up, or the node stops: it is answered with what there is.
+pub(super) fn timed_out(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
+    if let Some(pending) = desk.fetches.get_mut(&waiter) {
+        pending.until = now.mono;
+        look_again(desk, node, now, waiter);
+    }
+}
+
+/// A cold read ended.
+pub(super) fn read_done(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    waiter: Waiter,
+    id: ReadId,
+    result: Result<Chunk, ReadFault>,
+) {
+    let Some(pending) = desk.fetches.get_mut(&waiter) else { return };
+    let Some(at) = pending.reads.iter().position(|(read, _)| *read == id) else { return };
+    let (_, position) = pending.reads.swap_remove(at);
+    let is_first = pending.found.iter().take(position).flatten().all(|data| {
+        data.records.as_ref().is_none_or(|records| records.is_empty())
+    });
+    let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
+    pending.found[position] = Some(data);
+    if pending.reads.is_empty()
+        && let Some(pending) = desk.fetches.remove(&waiter)
+    {
+        let is_empty = |data: &PartitionData| {
+            data.error_code == 0 && data.records.as_ref().is_none_or(|records| records.is_empty())
+        };
+        // The only way to read and find nothing is that the log start has moved meanwhile.
+        if pending.found.iter().flatten().all(is_empty) && pending.until > now.mono {
+            look(desk, node, now, waiter, pending);
+        } else {
+            answer(desk, node, pending);
+        }
+    }
+}
+
+fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
+    let Pending { origin, topics, parts, found, .. } = pending;
+    let mut responses: Vec<FetchableTopicResponse> = topics
+        .into_iter()
+        .map(|(topic, topic_id)| FetchableTopicResponse { topic, topic_id, partitions: Vec::new() })
+        .collect();
+    let mut leaders = Vec::new();
+    for (part, data) in parts.iter().zip(found) {
+        let mut data = data.expect("no read is under way when a fetch is answered");
+        if data.error_code == ErrorCode::NotLeaderOrFollower.code()
+            && let Some((term, leader)) = part.of.ok().and_then(|of| node.leader_of(of))
+        {
+            data.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: term.epoch() };
+            leaders.push(leader);
+        }
+        responses[part.topic].partitions.push(data);
+    }
+    let node_endpoints = addresses::of(node, origin.link, &leaders).into_iter().map(|(id, address)| NodeEndpoint {
+        node_id: id.0,
+        host: address.host,
+        port: i32::from(address.port),
+        rack: None,
+    });
+    let response =
+        FetchResponse { responses, node_endpoints: node_endpoints.collect(), ..Default::default() };
+    desk.answer(node, origin, &response);
+}

@@ -1,0 +1,143 @@
+//! Reading one partition for a Fetch: whether the asked offset can be read, and how much of it.
+//!
+//! - Invariant: nothing at or above the high watermark is ever given (claim C9).
+//! - Records are empty and never null where there are none: librdkafka refuses a null.
+
+use crate::error_code::ErrorCode;
+use crate::ids::{Offset, Term, TopicPartition};
+use crate::node::Node;
+use crate::partition::Partition;
+use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::kafka::api::fetch::{EpochEndOffset, FetchPartition, PartitionData};
+
+/// What is asked of one partition.
+pub(super) struct Part {
+    /// Which, or why it is none.
+    pub of: Result<TopicPartition, ErrorCode>,
+    /// Its topic's place in the request.
+    pub topic: usize,
+    /// At most this much, but for the first batch.
+    pub max_bytes: usize,
+    index: i32,
+    offset: Offset,
+    leader_epoch: i32,
+    last_fetched_epoch: i32,
+    is_committed_only: bool,
+}
+
+/// What came of looking.
+pub(super) enum Read {
+    /// An answer.
+    Done(PartitionData),
+    /// The disk is asked.
+    Later(ReadId),
+}
+
+impl Part {
+    pub fn new(
+        of: Result<TopicPartition, ErrorCode>,
+        topic: usize,
+        asked: &FetchPartition,
+        is_committed_only: bool,
+    ) -> Part {
+        Part {
+            of,
+            topic,
+            max_bytes: usize::try_from(asked.partition_max_bytes).unwrap_or(0),
+            index: asked.partition,
+            offset: Offset(asked.fetch_offset),
+            leader_epoch: asked.current_leader_epoch,
+            last_fetched_epoch: asked.last_fetched_epoch,
+            is_committed_only,
+        }
+    }
+
+    fn error(&self, error: ErrorCode) -> PartitionData {
+        PartitionData {
+            partition_index: self.index,
+            error_code: error.code(),
+            high_watermark: -1,
+            aborted_transactions: self.is_committed_only.then(Vec::new),
+            records: Some(Chain::default()),
+            ..Default::default()
+        }
+    }
+
+    fn data(&self, partition: &Partition, records: Chain) -> PartitionData {
+        let high_watermark = partition.high_watermark().0;
+        PartitionData {
+            high_watermark,
+            // Without transactions all that is committed is stable.
+            last_stable_offset: high_watermark,
+            log_start_offset: partition.log_start().0,
+            records: Some(records),
+            ..self.error(ErrorCode::None)
+        }
+    }
+}
+
+/// Looks at one partition. `left` bytes are left of the whole answer; `is_first` lets one batch pass any limit.
+pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Read {
+    let partition = match node.serving(part.of, part.leader_epoch) {
+        Ok((_, partition)) => partition,
+        Err(error) => return Read::Done(part.error(error)),
+    };
+    if part.offset < partition.log_start() || part.offset > partition.log_end() {
+        let data = PartitionData { records: Some(Chain::default()), ..part.data(partition, Chain::default()) };
+        return Read::Done(PartitionData { error_code: ErrorCode::OffsetOutOfRange.code(), ..data });
+    }
+    if let Some(diverging_epoch) = diverging(partition, part) {
+        return Read::Done(PartitionData { diverging_epoch, ..part.data(partition, Chain::default()) });
+    }
+    let max_bytes = part.max_bytes.min(left);
+    if part.offset >= partition.high_watermark() || (max_bytes == 0 && !is_first) {
+        return Read::Done(part.data(partition, Chain::default()));
+    }
+    let of = partition.of();
+    match node.read(of, part.offset, max_bytes) {
+        Lookup::Later(read) => Read::Later(read),
+        Lookup::Now(chunk) => Read::Done(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
+        Lookup::Refused(fault) => Read::Done(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
+    }
+}
+
+/// What a read has brought.
+pub(super) fn from_disk(
+    node: &Node,
+    part: &Part,
+    result: Result<Chunk, ReadFault>,
+    is_first: bool,
+) -> PartitionData {
+    from_disk_within(node, part, result, is_first, part.max_bytes)
+}
+
+fn from_disk_within(
+    node: &Node,
+    part: &Part,
+    result: Result<Chunk, ReadFault>,
+    is_first: bool,
+    max_bytes: usize,
+) -> PartitionData {
+    let partition = match node.serving(part.of, -1) {
+        Ok((_, partition)) => partition,
+        Err(error) => return part.error(error),
+    };
+    match result {
+        Ok(chunk) => {
+            let records = Chain::from(chunk.batches);
+            let is_fitting = is_first || records.len() <= max_bytes;
+            part.data(partition, if is_fitting { records } else { Chain::default() })
+        }
+        Err(ReadFault::OutOfRange) => part.error(ErrorCode::OffsetOutOfRange),
+        Err(_) => part.error(ErrorCode::KafkaStorageError),
+    }
+}
+
+/// Where a reader's log left ours (KIP-320, KIP-595): its last epoch ended earlier here than where it stands.
+fn diverging(partition: &Partition, part: &Part) -> Option<EpochEndOffset> {
+    let epoch = u64::try_from(part.last_fetched_epoch).ok()?;
+    let (term, end) = partition.epochs().end_of(Term(epoch), partition.log_end())?;
+    let is_diverging = term < Term(epoch) || end < part.offset;
+    is_diverging.then(|| EpochEndOffset { epoch: term.epoch(), end_offset: end.0 })
+}

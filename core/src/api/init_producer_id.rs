@@ -1,0 +1,70 @@
+//! InitProducerId: an identity for an idempotent producer (KIP-98). Ids come in blocks from the metadata leader;
+//! this node hands them out one by one and asks for the next block when one is used up.
+//!
+//! A transactional id is refused: transactions are not served, and FindCoordinator, which every client sends
+//! before it, is not advertised.
+//!
+//! Invariant: next <= end; an id is handed out once.
+
+use super::{Asked, Desk, Origin};
+use crate::error_code::ErrorCode;
+use crate::metadata::{Reply, Request};
+use crate::node::Node;
+use crate::now::Now;
+use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+
+/// This node's block of ids, and who waits for the next one.
+#[derive(Default)]
+pub(super) struct Block {
+    next: i64,
+    end: i64,
+    waiting: Vec<Origin>,
+    is_asked: bool,
+}
+
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: &InitProducerIdRequest,
+) {
+    if request.transactional_id.is_some() {
+        return refuse(desk, node, origin, ErrorCode::UnsupportedVersion);
+    }
+    desk.producer_ids.waiting.push(origin);
+    serve(desk, node, now);
+}
+
+pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply) {
+    desk.producer_ids.is_asked = false;
+    if let Reply::ProducerIds { first, next } = reply {
+        (desk.producer_ids.next, desk.producer_ids.end) = (*first, *next);
+        return serve(desk, node, now);
+    }
+    // No leader to ask: a retriable no, as a coordinator that is not there yet would give.
+    for origin in std::mem::take(&mut desk.producer_ids.waiting) {
+        refuse(desk, node, origin, ErrorCode::CoordinatorNotAvailable);
+    }
+}
+
+fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
+    while desk.producer_ids.next < desk.producer_ids.end
+        && let Some(origin) = desk.producer_ids.waiting.pop()
+    {
+        let producer_id = desk.producer_ids.next;
+        desk.producer_ids.next += 1;
+        desk.answer(node, origin, &InitProducerIdResponse { producer_id, ..Default::default() });
+    }
+    if !desk.producer_ids.waiting.is_empty() && !desk.producer_ids.is_asked {
+        desk.producer_ids.is_asked = true;
+        let waiter = desk.waiter();
+        desk.asked.insert(waiter, Asked::ProducerIds);
+        node.ask(now, waiter, Request::ProducerIds { node: node.config.node });
+    }
+}
+
+fn refuse(desk: &mut Desk, node: &mut Node, origin: Origin, code: ErrorCode) {
+    let response = InitProducerIdResponse { error_code: code.code(), producer_epoch: -1, ..Default::default() };
+    desk.answer(node, origin, &response);
+}

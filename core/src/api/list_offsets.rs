@@ -1,0 +1,207 @@
+//! ListOffsets: the offset of a time, or of an end of the log.
+//!
+//! "Latest" must be current: it is answered after a majority has confirmed that this replica still leads
+//! (ReadIndex), or a deposed leader would tell a consumer an end that others have long passed (claim C9). The
+//! earliest offset and times need no such round: they may only be too old by what retention has moved since.
+
+use super::{Desk, Origin};
+use crate::error_code::ErrorCode;
+use crate::ids::{Offset, TopicPartition};
+use crate::limits::DECOMPRESSED_BYTES_MAX;
+use crate::machine::Waiter;
+use crate::node::Node;
+use crate::partition::Partition;
+use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use rust_mq_proto::kafka::api::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+};
+use rust_mq_proto::records::{Batches, find_timestamp};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+
+/// A request of which some parts wait, or one such part: each has a waiter of its own.
+pub(super) enum Pending {
+    Request { origin: Origin, response: ListOffsetsResponse, left: usize },
+    Part { request: Waiter, at: (usize, usize), of: TopicPartition, wanted: Wanted },
+}
+
+/// What a part waits for.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted {
+    Latest,
+    Time(i64),
+}
+
+enum Found {
+    Now(ListOffsetsPartitionResponse),
+    Confirm(TopicPartition),
+    Read(TopicPartition, ReadId, i64),
+}
+
+pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: ListOffsetsRequest) {
+    let waiter = desk.waiter();
+    let mut response = ListOffsetsResponse::default();
+    let mut left = 0;
+    for (topic_at, topic) in request.topics.into_iter().enumerate() {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for (at, asked) in topic.partitions.iter().enumerate() {
+            let part = ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
+            let at = (topic_at, at);
+            let (answer, waits) = match look_up(node, origin, &topic.name, asked) {
+                Found::Now(answer) => (answer, false),
+                Found::Confirm(of) => {
+                    let part_waiter = desk.waiter();
+                    node.confirm(of, part_waiter);
+                    desk.offsets.insert(part_waiter, Pending::Part { request: waiter, at, of, wanted: Wanted::Latest });
+                    (part, true)
+                }
+                Found::Read(of, read, time) => {
+                    let part_waiter = desk.waiter();
+                    desk.reads.insert(read.0, part_waiter);
+                    let wanted = Wanted::Time(time);
+                    desk.offsets.insert(part_waiter, Pending::Part { request: waiter, at, of, wanted });
+                    (part, true)
+                }
+            };
+            left += usize::from(waits);
+            partitions.push(answer);
+        }
+        response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+    }
+    if left == 0 {
+        desk.answer(node, origin, &response);
+    } else {
+        desk.offsets.insert(waiter, Pending::Request { origin, response, left });
+    }
+}
+
+fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPartition) -> Found {
+    let error = |error: ErrorCode| {
+        Found::Now(ListOffsetsPartitionResponse {
+            partition_index: asked.partition_index,
+            error_code: error.code(),
+            ..Default::default()
+        })
+    };
+    let of = node.named(topic, asked.partition_index);
+    if of.is_ok_and(|of| node.is_settling(of)) {
+        let is_known = origin.version >= 5;
+        return error(if is_known { ErrorCode::OffsetNotAvailable } else { ErrorCode::LeaderNotAvailable });
+    }
+    let partition = match node.serving(of, asked.current_leader_epoch) {
+        Ok((_, partition)) => partition,
+        Err(code) => return error(code),
+    };
+    let of = partition.of();
+    let at = |offset: Offset, timestamp: i64| Found::Now(answer(partition, asked.partition_index, offset, timestamp));
+    match asked.timestamp {
+        LATEST => Found::Confirm(of),
+        EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
+        LATEST_TIERED => error(ErrorCode::None),
+        MAX_TIMESTAMP => match node.max_timestamp(of) {
+            Some(time) => by_time(node, of, asked.partition_index, time),
+            None => error(ErrorCode::None),
+        },
+        time if time >= 0 => by_time(node, of, asked.partition_index, time),
+        _ => error(ErrorCode::InvalidRequest),
+    }
+}
+
+fn by_time(node: &mut Node, of: TopicPartition, index: i32, time: i64) -> Found {
+    match node.find_time(of, time) {
+        None => Found::Now(ListOffsetsPartitionResponse { partition_index: index, ..Default::default() }),
+        Some(Lookup::Later(read)) => Found::Read(of, read, time),
+        Some(Lookup::Now(chunk)) => Found::Now(in_chunk(node, of, index, time, Ok(chunk))),
+        Some(Lookup::Refused(fault)) => Found::Now(in_chunk(node, of, index, time, Err(fault))),
+    }
+}
+
+/// The first record of that time or later in what was read.
+fn in_chunk(
+    node: &mut Node,
+    of: TopicPartition,
+    index: i32,
+    time: i64,
+    chunk: Result<Chunk, ReadFault>,
+) -> ListOffsetsPartitionResponse {
+    let nothing = ListOffsetsPartitionResponse { partition_index: index, ..Default::default() };
+    let failed = |code: ErrorCode| ListOffsetsPartitionResponse { error_code: code.code(), ..nothing.clone() };
+    let Ok(chunk) = chunk else { return failed(ErrorCode::KafkaStorageError) };
+    let Some((_, partition)) = node.partitions.of(of) else { return failed(ErrorCode::NotLeaderOrFollower) };
+    for bytes in &chunk.batches {
+        for batch in Batches::new(bytes) {
+            let Ok(batch) = batch else { return failed(ErrorCode::KafkaStorageError) };
+            let from = partition.log_start().0;
+            match find_timestamp(&batch, time, from, &mut node.decompressor, DECOMPRESSED_BYTES_MAX) {
+                Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
+                    return answer(partition, index, Offset(offset), timestamp);
+                }
+                Ok(_) => {}
+                Err(_) => return failed(ErrorCode::KafkaStorageError),
+            }
+        }
+    }
+    nothing
+}
+
+fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> ListOffsetsPartitionResponse {
+    let epoch = partition.epochs().epoch_at(offset);
+    ListOffsetsPartitionResponse {
+        partition_index: index,
+        error_code: 0,
+        timestamp,
+        offset: offset.0,
+        leader_epoch: epoch.map_or(-1, |term| term.epoch()),
+    }
+}
+
+/// This replica still leads, or does not.
+pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_leading: bool) {
+    let Some(Pending::Part { request, at, of, wanted: Wanted::Latest }) = desk.offsets.remove(&waiter) else { return };
+    let found = match node.partitions.of(of) {
+        Some((_, partition)) if is_leading => answer(partition, of.partition.0, partition.high_watermark(), -1),
+        _ => ListOffsetsPartitionResponse {
+            partition_index: of.partition.0,
+            error_code: ErrorCode::NotLeaderOrFollower.code(),
+            ..Default::default()
+        },
+    };
+    put(desk, node, request, at, found);
+}
+
+/// A cold read ended.
+pub(super) fn read_done(
+    desk: &mut Desk,
+    node: &mut Node,
+    waiter: Waiter,
+    _id: ReadId,
+    result: Result<Chunk, ReadFault>,
+) {
+    let Some(Pending::Part { request, at, of, wanted: Wanted::Time(time) }) = desk.offsets.remove(&waiter) else {
+        return;
+    };
+    let found = in_chunk(node, of, of.partition.0, time, result);
+    put(desk, node, request, at, found);
+}
+
+fn put(
+    desk: &mut Desk,
+    node: &mut Node,
+    request: Waiter,
+    (topic, at): (usize, usize),
+    found: ListOffsetsPartitionResponse,
+) {
+    let Some(Pending::Request { response, left, .. }) = desk.offsets.get_mut(&request) else { return };
+    response.topics[topic].partitions[at] = found;
+    *left -= 1;
+    if *left == 0
+        && let Some(Pending::Request { origin, response, .. }) = desk.offsets.remove(&request)
+    {
+        desk.answer(node, origin, &response);
+    }
+}

@@ -1,0 +1,173 @@
+//! Metadata: who leads what, and where; always from the local image and the leader table. Topics that are not
+//! there are made on the way, if the client and the configuration allow it.
+
+use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses};
+use crate::error_code::ErrorCode;
+use crate::ids::{NodeId, TopicId, TopicPartition};
+use crate::limits::{LEADERS_AWAITED_MAX, METADATA_TOPICS_MAX};
+use crate::metadata::{NewTopic, Reply, Request, Topic, partition_of, topic_name_fault};
+use crate::node::Node;
+use crate::now::Now;
+use rust_mq_proto::kafka::api::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic,
+};
+use std::collections::BTreeMap;
+
+/// A request that waits for the topics it made.
+pub(super) struct Pending {
+    origin: Origin,
+    wanted: Vec<MetadataRequestTopic>,
+    /// Why a topic could not be made.
+    refused: BTreeMap<String, ErrorCode>,
+}
+
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: MetadataRequest,
+) -> Result<(), String> {
+    // Version 0 has no null: empty is all there.
+    let wants_all = |topics: &Vec<MetadataRequestTopic>| origin.version == 0 && topics.is_empty();
+    let Some(wanted) = request.topics.filter(|topics| !wants_all(topics)) else {
+        let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
+        let topics = topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
+        answer_with(desk, node, origin, topics);
+        return Ok(());
+    };
+    if wanted.len() > METADATA_TOPICS_MAX {
+        return Err(format!("Metadata names {} topics; the limit is {METADATA_TOPICS_MAX}", wanted.len()));
+    }
+    let may_create = request.allow_auto_topic_creation && node.config.topics.auto_create;
+    let missing = if may_create { missing(node, &wanted) } else { Vec::new() };
+    let pending = Pending { origin, wanted, refused: BTreeMap::new() };
+    if missing.is_empty() {
+        answer(desk, node, &pending);
+    } else {
+        let waiter = desk.waiter();
+        desk.asked.insert(waiter, Asked::AutoCreate(pending));
+        node.ask(now, waiter, Request::CreateTopics { topics: missing, validate_only: false });
+    }
+    Ok(())
+}
+
+fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
+    let Some(image) = node.image() else { return Vec::new() };
+    let named = wanted.iter().filter_map(|topic| topic.name.as_ref());
+    let unknown = named.filter(|name| image.topic_id(name).is_none() && topic_name_fault(name).is_none());
+    let new = |name: &String| NewTopic {
+        name: name.clone(),
+        partitions: node.config.topics.partitions,
+        replication_factor: node.config.topics.replication_factor,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    };
+    unknown.map(new).collect()
+}
+
+/// The topics are made, or not; the image shows what is.
+pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, mut pending: Pending, reply: Reply) {
+    let mut topics = Vec::new();
+    if let Reply::CreateTopics(results) = reply {
+        for (name, result) in results {
+            match result {
+                Ok(created) => topics.push(created.id),
+                // Another client was faster.
+                Err(refusal) if refusal.code == ErrorCode::TopicAlreadyExists => {}
+                Err(refusal) => {
+                    pending.refused.insert(name, refusal.code);
+                }
+            }
+        }
+    }
+    let until = now.mono + LEADERS_AWAITED_MAX;
+    desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Metadata(pending) });
+}
+
+pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
+    let topics = pending.wanted.iter().map(|topic| look_up(node, topic, &pending.refused)).collect();
+    answer_with(desk, node, pending.origin, topics);
+}
+
+fn look_up(
+    node: &Node,
+    wanted: &MetadataRequestTopic,
+    refused: &BTreeMap<String, ErrorCode>,
+) -> MetadataResponseTopic {
+    let image = node.image();
+    let id = match &wanted.name {
+        Some(name) => image.and_then(|image| image.topic_id(name)),
+        None => Some(TopicId(wanted.topic_id)),
+    };
+    if let Some((id, topic)) = id.and_then(|id| Some((id, image?.topic(id)?))) {
+        return describe(node, id, topic);
+    }
+    let error = match &wanted.name {
+        None => ErrorCode::UnknownTopicId,
+        Some(name) if topic_name_fault(name).is_some() => ErrorCode::InvalidTopicException,
+        // Nobody knows the topics yet: come again.
+        Some(_) if !node.is_serving() => ErrorCode::LeaderNotAvailable,
+        Some(name) => refused.get(name).copied().unwrap_or(ErrorCode::UnknownTopicOrPartition),
+    };
+    MetadataResponseTopic {
+        error_code: error.code(),
+        name: wanted.name.clone(),
+        topic_id: wanted.topic_id,
+        ..Default::default()
+    }
+}
+
+fn describe(node: &Node, id: TopicId, topic: &Topic) -> MetadataResponseTopic {
+    let partitions = topic.partitions.iter().enumerate().map(|(number, placed)| {
+        let nodes: Vec<NodeId> = placed.iter().map(|placed| placed.node).collect();
+        describe_partition(node, partition_of(id, number), &nodes)
+    });
+    MetadataResponseTopic {
+        name: Some(topic.name.clone()),
+        topic_id: id.0,
+        partitions: partitions.collect(),
+        ..Default::default()
+    }
+}
+
+fn describe_partition(node: &Node, of: TopicPartition, nodes: &[NodeId]) -> MetadataResponsePartition {
+    let leader = node.leader_of(of);
+    let in_sync = node.in_sync_nodes(of);
+    let ids = |keep: &dyn Fn(&NodeId) -> bool| nodes.iter().filter(|node| keep(node)).map(|node| node.0).collect();
+    let error = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+    MetadataResponsePartition {
+        error_code: error.code(),
+        partition_index: of.partition.0,
+        leader_id: leader.map_or(-1, |(_, node)| node.0),
+        leader_epoch: leader.map_or(-1, |(term, _)| term.epoch()),
+        replica_nodes: ids(&|_| true),
+        isr_nodes: match in_sync {
+            Some(in_sync) => ids(&|node| in_sync.contains(node)),
+            None => ids(&|other| node.is_alive(*other)),
+        },
+        offline_replicas: ids(&|other| !node.is_alive(*other)),
+    }
+}
+
+fn answer_with(desk: &mut Desk, node: &mut Node, origin: Origin, topics: Vec<MetadataResponseTopic>) {
+    let brokers: Vec<MetadataResponseBroker> = addresses::advertised(node, origin.link)
+        .into_iter()
+        .map(|(id, address)| MetadataResponseBroker {
+            node_id: id.0,
+            host: address.host,
+            port: i32::from(address.port),
+            rack: None,
+        })
+        .collect();
+    let response = MetadataResponse {
+        brokers,
+        // Never null: Spring asks again and again for a cluster id that is.
+        cluster_id: Some(node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default()),
+        controller_id: node.controller().map_or(-1, |controller| controller.0),
+        topics,
+        ..Default::default()
+    };
+    desk.answer(node, origin, &response);
+}

@@ -1,0 +1,248 @@
+//! Kafka's APIs: one handler file each, named as in `proto/src/kafka/api`. A handler reads the request, asks the
+//! node, and answers at once or parks what it still needs at the desk.
+//!
+//! [`Desk`] owns what waits: requests whose answer hangs on a commit, a read, another node, or time. Each is
+//! known by a [`Waiter`] that the rooms below carry without knowing what it is.
+//!
+//! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
+//! - Invariant: a waiter is in at most one of the desk's tables, and leaves it with its answer.
+//!
+//! To serve another API: describe it in `proto`, write its file here, add its arm to `handle`.
+//!
+//! Sources: reliability of answers to unparsable requests is Kafka's own: the link is closed without one
+//! (`Processor.parseRequestHeader`), ApiVersions excepted (KIP-511).
+
+mod addresses;
+mod api_versions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod fetch;
+mod fetch_partition;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+
+use crate::connection::{Request as Taken, Slot};
+use crate::ids::{LinkId, TopicId};
+use crate::limits::{DECODED_BYTES_MAX, SWEEP};
+use crate::machine::Waiter;
+use crate::metadata::Reply;
+use crate::node::{News, Node};
+use crate::now::{Mono, Now};
+use crate::timer::Deadlines;
+use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
+use rust_mq_proto::kafka::{Reader, RequestStart, Response, Writer, write_response};
+use std::collections::BTreeMap;
+
+/// Everything that waits for an answer.
+#[derive(Default)]
+pub struct Desk {
+    writer: Writer,
+    next_waiter: u64,
+    produces: BTreeMap<Waiter, produce::Pending>,
+    fetches: BTreeMap<Waiter, fetch::Pending>,
+    reads: BTreeMap<u64, Waiter>,
+    offsets: BTreeMap<Waiter, list_offsets::Pending>,
+    asked: BTreeMap<Waiter, Asked>,
+    awaiting_leaders: Vec<AwaitingLeaders>,
+    producer_ids: init_producer_id::Block,
+    deadlines: Deadlines<Waiter>,
+    sweep_at: Option<Mono>,
+}
+
+/// Where a request came from, and how its answer is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub link: LinkId,
+    slot: Slot,
+    pub version: i16,
+    correlation_id: i32,
+}
+
+/// A request that the metadata machine decides.
+enum Asked {
+    Create(create_topics::Pending),
+    Delete(delete_topics::Pending),
+    AutoCreate(metadata::Pending),
+    ProducerIds,
+}
+
+/// A request about new topics that waits, a bounded time, until they have leaders: a client that is told of a
+/// topic that cannot take records yet would only ask again after a pause of its own.
+struct AwaitingLeaders {
+    topics: Vec<TopicId>,
+    until: Mono,
+    then: Then,
+}
+
+enum Then {
+    Created(create_topics::Pending, Reply),
+    Metadata(metadata::Pending),
+}
+
+impl Desk {
+    /// Takes up one request of a client.
+    pub fn take(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) {
+        if let Err(reason) = self.read(node, now, link, taken) {
+            node.connections.reject(link, reason, now.mono, &mut node.budget);
+        }
+    }
+
+    fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
+        let mut reader = Reader::new(taken.bytes, DECODED_BYTES_MAX);
+        let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
+        let version = start.api_version;
+        let key = ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
+        let origin = Origin { link, slot: taken.slot, version, correlation_id: start.correlation_id };
+        if !key.versions().contains(version) {
+            if key == ApiKey::ApiVersions {
+                api_versions::answer_unknown_version(self, node, origin);
+                return Ok(());
+            }
+            return Err(format!("{key} version {version} is not served"));
+        }
+        let unreadable = |error| format!("unreadable {key} version {version}: {error}");
+        start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
+        let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
+        self.handle(node, now, origin, body)
+    }
+
+    fn handle(&mut self, node: &mut Node, now: Now, origin: Origin, body: RequestBody) -> Result<(), String> {
+        match body {
+            RequestBody::Produce(request) => produce::handle(self, node, now, origin, request),
+            RequestBody::Fetch(request) => fetch::handle(self, node, now, origin, request),
+            RequestBody::ListOffsets(request) => list_offsets::handle(self, node, origin, request),
+            RequestBody::Metadata(request) => return metadata::handle(self, node, now, origin, request),
+            RequestBody::ApiVersions(request) => api_versions::handle(self, node, origin, &request),
+            RequestBody::CreateTopics(request) => create_topics::handle(self, node, now, origin, request),
+            RequestBody::DeleteTopics(request) => delete_topics::handle(self, node, now, origin, request),
+            RequestBody::InitProducerId(request) => init_producer_id::handle(self, node, now, origin, &request),
+            RequestBody::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::handle(self, node, origin, request),
+            RequestBody::DescribeCluster(request) => describe_cluster::handle(self, node, origin, &request),
+        }
+        Ok(())
+    }
+
+    /// Answers whatever this turn's news make answerable, and whoever has waited long enough.
+    pub fn settle(&mut self, node: &mut Node, now: Now) {
+        let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed } =
+            std::mem::take(&mut node.news);
+        for (waiter, reply) in replied {
+            self.replied(node, now, waiter, reply);
+        }
+        for settled in settled.drain(..) {
+            produce::settled(self, node, settled);
+        }
+        for (id, result) in read {
+            if let Some(waiter) = self.reads.remove(&id.0) {
+                self.read_done(node, now, waiter, id, result);
+            }
+        }
+        for (waiter, is_leading) in confirmed {
+            list_offsets::confirmed(self, node, waiter, is_leading);
+        }
+        woken.sort_unstable();
+        woken.dedup();
+        for waiter in woken.drain(..) {
+            fetch::look_again(self, node, now, waiter);
+        }
+        if is_leader_changed || !self.awaiting_leaders.is_empty() {
+            self.look_for_leaders(node, now);
+        }
+        // The vectors go back, so that their room is used again next turn.
+        node.news.settled = settled;
+        node.news.woken = woken;
+    }
+
+    /// Whoever has waited long enough.
+    pub fn woke(&mut self, node: &mut Node, now: Now) {
+        while let Some(waiter) = self.deadlines.pop_due(now.mono) {
+            fetch::timed_out(self, node, now, waiter);
+        }
+        if self.sweep_at.is_some_and(|at| at <= now.mono) {
+            self.sweep_at = None;
+            produce::sweep(self, node, now);
+        }
+        self.look_for_leaders(node, now);
+    }
+
+    /// When `woke` has something to do.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let leaders = self.awaiting_leaders.iter().map(|waiting| waiting.until).min();
+        [self.deadlines.next(), self.sweep_at, leaders].into_iter().flatten().min()
+    }
+
+    /// The node is about to stop: parked fetches are answered with what there is.
+    pub fn stop(&mut self, node: &mut Node, now: Now) {
+        let waiting: Vec<Waiter> = self.fetches.keys().copied().collect();
+        for waiter in waiting {
+            fetch::timed_out(self, node, now, waiter);
+        }
+    }
+
+    /// Whether nothing waits for a commit.
+    pub fn is_quiet(&self) -> bool {
+        self.produces.is_empty() && self.fetches.is_empty()
+    }
+
+    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: Reply) {
+        match self.asked.remove(&waiter) {
+            Some(Asked::Create(pending)) => create_topics::replied(self, node, now, pending, reply),
+            Some(Asked::Delete(pending)) => delete_topics::replied(self, node, pending, reply),
+            Some(Asked::AutoCreate(pending)) => metadata::replied(self, node, now, pending, reply),
+            Some(Asked::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
+            None => {}
+        }
+    }
+
+    fn read_done(
+        &mut self,
+        node: &mut Node,
+        now: Now,
+        waiter: Waiter,
+        id: crate::storage::ReadId,
+        result: Result<crate::storage::Chunk, crate::storage::ReadFault>,
+    ) {
+        if self.fetches.contains_key(&waiter) {
+            fetch::read_done(self, node, now, waiter, id, result);
+        } else {
+            list_offsets::read_done(self, node, waiter, id, result);
+        }
+    }
+
+    fn look_for_leaders(&mut self, node: &mut Node, now: Now) {
+        let waiting = std::mem::take(&mut self.awaiting_leaders);
+        for waiting in waiting {
+            if waiting.until > now.mono && !waiting.topics.iter().all(|topic| node.has_leaders(*topic)) {
+                self.awaiting_leaders.push(waiting);
+                continue;
+            }
+            match waiting.then {
+                Then::Created(pending, reply) => create_topics::answer(self, node, pending, reply),
+                Then::Metadata(pending) => metadata::answer(self, node, &pending),
+            }
+        }
+    }
+
+    fn waiter(&mut self) -> Waiter {
+        self.next_waiter += 1;
+        Waiter(self.next_waiter)
+    }
+
+    fn sweep_soon(&mut self, now: Now) {
+        self.sweep_at.get_or_insert(now.mono + SWEEP);
+    }
+
+    fn answer<R: Response>(&mut self, node: &mut Node, origin: Origin, body: &R) {
+        write_response(&mut self.writer, origin.version, origin.correlation_id, body);
+        let parts = self.writer.take();
+        node.connections.answer(origin.link, origin.slot, parts, &mut node.budget);
+    }
+
+    fn silence(&mut self, node: &mut Node, origin: Origin) {
+        node.connections.silence(origin.link, origin.slot, &mut node.budget);
+    }
+}

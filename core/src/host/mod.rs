@@ -1,0 +1,210 @@
+//! The host puts a machine on a replica: it keeps the machine's two copies, proposes what `decide` wants
+//! changed, holds replies back until they are true, and replays the log into the committed copy.
+//!
+//! ```text
+//! request -> decide(tip) -> propose -> apply to tip          parked: (index, waiter, reply)
+//! replica commits entry -> apply to committed -> effects     replies up to the applied index leave
+//! ```
+//!
+//! - Invariant: applied index <= tip index, and with nothing in flight committed == tip (the simulator compares).
+//! - Invariant: a reply, a read's too, leaves when the applied index has reached the tip's at decide time.
+//! - Invariant: the tip never holds a command that was not proposed: propose first, then apply.
+//!
+//! A leader decides only once an entry of its own term is applied: then committed holds everything that any
+//! earlier leader could have acknowledged, and the tip can start as its clone. The price is that requests in
+//! the first round trip of a term are answered "not leader" and come again.
+//!
+//! Not here: what a command does to the node (the floor above gets each committed command as an effect).
+
+use crate::entry::{Entry, EntryKind, Stamp};
+use crate::ids::{Index, Term};
+use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
+use crate::now::Now;
+use crate::replica::{Replica, SnapshotMeta};
+use crate::rng::Rng;
+use bytes::BytesMut;
+use std::collections::VecDeque;
+
+/// A machine on its replica.
+pub struct Host<M: Machine> {
+    replica: Replica,
+    committed: M,
+    applied: Index,
+    lead: Option<Lead<M>>,
+    rng: Rng,
+}
+
+/// What only the leader has.
+struct Lead<M: Machine> {
+    tip: M,
+    tip_index: Index,
+    soft: M::Soft,
+    parked: VecDeque<(Index, Waiter, M::Reply)>,
+}
+
+/// A reply that may leave.
+#[derive(Clone, Debug)]
+pub struct Replied<R> {
+    /// Who asked.
+    pub waiter: Waiter,
+    /// The answer.
+    pub reply: R,
+    /// The image that has reached this index shows what the reply speaks of.
+    pub index: Index,
+}
+
+impl<M: Machine> Host<M> {
+    /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
+    pub fn new(replica: Replica, committed: M, applied: Index, rng: Rng) -> Host<M> {
+        Host { replica, committed, applied, lead: None, rng }
+    }
+
+    /// Asks the machine. The answer comes at once only if there is no leader here.
+    pub fn request(&mut self, now: Now, waiter: Waiter, request: M::Request, out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = &mut self.lead else {
+            out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
+            return;
+        };
+        let mut context = Context { now, rng: &mut self.rng };
+        let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
+        self.carry_out(now, decision, out);
+    }
+
+    /// Lets the machine see what time has brought.
+    pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
+        if let Some(lead) = &mut self.lead {
+            let mut context = Context { now, rng: &mut self.rng };
+            let decision = lead.tip.due(&mut lead.soft, &mut context);
+            self.carry_out(now, decision, out);
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, decision: Decision<M::Command, M::Reply>, out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = &mut self.lead else { return };
+        if !decision.commands.is_empty() {
+            let payload = M::encode_commands(&decision.commands);
+            let Ok(proposed) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
+                // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
+                let refused = decision.replies.into_iter();
+                out.extend(refused.map(|(waiter, _)| Replied {
+                    waiter,
+                    reply: M::not_leader(),
+                    index: Index(0),
+                }));
+                return;
+            };
+            let stamp = Stamp { index: proposed.index, term: proposed.term, wall: proposed.wall };
+            for command in &decision.commands {
+                lead.tip.apply(stamp, command);
+            }
+            lead.tip_index = proposed.index;
+        }
+        for (waiter, reply) in decision.replies {
+            lead.parked.push_back((lead.tip_index, waiter, reply));
+        }
+        self.release(out);
+    }
+
+    /// Takes a committed entry in; its commands are appended to `effects`.
+    ///
+    /// # Errors
+    /// A command that this build does not know: the node must stop rather than skip it.
+    pub fn apply(&mut self, entry: &Entry, effects: &mut Vec<M::Command>) -> Result<(), Undecodable> {
+        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        if entry.kind == EntryKind::Commands {
+            let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
+            for command in M::decode_commands(&entry.payload)? {
+                self.committed.apply(stamp, &command);
+                effects.push(command);
+            }
+        }
+        self.applied = entry.index;
+        Ok(())
+    }
+
+    /// After a round of `apply`, or a change of role: becomes leading or stops, and lets replies leave.
+    pub fn settle(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+        let is_leading = self.replica.is_leader() && self.replica.has_applied_own_term();
+        if !is_leading {
+            if let Some(lead) = self.lead.take() {
+                out.extend(lead.parked.into_iter().map(|(_, waiter, _)| Replied {
+                    waiter,
+                    reply: M::not_leader(),
+                    index: Index(0),
+                }));
+            }
+            return;
+        }
+        if self.lead.is_none() {
+            self.lead = Some(Lead {
+                tip: self.committed.clone(),
+                tip_index: self.applied,
+                soft: M::Soft::default(),
+                parked: VecDeque::new(),
+            });
+        }
+        self.release(out);
+    }
+
+    fn release(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = &mut self.lead else { return };
+        assert!(lead.tip_index >= self.applied || lead.parked.is_empty(), "the tip is never behind its replies");
+        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied) {
+            let (index, waiter, reply) = lead.parked.pop_front().expect("the front was just looked at");
+            out.push(Replied { waiter, reply, index });
+        }
+    }
+
+    /// Replaces everything by a snapshot of another member's committed state.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+        self.committed = M::decode(state)?;
+        self.applied = snapshot.index;
+        self.lead = None;
+        Ok(())
+    }
+
+    /// The image: what is applied here.
+    pub fn committed(&self) -> &M {
+        &self.committed
+    }
+
+    /// Up to where.
+    pub fn applied(&self) -> Index {
+        self.applied
+    }
+
+    /// Whether requests are decided here.
+    pub fn is_leading(&self) -> bool {
+        self.lead.is_some()
+    }
+
+    /// The tip, with the index it stands at; only on a leader. For the simulator's comparison.
+    pub fn tip(&self) -> Option<(&M, Index)> {
+        self.lead.as_ref().map(|lead| (&lead.tip, lead.tip_index))
+    }
+
+    /// The term of the replica.
+    pub fn term(&self) -> Term {
+        self.replica.term()
+    }
+
+    /// The replica below.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The replica below, to be stepped, ticked and read.
+    pub fn replica_mut(&mut self) -> &mut Replica {
+        &mut self.replica
+    }
+
+    /// The committed state as bytes, for a checkpoint or a snapshot.
+    pub fn encode(&self) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        self.committed.encode(&mut bytes);
+        bytes
+    }
+}

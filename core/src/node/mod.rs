@@ -1,0 +1,247 @@
+//! One node, put together: its links, its storage, its peers, the metadata machine and its partitions; and the
+//! carrying between them that the rooms below do not do themselves.
+//!
+//! ```text
+//! storage --Persisted--> replica --committed--> partition, host --batches--> storage
+//!                        replica --entries, hard state--> storage      (one frame a turn)
+//!                        replica --messages--> peers
+//! metadata --effects--> replicas started and stopped
+//! ```
+//!
+//! A replica that something happened to is *touched*; at the end of the turn each touched one makes one ready,
+//! if the next frame has room for it (`ready`). What does not fit stays touched for the next turn.
+//!
+//! The stages of a node's life: *recovering* (nothing is known yet), *alone* (who it is is on its disk, the
+//! cluster is not founded), *member* (it has a replica of the metadata partition).
+//!
+//! - Invariant: a replica of a user partition runs only while the image places it on this node.
+//! - Invariant: everything that waits for this node (`settled`, `replied`, `woken`, `read`) is taken by `api` in
+//!   the same turn.
+//!
+//! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
+
+mod catch_up;
+mod checkpoint;
+mod effects;
+mod founding;
+mod partitions;
+mod ready;
+mod recovery;
+mod requests;
+mod time;
+
+pub use partitions::Partitions;
+
+use crate::action::Action;
+use crate::config::Config;
+use crate::connection::{Budget, Connections};
+use crate::host::{Host, Replied};
+use crate::ids::{BootId, ClusterId, DiskId, Index, NodeId, ReplicaId, TopicPartition};
+use crate::machine::Waiter;
+use crate::metadata::{Metadata, Reply};
+use crate::now::Mono;
+use crate::partition::Settled;
+use crate::peer::Peers;
+use crate::replica::Replica;
+use crate::rng::Rng;
+use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Storage};
+use rust_mq_proto::records::Decompressor;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// All of a node but the requests that wait in `api/`.
+pub struct Node {
+    /// What it was told.
+    pub config: Config,
+    /// Clients' links.
+    pub connections: Connections,
+    /// Memory for requests in flight.
+    pub budget: Budget,
+    /// The disk.
+    pub storage: Storage,
+    /// The other nodes.
+    pub peers: Peers,
+    /// User data.
+    pub partitions: Partitions,
+    /// Reused for every compressed batch.
+    pub decompressor: Decompressor,
+    /// What happened for requests that wait.
+    pub news: News,
+    seed: u64,
+    rng: Rng,
+    identity: Option<Identity>,
+    boot: BootId,
+    stage: Stage,
+    metadata: Option<(ReplicaId, Host<Metadata>)>,
+    touched: BTreeSet<ReplicaId>,
+    /// Replicas that the disk knows and the image does not name yet.
+    unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
+    awaiting_image: VecDeque<(Index, Waiter, Reply)>,
+    forwarded: BTreeMap<u64, Waiter>,
+    reads: BTreeMap<u64, (ReplicaId, Waiter)>,
+    awaiting_applied: Vec<(ReplicaId, Index, Waiter)>,
+    next_context: u64,
+    checkpointing: Vec<(ReplicaId, Index)>,
+    catching_up: catch_up::CatchUps,
+    next_tick: Option<Mono>,
+    retention_at: Mono,
+    is_stopping: bool,
+    has_said_serving: bool,
+    journal_bytes: u64,
+}
+
+/// Who this node is, as its disk says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The disk.
+    pub disk: DiskId,
+    /// The cluster, once it is founded.
+    pub cluster: Option<ClusterId>,
+}
+
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It reads its disk.
+    Recovering,
+    /// Its identity is being written.
+    Identifying,
+    /// The cluster is not founded, or this node was not told.
+    Alone,
+    /// Its first replica is being written.
+    Joining(ReplicaId),
+    /// It has a replica of the metadata partition.
+    Member,
+}
+
+/// What happened in a turn for requests that wait; `api/` takes all of it before the turn ends.
+#[derive(Default)]
+pub struct News {
+    /// Batches that are committed, or lost their leader.
+    pub settled: Vec<Settled>,
+    /// The metadata machine's answers, the image being there.
+    pub replied: Vec<(Waiter, Reply)>,
+    /// Fetches to look at again.
+    pub woken: Vec<Waiter>,
+    /// Cold reads that ended.
+    pub read: Vec<(ReadId, Result<Chunk, ReadFault>)>,
+    /// Reads of a leader that is confirmed to lead; `false` where it does not.
+    pub confirmed: Vec<(Waiter, bool)>,
+    /// Some partition's leader changed.
+    pub is_leader_changed: bool,
+}
+
+impl Node {
+    /// A node before its start.
+    pub fn new(config: Config, seed: u64) -> Node {
+        let mut rng = Rng::stream(seed, "node");
+        let boot = BootId(rng.next_u64());
+        Node {
+            connections: Connections::default(),
+            budget: Budget::new(config.memory_limit / 4),
+            storage: Storage::new(&config.storage, Rng::stream(seed, "storage")),
+            peers: Peers::new(&config, Rng::stream(seed, "peer")),
+            partitions: Partitions::default(),
+            decompressor: Decompressor::default(),
+            news: News::default(),
+            seed,
+            rng,
+            identity: None,
+            boot,
+            stage: Stage::Recovering,
+            metadata: None,
+            touched: BTreeSet::new(),
+            unclaimed: BTreeMap::new(),
+            awaiting_image: VecDeque::new(),
+            forwarded: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            awaiting_applied: Vec::new(),
+            next_context: 0,
+            checkpointing: Vec::new(),
+            catching_up: catch_up::CatchUps::default(),
+            next_tick: None,
+            retention_at: Mono::default(),
+            is_stopping: false,
+            has_said_serving: false,
+            journal_bytes: 0,
+            config,
+        }
+    }
+
+    /// The applied metadata, once there is any.
+    pub fn image(&self) -> Option<&Metadata> {
+        self.metadata.as_ref().map(|(_, host)| host.committed())
+    }
+
+    /// The cluster this node belongs to.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.identity.and_then(|identity| identity.cluster)
+    }
+
+    /// The metadata machine on its replica.
+    pub fn metadata(&self) -> Option<&Host<Metadata>> {
+        self.metadata.as_ref().map(|(_, host)| host)
+    }
+
+    /// The node that leads the metadata partition, as far as this node knows.
+    pub fn controller(&self) -> Option<NodeId> {
+        let (_, host) = self.metadata.as_ref()?;
+        let leader = host.replica().leader();
+        host.committed().members().find(|(_, member)| member.replica == leader).map(|(node, _)| node)
+    }
+
+    /// Whether clients are served: it is a member and some node leads the metadata partition.
+    pub fn is_serving(&self) -> bool {
+        self.stage == Stage::Member && self.controller().is_some()
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    /// A replica of either kind.
+    fn replica_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
+        match &mut self.metadata {
+            Some((metadata, host)) if *metadata == id => Some(host.replica_mut()),
+            _ => self.partitions.get_mut(id).map(|partition| partition.replica_mut()),
+        }
+    }
+
+    /// Which partition a replica of this node is of.
+    fn partition_of(&self, id: ReplicaId) -> Option<TopicPartition> {
+        match &self.metadata {
+            Some((metadata, _)) if *metadata == id => Some(METADATA),
+            _ => self.partitions.get(id).map(|partition| partition.of()),
+        }
+    }
+
+    /// The node that a replica is on.
+    fn node_of(&self, of: TopicPartition, replica: ReplicaId) -> Option<NodeId> {
+        let image = self.image()?;
+        if of == METADATA {
+            return image.members().find(|(_, member)| member.replica == replica).map(|(node, _)| node);
+        }
+        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
+        placed.iter().find(|placed| placed.replica == replica).map(|placed| placed.node)
+    }
+
+    /// Something happened to this replica: it makes a ready at the end of the turn.
+    pub fn touch(&mut self, replica: ReplicaId) {
+        self.touched.insert(replica);
+    }
+
+    fn metadata_replied(&mut self, replied: Vec<Replied<Reply>>) {
+        for Replied { waiter, reply, index } in replied {
+            self.awaiting_image.push_back((index, waiter, reply));
+        }
+        self.release_image_waiters();
+    }
+
+    fn halt(&self, reason: crate::action::HaltReason, actions: &mut Vec<Action>) {
+        actions.push(Action::Halt(reason));
+    }
+}
+
+/// The metadata machine's partition.
+pub const METADATA: TopicPartition =
+    TopicPartition { topic: crate::ids::TopicId::METADATA, partition: crate::ids::PartitionId(0) };

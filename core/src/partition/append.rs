@@ -1,0 +1,232 @@
+//! Taking a client's batch, on the leader: everything is checked before anything is changed, the batch gets its
+//! place written into its header, is proposed, and whoever sent it waits for the commit.
+//!
+//! Invariant: parked produces are in rising index order.
+//!
+//! A refusal here is definite: the records were not proposed and never will appear.
+
+use super::Partition;
+use super::producers::{ProducerBatch, ProducerEntry, Sequence};
+use crate::entry::EntryKind;
+use crate::error_code::ErrorCode;
+use crate::ids::{Index, Offset, ProducerId};
+use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
+use crate::machine::Waiter;
+use crate::now::Now;
+use bytes::{Bytes, BytesMut};
+use rust_mq_proto::records::{self, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType};
+
+/// A definite no to a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendRefusal {
+    /// Kafka's code.
+    pub code: ErrorCode,
+    /// Why, for a person; empty where the code says it all.
+    pub message: String,
+}
+
+/// Where a batch was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of its first record.
+    pub base: Offset,
+    /// The leader's timestamp if that is what its records got, -1 otherwise.
+    pub append_time: i64,
+    /// The first offset of the log.
+    pub log_start: Offset,
+}
+
+/// What became of a parked batch: in the log, or unknown because this replica stopped leading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whose it is.
+    pub waiter: Waiter,
+    /// Which of the waiter's batches.
+    pub part: u32,
+    /// Where it is, or NOT_LEADER_OR_FOLLOWER, which promises nothing.
+    pub result: Result<Appended, ErrorCode>,
+}
+
+/// A batch that waits for its commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parked {
+    pub index: Index,
+    waiter: Option<(Waiter, u32)>,
+    base: Offset,
+    append_time: i64,
+}
+
+impl Parked {
+    pub fn done(self, log_start: Offset) -> Option<Settled> {
+        let (waiter, part) = self.waiter?;
+        let result = Ok(Appended { base: self.base, append_time: self.append_time, log_start });
+        Some(Settled { waiter, part, result })
+    }
+
+    pub fn lost(self) -> Option<Settled> {
+        let (waiter, part) = self.waiter?;
+        Some(Settled { waiter, part, result: Err(ErrorCode::NotLeaderOrFollower) })
+    }
+}
+
+/// What the request around a batch says about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether the request's version knows zstd (Produce 7, KIP-110).
+    pub is_zstd_known: bool,
+    /// Whether the request names a transactional id.
+    pub is_transactional: bool,
+    /// Whether the sender wants every in-sync replica to have it (acks=all).
+    pub wants_all: bool,
+    /// Whether the disk takes records.
+    pub is_space_left: bool,
+}
+
+impl Partition {
+    /// Takes one batch. `waiter` hears of it by `settle`; without one (acks=0) nobody does.
+    ///
+    /// # Errors
+    /// A definite refusal: the batch will never appear.
+    pub fn append(
+        &mut self,
+        now: Now,
+        waiter: Option<(Waiter, u32)>,
+        mut bytes: BytesMut,
+        terms: Terms,
+        decompressor: &mut Decompressor,
+    ) -> Result<(), AppendRefusal> {
+        self.check_leading(terms)?;
+        let limits = Limits {
+            batch_bytes_max: self.config.max_message_bytes,
+            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            is_zstd_known: terms.is_zstd_known,
+            is_base_offset_free: false,
+        };
+        let summary = records::validate(&bytes, &limits, decompressor).map_err(|error| unfit(&error))?;
+        self.check_terms(now, &summary, terms)?;
+        if let Some(producer) = &summary.producer {
+            match ProducerEntry::judge(self.overlay.entry(ProducerId(producer.id), &self.log.producers), producer, summary.count) {
+                Sequence::Next => {}
+                Sequence::Duplicate(batch) => {
+                    self.park_duplicate(waiter, batch);
+                    return Ok(());
+                }
+                Sequence::Refused(code) => {
+                    let message = format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
+                    return Err(AppendRefusal { code, message });
+                }
+            }
+        }
+        let base = self.overlay.end;
+        let append_time = self.stamp(now, &mut bytes, base, &summary);
+        let payload = shared(bytes);
+        let proposed = self.replica.propose(EntryKind::Batch, now.wall, payload);
+        let Ok(proposed) = proposed else {
+            return Err(refuse(ErrorCode::NotLeaderOrFollower, "the replica takes no proposals just now"));
+        };
+        let place = summary.producer.map(|producer| {
+            let last = Producer::sequence_after(producer.base_sequence, summary.count - 1);
+            let first = producer.base_sequence;
+            (producer, ProducerBatch { first, last, base, append_time, index: proposed.index })
+        });
+        let end = Offset(base.0 + i64::from(summary.count));
+        self.overlay.proposed(end, place, proposed.wall, &self.log.producers);
+        self.parked.push_back(Parked { index: proposed.index, waiter, base, append_time });
+        Ok(())
+    }
+
+    fn check_leading(&self, terms: Terms) -> Result<(), AppendRefusal> {
+        if !self.is_leading() {
+            return Err(refuse(ErrorCode::NotLeaderOrFollower, ""));
+        }
+        if !terms.is_space_left {
+            return Err(refuse(ErrorCode::KafkaStorageError, "the node has no space for records; it takes them again once there is"));
+        }
+        let members = self.replica.members().voters.len();
+        if terms.wants_all && self.config.min_insync_replicas > members / 2 + 1 {
+            let in_sync = self.in_sync_count();
+            if in_sync < self.config.min_insync_replicas {
+                let message = format!("{in_sync} replicas are in sync, min.insync.replicas is {}", self.config.min_insync_replicas);
+                return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
+            }
+        }
+        Ok(())
+    }
+
+    /// Replicas within `limits::ISR_LAG_MAX` entries of the leader's log, itself among them.
+    pub fn in_sync(&self) -> impl Iterator<Item = crate::ids::ReplicaId> + '_ {
+        let last = self.replica.last_index();
+        self.replica.progress().filter(move |(_, matched)| last.0 - matched.0.min(last.0) <= ISR_LAG_MAX).map(|(id, _)| id)
+    }
+
+    fn in_sync_count(&self) -> usize {
+        self.in_sync().count()
+    }
+
+    fn check_terms(&self, now: Now, summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
+        if summary.is_transactional != terms.is_transactional {
+            let words = "a batch is transactional exactly if its request names a transactional id";
+            let code = if summary.is_transactional { ErrorCode::TransactionalIdAuthorizationFailed } else { ErrorCode::InvalidRecord };
+            return Err(refuse(code, words));
+        }
+        if summary.timestamp_type == TimestampType::LogAppendTime {
+            return Err(refuse(ErrorCode::InvalidTimestamp, "a producer must not claim the log's own timestamps"));
+        }
+        if self.config.timestamp_type == TimestampType::LogAppendTime {
+            return Ok(());
+        }
+        let ahead = summary.max_timestamp.saturating_sub(now.wall.0);
+        let behind = now.wall.0.saturating_sub(summary.min_timestamp);
+        if ahead > self.config.timestamp_after_max_ms {
+            let message = format!("a timestamp is {ahead} ms ahead; message.timestamp.after.max.ms is {}", self.config.timestamp_after_max_ms);
+            return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
+        }
+        if summary.min_timestamp >= 0 && behind > self.config.timestamp_before_max_ms {
+            let message = format!("a timestamp is {behind} ms old; message.timestamp.before.max.ms is {}", self.config.timestamp_before_max_ms);
+            return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
+        }
+        Ok(())
+    }
+
+    /// Writes the batch's place into its header; outside the CRC, so nothing is computed anew unless the
+    /// timestamps change.
+    fn stamp(&self, now: Now, bytes: &mut BytesMut, base: Offset, summary: &Summary) -> i64 {
+        let mut batch = BatchMut::parse(bytes).expect("validate has just parsed it");
+        batch.set_place(base.0, self.replica.term().epoch());
+        if self.config.timestamp_type == TimestampType::LogAppendTime {
+            batch.set_max_timestamp(TimestampType::LogAppendTime, now.wall.0);
+            return now.wall.0;
+        }
+        if !summary.is_max_timestamp_true {
+            batch.set_max_timestamp(TimestampType::CreateTime, summary.max_timestamp);
+        }
+        -1
+    }
+
+    /// A batch that is here already: its sender hears of the first one, once that is committed.
+    fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch) {
+        let parked = Parked { index: batch.index, waiter, base: batch.base, append_time: batch.append_time };
+        let at = self.parked.partition_point(|other| other.index <= parked.index);
+        self.parked.insert(at, parked);
+    }
+}
+
+/// The batch as the log keeps it. A small one is copied, because its slice would keep a whole read buffer in
+/// memory for as long as the log holds it (DESIGN section 4's third allowed copy).
+fn shared(bytes: BytesMut) -> Bytes {
+    if bytes.len() < BATCH_COPY_BELOW { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
+}
+
+fn refuse(code: ErrorCode, message: &str) -> AppendRefusal {
+    AppendRefusal { code, message: message.into() }
+}
+
+fn unfit(error: &BatchError) -> AppendRefusal {
+    let code = match error.code() {
+        2 => ErrorCode::CorruptMessage,
+        10 => ErrorCode::MessageTooLarge,
+        76 => ErrorCode::UnsupportedCompressionType,
+        _ => ErrorCode::InvalidRecord,
+    };
+    AppendRefusal { code, message: error.to_string() }
+}

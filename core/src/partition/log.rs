@@ -1,0 +1,101 @@
+//! The committed copy of a partition: what its applied entries add up to. Any two replicas that applied the same
+//! entries are equal, bit for bit (claim C6).
+//!
+//! Invariant: start <= end; neither falls.
+
+use super::epochs::Epochs;
+use super::producers::{ProducerBatch, Producers};
+use super::{Applied, AppliedBatch};
+use crate::codec;
+use crate::entry::{Entry, EntryKind};
+use crate::ids::Offset;
+use crate::machine::Undecodable;
+use bytes::{Bytes, BytesMut};
+use rust_mq_proto::records::{Batch, Producer, TimestampType};
+
+/// What the applied entries add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct LogState {
+    /// The first offset there is.
+    pub start: Offset,
+    /// The offset after the last: the high watermark.
+    pub end: Offset,
+    /// Where leader epochs start.
+    pub epochs: Epochs,
+    /// Idempotent producers.
+    pub producers: Producers,
+}
+
+/// A replicated change of a partition that is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum PartitionCommand {
+    /// Records below this offset are gone (retention).
+    LogStart(Offset),
+}
+
+impl PartitionCommand {
+    /// An entry's payload.
+    pub fn encode(self) -> Bytes {
+        codec::encode(&self)
+    }
+
+    /// From an entry's payload.
+    pub fn decode(bytes: &[u8]) -> Result<PartitionCommand, Undecodable> {
+        codec::decode(bytes, "partition command")
+    }
+}
+
+impl LogState {
+    /// Takes a committed entry in.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
+        self.epochs.applied(entry.term, self.end);
+        match entry.kind {
+            EntryKind::Batch => self.apply_batch(entry),
+            EntryKind::Commands => {
+                let PartitionCommand::LogStart(start) = PartitionCommand::decode(&entry.payload)?;
+                self.start = self.start.max(start.min(self.end));
+                self.epochs.forget_below(self.start);
+                Ok(Applied { batch: None, log_start: Some(self.start) })
+            }
+            EntryKind::NoOp | EntryKind::Members => Ok(Applied::default()),
+        }
+    }
+
+    fn apply_batch(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
+        let undecodable = |reason: String| Undecodable { what: "record batch", reason };
+        let batch = Batch::parse(&entry.payload).map_err(|error| undecodable(error.to_string()))?;
+        let base = Offset(batch.base_offset());
+        if base != self.end || batch.last_offset() < base.0 {
+            return Err(undecodable(format!("it starts at {base}, the log ends at {}", self.end)));
+        }
+        let next = Offset(batch.last_offset() + 1);
+        if let Some(producer) = batch.producer() {
+            let append_time = match batch.timestamp_type() {
+                TimestampType::LogAppendTime => batch.max_timestamp(),
+                TimestampType::CreateTime => -1,
+            };
+            let last = Producer::sequence_after(producer.base_sequence, batch.last_offset_delta());
+            let place =
+                ProducerBatch { first: producer.base_sequence, last, base, append_time, index: entry.index };
+            self.producers.applied(&producer, place, entry.wall);
+        }
+        self.end = next;
+        let batch = AppliedBatch { base, next, max_timestamp: batch.max_timestamp() };
+        Ok(Applied { batch: Some(batch), log_start: None })
+    }
+
+    /// Appends the state to `into`.
+    pub fn encode(&self, into: &mut BytesMut) {
+        codec::encode_into(self, into);
+    }
+
+    /// The state that `encode` wrote.
+    pub fn decode(bytes: &[u8]) -> Result<LogState, Undecodable> {
+        let state: LogState = codec::decode(bytes, "partition state")?;
+        if state.start > state.end || state.start.0 < 0 {
+            let reason = format!("it starts at {} and ends at {}", state.start, state.end);
+            return Err(Undecodable { what: "partition state", reason });
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,227 @@
+//! User data on a replica: one partition's offsets, high watermark, leader epochs, producers, and whoever waits
+//! for them. The same shape as a machine: `log` is the committed copy, a function of the applied entries and of
+//! nothing else; `overlay` is the leader's tip on top of it.
+//!
+//! ```text
+//! append   a batch from a client -> checked -> offset and epoch written into its header -> proposed, parked
+//! apply    a committed entry -> log end, epochs, producers, log start; the batch goes on to storage
+//! settle   what was parked up to the applied index is answered
+//! ```
+//!
+//! - Invariant: log_start <= high_watermark <= log_end, and the high watermark never falls (claim C5).
+//! - Invariant: a batch's base offset == the log end when it is applied, on every replica (claim C6).
+//! - Invariant: a parked produce is answered with success only when its entry is applied (claim C3).
+//!
+//! The high watermark *is* the end of the applied log: what is applied is committed, and nothing else is ever
+//! shown to a consumer. `log_end` differs on a leader only, by what is proposed and not yet applied.
+//!
+//! A leader takes batches once an entry of its own term is applied; so the overlay starts empty, and no batch
+//! of an earlier leader can surface under it.
+//!
+//! Not here: where the bytes are (`storage/`), which replica leads (`replica/`), Kafka's requests (`api/`).
+//! Sources: KIP-98 (idempotence), KIP-101 and KIP-279 (leader epochs), KIP-360 (unknown producers).
+
+mod append;
+mod epochs;
+mod log;
+mod overlay;
+mod producers;
+mod retention;
+
+pub use append::{AppendRefusal, Appended, Settled};
+pub use epochs::Epochs;
+pub use log::{LogState, PartitionCommand};
+pub use retention::Retained;
+
+use crate::entry::{Entry, EntryKind};
+use crate::error_code::ErrorCode;
+use crate::ids::{Index, Offset, Term, TopicPartition};
+use crate::machine::{Undecodable, Waiter};
+use crate::metadata::TopicConfig;
+use crate::replica::{Replica, SnapshotMeta};
+use append::Parked;
+use bytes::BytesMut;
+use overlay::Overlay;
+use std::collections::VecDeque;
+
+/// One partition, as this node's replica of it.
+pub struct Partition {
+    of: TopicPartition,
+    config: TopicConfig,
+    replica: Replica,
+    log: LogState,
+    applied: Index,
+    overlay: Overlay,
+    parked: VecDeque<Parked>,
+    watchers: Vec<Waiter>,
+}
+
+/// What applying one entry means for the floor above.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// A batch to keep, as storage wants it.
+    pub batch: Option<AppliedBatch>,
+    /// The log starts later now.
+    pub log_start: Option<Offset>,
+}
+
+/// Where an applied batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedBatch {
+    /// Its first offset.
+    pub base: Offset,
+    /// The offset after its last.
+    pub next: Offset,
+    /// Its newest timestamp.
+    pub max_timestamp: i64,
+}
+
+impl Partition {
+    /// A partition in the state that it had at `applied`, on `replica`, which starts there too.
+    pub fn new(
+        of: TopicPartition,
+        config: TopicConfig,
+        replica: Replica,
+        log: LogState,
+        applied: Index,
+    ) -> Partition {
+        let overlay = Overlay::empty(log.end);
+        Partition { of, config, replica, log, applied, overlay, parked: VecDeque::new(), watchers: Vec::new() }
+    }
+
+    /// Takes a committed entry in.
+    ///
+    /// # Errors
+    /// A command that this build does not know, or a batch that does not stand where the log ends: the node
+    /// must stop rather than go on with a log that differs from its peers'.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
+        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        let applied = self.log.apply(entry)?;
+        self.applied = entry.index;
+        if entry.kind == EntryKind::Batch {
+            self.overlay.applied(entry.index, self.log.end);
+        }
+        assert!(self.log.start <= self.log.end, "log_start <= high_watermark");
+        Ok(applied)
+    }
+
+    /// After a round of `apply`, or a change of role: answers what is true now.
+    pub fn settle(&mut self, out: &mut Vec<Settled>) {
+        if !self.is_leading() {
+            self.overlay = Overlay::empty(self.log.end);
+            out.extend(self.parked.drain(..).filter_map(|parked| parked.lost()));
+            return;
+        }
+        while self.parked.front().is_some_and(|parked| parked.index <= self.applied) {
+            let parked = self.parked.pop_front().expect("the front was just looked at");
+            out.extend(parked.done(self.log.start));
+        }
+    }
+
+    /// Replaces the state by a snapshot of another member's; its batches are in storage already.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+        let log = LogState::decode(state)?;
+        assert!(log.end >= self.log.end, "a snapshot never takes a committed record back (claim C5)");
+        self.log = log;
+        self.applied = snapshot.index;
+        self.overlay = Overlay::empty(self.log.end);
+        Ok(())
+    }
+
+    /// Which partition.
+    pub fn of(&self) -> TopicPartition {
+        self.of
+    }
+
+    /// Its topic's settings.
+    pub fn config(&self) -> &TopicConfig {
+        &self.config
+    }
+
+    /// Up to which entry it is applied.
+    pub fn applied(&self) -> Index {
+        self.applied
+    }
+
+    /// Whether records are taken and given here: this replica leads, and an entry of its term is applied.
+    pub fn is_leading(&self) -> bool {
+        self.replica.is_leader() && self.replica.has_applied_own_term()
+    }
+
+    /// The first offset there is.
+    pub fn log_start(&self) -> Offset {
+        self.log.start
+    }
+
+    /// The offset that the next record to be committed gets; what lies below may be read.
+    pub fn high_watermark(&self) -> Offset {
+        self.log.end
+    }
+
+    /// The offset that the next record to be proposed gets.
+    pub fn log_end(&self) -> Offset {
+        self.overlay.end
+    }
+
+    /// Where each leader epoch starts.
+    pub fn epochs(&self) -> &Epochs {
+        &self.log.epochs
+    }
+
+    /// The log's state, for checks.
+    pub fn log(&self) -> &LogState {
+        &self.log
+    }
+
+    /// A client's view of the leader epoch: is it asking the right leader (KIP-320)? -1 asks nothing.
+    pub fn check_epoch(&self, epoch: i32) -> ErrorCode {
+        let term = self.replica.term();
+        let known = if term > Term::MAX { i32::MAX } else { term.epoch() };
+        match epoch {
+            -1 => ErrorCode::None,
+            asked if asked < known => ErrorCode::FencedLeaderEpoch,
+            asked if asked > known => ErrorCode::UnknownLeaderEpoch,
+            _ => ErrorCode::None,
+        }
+    }
+
+    /// Wakes `waiter` once, when records are committed, or when this replica stops leading.
+    pub fn watch(&mut self, waiter: Waiter) {
+        self.watchers.push(waiter);
+    }
+
+    /// Whoever is to be woken.
+    pub fn take_watchers(&mut self) -> Vec<Waiter> {
+        std::mem::take(&mut self.watchers)
+    }
+
+    /// How many wait for records.
+    pub fn watcher_count(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// How many produce requests wait for their commit.
+    pub fn parked_count(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// The replica below.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The replica below, to be stepped, ticked and read.
+    pub fn replica_mut(&mut self) -> &mut Replica {
+        &mut self.replica
+    }
+
+    /// The state as bytes, for a checkpoint or a snapshot.
+    pub fn encode(&self) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        self.log.encode(&mut bytes);
+        bytes
+    }
+}

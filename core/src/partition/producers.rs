@@ -1,0 +1,209 @@
+//! What is remembered of idempotent producers (KIP-98): for each the last five batches, by which a repeated
+//! batch is known and a missing one noticed.
+//!
+//! A function of the log. Expiry goes by the entries' own wall time, so every replica forgets the same producer
+//! at the same entry; a sweep runs at most once in a sixtieth of the expiration, not at every batch.
+//!
+//! - Invariant: at most `limits::PRODUCER_BATCHES` batches a producer, their sequences contiguous.
+//! - Invariant: at most `limits::PRODUCERS_PER_PARTITION_MAX` producers; beyond, the longest idle tenth goes.
+
+use crate::error_code::ErrorCode;
+use crate::ids::{Index, Offset, ProducerId};
+use crate::limits::{PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_PER_PARTITION_MAX};
+use crate::now::Wall;
+use rust_mq_proto::records::Producer;
+use std::collections::{BTreeMap, VecDeque};
+
+/// All producers of a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Producers {
+    by_id: BTreeMap<ProducerId, ProducerEntry>,
+    swept: Wall,
+}
+
+/// One producer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct ProducerEntry {
+    epoch: i16,
+    batches: VecDeque<ProducerBatch>,
+    last_seen: Wall,
+}
+
+/// One batch of a producer, where it is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct ProducerBatch {
+    /// Sequence of its first record.
+    pub first: i32,
+    /// Sequence of its last record.
+    pub last: i32,
+    /// Its base offset.
+    pub base: Offset,
+    /// Its timestamp, if the leader's clock gave it; -1 otherwise.
+    pub append_time: i64,
+    /// The entry that holds it.
+    pub index: Index,
+}
+
+/// What the log says of a batch that a producer sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// It is the next one.
+    Next,
+    /// It is here already: this one.
+    Duplicate(ProducerBatch),
+    /// It is neither.
+    Refused(ErrorCode),
+}
+
+impl ProducerEntry {
+    /// Judges the batch of `count` records that `producer` sends (ProducerAppendInfo in Kafka).
+    pub fn judge(entry: Option<&ProducerEntry>, producer: &Producer, count: i32) -> Sequence {
+        let first = producer.base_sequence;
+        let Some(entry) = entry else {
+            // Kafka takes any sequence from a producer it has forgotten. After a failover that would let a
+            // pipelined second batch in before its first; refused, clients send them again in order.
+            return if first == 0 { Sequence::Next } else { Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber) };
+        };
+        if producer.epoch < entry.epoch {
+            return Sequence::Refused(ErrorCode::InvalidProducerEpoch);
+        }
+        if producer.epoch > entry.epoch {
+            return if first == 0 { Sequence::Next } else { Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber) };
+        }
+        let last = Producer::sequence_after(first, count - 1);
+        if let Some(batch) = entry.batches.iter().find(|batch| batch.first == first && batch.last == last) {
+            return Sequence::Duplicate(*batch);
+        }
+        match entry.batches.back() {
+            Some(newest) if Producer::sequence_after(newest.last, 1) == first => Sequence::Next,
+            None if first == 0 => Sequence::Next,
+            // Older than what is remembered: it was taken once, but where is forgotten (Kafka's own answer).
+            Some(_) if is_before(entry, first) => Sequence::Refused(ErrorCode::DuplicateSequenceNumber),
+            _ => Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber),
+        }
+    }
+
+    /// Takes a batch in.
+    pub fn record(&mut self, epoch: i16, batch: ProducerBatch, wall: Wall) {
+        if epoch != self.epoch {
+            self.batches.clear();
+            self.epoch = epoch;
+        }
+        if self.batches.len() == PRODUCER_BATCHES {
+            self.batches.pop_front();
+        }
+        self.batches.push_back(batch);
+        self.last_seen = wall;
+    }
+}
+
+/// Whether `first` lies before everything remembered, going back at most a quarter of the sequence space.
+fn is_before(entry: &ProducerEntry, first: i32) -> bool {
+    let Some(oldest) = entry.batches.front() else { return false };
+    let behind = (i64::from(oldest.first) - i64::from(first)).rem_euclid(1 << 31);
+    entry.batches.len() == PRODUCER_BATCHES && behind > 0 && behind < 1 << 29
+}
+
+impl Producers {
+    /// What is remembered of that producer.
+    pub fn entry(&self, id: ProducerId) -> Option<&ProducerEntry> {
+        self.by_id.get(&id)
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// A committed batch of `producer`.
+    pub fn applied(&mut self, producer: &Producer, batch: ProducerBatch, wall: Wall) {
+        self.by_id.entry(ProducerId(producer.id)).or_default().record(producer.epoch, batch, wall);
+        self.sweep(wall);
+        if self.by_id.len() > PRODUCERS_PER_PARTITION_MAX {
+            self.evict_idle_tenth();
+        }
+    }
+
+    fn sweep(&mut self, wall: Wall) {
+        let expiration = i64::try_from(PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
+        if wall.0.saturating_sub(self.swept.0) >= expiration / 60 {
+            self.swept = wall;
+            self.by_id.retain(|_, entry| wall.0.saturating_sub(entry.last_seen.0) < expiration);
+        }
+    }
+
+    fn evict_idle_tenth(&mut self) {
+        let seen = |entry: &ProducerEntry| entry.batches.back().map_or(Index(0), |batch| batch.index);
+        let mut by_age: Vec<(Index, ProducerId)> = self.by_id.iter().map(|(id, entry)| (seen(entry), *id)).collect();
+        by_age.sort_unstable();
+        for (_, id) in by_age.iter().take(PRODUCERS_PER_PARTITION_MAX / 10) {
+            self.by_id.remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(first: i32, count: i32) -> ProducerBatch {
+        let last = Producer::sequence_after(first, count - 1);
+        ProducerBatch { first, last, base: Offset(i64::from(first)), append_time: -1, index: Index(1) }
+    }
+
+    fn sent(epoch: i16, base_sequence: i32) -> Producer {
+        Producer { id: 7, epoch, base_sequence }
+    }
+
+    #[test]
+    fn sequences_are_judged_as_kafka_does() {
+        let mut entry = ProducerEntry::default();
+        for first in [0, 2, 4, 6, 8, 10] {
+            entry.record(3, batch(first, 2), Wall(0));
+        }
+        let judge = |epoch, first, count| ProducerEntry::judge(Some(&entry), &sent(epoch, first), count);
+        assert_eq!(judge(3, 12, 1), Sequence::Next);
+        assert_eq!(judge(3, 10, 2), Sequence::Duplicate(batch(10, 2)));
+        assert_eq!(judge(3, 2, 2), Sequence::Duplicate(batch(2, 2)), "five batches are remembered");
+        assert_eq!(judge(3, 0, 2), Sequence::Refused(ErrorCode::DuplicateSequenceNumber));
+        assert_eq!(judge(3, 13, 1), Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber));
+        assert_eq!(judge(3, 10, 1), Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber));
+        assert_eq!(judge(2, 12, 1), Sequence::Refused(ErrorCode::InvalidProducerEpoch));
+        assert_eq!(judge(4, 12, 1), Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber));
+        assert_eq!(judge(4, 0, 1), Sequence::Next);
+    }
+
+    #[test]
+    fn a_forgotten_producer_starts_at_zero_again() {
+        assert_eq!(ProducerEntry::judge(None, &sent(0, 0), 1), Sequence::Next);
+        let refused = Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber);
+        assert_eq!(ProducerEntry::judge(None, &sent(0, 1), 1), refused);
+    }
+
+    #[test]
+    fn sequences_wrap_to_zero_after_the_last_positive_number() {
+        let mut entry = ProducerEntry::default();
+        entry.record(0, batch(i32::MAX - 1, 2), Wall(0));
+        assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, 0), 1), Sequence::Next);
+        entry.record(0, batch(0, 1), Wall(0));
+        assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, i32::MAX - 1), 2), Sequence::Duplicate(batch(i32::MAX - 1, 2)));
+    }
+
+    #[test]
+    fn an_idle_producer_is_forgotten_by_the_time_in_the_log() {
+        let mut producers = Producers::default();
+        producers.applied(&sent(0, 0), batch(0, 1), Wall(0));
+        let other = Producer { id: 8, epoch: 0, base_sequence: 0 };
+        producers.applied(&other, batch(0, 1), Wall(23 * 3_600_000));
+        assert!(producers.entry(ProducerId(7)).is_some());
+        let later = Producer { id: 8, epoch: 0, base_sequence: 1 };
+        producers.applied(&later, batch(1, 1), Wall(25 * 3_600_000));
+        assert!(producers.entry(ProducerId(7)).is_none());
+        assert!(producers.entry(ProducerId(8)).is_some());
+    }
+}
