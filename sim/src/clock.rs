@@ -10,9 +10,7 @@ use rust_mq_core::now::{Mono, Now, Wall};
 use serde::{Deserialize, Serialize};
 
 /// True simulated time: nanoseconds since the run began.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment(pub u64);
 
 /// Nanoseconds in a microsecond.
@@ -51,7 +49,12 @@ pub struct Clock {
 impl Clock {
     /// A clock that says `offset_ns` at the start of the run.
     pub fn new(offset_ns: u64, drift_ppm: i64, skew_ms: i64) -> Clock {
-        Clock { from: Moment(0), mono_from: offset_ns, drift_ppm: drift_ppm.clamp(-900_000, 900_000), skew_ms }
+        Clock {
+            from: Moment(0),
+            mono_from: offset_ns,
+            drift_ppm: drift_ppm.clamp(-900_000, 900_000),
+            skew_ms,
+        }
     }
 
     /// What the clocks say at a moment.

@@ -174,7 +174,9 @@ impl Ledger {
             let entry = &self.batches[*batch as usize];
             let is_there = *base + i64::from(entry.count) <= high_watermark || *base < log_start;
             verdict.hold(entry.fate != Fate::Acked || is_there, Claim::C7, || {
-                format!("batch {batch}, acknowledged at {base} of {shelf:?}, is above the end {high_watermark}")
+                format!(
+                    "batch {batch}, acknowledged at {base} of {shelf:?}, is above the end {high_watermark}"
+                )
             });
         }
     }

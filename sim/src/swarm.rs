@@ -7,7 +7,7 @@
 //! The atlas: bit rot comes only to machines of one drawn minority, so that no record loses the copies of a
 //! majority; and the core that is healed in the end holds none of them.
 
-use crate::client::plan::{ClientPlan, From, Role};
+use crate::client::plan::{ClientPlan, ConsumerHabits, From, ProducerHabits, Role};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::network::{Spot, Weather};
@@ -66,7 +66,7 @@ fn draw_topics(sites: usize, dice: &mut Dice) -> Vec<TopicPlan> {
 }
 
 fn draw_clients(dice: &mut Dice) -> Vec<ClientPlan> {
-    let mut clients = Vec::new();
+    let mut clients = vec![ClientPlan { role: Role::Founder, operations: 0, think_ms: 100 }];
     for _ in 0..dice.between(2, 4) {
         clients.push(draw_producer(dice));
     }
@@ -94,12 +94,13 @@ fn draw_clients(dice: &mut Dice) -> Vec<ClientPlan> {
             think_ms: dice.log_uniform(10, 1000),
         });
     }
+    clients.push(ClientPlan { role: Role::Auditor, operations: 0, think_ms: 50 });
     clients
 }
 
 fn draw_producer(dice: &mut Dice) -> ClientPlan {
     let think_ms = dice.log_uniform(2, 200);
-    let role = Role::Producer {
+    let habits = ProducerHabits {
         is_idempotent: dice.below(3) > 0,
         acks: *dice.pick(&[-1, -1, -1, 1, 0]),
         in_flight: *dice.pick(&[1, 1, 2, 5]),
@@ -108,11 +109,12 @@ fn draw_producer(dice: &mut Dice) -> ClientPlan {
         is_stubborn: dice.below(4) == 0,
         dies_ppm: if dice.below(3) == 0 { dice.log_uniform(1_000, 100_000) } else { 0 },
     };
+    let role = Role::Producer(habits);
     ClientPlan { role, operations: (25_000 / think_ms).clamp(20, 600) as u32, think_ms }
 }
 
 fn draw_consumer(dice: &mut Dice) -> ClientPlan {
-    let role = Role::Consumer {
+    let habits = ConsumerHabits {
         from: match dice.below(6) {
             0 => From::Latest,
             1 => From::Time { ago_ms: dice.log_uniform(10, 20_000) },
@@ -123,6 +125,7 @@ fn draw_consumer(dice: &mut Dice) -> ClientPlan {
         max_bytes: *dice.pick(&[1, 500, 10_000, 1 << 20, 50 << 20]),
         slow_ms: if dice.below(4) == 0 { dice.log_uniform(1, 500) } else { 0 },
     };
+    let role = Role::Consumer(habits);
     ClientPlan { role, operations: u32::MAX, think_ms: dice.log_uniform(1, 200) }
 }
 
@@ -223,7 +226,8 @@ fn draw_trouble(
     let site = dice.index(sites);
     let kept_ppm = *dice.pick(&[0, 100_000, 500_000, 900_000]);
     // Most are short; some outlast the window of the log, so that catch-up is needed.
-    let lasts_ms = if dice.below(4) == 0 { dice.log_uniform(2_000, 20_000) } else { dice.log_uniform(20, 2_000) };
+    let lasts_ms =
+        if dice.below(4) == 0 { dice.log_uniform(2_000, 20_000) } else { dice.log_uniform(20, 2_000) };
     let left = || (0..sites).filter(|other| *other != site).take(sites / 2).collect::<Vec<_>>();
     let what = match kind {
         TroubleKind::Process if dice.below(4) == 0 => Trouble::Stop { site },
@@ -247,7 +251,9 @@ fn draw_trouble(
         TroubleKind::Partition if sites < 3 => return None,
         TroubleKind::Partition if dice.coin() => Trouble::Bridge { left: left(), site },
         TroubleKind::Partition => Trouble::Halves { left: left() },
-        TroubleKind::Clock if dice.coin() => Trouble::Drift { site, ppm: dice.below(100_000) as i64 - 50_000 },
+        TroubleKind::Clock if dice.coin() => {
+            Trouble::Drift { site, ppm: dice.below(100_000) as i64 - 50_000 }
+        }
         TroubleKind::Clock => {
             let hours = dice.below(49) as i64 - 24;
             Trouble::Jump { site, by_ms: hours * 3_600_000 + dice.below(1000) as i64 }

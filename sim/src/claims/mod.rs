@@ -4,6 +4,8 @@
 //! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
 //! stops there.
 
+pub mod c14_ids_are_new;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

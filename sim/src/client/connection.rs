@@ -97,7 +97,6 @@ struct Pending {
     version: i16,
     purpose: Purpose,
     asked_at: Moment,
-    is_silent: bool,
 }
 
 impl Connections {
@@ -139,16 +138,11 @@ impl Connections {
     }
 
     /// Sends a request that gets no answer.
-    pub fn tell<R: Request>(
-        &mut self,
-        site: usize,
-        body: &R,
-        purpose: Purpose,
-        street: &mut Street<'_>,
-    ) -> bool {
-        let Some((frame, mut pending)) = self.frame(site, body, purpose, street) else { return false };
-        pending.is_silent = true;
-        self.hand_over(site, frame, pending, street);
+    pub fn tell<R: Request>(&mut self, site: usize, body: &R, street: &mut Street<'_>) -> bool {
+        let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return false };
+        let connection = self.open.get_mut(&site).expect("dialled before it is framed");
+        connection.waiting.push(frame);
+        flush(connection, street);
         true
     }
 
@@ -277,7 +271,7 @@ impl Connections {
         let mut writer = Writer::new();
         write_request(&mut writer, version, correlation, Some("sim"), body);
         let asked_at = street.now();
-        Some((writer.take(), Pending { correlation, key, version, purpose, asked_at, is_silent: false }))
+        Some((writer.take(), Pending { correlation, key, version, purpose, asked_at }))
     }
 
     fn hand_over(&mut self, site: usize, frame: Vec<Bytes>, pending: Pending, street: &mut Street<'_>) {
@@ -311,10 +305,8 @@ impl Connections {
             dialled_at: street.now(),
         };
         self.open.insert(site, connection);
-        let hello = ApiVersionsRequest {
-            client_software_name: "sim".into(),
-            client_software_version: "1".into(),
-        };
+        let hello =
+            ApiVersionsRequest { client_software_name: "sim".into(), client_software_version: "1".into() };
         if let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street) {
             self.hand_over(site, frame, pending, street);
         }
@@ -346,9 +338,6 @@ impl Connections {
                 return true;
             }
             let mut message = connection.inbound.split_to(4 + length).split_off(4);
-            while let Some(pending) = connection.pending.pop_front_if(|pending| pending.is_silent) {
-                answers.push(Answered { purpose: pending.purpose, body: None, was_sent: true });
-            }
             let Some(pending) = connection.pending.pop_front() else {
                 street.verdict.breach(Claim::C20, format!("machine {site} answered what nobody asked"));
                 return false;

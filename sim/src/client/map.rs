@@ -15,6 +15,8 @@ pub struct Map {
     is_stubborn: bool,
     is_stale: bool,
     asked_at: Option<Moment>,
+    /// Machines that are sound for good; known in the calm only.
+    core: Option<Vec<usize>>,
 }
 
 /// A topic.
@@ -27,19 +29,21 @@ pub struct Topic {
 }
 
 /// Who leads a partition.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Leader {
     /// On which machine.
     pub site: Option<usize>,
     /// In which epoch.
     pub epoch: i32,
     doubts: u32,
+    /// Where its replicas are.
+    replicas: Vec<usize>,
 }
 
 impl Map {
     /// An empty map of a cluster of so many machines.
     pub fn new(sites: usize, is_stubborn: bool) -> Map {
-        Map { topics: BTreeMap::new(), sites, is_stubborn, is_stale: true, asked_at: None }
+        Map { topics: BTreeMap::new(), sites, is_stubborn, is_stale: true, asked_at: None, core: None }
     }
 
     /// A topic, if it is known.
@@ -74,8 +78,19 @@ impl Map {
         }
     }
 
-    /// Stubbornness ends.
-    pub fn calm(&mut self) {
+    /// Whether a partition cannot be expected to work: most of its replicas are broken for ever.
+    pub fn is_excused(&self, name: &str, partition: i32) -> bool {
+        let Some(core) = &self.core else { return false };
+        let Some(leader) = self.topics.get(name).and_then(|topic| topic.partitions.get(&partition)) else {
+            return false;
+        };
+        let sound = leader.replicas.iter().filter(|site| core.contains(site)).count();
+        !leader.replicas.is_empty() && sound * 2 <= leader.replicas.len()
+    }
+
+    /// Stubbornness ends; these machines are sound from now on.
+    pub fn calm(&mut self, core: &[usize]) {
+        self.core = Some(core.to_vec());
         self.is_stubborn = false;
         self.is_stale = true;
     }
@@ -98,8 +113,15 @@ impl Map {
                 self.is_stale |= site.is_none();
                 let is_newer = partition.leader_epoch >= leader.epoch;
                 let is_believed = !self.is_stubborn || leader.site.is_none() || leader.doubts >= 2;
+                leader.replicas = partition
+                    .replica_nodes
+                    .iter()
+                    .filter_map(|node| usize::try_from(node - 1).ok())
+                    .collect();
                 if is_newer && is_believed {
-                    *leader = Leader { site, epoch: partition.leader_epoch, doubts: 0 };
+                    leader.site = site;
+                    leader.epoch = partition.leader_epoch;
+                    leader.doubts = 0;
                 }
             }
         }

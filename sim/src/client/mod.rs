@@ -122,7 +122,16 @@ impl Client {
         let connections = Connections::new(number, sites, reads, &mut dice);
         let is_stubborn = matches!(&plan.role, Role::Producer(habits) if habits.is_stubborn);
         let map = Map::new(sites, is_stubborn);
-        Client { number, think_ms: plan.think_ms, connections, map, job, dice, is_calm: false, map_asked: None }
+        Client {
+            number,
+            think_ms: plan.think_ms,
+            connections,
+            map,
+            job,
+            dice,
+            is_calm: false,
+            map_asked: None,
+        }
     }
 
     /// The run begins.
@@ -164,9 +173,9 @@ impl Client {
     }
 
     /// Faults are over: finish what is open, start one probe.
-    pub fn calm(&mut self) {
+    pub fn calm(&mut self, core: &[usize]) {
         self.is_calm = true;
-        self.map.calm();
+        self.map.calm(core);
         match &mut self.job {
             Job::Admin(admin) => admin.calm(),
             Job::Producer(producer) => producer.calm(),
@@ -197,8 +206,8 @@ impl Client {
     pub fn open_work(&self) -> Option<String> {
         match &self.job {
             Job::Admin(admin) => admin.open_work(),
-            Job::Producer(producer) => producer.open_work(),
-            Job::Consumer(consumer) => consumer.open_work(&self.connections),
+            Job::Producer(producer) => producer.open_work(&self.map),
+            Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
             Job::Mute(_) | Job::Vandal(_) => None,
         }
     }

@@ -89,8 +89,7 @@ impl Inode {
             end += part.len() as u64;
         }
         if !self.rot.is_empty() {
-            let healed: Vec<u64> = self.rot.range(at..end).map(|(place, _)| *place).collect();
-            healed.iter().for_each(|place| drop(self.rot.remove(place)));
+            self.rot.retain(|place, _| !(at..end).contains(place));
         }
         self.changes.push(Change::Write { order, at, parts });
     }

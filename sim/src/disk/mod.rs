@@ -255,8 +255,12 @@ impl Disk {
     fn finish_some(&mut self, dice: &mut Dice) {
         let mut frozen = BTreeSet::new();
         loop {
-            let ready: Vec<u64> =
-                self.works.keys().copied().filter(|work| self.is_first(*work) && !frozen.contains(work)).collect();
+            let ready: Vec<u64> = self
+                .works
+                .keys()
+                .copied()
+                .filter(|work| self.is_first(*work) && !frozen.contains(work))
+                .collect();
             if ready.is_empty() {
                 return;
             }

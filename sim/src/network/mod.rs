@@ -11,7 +11,7 @@
 
 pub mod wire;
 
-use crate::clock::{MILLI, Moment, SECOND};
+use crate::clock::{MILLI, SECOND};
 use crate::dice::{Dice, Key, Root};
 use crate::marks::Marks;
 use crate::schedule::{Happening, Schedule};
@@ -127,7 +127,8 @@ impl Network {
         let reach = self.latency(&mut throw);
         let Some(accepter) = accepter.filter(|_| !is_cut) else {
             // Nothing listens: refused after a round trip. No way there: the dial times out.
-            let wait = if is_cut { SECOND + throw.below(2 * SECOND) } else { reach + self.latency(&mut throw) };
+            let wait =
+                if is_cut { SECOND + throw.below(2 * SECOND) } else { reach + self.latency(&mut throw) };
             let wire = Wire::new(kind, from, from, key);
             self.wires.insert(id, wire);
             schedule.after(wait, Happening::Break { wire: id, side: Side::Dialler, is_forced: true });
@@ -136,6 +137,11 @@ impl Network {
         self.wires.insert(id, Wire::new(kind, from, accepter, key));
         schedule.after(reach, Happening::Reach { wire: id });
         id
+    }
+
+    /// Whom a dial is for.
+    pub fn accepter(&self, id: WireId) -> Option<Place> {
+        self.wires.get(&id).map(|wire| wire.places[1])
     }
 
     /// A dial has come to the accepter. `is_alive`: the process that listened still runs.
@@ -200,7 +206,10 @@ impl Network {
 
     /// The credit of `side`, while it is open.
     pub fn credit(&self, id: WireId, side: Side) -> Option<i64> {
-        self.wires.get(&id).filter(|wire| wire.is_open[side.index()]).map(|wire| wire.flows[side.index()].credit)
+        self.wires
+            .get(&id)
+            .filter(|wire| wire.is_open[side.index()])
+            .map(|wire| wire.flows[side.index()].credit)
     }
 
     /// Bytes that `side` has handed over and that have not left its buffer.
@@ -282,7 +291,13 @@ impl Network {
     }
 
     /// Takes what `side` may have; the sender's buffer moves up.
-    pub fn take(&mut self, schedule: &mut Schedule, id: WireId, side: Side, dice: &mut Dice) -> Option<Taken> {
+    pub fn take(
+        &mut self,
+        schedule: &mut Schedule,
+        id: WireId,
+        side: Side,
+        dice: &mut Dice,
+    ) -> Option<Taken> {
         let cut_max = self.weather.cut_max;
         let wire = self.wires.get_mut(&id).filter(|wire| wire.is_open[side.index()])?;
         wire.flows[side.index()].is_announced = false;
@@ -456,7 +471,15 @@ impl Network {
             flow.outstanding += len;
             let mut throw = key.throw(flow.sent * 2 + side.index() as u64);
             let latency = latency(weather, &mut throw);
-            launch(flow, schedule, Piece::Bytes(bytes), latency, len * weather.byte_ps / 1000, id, side.other());
+            launch(
+                flow,
+                schedule,
+                Piece::Bytes(bytes),
+                latency,
+                len * weather.byte_ps / 1000,
+                id,
+                side.other(),
+            );
         }
         let is_done = flow.is_closing && flow.unsent.is_empty();
         if is_done {
