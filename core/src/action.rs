@@ -214,6 +214,12 @@ pub enum HaltReason {
         /// Which file and the system's words.
         reason: String,
     },
+    /// What the log or the disk holds cannot be read by this build: it is newer, or damaged in a way that no
+    /// checksum shows. Going on would skip it.
+    Undecodable {
+        /// What and where.
+        reason: String,
+    },
     /// The data directory cannot be used as it is; nothing was written.
     CannotStart {
         /// Why, and what to do.

@@ -6,21 +6,36 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`]: shapes |
-//! | 2 | [`event`], [`action`]: the door; [`timer`], [`machine`]: contracts |
+//! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`], [`topic_config`]: shapes |
+//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts |
+//! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
+//! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
+//! | 5 | [`host`]: puts a machine on a replica |
+//! | 6 | [`node`]: all of one node, and the carrying between its rooms |
+//! | 7 | [`api`]: one handler file per Kafka API |
+//! | 8 | [`broker`]: the door |
 
 pub mod action;
+pub mod api;
 pub mod broker;
 pub mod codec;
 pub mod config;
+pub mod connection;
 pub mod entry;
 pub mod error_code;
 pub mod event;
 pub mod file;
+pub mod host;
 pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod metadata;
+pub mod node;
 pub mod now;
+pub mod partition;
+pub mod peer;
+pub mod replica;
 pub mod rng;
+pub mod storage;
 pub mod timer;
+pub mod topic_config;

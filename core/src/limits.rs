@@ -16,6 +16,17 @@ pub const CONNECTION_REQUEST_BYTES_MAX: usize = 8 << 20;
 /// Bytes that wait in the driver for a connection whose client does not read, besides the newest answer.
 /// Source: reliability.md section 5. At the edge: no further request of it is taken up.
 pub const CONNECTION_UNREAD_BYTES_MAX: usize = 1 << 20;
+/// Credit that one connection may hold, so what may arrive unasked once the node's budget is used up. Source:
+/// chosen; at 1 GB/s an `Allow` every 128 us. At the edge: given again when half is used.
+pub const CONNECTION_CREDIT_BYTES: usize = 256 << 10;
+/// How long a request may take from its first byte to its last. Source: reliability.md section 3.
+/// At the edge: the connection is closed.
+pub const REQUEST_ARRIVAL_MAX: Duration = Duration::from_secs(30);
+/// How long a client may read nothing of what waits for it. Source: reliability.md section 5.
+/// At the edge: the connection is aborted.
+pub const CONNECTION_UNREAD_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be silent. Source: Kafka's connections.max.idle.ms. At the edge: it is closed.
+pub const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(600);
 /// What a decoded request may take in memory beyond its wire bytes. Source: chosen; decoded arrays are 20 to
 /// 50 times their wire size. At the edge: the connection is closed.
 pub const DECODED_BYTES_MAX: usize = 64 << 20;
@@ -74,6 +85,59 @@ pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
 /// How often produces that wait for their commit are looked through for those whose time is up.
 /// Source: chosen: a timeout is 30 s by default, and rarely comes.
 pub const SWEEP: Duration = Duration::from_millis(250);
-/// How often the leader of a partition looks for records that may go. Source: Kafka's
-/// log.retention.check.interval.ms.
-pub const RETENTION_INTERVAL: Duration = Duration::from_secs(300);
+/// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: performance.md
+/// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
+pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;
+/// How long a stopping node lets produces finish. Source: chosen; a supervisor kills after 10 s or more.
+/// At the edge: their links close unanswered.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
+/// the rest goes in the next append; a single larger entry goes alone.
+pub const APPEND_BYTES_MAX: usize = 1 << 20;
+/// Appends to one follower that it has not answered. Source: PEER_QUEUE_BYTES_MAX / APPEND_BYTES_MAX.
+/// At the edge: entries gather until an answer comes, then travel together.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of committed entries that one ready hands out. Source: chosen; bounds the time of one turn. At the
+/// edge: the rest comes with the next ready.
+pub const READY_COMMITTED_BYTES_MAX: usize = 4 << 20;
+/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a turn.
+/// At the edge: the read is refused, and asked again.
+pub const READS_PENDING_MAX: usize = 1_024;
+/// Messages that one ready holds back until it is durable. Source: chosen, the appends of several followers'
+/// windows. At the edge: the newest are dropped; Raft sends them again.
+pub const PROMISES_MAX: usize = 1_024;
+/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays below.
+pub const ENTRY_ITEM_BYTES: usize = 64;
+/// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
+pub const READY_ITEM_BYTES: usize = 1 << 10;
+/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
+pub const MEMBERS_MAX: usize = 32;
+/// Bytes of one fetch of a replica that catches up. Source: chosen; a fraction of the bulk lane's window.
+pub const CATCH_UP_FETCH_BYTES: u32 = 1 << 20;
+/// How long a replica that catches up waits for an answer. Source: chosen. At the edge: it gives up; the leader
+/// asks it again.
+pub const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
+/// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
+pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;
+/// Credit given to one peer lane. Source: chosen, above one message. At the edge: given again when half is used.
+pub const PEER_CREDIT_BYTES: usize = 32 << 20;
+/// How long two nodes may take over their hellos. Source: reliability.md section 3 (5 s before auth).
+/// At the edge: the lane is aborted.
+pub const PEER_HELLO_MAX: Duration = Duration::from_secs(5);
+/// Accepted peer links that have not said hello. Source: chosen. At the edge: a new one is aborted.
+pub const PEER_STRANGERS_MAX: usize = 64;
+/// How long a peer may read nothing of what waits on a lane. Source: as for clients. At the edge: the lane is
+/// aborted and dialled anew.
+pub const PEER_UNREAD_MAX: Duration = Duration::from_secs(30);
+/// Wait before the first repetition of a failed dial. Source: chosen, well below an election timeout.
+pub const PEER_DIAL_WAIT_MIN: Duration = Duration::from_millis(50);
+/// Longest wait between two dials. Source: chosen, below an election timeout. At the edge: no longer doubled.
+pub const PEER_DIAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a forwarded request waits for its answer. Source: chosen, a third of clients' default of 30 s.
+/// At the edge: the asker is told that it is lost.
+pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Requests this node may have forwarded at a time. Source: chosen. At the edge: NOT_CONTROLLER.
+pub const FORWARDS_MAX: usize = 10_000;
+/// Leaders told in one message; more take several. Source: chosen, a quarter of what a body may list.
+pub const LEADERS_PER_MESSAGE: usize = 16_384;

@@ -1,1 +1,22 @@
-//! Promises about the real binary; see the files beside this one.
+//! Promises about the real binary, kept from outside: it is built, started, fed by real clients and by bytes
+//! no client would send, killed, and started again.
+//!
+//! This library is the stage: `binary` builds it, `node` runs it, `cluster` runs three, `client` speaks
+//! Kafka's protocol through an independent codec, `dialogue` says the common things with it, `batch` makes
+//! record batches good and bad, `programs` finds kcat and the Python clients, `folder` holds a test's files.
+//! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
+//!
+//! Invariant: nothing a test starts or writes outlives it, except what is kept in the cache folder for the
+//! next run (the Python clients).
+//!
+//! Not here: anything about how the broker works inside. These tests survive a rewrite of it.
+
+pub mod batch;
+pub mod binary;
+pub mod client;
+pub mod cluster;
+pub mod contract;
+pub mod dialogue;
+pub mod folder;
+pub mod node;
+pub mod programs;

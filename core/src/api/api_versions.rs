@@ -8,7 +8,8 @@ use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, Ap
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
     let is_named = origin.version < 3
-        || is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version);
+        || is_software_name(&request.client_software_name)
+            && is_software_name(&request.client_software_version);
     let response = if is_named {
         ApiVersionsResponse { api_keys: served(), ..Default::default() }
     } else {

@@ -22,7 +22,13 @@ pub(super) struct Pending {
     names: Vec<String>,
 }
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: CreateTopicsRequest) {
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: CreateTopicsRequest,
+) {
     let names = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let topics = request.topics.into_iter().map(|topic| new_topic(node, topic)).collect();
     let waiter = desk.waiter();
@@ -35,9 +41,10 @@ fn new_topic(node: &Node, topic: CreatableTopic) -> NewTopic {
     let defaults = &node.config.topics;
     let or_default = |asked: i32, default: i32| if asked == -1 { default } else { asked };
     let factor = or_default(topic.replication_factor.into(), defaults.replication_factor.into());
-    let assignments = topic.assignments.into_iter().map(|assigned| {
-        (assigned.partition_index, assigned.broker_ids.into_iter().map(NodeId).collect())
-    });
+    let assignments = topic
+        .assignments
+        .into_iter()
+        .map(|assigned| (assigned.partition_index, assigned.broker_ids.into_iter().map(NodeId).collect()));
     NewTopic {
         name: topic.name,
         partitions: or_default(topic.num_partitions, defaults.partitions),
@@ -55,8 +62,10 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pendi
         _ => Vec::new(),
     };
     // What was only validated is not in the image, and nobody waits for its leaders.
-    let topics: Vec<_> =
-        created.into_iter().filter(|id| node.image().is_some_and(|image| image.topic(*id).is_some())).collect();
+    let topics: Vec<_> = created
+        .into_iter()
+        .filter(|id| node.image().is_some_and(|image| image.topic(*id).is_some()))
+        .collect();
     let until = now.mono + LEADERS_AWAITED_MAX;
     desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Created(pending, reply) });
 }
@@ -76,7 +85,7 @@ pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: 
 }
 
 fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
-    let config = |entry: crate::metadata::ConfigEntry| CreatableTopicConfigs {
+    let config = |entry: crate::topic_config::ConfigEntry| CreatableTopicConfigs {
         name: entry.name,
         value: Some(entry.value),
         config_source: if entry.is_default { DEFAULT_CONFIG } else { TOPIC_CONFIG },

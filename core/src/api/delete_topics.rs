@@ -16,7 +16,13 @@ pub(super) struct Pending {
     topics: Vec<TopicRef>,
 }
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: DeleteTopicsRequest) {
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: DeleteTopicsRequest,
+) {
     let by_either = |topic: DeleteTopicState| match topic.name {
         Some(name) => TopicRef::Name(name),
         None => TopicRef::Id(TopicId(topic.topic_id)),

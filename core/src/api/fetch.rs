@@ -107,7 +107,8 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     }
     if !pending.reads.is_empty() {
         desk.fetches.insert(waiter, pending);
-    } else if has_error || bytes >= pending.min_bytes || pending.parts.is_empty() || pending.until <= now.mono {
+    } else if has_error || bytes >= pending.min_bytes || pending.parts.is_empty() || pending.until <= now.mono
+    {
         answer(desk, node, pending);
     } else {
         park(desk, node, waiter, pending);
@@ -157,9 +158,12 @@ pub(super) fn read_done(
     let Some(pending) = desk.fetches.get_mut(&waiter) else { return };
     let Some(at) = pending.reads.iter().position(|(read, _)| *read == id) else { return };
     let (_, position) = pending.reads.swap_remove(at);
-    let is_first = pending.found.iter().take(position).flatten().all(|data| {
-        data.records.as_ref().is_none_or(|records| records.is_empty())
-    });
+    let is_first = pending
+        .found
+        .iter()
+        .take(position)
+        .flatten()
+        .all(|data| data.records.as_ref().is_none_or(|records| records.is_empty()));
     let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
     pending.found[position] = Some(data);
     if pending.reads.is_empty()
@@ -194,11 +198,8 @@ fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
         }
         responses[part.topic].partitions.push(data);
     }
-    let node_endpoints = addresses::of(node, origin.link, &leaders).into_iter().map(|(id, address)| NodeEndpoint {
-        node_id: id.0,
-        host: address.host,
-        port: i32::from(address.port),
-        rack: None,
+    let node_endpoints = addresses::of(node, origin.link, &leaders).into_iter().map(|(id, address)| {
+        NodeEndpoint { node_id: id.0, host: address.host, port: i32::from(address.port), rack: None }
     });
     let response =
         FetchResponse { responses, node_endpoints: node_endpoints.collect(), ..Default::default() };

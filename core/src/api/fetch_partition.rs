@@ -84,7 +84,8 @@ pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) ->
         Err(error) => return Read::Done(part.error(error)),
     };
     if part.offset < partition.log_start() || part.offset > partition.log_end() {
-        let data = PartitionData { records: Some(Chain::default()), ..part.data(partition, Chain::default()) };
+        let data =
+            PartitionData { records: Some(Chain::default()), ..part.data(partition, Chain::default()) };
         return Read::Done(PartitionData { error_code: ErrorCode::OffsetOutOfRange.code(), ..data });
     }
     if let Some(diverging_epoch) = diverging(partition, part) {

@@ -65,6 +65,7 @@ fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
 }
 
 fn refuse(desk: &mut Desk, node: &mut Node, origin: Origin, code: ErrorCode) {
-    let response = InitProducerIdResponse { error_code: code.code(), producer_epoch: -1, ..Default::default() };
+    let response =
+        InitProducerIdResponse { error_code: code.code(), producer_epoch: -1, ..Default::default() };
     desk.answer(node, origin, &response);
 }

@@ -50,14 +50,18 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
     for (topic_at, topic) in request.topics.into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (at, asked) in topic.partitions.iter().enumerate() {
-            let part = ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
+            let part =
+                ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
             let at = (topic_at, at);
             let (answer, waits) = match look_up(node, origin, &topic.name, asked) {
                 Found::Now(answer) => (answer, false),
                 Found::Confirm(of) => {
                     let part_waiter = desk.waiter();
                     node.confirm(of, part_waiter);
-                    desk.offsets.insert(part_waiter, Pending::Part { request: waiter, at, of, wanted: Wanted::Latest });
+                    desk.offsets.insert(
+                        part_waiter,
+                        Pending::Part { request: waiter, at, of, wanted: Wanted::Latest },
+                    );
                     (part, true)
                 }
                 Found::Read(of, read, time) => {
@@ -98,7 +102,9 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
         Err(code) => return error(code),
     };
     let of = partition.of();
-    let at = |offset: Offset, timestamp: i64| Found::Now(answer(partition, asked.partition_index, offset, timestamp));
+    let at = |offset: Offset, timestamp: i64| {
+        Found::Now(answer(partition, asked.partition_index, offset, timestamp))
+    };
     match asked.timestamp {
         LATEST => Found::Confirm(of),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
@@ -130,7 +136,8 @@ fn in_chunk(
     chunk: Result<Chunk, ReadFault>,
 ) -> ListOffsetsPartitionResponse {
     let nothing = ListOffsetsPartitionResponse { partition_index: index, ..Default::default() };
-    let failed = |code: ErrorCode| ListOffsetsPartitionResponse { error_code: code.code(), ..nothing.clone() };
+    let failed =
+        |code: ErrorCode| ListOffsetsPartitionResponse { error_code: code.code(), ..nothing.clone() };
     let Ok(chunk) = chunk else { return failed(ErrorCode::KafkaStorageError) };
     let Some((_, partition)) = node.partitions.of(of) else { return failed(ErrorCode::NotLeaderOrFollower) };
     for bytes in &chunk.batches {
@@ -162,9 +169,13 @@ fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> 
 
 /// This replica still leads, or does not.
 pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_leading: bool) {
-    let Some(Pending::Part { request, at, of, wanted: Wanted::Latest }) = desk.offsets.remove(&waiter) else { return };
+    let Some(Pending::Part { request, at, of, wanted: Wanted::Latest }) = desk.offsets.remove(&waiter) else {
+        return;
+    };
     let found = match node.partitions.of(of) {
-        Some((_, partition)) if is_leading => answer(partition, of.partition.0, partition.high_watermark(), -1),
+        Some((_, partition)) if is_leading => {
+            answer(partition, of.partition.0, partition.high_watermark(), -1)
+        }
         _ => ListOffsetsPartitionResponse {
             partition_index: of.partition.0,
             error_code: ErrorCode::NotLeaderOrFollower.code(),
@@ -182,7 +193,8 @@ pub(super) fn read_done(
     _id: ReadId,
     result: Result<Chunk, ReadFault>,
 ) {
-    let Some(Pending::Part { request, at, of, wanted: Wanted::Time(time) }) = desk.offsets.remove(&waiter) else {
+    let Some(Pending::Part { request, at, of, wanted: Wanted::Time(time) }) = desk.offsets.remove(&waiter)
+    else {
         return;
     };
     let found = in_chunk(node, of, of.partition.0, time, result);

@@ -9,8 +9,8 @@ use crate::metadata::{NewTopic, Reply, Request, Topic, partition_of, topic_name_
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::metadata::{
-    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
-    MetadataResponseTopic,
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
+    MetadataResponsePartition, MetadataResponseTopic,
 };
 use std::collections::BTreeMap;
 
@@ -33,7 +33,8 @@ pub(super) fn handle(
     let wants_all = |topics: &Vec<MetadataRequestTopic>| origin.version == 0 && topics.is_empty();
     let Some(wanted) = request.topics.filter(|topics| !wants_all(topics)) else {
         let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
-        let topics = topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
+        let topics =
+            topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
         answer_with(desk, node, origin, topics);
         return Ok(());
     };
@@ -68,7 +69,7 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
 }
 
 /// The topics are made, or not; the image shows what is.
-pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, mut pending: Pending, reply: Reply) {
+pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Reply) {
     let mut topics = Vec::new();
     if let Reply::CreateTopics(results) = reply {
         for (name, result) in results {
@@ -135,7 +136,8 @@ fn describe(node: &Node, id: TopicId, topic: &Topic) -> MetadataResponseTopic {
 fn describe_partition(node: &Node, of: TopicPartition, nodes: &[NodeId]) -> MetadataResponsePartition {
     let leader = node.leader_of(of);
     let in_sync = node.in_sync_nodes(of);
-    let ids = |keep: &dyn Fn(&NodeId) -> bool| nodes.iter().filter(|node| keep(node)).map(|node| node.0).collect();
+    let ids =
+        |keep: &dyn Fn(&NodeId) -> bool| nodes.iter().filter(|node| keep(node)).map(|node| node.0).collect();
     let error = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
     MetadataResponsePartition {
         error_code: error.code(),

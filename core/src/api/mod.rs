@@ -34,13 +34,12 @@ use crate::node::{News, Node};
 use crate::now::{Mono, Now};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
-use rust_mq_proto::kafka::{Reader, RequestStart, Response, Writer, write_response};
+use rust_mq_proto::kafka::{Reader, RequestStart, Response, write_response};
 use std::collections::BTreeMap;
 
 /// Everything that waits for an answer.
 #[derive(Default)]
 pub struct Desk {
-    writer: Writer,
     next_waiter: u64,
     produces: BTreeMap<Waiter, produce::Pending>,
     fetches: BTreeMap<Waiter, fetch::Pending>,
@@ -95,7 +94,8 @@ impl Desk {
         let mut reader = Reader::new(taken.bytes, DECODED_BYTES_MAX);
         let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
         let version = start.api_version;
-        let key = ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
+        let key =
+            ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
         let origin = Origin { link, slot: taken.slot, version, correlation_id: start.correlation_id };
         if !key.versions().contains(version) {
             if key == ApiKey::ApiVersions {
@@ -119,8 +119,12 @@ impl Desk {
             RequestBody::ApiVersions(request) => api_versions::handle(self, node, origin, &request),
             RequestBody::CreateTopics(request) => create_topics::handle(self, node, now, origin, request),
             RequestBody::DeleteTopics(request) => delete_topics::handle(self, node, now, origin, request),
-            RequestBody::InitProducerId(request) => init_producer_id::handle(self, node, now, origin, &request),
-            RequestBody::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::handle(self, node, origin, request),
+            RequestBody::InitProducerId(request) => {
+                init_producer_id::handle(self, node, now, origin, &request)
+            }
+            RequestBody::OffsetForLeaderEpoch(request) => {
+                offset_for_leader_epoch::handle(self, node, origin, request)
+            }
             RequestBody::DescribeCluster(request) => describe_cluster::handle(self, node, origin, &request),
         }
         Ok(())
@@ -192,7 +196,7 @@ impl Desk {
         match self.asked.remove(&waiter) {
             Some(Asked::Create(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Asked::Delete(pending)) => delete_topics::replied(self, node, pending, reply),
-            Some(Asked::AutoCreate(pending)) => metadata::replied(self, node, now, pending, reply),
+            Some(Asked::AutoCreate(pending)) => metadata::replied(self, now, pending, reply),
             Some(Asked::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
             None => {}
         }
@@ -237,9 +241,9 @@ impl Desk {
     }
 
     fn answer<R: Response>(&mut self, node: &mut Node, origin: Origin, body: &R) {
-        write_response(&mut self.writer, origin.version, origin.correlation_id, body);
-        let parts = self.writer.take();
-        node.connections.answer(origin.link, origin.slot, parts, &mut node.budget);
+        node.connections.answer(origin.link, origin.slot, &mut node.budget, |writer| {
+            write_response(writer, origin.version, origin.correlation_id, body);
+        });
     }
 
     fn silence(&mut self, node: &mut Node, origin: Origin) {

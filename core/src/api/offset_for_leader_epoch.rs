@@ -11,7 +11,8 @@ use rust_mq_proto::kafka::api::offset_for_leader_epoch::{
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: OffsetForLeaderEpochRequest) {
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| look_up(node, &topic.topic, partition)).collect();
+        let partitions =
+            topic.partitions.iter().map(|partition| look_up(node, &topic.topic, partition)).collect();
         OffsetForLeaderTopicResult { topic: topic.topic, partitions }
     });
     let response = OffsetForLeaderEpochResponse { topics: topics.collect(), ..Default::default() };
@@ -30,7 +31,11 @@ fn look_up(node: &Node, topic: &str, asked: &OffsetForLeaderPartition) -> EpochE
     };
     let Ok(epoch) = u64::try_from(asked.leader_epoch) else { return answer(ErrorCode::None) };
     // An epoch newer than any of ours has no end here: -1, as in Kafka.
-    if partition.epochs().latest().is_none_or(|latest| latest.0 < epoch && partition.replica().term().0 < epoch) {
+    if partition
+        .epochs()
+        .latest()
+        .is_none_or(|latest| latest.0 < epoch && partition.replica().term().0 < epoch)
+    {
         return answer(ErrorCode::None);
     }
     match partition.epochs().end_of(Term(epoch), partition.high_watermark()) {

@@ -118,8 +118,12 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
 
 /// Requests whose time is up are answered: what is not committed yet may still become so.
 pub(super) fn sweep(desk: &mut Desk, node: &mut Node, now: Now) {
-    let late: Vec<Waiter> =
-        desk.produces.iter().filter(|(_, pending)| pending.until <= now.mono).map(|(waiter, _)| *waiter).collect();
+    let late: Vec<Waiter> = desk
+        .produces
+        .iter()
+        .filter(|(_, pending)| pending.until <= now.mono)
+        .map(|(waiter, _)| *waiter)
+        .collect();
     for waiter in late {
         let Some(mut pending) = desk.produces.remove(&waiter) else { continue };
         for part in pending.response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses) {

@@ -1,27 +1,183 @@
-//! The door's own room: takes a turn's events in, dispatches each to the room that knows, and lets the
-//! actions out. It holds no meaning.
+//! The door: takes a turn's events in, hands each to the room that knows, and lets the actions out. It holds no
+//! meaning; it holds the order.
+//!
+//! ```text
+//! one turn   events, one by one     a client's bytes -> requests -> api; Done -> storage -> replicas; peers; time
+//!            readies                each touched replica makes one, if the next journal frame has room
+//!            settling               what waits at the desk and is true now is answered
+//!            flushing               at most one Send a link, one message a peer lane, one frame to the disk
+//!            one WakeAt             the earliest deadline of all rooms; now, if work was left over
+//! ```
+//!
+//! The driver's laws, which the core relies on and `tests/src/contract.rs` tests, are in ARCHITECTURE.md.
+//!
+//! - Invariant: same config, seed and turns give byte-equal actions.
+//! - Invariant: nothing from outside makes a turn panic; a broken invariant of ours does, at once.
 
-use crate::action::Action;
+use crate::action::{Action, Answer, HaltReason};
+use crate::api::Desk;
 use crate::config::Config;
-use crate::event::Event;
-use crate::now::Now;
+use crate::connection::Client;
+use crate::event::{Event, LinkKind, Question};
+use crate::ids::LinkId;
+use crate::node::Node;
+use crate::now::{Mono, Now};
 
 /// One node's whole state.
 pub struct Broker {
-    config: Config,
-    seed: u64,
+    node: Node,
+    desk: Desk,
+    stopping: Option<Stopping>,
+    wake_at: Option<Mono>,
+    is_halted: bool,
+}
+
+/// How far stopping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    /// What waits for a commit is let finish.
+    Answering {
+        /// At the latest then it is not waited for any longer.
+        until: Mono,
+    },
+    /// The disk is being left clean.
+    Closing,
 }
 
 impl Broker {
     /// A node before its start. The seed is mandatory: there is no ambient entropy. A process draws a fresh
     /// one at every start; the boot id comes from it.
     pub fn new(config: Config, seed: u64) -> Broker {
-        Broker { config, seed }
+        Broker {
+            node: Node::new(config, seed),
+            desk: Desk::default(),
+            stopping: None,
+            wake_at: None,
+            is_halted: false,
+        }
     }
 
     /// One turn: consumes `events` in order, then appends every action they caused to `actions`.
     pub fn handle(&mut self, now: Now, events: &mut Vec<Event>, actions: &mut Vec<Action>) {
-        let _ = (now, &self.config, self.seed, actions);
-        events.clear();
+        if self.is_halted {
+            events.clear();
+            return;
+        }
+        let first = actions.len();
+        self.take_held_back(now);
+        for event in events.drain(..) {
+            self.take(now, event, actions);
+        }
+        let is_work_left = self.node.make_ready(now, actions);
+        self.desk.settle(&mut self.node, now);
+        self.node.checkpoint_if_due(now, actions);
+        self.node.say_serving(actions);
+        self.advance_stop(now, actions);
+        self.node.flush(now, actions);
+        self.set_alarm(now, is_work_left, actions);
+        if let Some(at) = actions[first..].iter().position(|action| matches!(action, Action::Halt(_))) {
+            // Nothing else will come: what was said before still leaves.
+            actions.truncate(first + at + 1);
+            self.is_halted = true;
+        }
+    }
+
+    fn take(&mut self, now: Now, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::Started => self.node.started(actions),
+            Event::Opened { link, kind } => match kind {
+                LinkKind::Kafka { listener, local, remote } => {
+                    self.node.connections.opened(link, Client { listener, local, remote }, now.mono);
+                }
+                LinkKind::Peer { lane } => self.node.peer_opened(now, link, lane),
+            },
+            Event::Received { link, bytes } => {
+                if self.node.is_peer(link) {
+                    self.node.peer_received(now, link, bytes, actions);
+                } else {
+                    self.node.connections.received(link, bytes, now.mono, &mut self.node.budget);
+                    self.take_requests(now, link);
+                }
+            }
+            Event::Sent { link, bytes } => {
+                if self.node.is_peer(link) {
+                    self.node.peer_sent(now, link, bytes);
+                } else {
+                    self.node.connections.sent(link, bytes, now.mono);
+                }
+            }
+            Event::Closed { link, .. } => {
+                if self.node.is_peer(link) {
+                    self.node.peer_closed(now, link, actions);
+                } else {
+                    self.node.connections.closed(link, &mut self.node.budget);
+                }
+            }
+            Event::Done { ticket, result } => self.node.disk_done(now, ticket, result, actions),
+            Event::Woke => {
+                self.wake_at = None;
+                self.node.woke(now, actions);
+                self.desk.woke(&mut self.node, now);
+            }
+            Event::Asked { question, what } => self.asked(now, question, what, actions),
+        }
+    }
+
+    /// Requests that were held back by a limit, and may be taken up now.
+    fn take_held_back(&mut self, now: Now) {
+        while let Some(link) = self.node.connections.next_ready() {
+            self.take_requests(now, link);
+        }
+    }
+
+    fn take_requests(&mut self, now: Now, link: LinkId) {
+        while let Some(request) = self.node.connections.next_request(link, now.mono, &mut self.node.budget) {
+            self.desk.take(&mut self.node, now, link, request);
+        }
+    }
+
+    fn asked(&mut self, now: Now, question: u64, what: Question, actions: &mut Vec<Action>) {
+        match what {
+            Question::Stop => {
+                if self.stopping.is_none() {
+                    let until = now.mono + crate::limits::STOP_PATIENCE;
+                    self.stopping = Some(Stopping::Answering { until });
+                    self.node.stop();
+                    self.desk.stop(&mut self.node, now);
+                }
+            }
+            Question::Health => {
+                let answer = Answer::Health { is_serving: self.node.is_serving() };
+                actions.push(Action::Tell { question, answer });
+            }
+        }
+    }
+
+    fn advance_stop(&mut self, now: Now, actions: &mut Vec<Action>) {
+        match self.stopping {
+            Some(Stopping::Answering { until }) if self.desk.is_quiet() || until <= now.mono => {
+                self.stopping = Some(Stopping::Closing);
+                self.node.close(now, actions);
+            }
+            Some(Stopping::Closing) if self.node.is_clean() => {
+                self.node.flush(now, actions);
+                actions.push(Action::Halt(HaltReason::Stopped));
+            }
+            _ => {}
+        }
+    }
+
+    fn set_alarm(&mut self, now: Now, is_work_left: bool, actions: &mut Vec<Action>) {
+        let patience = match self.stopping {
+            Some(Stopping::Answering { until }) => Some(until),
+            _ => None,
+        };
+        let left = is_work_left.then_some(now.mono);
+        let earliest = [self.node.next_deadline(), self.desk.next_deadline(), patience, left];
+        let Some(at) = earliest.into_iter().flatten().min() else { return };
+        if self.wake_at != Some(at) {
+            self.wake_at = Some(at);
+            actions.push(Action::WakeAt { mono: at });
+        }
     }
 }

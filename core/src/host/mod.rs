@@ -20,7 +20,7 @@ use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::now::Now;
-use crate::replica::{Replica, SnapshotMeta};
+use crate::replica::Replica;
 use crate::rng::Rng;
 use bytes::BytesMut;
 use std::collections::VecDeque;
@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 pub struct Host<M: Machine> {
     replica: Replica,
     committed: M,
-    applied: Index,
+    applied: Stamp,
     lead: Option<Lead<M>>,
     rng: Rng,
 }
@@ -55,12 +55,18 @@ pub struct Replied<R> {
 
 impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
-    pub fn new(replica: Replica, committed: M, applied: Index, rng: Rng) -> Host<M> {
+    pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng) -> Host<M> {
         Host { replica, committed, applied, lead: None, rng }
     }
 
     /// Asks the machine. The answer comes at once only if there is no leader here.
-    pub fn request(&mut self, now: Now, waiter: Waiter, request: M::Request, out: &mut Vec<Replied<M::Reply>>) {
+    pub fn request(
+        &mut self,
+        now: Now,
+        waiter: Waiter,
+        request: M::Request,
+        out: &mut Vec<Replied<M::Reply>>,
+    ) {
         let Some(lead) = &mut self.lead else {
             out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
             return;
@@ -79,11 +85,16 @@ impl<M: Machine> Host<M> {
         }
     }
 
-    fn carry_out(&mut self, now: Now, decision: Decision<M::Command, M::Reply>, out: &mut Vec<Replied<M::Reply>>) {
+    fn carry_out(
+        &mut self,
+        now: Now,
+        decision: Decision<M::Command, M::Reply>,
+        out: &mut Vec<Replied<M::Reply>>,
+    ) {
         let Some(lead) = &mut self.lead else { return };
         if !decision.commands.is_empty() {
             let payload = M::encode_commands(&decision.commands);
-            let Ok(proposed) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
+            let Ok(index) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
                 // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
                 let refused = decision.replies.into_iter();
                 out.extend(refused.map(|(waiter, _)| Replied {
@@ -93,11 +104,11 @@ impl<M: Machine> Host<M> {
                 }));
                 return;
             };
-            let stamp = Stamp { index: proposed.index, term: proposed.term, wall: proposed.wall };
+            let stamp = Stamp { index, term: self.replica.term(), wall: self.replica.last_wall() };
             for command in &decision.commands {
                 lead.tip.apply(stamp, command);
             }
-            lead.tip_index = proposed.index;
+            lead.tip_index = index;
         }
         for (waiter, reply) in decision.replies {
             lead.parked.push_back((lead.tip_index, waiter, reply));
@@ -110,15 +121,15 @@ impl<M: Machine> Host<M> {
     /// # Errors
     /// A command that this build does not know: the node must stop rather than skip it.
     pub fn apply(&mut self, entry: &Entry, effects: &mut Vec<M::Command>) -> Result<(), Undecodable> {
-        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
+        let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Commands {
-            let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
             for command in M::decode_commands(&entry.payload)? {
                 self.committed.apply(stamp, &command);
                 effects.push(command);
             }
         }
-        self.applied = entry.index;
+        self.applied = stamp;
         Ok(())
     }
 
@@ -138,7 +149,7 @@ impl<M: Machine> Host<M> {
         if self.lead.is_none() {
             self.lead = Some(Lead {
                 tip: self.committed.clone(),
-                tip_index: self.applied,
+                tip_index: self.applied.index,
                 soft: M::Soft::default(),
                 parked: VecDeque::new(),
             });
@@ -148,8 +159,11 @@ impl<M: Machine> Host<M> {
 
     fn release(&mut self, out: &mut Vec<Replied<M::Reply>>) {
         let Some(lead) = &mut self.lead else { return };
-        assert!(lead.tip_index >= self.applied || lead.parked.is_empty(), "the tip is never behind its replies");
-        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied) {
+        assert!(
+            lead.tip_index >= self.applied.index || lead.parked.is_empty(),
+            "the tip is never behind its replies"
+        );
+        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied.index) {
             let (index, waiter, reply) = lead.parked.pop_front().expect("the front was just looked at");
             out.push(Replied { waiter, reply, index });
         }
@@ -159,9 +173,9 @@ impl<M: Machine> Host<M> {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
         self.committed = M::decode(state)?;
-        self.applied = snapshot.index;
+        self.applied = at;
         self.lead = None;
         Ok(())
     }
@@ -171,8 +185,8 @@ impl<M: Machine> Host<M> {
         &self.committed
     }
 
-    /// Up to where.
-    pub fn applied(&self) -> Index {
+    /// The last entry it includes.
+    pub fn applied(&self) -> Stamp {
         self.applied
     }
 

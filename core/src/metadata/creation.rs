@@ -1,12 +1,13 @@
 //! Deciding a CreateTopics request: each topic by itself, in the order asked, each seeing the ones before it.
 
 use super::request::{CreatedTopic, NewTopic, Refusal};
-use super::{Command, Metadata, Topic, placement, topic_config, topic_name};
+use super::{Command, Metadata, Topic, placement, topic_name};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
+use crate::topic_config;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Results = Vec<(String, Result<CreatedTopic, Refusal>)>;

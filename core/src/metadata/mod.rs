@@ -3,7 +3,7 @@
 //! *image*, which is simply the committed state.
 //!
 //! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
-//! `placement` says where replicas go, `topic_name` and `topic_config` say what is allowed.
+//! `placement` says where replicas go, `topic_name` says what is allowed.
 //!
 //! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
 //! replicas as committed commands say.
@@ -21,12 +21,11 @@ mod creation;
 mod deletion;
 mod placement;
 mod request;
-mod topic_config;
 mod topic_name;
 
 pub use command::Command;
 pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, TopicRef};
-pub use topic_config::{ConfigEntry, TimestampType, TopicConfig};
+pub use topic_name::fault as topic_name_fault;
 
 use crate::codec;
 use crate::entry::Stamp;
@@ -83,15 +82,9 @@ pub const FEATURE_LEVEL: u32 = 1;
 
 impl Metadata {
     /// The state that a cluster is founded with: its members, each with its metadata replica and disk.
-    pub fn founded(cluster: ClusterId, members: &[(ReplicaId, NodeId, DiskId)]) -> Metadata {
-        let next_replica = members.iter().map(|(replica, ..)| replica.0).max().unwrap_or(0) + 1;
-        Metadata {
-            cluster,
-            feature_level: FEATURE_LEVEL,
-            members: members.iter().map(|&(replica, node, disk)| (node, Member { replica, disk })).collect(),
-            next_replica,
-            ..Metadata::default()
-        }
+    pub fn founded(cluster: ClusterId, members: BTreeMap<NodeId, Member>) -> Metadata {
+        let next_replica = members.values().map(|member| member.replica.0).max().unwrap_or(0) + 1;
+        Metadata { cluster, feature_level: FEATURE_LEVEL, members, next_replica, ..Metadata::default() }
     }
 
     /// The cluster's identity.

@@ -1,11 +1,11 @@
 //! What the metadata machine is asked and answers. Both travel between nodes when the asked node does not
 //! lead the metadata partition, so both have the codec of `codec`.
 
-use super::topic_config::ConfigEntry;
 use crate::codec;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::machine::Undecodable;
+use crate::topic_config::ConfigEntry;
 use bytes::Bytes;
 
 /// A question to the metadata leader.

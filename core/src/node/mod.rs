@@ -25,9 +25,11 @@ mod checkpoint;
 mod effects;
 mod founding;
 mod partitions;
+mod peering;
 mod ready;
 mod recovery;
 mod requests;
+mod serving_catch_up;
 mod time;
 
 pub use partitions::Partitions;
@@ -41,10 +43,11 @@ use crate::machine::Waiter;
 use crate::metadata::{Metadata, Reply};
 use crate::now::Mono;
 use crate::partition::Settled;
-use crate::peer::Peers;
+use crate::peer::{CallId, Peers};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Storage};
+use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
+use crate::timer::Deadlines;
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -76,7 +79,13 @@ pub struct Node {
     /// Replicas that the disk knows and the image does not name yet.
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
     awaiting_image: VecDeque<(Index, Waiter, Reply)>,
-    forwarded: BTreeMap<u64, Waiter>,
+    forwarded: BTreeMap<CallId, Waiter>,
+    /// Cold reads for peers that catch up.
+    peer_reads: BTreeMap<u64, (NodeId, CallId, TopicPartition)>,
+    /// Requests that other nodes forwarded to this one.
+    peer_calls: BTreeMap<Waiter, (NodeId, CallId)>,
+    /// Replicas whose leader's node died, and when each stands for election.
+    elections: Deadlines<ReplicaId>,
     reads: BTreeMap<u64, (ReplicaId, Waiter)>,
     awaiting_applied: Vec<(ReplicaId, Index, Waiter)>,
     next_context: u64,
@@ -84,9 +93,15 @@ pub struct Node {
     catching_up: catch_up::CatchUps,
     next_tick: Option<Mono>,
     retention_at: Mono,
+    /// What storage asked of the disk between two events.
+    disk_actions: Vec<Action>,
     is_stopping: bool,
     has_said_serving: bool,
     journal_bytes: u64,
+    /// Replicas whose disk has lost something they had promised: they never run again.
+    dead: BTreeSet<ReplicaId>,
+    /// What the first replica starts from, while it is being written.
+    joining: Option<Reset>,
 }
 
 /// Who this node is, as its disk says.
@@ -139,7 +154,7 @@ impl Node {
             connections: Connections::default(),
             budget: Budget::new(config.memory_limit / 4),
             storage: Storage::new(&config.storage, Rng::stream(seed, "storage")),
-            peers: Peers::new(&config, Rng::stream(seed, "peer")),
+            peers: Peers::new(&config, seed),
             partitions: Partitions::default(),
             decompressor: Decompressor::default(),
             news: News::default(),
@@ -153,6 +168,9 @@ impl Node {
             unclaimed: BTreeMap::new(),
             awaiting_image: VecDeque::new(),
             forwarded: BTreeMap::new(),
+            peer_reads: BTreeMap::new(),
+            peer_calls: BTreeMap::new(),
+            elections: Deadlines::default(),
             reads: BTreeMap::new(),
             awaiting_applied: Vec::new(),
             next_context: 0,
@@ -160,9 +178,12 @@ impl Node {
             catching_up: catch_up::CatchUps::default(),
             next_tick: None,
             retention_at: Mono::default(),
+            disk_actions: Vec::new(),
             is_stopping: false,
             has_said_serving: false,
             journal_bytes: 0,
+            dead: BTreeSet::new(),
+            joining: None,
             config,
         }
     }

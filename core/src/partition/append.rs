@@ -9,12 +9,14 @@ use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ProducerId};
+use crate::ids::{Index, Offset, ProducerId, ReplicaId};
 use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
 use crate::machine::Waiter;
 use crate::now::Now;
 use bytes::{Bytes, BytesMut};
-use rust_mq_proto::records::{self, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType};
+use rust_mq_proto::records::{
+    self, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType,
+};
 
 /// A definite no to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,14 +107,19 @@ impl Partition {
         let summary = records::validate(&bytes, &limits, decompressor).map_err(|error| unfit(&error))?;
         self.check_terms(now, &summary, terms)?;
         if let Some(producer) = &summary.producer {
-            match ProducerEntry::judge(self.overlay.entry(ProducerId(producer.id), &self.log.producers), producer, summary.count) {
+            match ProducerEntry::judge(
+                self.overlay.entry(ProducerId(producer.id), &self.log.producers),
+                producer,
+                summary.count,
+            ) {
                 Sequence::Next => {}
                 Sequence::Duplicate(batch) => {
                     self.park_duplicate(waiter, batch);
                     return Ok(());
                 }
                 Sequence::Refused(code) => {
-                    let message = format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
+                    let message =
+                        format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
                     return Err(AppendRefusal { code, message });
                 }
             }
@@ -120,18 +127,17 @@ impl Partition {
         let base = self.overlay.end;
         let append_time = self.stamp(now, &mut bytes, base, &summary);
         let payload = shared(bytes);
-        let proposed = self.replica.propose(EntryKind::Batch, now.wall, payload);
-        let Ok(proposed) = proposed else {
+        let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
             return Err(refuse(ErrorCode::NotLeaderOrFollower, "the replica takes no proposals just now"));
         };
         let place = summary.producer.map(|producer| {
             let last = Producer::sequence_after(producer.base_sequence, summary.count - 1);
             let first = producer.base_sequence;
-            (producer, ProducerBatch { first, last, base, append_time, index: proposed.index })
+            (producer, ProducerBatch { first, last, base, append_time, index })
         });
         let end = Offset(base.0 + i64::from(summary.count));
-        self.overlay.proposed(end, place, proposed.wall, &self.log.producers);
-        self.parked.push_back(Parked { index: proposed.index, waiter, base, append_time });
+        self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
+        self.parked.push_back(Parked { index, waiter, base, append_time });
         Ok(())
     }
 
@@ -140,13 +146,19 @@ impl Partition {
             return Err(refuse(ErrorCode::NotLeaderOrFollower, ""));
         }
         if !terms.is_space_left {
-            return Err(refuse(ErrorCode::KafkaStorageError, "the node has no space for records; it takes them again once there is"));
+            return Err(refuse(
+                ErrorCode::KafkaStorageError,
+                "the node has no space for records; it takes them again once there is",
+            ));
         }
         let members = self.replica.members().voters.len();
         if terms.wants_all && self.config.min_insync_replicas > members / 2 + 1 {
             let in_sync = self.in_sync_count();
             if in_sync < self.config.min_insync_replicas {
-                let message = format!("{in_sync} replicas are in sync, min.insync.replicas is {}", self.config.min_insync_replicas);
+                let message = format!(
+                    "{in_sync} replicas are in sync, min.insync.replicas is {}",
+                    self.config.min_insync_replicas
+                );
                 return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
             }
         }
@@ -154,9 +166,12 @@ impl Partition {
     }
 
     /// Replicas within `limits::ISR_LAG_MAX` entries of the leader's log, itself among them.
-    pub fn in_sync(&self) -> impl Iterator<Item = crate::ids::ReplicaId> + '_ {
+    pub fn in_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         let last = self.replica.last_index();
-        self.replica.progress().filter(move |(_, matched)| last.0 - matched.0.min(last.0) <= ISR_LAG_MAX).map(|(id, _)| id)
+        self.replica
+            .progress()
+            .filter(move |(_, matched)| last.0 - matched.0.min(last.0) <= ISR_LAG_MAX)
+            .map(|(id, _)| id)
     }
 
     fn in_sync_count(&self) -> usize {
@@ -166,11 +181,18 @@ impl Partition {
     fn check_terms(&self, now: Now, summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
         if summary.is_transactional != terms.is_transactional {
             let words = "a batch is transactional exactly if its request names a transactional id";
-            let code = if summary.is_transactional { ErrorCode::TransactionalIdAuthorizationFailed } else { ErrorCode::InvalidRecord };
+            let code = if summary.is_transactional {
+                ErrorCode::TransactionalIdAuthorizationFailed
+            } else {
+                ErrorCode::InvalidRecord
+            };
             return Err(refuse(code, words));
         }
         if summary.timestamp_type == TimestampType::LogAppendTime {
-            return Err(refuse(ErrorCode::InvalidTimestamp, "a producer must not claim the log's own timestamps"));
+            return Err(refuse(
+                ErrorCode::InvalidTimestamp,
+                "a producer must not claim the log's own timestamps",
+            ));
         }
         if self.config.timestamp_type == TimestampType::LogAppendTime {
             return Ok(());
@@ -178,11 +200,17 @@ impl Partition {
         let ahead = summary.max_timestamp.saturating_sub(now.wall.0);
         let behind = now.wall.0.saturating_sub(summary.min_timestamp);
         if ahead > self.config.timestamp_after_max_ms {
-            let message = format!("a timestamp is {ahead} ms ahead; message.timestamp.after.max.ms is {}", self.config.timestamp_after_max_ms);
+            let message = format!(
+                "a timestamp is {ahead} ms ahead; message.timestamp.after.max.ms is {}",
+                self.config.timestamp_after_max_ms
+            );
             return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
         }
         if summary.min_timestamp >= 0 && behind > self.config.timestamp_before_max_ms {
-            let message = format!("a timestamp is {behind} ms old; message.timestamp.before.max.ms is {}", self.config.timestamp_before_max_ms);
+            let message = format!(
+                "a timestamp is {behind} ms old; message.timestamp.before.max.ms is {}",
+                self.config.timestamp_before_max_ms
+            );
             return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
         }
         Ok(())

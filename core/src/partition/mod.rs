@@ -28,17 +28,17 @@ mod overlay;
 mod producers;
 mod retention;
 
-pub use append::{AppendRefusal, Appended, Settled};
+pub use append::{AppendRefusal, Appended, Settled, Terms};
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
 pub use retention::Retained;
 
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, Term, TopicPartition};
+use crate::ids::{Offset, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
-use crate::metadata::TopicConfig;
-use crate::replica::{Replica, SnapshotMeta};
+use crate::replica::Replica;
+use crate::topic_config::TopicConfig;
 use append::Parked;
 use bytes::BytesMut;
 use overlay::Overlay;
@@ -50,7 +50,7 @@ pub struct Partition {
     config: TopicConfig,
     replica: Replica,
     log: LogState,
-    applied: Index,
+    applied: Stamp,
     overlay: Overlay,
     parked: VecDeque<Parked>,
     watchers: Vec<Waiter>,
@@ -83,10 +83,19 @@ impl Partition {
         config: TopicConfig,
         replica: Replica,
         log: LogState,
-        applied: Index,
+        applied: Stamp,
     ) -> Partition {
         let overlay = Overlay::empty(log.end);
-        Partition { of, config, replica, log, applied, overlay, parked: VecDeque::new(), watchers: Vec::new() }
+        Partition {
+            of,
+            config,
+            replica,
+            log,
+            applied,
+            overlay,
+            parked: VecDeque::new(),
+            watchers: Vec::new(),
+        }
     }
 
     /// Takes a committed entry in.
@@ -95,9 +104,9 @@ impl Partition {
     /// A command that this build does not know, or a batch that does not stand where the log ends: the node
     /// must stop rather than go on with a log that differs from its peers'.
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
-        assert!(entry.index == self.applied.next(), "entries are applied in order, each once");
+        assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let applied = self.log.apply(entry)?;
-        self.applied = entry.index;
+        self.applied = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Batch {
             self.overlay.applied(entry.index, self.log.end);
         }
@@ -109,10 +118,10 @@ impl Partition {
     pub fn settle(&mut self, out: &mut Vec<Settled>) {
         if !self.is_leading() {
             self.overlay = Overlay::empty(self.log.end);
-            out.extend(self.parked.drain(..).filter_map(|parked| parked.lost()));
+            out.extend(self.parked.drain(..).filter_map(Parked::lost));
             return;
         }
-        while self.parked.front().is_some_and(|parked| parked.index <= self.applied) {
+        while self.parked.front().is_some_and(|parked| parked.index <= self.applied.index) {
             let parked = self.parked.pop_front().expect("the front was just looked at");
             out.extend(parked.done(self.log.start));
         }
@@ -122,13 +131,18 @@ impl Partition {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, snapshot: &SnapshotMeta, state: &[u8]) -> Result<(), Undecodable> {
+    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
         let log = LogState::decode(state)?;
         assert!(log.end >= self.log.end, "a snapshot never takes a committed record back (claim C5)");
         self.log = log;
-        self.applied = snapshot.index;
+        self.applied = at;
         self.overlay = Overlay::empty(self.log.end);
         Ok(())
+    }
+
+    /// The topic is deleted: whoever waits is told that the outcome is unknown.
+    pub fn abandon(&mut self) -> Vec<Settled> {
+        self.parked.drain(..).filter_map(Parked::lost).collect()
     }
 
     /// Which partition.
@@ -141,8 +155,8 @@ impl Partition {
         &self.config
     }
 
-    /// Up to which entry it is applied.
-    pub fn applied(&self) -> Index {
+    /// The last entry it includes.
+    pub fn applied(&self) -> Stamp {
         self.applied
     }
 

@@ -31,13 +31,20 @@ impl Overlay {
     }
 
     /// A batch was proposed; the log will end at `end` after it.
-    pub fn proposed(&mut self, end: Offset, batch: Option<(Producer, ProducerBatch)>, wall: Wall, applied: &Producers) {
+    pub fn proposed(
+        &mut self,
+        end: Offset,
+        batch: Option<(Producer, ProducerBatch)>,
+        wall: Wall,
+        applied: &Producers,
+    ) {
         self.end = end;
         let Some((producer, batch)) = batch else { return };
         let id = ProducerId(producer.id);
-        let slot = self.producers.entry(id).or_insert_with(|| {
-            (batch.index, applied.entry(id).cloned().unwrap_or_default())
-        });
+        let slot = self
+            .producers
+            .entry(id)
+            .or_insert_with(|| (batch.index, applied.entry(id).cloned().unwrap_or_default()));
         slot.0 = batch.index;
         slot.1.record(producer.epoch, batch, wall);
     }

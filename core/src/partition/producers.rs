@@ -62,13 +62,21 @@ impl ProducerEntry {
         let Some(entry) = entry else {
             // Kafka takes any sequence from a producer it has forgotten. After a failover that would let a
             // pipelined second batch in before its first; refused, clients send them again in order.
-            return if first == 0 { Sequence::Next } else { Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber) };
+            return if first == 0 {
+                Sequence::Next
+            } else {
+                Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber)
+            };
         };
         if producer.epoch < entry.epoch {
             return Sequence::Refused(ErrorCode::InvalidProducerEpoch);
         }
         if producer.epoch > entry.epoch {
-            return if first == 0 { Sequence::Next } else { Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber) };
+            return if first == 0 {
+                Sequence::Next
+            } else {
+                Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber)
+            };
         }
         let last = Producer::sequence_after(first, count - 1);
         if let Some(batch) = entry.batches.iter().find(|batch| batch.first == first && batch.last == last) {
@@ -139,7 +147,8 @@ impl Producers {
 
     fn evict_idle_tenth(&mut self) {
         let seen = |entry: &ProducerEntry| entry.batches.back().map_or(Index(0), |batch| batch.index);
-        let mut by_age: Vec<(Index, ProducerId)> = self.by_id.iter().map(|(id, entry)| (seen(entry), *id)).collect();
+        let mut by_age: Vec<(Index, ProducerId)> =
+            self.by_id.iter().map(|(id, entry)| (seen(entry), *id)).collect();
         by_age.sort_unstable();
         for (_, id) in by_age.iter().take(PRODUCERS_PER_PARTITION_MAX / 10) {
             self.by_id.remove(id);
@@ -191,7 +200,10 @@ mod tests {
         entry.record(0, batch(i32::MAX - 1, 2), Wall(0));
         assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, 0), 1), Sequence::Next);
         entry.record(0, batch(0, 1), Wall(0));
-        assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, i32::MAX - 1), 2), Sequence::Duplicate(batch(i32::MAX - 1, 2)));
+        assert_eq!(
+            ProducerEntry::judge(Some(&entry), &sent(0, i32::MAX - 1), 2),
+            Sequence::Duplicate(batch(i32::MAX - 1, 2))
+        );
     }
 
     #[test]

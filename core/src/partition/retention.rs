@@ -32,7 +32,9 @@ impl Partition {
         if start <= self.log.start {
             return false;
         }
-        self.replica.propose(EntryKind::Commands, now.wall, PartitionCommand::LogStart(start).encode()).is_ok()
+        self.replica
+            .propose(EntryKind::Commands, now.wall, PartitionCommand::LogStart(start).encode())
+            .is_ok()
     }
 
     fn retained_start(&self, now: Now, segments: &[Retained]) -> Offset {
@@ -41,7 +43,8 @@ impl Partition {
         let Some((_newest, older)) = segments.split_last() else { return start };
         for segment in older {
             let age = now.wall.0.saturating_sub(segment.max_timestamp);
-            let is_old = self.config.retention_ms.is_some_and(|limit| segment.max_timestamp >= 0 && age > limit);
+            let is_old =
+                self.config.retention_ms.is_some_and(|limit| segment.max_timestamp >= 0 && age > limit);
             let is_surplus = self.config.retention_bytes.is_some_and(|limit| bytes - segment.bytes >= limit);
             if !is_old && !is_surplus {
                 break;

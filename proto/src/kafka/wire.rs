@@ -45,6 +45,7 @@ pub trait Wire: Sized {
 }
 
 /// A value that has a null beside it. As written here it is a struct's: a byte before it, -1 or 1.
+#[diagnostic::on_unimplemented(message = "`{Self}` has no null on Kafka's wire, so it cannot be an `Option`")]
 pub trait MayBeNull: Wire {
     /// The fewest bytes of a value or a null.
     fn null_bytes_min(_at: Version) -> usize {

@@ -1,5 +1,7 @@
 //! Writes messages, many into one writer: all answers of a turn to one link leave in one `Send`.
 //!
+//! One writer serves all links of a broker, `take` after each: an idle one keeps its last few KiB.
+//!
 //! Owns one growing buffer (`own`) for everything that is written byte by byte, and remembers where shared
 //! parts (stored batches) belong between. Nothing is cut before `take`, so that a length can still be
 //! written back into a place that lies before a shared part.
@@ -17,8 +19,12 @@ use bytes::{Bytes, BytesMut};
 /// does in the socket's vector).
 pub const SHARED_BYTES_MIN: usize = 1024;
 
-/// What `take` leaves room for at first: some small answers.
-const OWN_BYTES_FIRST: usize = 512;
+/// Room made at once for own bytes (chosen: about fifty small answers).
+const ROOM_BYTES: usize = 4096;
+
+/// With less room than this left a message starts with new room: growing from a remnant would double it
+/// step by step, copying each time.
+const ROOM_BYTES_MIN: usize = 128;
 
 /// Length of the longest string of a version that is not flexible.
 const STRING_BYTES_MAX: usize = i16::MAX as usize;
@@ -79,8 +85,8 @@ impl Writer {
     /// One message: what `fill` writes, with its length before it.
     #[inline]
     pub fn message(&mut self, fill: impl FnOnce(&mut Writer)) {
-        if self.own.capacity() == 0 {
-            self.own.reserve(OWN_BYTES_FIRST);
+        if self.own.capacity() - self.own.len() < ROOM_BYTES_MIN {
+            self.own.reserve(ROOM_BYTES);
         }
         let at = self.own.len();
         self.bytes(&[0; 4]);

@@ -50,7 +50,7 @@ pub enum RaftKind {
 }
 
 /// One message from one member of a Raft group to another. Ids are the group's `ReplicaId`s.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct RaftMessage {
     /// A [`RaftKind`].
     #[prost(enumeration = "RaftKind", tag = "1")]
@@ -94,7 +94,7 @@ pub struct RaftMessage {
 }
 
 /// One entry of a Raft log; its index is its place in the message.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct RaftEntry {
     /// The term it was proposed in.
     #[prost(uint64, tag = "1")]

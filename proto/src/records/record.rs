@@ -133,8 +133,8 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads one record whole. This is the walk's inner step: about 5 ns.
-    #[inline]
+    /// Reads one record whole. This is the walk's inner step: about 12 ns.
+    #[inline(always)]
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Body<'a>, RecordFault> {
         let length = cursor.varint().and_then(|length| usize::try_from(length).ok());
         let bytes = length.and_then(|length| cursor.take(length)).ok_or(RecordFault::Length)?;
@@ -153,7 +153,7 @@ impl<'a> Body<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_headers<'a>(body: &mut Cursor<'a>) -> Result<Headers<'a>, RecordFault> {
     let left = body.varint().and_then(|count| u32::try_from(count).ok()).ok_or(RecordFault::HeaderCount)?;
     let headers = Headers { left, cursor: *body };

@@ -2,7 +2,7 @@
 //!
 //! The order of the questions is Kafka's where a client could tell: size before CRC, CRC before the fields
 //! it covers, fields before decompression. Uncompressed records are walked where they lie, without
-//! allocating; a walk costs 5 ns a record, next to nothing beside the CRC from 1 KiB a record on.
+//! allocating; a walk costs about 12 ns a record, less than the CRC from 1 KiB a record on.
 //!
 //! Sources: `LogValidator.validateBatch`, `UnifiedLog.analyzeAndValidateRecords`, `DefaultRecord.readFrom`
 //! in Kafka 4.x.
@@ -77,7 +77,7 @@ pub fn validate(
         producer: batch.producer(),
         is_transactional: batch.is_transactional(),
         timestamp_type: batch.timestamp_type(),
-        min_timestamp: walked.min_timestamp.unwrap_or(NO_TIMESTAMP),
+        min_timestamp: if walked.has_timestamp { walked.min_timestamp } else { NO_TIMESTAMP },
         max_timestamp: walked.max_timestamp,
         is_max_timestamp_true: walked.max_timestamp == batch.max_timestamp(),
         first_without_key: walked.first_without_key,
@@ -111,7 +111,8 @@ fn check_fields(batch: &Batch<'_>, limits: &Limits) -> Result<(), BatchError> {
 }
 
 struct Walked {
-    min_timestamp: Option<i64>,
+    has_timestamp: bool,
+    min_timestamp: i64,
     max_timestamp: i64,
     first_without_key: Option<i32>,
 }
@@ -120,7 +121,12 @@ struct Walked {
 fn walk(batch: &Batch<'_>, plain: &[u8]) -> Result<Walked, BatchError> {
     let base_timestamp = batch.base_timestamp();
     let mut cursor = Cursor::new(plain);
-    let mut walked = Walked { min_timestamp: None, max_timestamp: i64::MIN, first_without_key: None };
+    let mut walked = Walked {
+        has_timestamp: false,
+        min_timestamp: i64::MAX,
+        max_timestamp: i64::MIN,
+        first_without_key: None,
+    };
     for index in 0..batch.count() {
         let refuse = |fault| BatchError::Record { index, fault };
         let body = Body::read(&mut cursor).map_err(refuse)?;
@@ -131,8 +137,8 @@ fn walk(batch: &Batch<'_>, plain: &[u8]) -> Result<Walked, BatchError> {
         let timestamp = timestamp.ok_or(refuse(RecordFault::Timestamp))?;
         walked.max_timestamp = walked.max_timestamp.max(timestamp);
         if timestamp != NO_TIMESTAMP {
-            let min = walked.min_timestamp.unwrap_or(timestamp);
-            walked.min_timestamp = Some(min.min(timestamp));
+            walked.has_timestamp = true;
+            walked.min_timestamp = walked.min_timestamp.min(timestamp);
         }
         if body.key.is_none() {
             walked.first_without_key = walked.first_without_key.or(Some(index));

@@ -3,6 +3,7 @@
 //! tune Kafka's own files (segment rolling, flushing, index sizes) change nothing a client can see and are kept.
 
 use crate::limits::{BATCH_BYTES_MAX_CEILING, BATCH_BYTES_MAX_DEFAULT};
+use rust_mq_proto::records::TimestampType;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -15,16 +16,6 @@ pub struct ConfigEntry {
     pub value: String,
     /// Whether no one set it.
     pub is_default: bool,
-}
-
-/// Whose clock a record's timestamp is (`message.timestamp.type`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's.
-    #[default]
-    CreateTime,
-    /// The leader's, when it takes the batch.
-    LogAppendTime,
 }
 
 /// A topic's settings, read.

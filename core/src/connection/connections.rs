@@ -1,0 +1,298 @@
+//! All clients' links. Owns each [`Connection`] and the three queues between them: who is to be flushed, who
+//! has requests that can be taken up, who waits for the budget; and one deadline for each.
+//!
+//! A link that nobody knows (it was aborted, its last events were under way) is ignored everywhere: an answer
+//! that was parked for it is simply lost, as the client is.
+//!
+//! Invariant: a link is at most once in each queue, and has exactly one alarm iff it has a deadline; the alarm
+//! is never later than the deadline.
+
+use super::budget::Budget;
+use super::link::{Client, Connection, Overdue};
+use super::slots::Slot;
+use super::starved::Starved;
+use super::stream::PREFIX_BYTES;
+use crate::action::{Action, Notice};
+use crate::ids::LinkId;
+use crate::limits::{CONNECTION_UNREAD_BYTES_MAX, FETCH_BYTES_MAX, REQUEST_ARRIVAL_MAX};
+use crate::now::Mono;
+use bytes::BytesMut;
+use rust_mq_proto::kafka::Writer;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// One whole request, taken up.
+#[derive(Debug)]
+pub struct Request {
+    /// Where its answer goes: exactly one `answer` or `silence`, in any order with others.
+    pub slot: Slot,
+    /// The request without its length.
+    pub bytes: BytesMut,
+    /// Size of the buffer that `bytes` keeps alive: copy what is smaller than a quarter of it and stays.
+    pub buffer_bytes: usize,
+}
+
+/// All clients' links.
+#[derive(Debug, Default)]
+pub struct Connections {
+    links: BTreeMap<LinkId, Connection>,
+    touched: Vec<LinkId>,
+    ready: VecDeque<LinkId>,
+    starved: Starved,
+    alarms: BTreeSet<(Mono, LinkId)>,
+    notices: Vec<Notice>,
+}
+
+impl Connections {
+    /// A client has connected. The next flush gives it credit.
+    pub fn opened(&mut self, link: LinkId, client: Client, now: Mono) {
+        let before = self.links.insert(link, Connection::new(client, now));
+        assert!(before.is_none(), "a link opens once");
+        self.touch(link);
+    }
+
+    /// Bytes arrived. Take the requests with `next_request`.
+    pub fn received(&mut self, link: LinkId, bytes: BytesMut, now: Mono, budget: &mut Budget) {
+        if let Some(connection) = self.links.get_mut(&link)
+            && !connection.is_closing()
+        {
+            budget.charge(bytes.len());
+            connection.arrive(bytes, now);
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
+    /// The next request of this link, if one is whole and may be taken up. A length that cannot be ends the
+    /// link.
+    pub fn next_request(&mut self, link: LinkId, now: Mono, budget: &mut Budget) -> Option<Request> {
+        let connection = self.links.get_mut(&link)?;
+        match connection.take() {
+            Ok(None) => None,
+            Ok(Some((bytes, buffer_bytes))) => {
+                let slot = connection.slots.open(PREFIX_BYTES + bytes.len());
+                Some(Request { slot, bytes, buffer_bytes })
+            }
+            Err(bad) => {
+                self.reject(link, bad.to_string(), now, budget);
+                None
+            }
+        }
+    }
+
+    /// A link whose requests were held back and can be taken up now. `next_deadline` is in the past while
+    /// there is one.
+    pub fn next_ready(&mut self) -> Option<LinkId> {
+        while let Some(link) = self.ready.pop_front() {
+            if let Some(connection) = self.links.get_mut(&link) {
+                connection.is_listed_ready = false;
+                if connection.is_ready() {
+                    touch(&mut self.touched, link, connection);
+                    return Some(link);
+                }
+            }
+        }
+        None
+    }
+
+    /// Answers a request: `fill` writes one whole response, its length included (`write_response`), straight
+    /// into what leaves with the next flush if all earlier ones were answered. Not called if the link is gone.
+    pub fn answer(&mut self, link: LinkId, slot: Slot, budget: &mut Budget, fill: impl FnOnce(&mut Writer)) {
+        if let Some(connection) = self.links.get_mut(&link)
+            && !connection.is_closing()
+        {
+            budget.give_back(connection.slots.answer(slot, &mut connection.out, fill));
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
+    /// Settles a request that gets no answer (Produce with acks=0).
+    pub fn silence(&mut self, link: LinkId, slot: Slot, budget: &mut Budget) {
+        self.answer(link, slot, budget, |_| {});
+    }
+
+    /// Ends a link whose client broke the protocol: what was answered before still leaves, nothing else is
+    /// read or said (Kafka closes without an answer too).
+    pub fn reject(&mut self, link: LinkId, reason: String, now: Mono, budget: &mut Budget) {
+        if self.links.get(&link).is_some_and(|connection| !connection.is_closing()) {
+            self.notices.push(Notice::Rejected { link, reason });
+            self.begin_close(link, now, budget);
+        }
+    }
+
+    /// Bytes left the driver's buffer.
+    pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono) {
+        if let Some(connection) = self.links.get_mut(&link)
+            && connection.sent(bytes, now)
+        {
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
+    /// The link is gone.
+    pub fn closed(&mut self, link: LinkId, budget: &mut Budget) {
+        if let Some(mut connection) = self.links.remove(&link) {
+            self.starved.remove(&mut connection);
+            budget.give_back(connection.held_bytes());
+            if let Some(alarm) = connection.alarm {
+                self.alarms.remove(&(alarm, link));
+            }
+        }
+    }
+
+    /// Ends the links whose deadline has passed.
+    pub fn woke(&mut self, now: Mono, budget: &mut Budget, actions: &mut Vec<Action>) {
+        while let Some((at, link)) = self.alarms.first().copied()
+            && at <= now
+        {
+            self.alarms.pop_first();
+            let connection = self.links.get_mut(&link).expect("an alarm goes with its link");
+            connection.alarm = None;
+            match connection.deadline() {
+                Some((at, overdue)) if at <= now => self.overdue(link, overdue, now, budget, actions),
+                _ => set_alarm(&mut self.alarms, link, connection),
+            }
+        }
+    }
+
+    /// Ends a turn: what was answered leaves, credit is given, deadlines are set.
+    pub fn flush(&mut self, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
+        actions.extend(self.notices.drain(..).map(Action::Note));
+        let mut touched = std::mem::take(&mut self.touched);
+        for link in touched.drain(..) {
+            self.flush_link(link, now, budget, actions);
+        }
+        self.touched = touched;
+        self.feed_starved(now, budget, actions);
+    }
+
+    /// When `woke` must be called at the latest; in the past while requests that are here can be taken up.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        if self.ready.is_empty() { self.alarms.first().map(|(at, _)| *at) } else { Some(Mono::default()) }
+    }
+
+    /// Who is at the other end.
+    pub fn client(&self, link: LinkId) -> Option<&Client> {
+        self.links.get(&link).map(|connection| &connection.client)
+    }
+
+    /// How large an answer may be so that the bytes waiting for the client stay bounded: anything if none
+    /// wait and all earlier requests are answered. For requests whose answer can be cut (Fetch); the least
+    /// such an answer can be is sent in any case.
+    pub fn answer_bytes_max(&self, link: LinkId, slot: Slot) -> usize {
+        let Some(connection) = self.links.get(&link) else { return 0 };
+        match connection.waiting_bytes() {
+            0 if connection.slots.is_front(slot) => FETCH_BYTES_MAX,
+            waiting => (CONNECTION_UNREAD_BYTES_MAX as u64).saturating_sub(waiting) as usize,
+        }
+    }
+
+    /// How many links there are.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    fn touch(&mut self, link: LinkId) {
+        if let Some(connection) = self.links.get_mut(&link) {
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
+    fn begin_close(&mut self, link: LinkId, now: Mono, budget: &mut Budget) {
+        if let Some(connection) = self.links.get_mut(&link) {
+            budget.give_back(connection.held_bytes());
+            connection.begin_close(now);
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
+    fn overdue(
+        &mut self,
+        link: LinkId,
+        overdue: Overdue,
+        now: Mono,
+        budget: &mut Budget,
+        actions: &mut Vec<Action>,
+    ) {
+        match overdue {
+            Overdue::Idle => self.begin_close(link, now, budget),
+            Overdue::HalfRequest => {
+                let reason = format!("half a request for {} s", REQUEST_ARRIVAL_MAX.as_secs());
+                self.reject(link, reason, now, budget);
+            }
+            Overdue::Unread => {
+                actions.push(Action::Note(Notice::Rejected { link, reason: "reads no answer".into() }));
+                actions.push(Action::Abort { link });
+                self.closed(link, budget);
+            }
+        }
+    }
+
+    fn flush_link(&mut self, link: LinkId, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
+        let Some(connection) = self.links.get_mut(&link) else { return };
+        connection.is_touched = false;
+        if let Some(parts) = connection.flush(now) {
+            actions.push(Action::Send { link, parts });
+        }
+        if connection.is_closing() {
+            // Once: nothing touches a closing link again but its deadline, which aborts it.
+            actions.push(Action::Close { link });
+        }
+        if connection.is_ready() && !connection.is_listed_ready {
+            connection.is_listed_ready = true;
+            self.ready.push_back(link);
+        }
+        connection.watch_half(now);
+        let wanted = connection.wanted_credit();
+        let may_give = budget.has_room() && self.starved.is_empty();
+        if wanted == 0 {
+            self.starved.remove(connection);
+        } else if may_give || self.starved.is_exempt(link, connection) {
+            self.starved.remove(connection);
+            connection.give_credit(wanted, now);
+            actions.push(Action::Allow { link, bytes: wanted as u64 });
+        } else {
+            self.starved.line_up(link, connection);
+        }
+        set_alarm(&mut self.alarms, link, connection);
+    }
+
+    /// Gives credit to those that wait for the budget, in turn, as far as it goes.
+    fn feed_starved(&mut self, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
+        let mut room = budget.room_bytes();
+        while let Some(link) = self.starved.next(room > 0, &self.links) {
+            let connection = self.links.get_mut(&link).expect("a link that is gone waits for nothing");
+            self.starved.remove(connection);
+            let wanted = connection.wanted_credit();
+            if wanted > 0 {
+                connection.give_credit(wanted, now);
+                actions.push(Action::Allow { link, bytes: wanted as u64 });
+                room = room.saturating_sub(wanted as u64);
+                set_alarm(&mut self.alarms, link, connection);
+            }
+        }
+    }
+}
+
+fn touch(touched: &mut Vec<LinkId>, link: LinkId, connection: &mut Connection) {
+    if !connection.is_touched {
+        connection.is_touched = true;
+        touched.push(link);
+    }
+}
+
+/// Moves the alarm only when it would ring too late: one that rings early is set anew, and moving it at every
+/// request would cost more than the request.
+fn set_alarm(alarms: &mut BTreeSet<(Mono, LinkId)>, link: LinkId, connection: &mut Connection) {
+    let Some((at, _)) = connection.deadline() else { return };
+    if connection.alarm.is_some_and(|alarm| alarm <= at) {
+        return;
+    }
+    if let Some(alarm) = connection.alarm.replace(at) {
+        alarms.remove(&(alarm, link));
+    }
+    alarms.insert((at, link));
+}

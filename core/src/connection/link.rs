@@ -1,0 +1,220 @@
+//! One connection's state: what has arrived, what is unanswered, what has not left, and until when.
+//!
+//! Nothing here knows the other connections; `connections` decides when credit is given and what a passed
+//! deadline leads to.
+//!
+//! Invariant: a connection is not read (gets no credit) while it may not take up a request.
+
+use super::slots::{Slot, Slots};
+use super::starved::Place;
+use super::stream::{BadLength, Cut, Stream};
+use crate::event::Address;
+use crate::limits::{
+    CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX, CONNECTION_REQUESTS_MAX,
+    CONNECTION_UNREAD_BYTES_MAX, CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
+};
+use crate::now::Mono;
+use bytes::{Bytes, BytesMut};
+use rust_mq_proto::kafka::Writer;
+
+/// Who is at the other end, as the driver told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The listener that was used; an index into `Config::listeners`.
+    pub listener: u16,
+    /// The address the client connected to: what to advertise where nothing else is configured.
+    pub local: Address,
+    /// Where the client is, for logs.
+    pub remote: Address,
+}
+
+/// What a deadline was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overdue {
+    /// The client reads nothing, or the link does not end after its `Close`.
+    Unread,
+    /// A request does not become whole.
+    HalfRequest,
+    /// Nothing happens.
+    Idle,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub client: Client,
+    pub slots: Slots,
+    /// Answers that leave with the next flush.
+    pub out: Writer,
+    stream: Stream,
+    credit_bytes: usize,
+    unread_bytes: u64,
+    /// When the client last sent or read something.
+    active_at: Mono,
+    /// When the driver's buffer for it last began to wait, or shrank.
+    progress_at: Mono,
+    /// The half request (by the slot it will get) and since when its rest could have come.
+    half: Option<(Slot, Mono)>,
+    is_closing: bool,
+    /// Its entry among the deadlines.
+    pub alarm: Option<Mono>,
+    /// It is in the list that the next flush walks.
+    pub is_touched: bool,
+    /// It is in the queue of those whose requests can be taken up.
+    pub is_listed_ready: bool,
+    /// Its place among those that wait for the budget.
+    pub starved: Option<Place>,
+}
+
+impl Connection {
+    pub fn new(client: Client, now: Mono) -> Connection {
+        Connection {
+            client,
+            slots: Slots::default(),
+            out: Writer::new(),
+            stream: Stream::default(),
+            credit_bytes: 0,
+            unread_bytes: 0,
+            active_at: now,
+            progress_at: now,
+            half: None,
+            is_closing: false,
+            alarm: None,
+            is_touched: false,
+            is_listed_ready: false,
+            starved: None,
+        }
+    }
+
+    /// Takes in bytes. More than the credit is the driver's mistake, not the client's, and costs only memory.
+    pub fn arrive(&mut self, bytes: BytesMut, now: Mono) {
+        self.credit_bytes = self.credit_bytes.saturating_sub(bytes.len());
+        self.active_at = now;
+        self.stream.arrive(bytes);
+    }
+
+    /// The next request, if it is whole and may be taken up.
+    pub fn take(&mut self) -> Result<Option<Cut>, BadLength> {
+        if self.may_take() { self.stream.take() } else { Ok(None) }
+    }
+
+    /// Bytes left the driver's buffer. Says whether requests may be taken up that could not before.
+    pub fn sent(&mut self, bytes: u64, now: Mono) -> bool {
+        let was_blocked = !self.may_take();
+        self.unread_bytes = self.unread_bytes.saturating_sub(bytes);
+        self.progress_at = now;
+        self.active_at = now;
+        was_blocked && self.may_take()
+    }
+
+    /// What leaves now, if anything does.
+    pub fn flush(&mut self, now: Mono) -> Option<Vec<Bytes>> {
+        if self.out.is_empty() {
+            return None;
+        }
+        if self.unread_bytes == 0 {
+            self.progress_at = now;
+        }
+        self.unread_bytes += self.out.len() as u64;
+        Some(self.out.take())
+    }
+
+    /// Stops reading and forgets what is unanswered; the client has until a deadline to read what was sent.
+    pub fn begin_close(&mut self, now: Mono) {
+        self.is_closing = true;
+        self.stream = Stream::default();
+        self.slots = Slots::default();
+        self.progress_at = now;
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// Whether a request could be taken up right now.
+    pub fn is_ready(&self) -> bool {
+        self.may_take() && self.stream.is_ready()
+    }
+
+    /// Whether the end of a request is outstanding.
+    pub fn is_half(&self) -> bool {
+        self.stream.is_half()
+    }
+
+    /// Bytes that are charged to the budget.
+    pub fn held_bytes(&self) -> usize {
+        self.stream.len() + self.slots.request_bytes()
+    }
+
+    /// Bytes of answers that the client has not got yet.
+    pub fn waiting_bytes(&self) -> u64 {
+        let here = self.out.len() + self.slots.answer_bytes();
+        self.unread_bytes + here as u64
+    }
+
+    /// The credit to give now; 0 while enough is out, so that a request does not cost an action of its own.
+    pub fn wanted_credit(&self) -> usize {
+        if self.is_closing || !self.may_take() || self.stream.is_ready() {
+            return 0;
+        }
+        let room = self.window().saturating_sub(self.held_bytes());
+        let wanted = room.min(CONNECTION_CREDIT_BYTES).saturating_sub(self.credit_bytes);
+        let chunk = CONNECTION_CREDIT_BYTES / 2;
+        let missing = self.stream.first_bytes().saturating_sub(self.stream.len());
+        let is_stuck = self.credit_bytes < missing.min(chunk) && missing <= room;
+        if wanted >= chunk || is_stuck { wanted } else { 0 }
+    }
+
+    /// Takes note of credit given.
+    pub fn give_credit(&mut self, bytes: usize, now: Mono) {
+        if self.credit_bytes == 0
+            && let Some((_, since)) = &mut self.half
+        {
+            *since = now;
+        }
+        self.credit_bytes += bytes;
+    }
+
+    /// Takes note of whether a request is half here, and of since when.
+    pub fn watch_half(&mut self, now: Mono) {
+        if !self.stream.is_half() {
+            self.half = None;
+        } else if self.half.is_none_or(|(slot, _)| slot != self.slots.next()) {
+            self.half = Some((self.slots.next(), now));
+        }
+    }
+
+    /// When patience ends, and with what. A half request that got no credit is our own doing, and a request
+    /// that is not answered is not the client's silence.
+    pub fn deadline(&self) -> Option<(Mono, Overdue)> {
+        let half = self.half.filter(|_| self.credit_bytes > 0).map(|(_, since)| since + REQUEST_ARRIVAL_MAX);
+        if self.is_closing || self.unread_bytes > 0 {
+            let unread = self.progress_at + CONNECTION_UNREAD_MAX;
+            return Some(match half {
+                Some(half) if half < unread && !self.is_closing => (half, Overdue::HalfRequest),
+                _ => (unread, Overdue::Unread),
+            });
+        }
+        match half {
+            Some(half) => Some((half, Overdue::HalfRequest)),
+            None if self.slots.len() == 0 => Some((self.active_at + CONNECTION_IDLE_MAX, Overdue::Idle)),
+            None => None,
+        }
+    }
+
+    fn may_take(&self) -> bool {
+        !self.is_closing
+            && self.slots.len() < CONNECTION_REQUESTS_MAX
+            && self.waiting_bytes() <= CONNECTION_UNREAD_BYTES_MAX as u64
+    }
+
+    /// How many unanswered bytes and credit together may be out: one request larger than the limit has it all
+    /// for itself.
+    fn window(&self) -> usize {
+        if self.slots.request_bytes() == 0 {
+            CONNECTION_REQUEST_BYTES_MAX.max(self.stream.first_bytes())
+        } else {
+            CONNECTION_REQUEST_BYTES_MAX
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Catching up: a replica that is behind its leader's window keeps its committed prefix, pulls what it lacks by
+//! offset over the bulk lane, and then takes a small snapshot: state and index, no files (DESIGN section 5).
+//!
+//! ```text
+//! leader                                   follower
+//! CatchUp{term, log start, watermark}  ->  starts, or goes on
+//!                                      <-  Fetch{from}                 until it has what the leader had
+//! Fetched{batches}                     ->  kept in storage, not applied
+//!                                      <-  SnapshotWanted{log end}
+//! Snapshot{index, state, segment end}  ->  the rest is fetched, made durable, and Raft starts anew above it
+//! ```
+//! The leader's side is `serving_catch_up`. A step that fails is simply dropped: the leader asks again with
+//! every heartbeat's answer for as long as it must.
+//!
+//! - Invariant: only committed batches are fetched: the leader gives nothing above its high watermark.
+//! - Invariant: a snapshot is installed only when every batch below its segment end is durable here.
+//! - Invariant: at most one catch-up a replica, and one call of it on the way.
+
+use super::{METADATA, Node};
+use crate::entry::Stamp;
+use crate::ids::{NodeId, Offset, ReplicaId, Term, TopicPartition};
+use crate::limits::{CATCH_UP_FETCH_BYTES, CATCH_UP_PATIENCE};
+use crate::machine::Undecodable;
+use crate::now::{Mono, Now};
+use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
+use crate::replica::{Ready, Restored, SnapshotMeta};
+use crate::storage::{CommittedBatch, Reset};
+use bytes::Bytes;
+use rust_mq_proto::records::Batches;
+use std::collections::BTreeMap;
+
+/// The catch-ups of this node's replicas.
+#[derive(Default)]
+pub(super) struct CatchUps {
+    of: BTreeMap<ReplicaId, Progress>,
+    next_call: u64,
+}
+
+/// How far one has come.
+struct Progress {
+    leader: NodeId,
+    term: Term,
+    /// The call that is on the way.
+    call: CallId,
+    /// Given up then: the leader will ask again.
+    until: Mono,
+    /// The snapshot that waits for the batches below its end.
+    snapshot: Option<Snapshot>,
+    /// All its batches are being made durable.
+    is_syncing: bool,
+}
+
+impl Node {
+    /// The leader says that a replica of this node is behind its window.
+    pub(super) fn told_to_catch_up(&mut self, now: Now, leader: NodeId, told: &CatchUp) {
+        let id = told.replica;
+        let Some(replica) = self.replica_mut(id) else { return };
+        let is_stale = replica.term() > told.term || replica.is_leader();
+        let is_under_way = self.catching_up.of.get(&id).is_some_and(|progress| progress.term >= told.term);
+        if is_stale || is_under_way || self.partition_of(id) != Some(told.partition) {
+            return;
+        }
+        if told.partition != METADATA && told.log_start > self.storage.extent(id).end {
+            // Everything here is below what the leader still has.
+            self.storage.skip_to(id, told.log_start);
+        }
+        let call = CallId(0);
+        let until = now.mono + CATCH_UP_PATIENCE;
+        let progress = Progress { leader, term: told.term, call, until, snapshot: None, is_syncing: false };
+        self.catching_up.of.insert(id, progress);
+        self.catch_up_further(now, id, told.partition, told.high_watermark);
+    }
+
+    /// The next call: batches while some are missing below `to`, then the snapshot.
+    fn catch_up_further(&mut self, now: Now, id: ReplicaId, of: TopicPartition, to: Offset) {
+        let end = if of == METADATA { to } else { self.storage.extent(id).end };
+        self.catching_up.next_call += 1;
+        let call = CallId(self.catching_up.next_call);
+        let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
+        progress.call = call;
+        progress.until = now.mono + CATCH_UP_PATIENCE;
+        let ask = if end < to {
+            Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
+        } else if progress.snapshot.is_some() {
+            progress.is_syncing = true;
+            return self.storage.sync_log(id);
+        } else {
+            Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
+        };
+        if self.peers.send_bulk(progress.leader, ask).is_err() {
+            self.catching_up.of.remove(&id);
+        }
+    }
+
+    /// Which replica a call was made for, by the node it was made to.
+    fn caller(&self, node: NodeId, call: CallId) -> Option<ReplicaId> {
+        let is_it =
+            |progress: &Progress| progress.call == call && progress.leader == node && !progress.is_syncing;
+        self.catching_up.of.iter().find(|(_, progress)| is_it(progress)).map(|(id, _)| *id)
+    }
+
+    pub(super) fn fetched(&mut self, now: Now, node: NodeId, fetched: Fetched) {
+        let Some(id) = self.caller(node, fetched.id) else { return };
+        let Some(of) = self.partition_of(id) else { return };
+        let is_kept = fetched.error == 0 && self.keep_fetched(now, id, &fetched);
+        if !is_kept {
+            self.catching_up.of.remove(&id);
+            return;
+        }
+        let snapshot = self.catching_up.of.get(&id).and_then(|progress| progress.snapshot.as_ref());
+        let to = snapshot.map_or(fetched.high_watermark, |snapshot| snapshot.segment_end);
+        self.catch_up_further(now, id, of, to);
+    }
+
+    /// Keeps fetched batches that follow what is here. Returns whether anything did.
+    fn keep_fetched(&mut self, now: Now, id: ReplicaId, fetched: &Fetched) -> bool {
+        let mut is_any = false;
+        for chunk in &fetched.chunks {
+            for batch in Batches::new(chunk) {
+                let Ok(batch) = batch else { return is_any };
+                let end = self.storage.extent(id).end;
+                if batch.check_crc().is_err() || batch.last_offset() < end.0 {
+                    continue;
+                }
+                if batch.base_offset() != end.0 || batch.last_offset() < batch.base_offset() {
+                    return is_any;
+                }
+                let bytes = Bytes::copy_from_slice(batch.bytes());
+                let next = Offset(batch.last_offset() + 1);
+                let max_timestamp = batch.max_timestamp();
+                self.storage.keep(now, id, CommittedBatch { base: end, next, max_timestamp, bytes });
+                is_any = true;
+            }
+        }
+        is_any
+    }
+
+    pub(super) fn snapshot_came(&mut self, now: Now, node: NodeId, snapshot: Snapshot) {
+        let Some(id) = self.caller(node, snapshot.id) else { return };
+        let Some(of) = self.partition_of(id) else { return };
+        let is_sound = snapshot.error == 0
+            && snapshot.replica == id
+            && snapshot.log_start <= snapshot.segment_end
+            && (of == METADATA || snapshot.segment_end >= self.storage.extent(id).end);
+        if !is_sound {
+            self.catching_up.of.remove(&id);
+            return;
+        }
+        let to = snapshot.segment_end;
+        if let Some(progress) = self.catching_up.of.get_mut(&id) {
+            progress.snapshot = Some(snapshot);
+        }
+        if of == METADATA {
+            self.install(id);
+        } else {
+            self.catch_up_further(now, id, of, to);
+        }
+    }
+
+    /// Every batch of a replica is durable.
+    pub(super) fn log_synced(&mut self, id: ReplicaId) {
+        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing) {
+            self.install(id);
+        }
+    }
+
+    /// Hands the snapshot to Raft; what comes back is a ready with a reset.
+    fn install(&mut self, id: ReplicaId) {
+        let Some(progress) = self.catching_up.of.get(&id) else { return };
+        let (term, leader) = (progress.term, progress.leader);
+        let Some(snapshot) = progress.snapshot.clone() else { return };
+        let Some(of) = self.partition_of(id) else { return };
+        let Some(from) = self.replica_on(of, leader) else { return };
+        let at = Stamp { index: snapshot.index, term: snapshot.term, wall: snapshot.wall };
+        let meta = SnapshotMeta { at, members: snapshot.members.clone() };
+        let restored = self.replica_mut(id).map(|replica| replica.restore(meta, from, term));
+        if matches!(restored, Some(Ok(Restored::Reset))) {
+            self.touch(id);
+        } else {
+            self.catching_up.of.remove(&id);
+        }
+    }
+
+    /// A ready with a reset: the state it speaks of takes the place of what was here, in memory and in the
+    /// journal.
+    pub(super) fn journal_reset(
+        &mut self,
+        id: ReplicaId,
+        ready: &Ready,
+        reset: &SnapshotMeta,
+    ) -> Result<(), Undecodable> {
+        let progress = self.catching_up.of.remove(&id).expect("only a catch-up restores a replica");
+        let snapshot = progress.snapshot.expect("it was there when the replica was restored");
+        assert!(snapshot.index == reset.at.index, "the reset is the one that was asked for");
+        let hard_state = self.replica_mut(id).map(|replica| replica.hard_state());
+        let hard_state = ready.hard_state.or(hard_state).expect("a replica that makes a ready is here");
+        let state = snapshot.state;
+        match &mut self.metadata {
+            Some((metadata, host)) if *metadata == id => host.install(reset.at, &state)?,
+            _ => {
+                if let Some(partition) = self.partitions.get_mut(id) {
+                    partition.install(reset.at, &state)?;
+                }
+            }
+        }
+        let reset = Reset {
+            at: reset.at,
+            members: reset.members.clone(),
+            hard_state,
+            segment_end: snapshot.segment_end,
+            log_start: snapshot.log_start,
+            state,
+        };
+        self.storage.reset(id, ready.number.0, reset);
+        if !ready.entries.is_empty() {
+            self.storage.append(id, ready.number.0, None, &ready.entries);
+        }
+        Ok(())
+    }
+
+    /// What was asked of a node will not be answered.
+    pub(super) fn catch_ups_lost(&mut self, node: NodeId) {
+        self.catching_up.of.retain(|_, progress| progress.leader != node || progress.is_syncing);
+    }
+
+    pub(super) fn tick_catch_ups(&mut self, now: Now) {
+        self.catching_up.of.retain(|_, progress| progress.until > now.mono || progress.is_syncing);
+    }
+
+    pub(super) fn catch_up_stopped(&mut self, id: ReplicaId) {
+        self.catching_up.of.remove(&id);
+    }
+}

@@ -1,0 +1,170 @@
+//! What committed metadata commands do to this node: replicas start and stop. Only what is applied has effects;
+//! a leader's tip has none.
+//!
+//! Invariant: a replica starts from what the disk knows of it, if it knows it, and from nothing only if the disk
+//! never held it: its first frame is a `ReplicaAdded` that precedes all it ever promised.
+
+use super::Node;
+use crate::action::{Action, HaltReason, Notice};
+use crate::entry::{Members, Stamp};
+use crate::ids::{ReplicaId, TopicId, TopicPartition};
+use crate::metadata::{Command, partition_of};
+use crate::now::Now;
+use crate::partition::{LogState, Partition};
+use crate::replica::{Recovered, Replica, Settings};
+use crate::rng;
+use crate::storage::RecoveredReplica;
+use crate::topic_config::TopicConfig;
+
+impl Node {
+    pub(super) fn effect(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) {
+        match command {
+            Command::TopicCreated { id, topic } => {
+                let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+                self.start_topic(now, id, actions);
+                actions.push(Action::Note(Notice::TopicCreated { name: topic.name, partitions }));
+            }
+            Command::TopicDeleted { id } => self.stop_topic(id, actions),
+            Command::ProducerIdsTaken { .. } => {}
+        }
+    }
+
+    /// Starts this node's replicas of a topic that the image shows.
+    pub(super) fn start_topic(&mut self, now: Now, id: TopicId, actions: &mut Vec<Action>) {
+        let Some(topic) = self.image().and_then(|image| image.topic(id)).cloned() else { return };
+        let config = TopicConfig::read(&topic.configs);
+        for (number, placed) in topic.partitions.iter().enumerate() {
+            let of = partition_of(id, number);
+            let Some(here) = placed.iter().find(|placed| placed.node == self.config.node) else { continue };
+            if self.partitions.replica_of(of).is_some() || self.is_dead(here.replica) {
+                continue;
+            }
+            let voters = placed.iter().map(|placed| placed.replica).collect();
+            let members = Members { voters, learners: Vec::new() };
+            self.start_partition(now, of, here.replica, members, config, actions);
+        }
+    }
+
+    fn start_partition(
+        &mut self,
+        _now: Now,
+        of: TopicPartition,
+        id: ReplicaId,
+        members: Members,
+        config: TopicConfig,
+        actions: &mut Vec<Action>,
+    ) {
+        let is_single = members.voters.len() == 1;
+        let is_preferred = members.voters.first() == Some(&id);
+        let recovered = self.unclaimed.remove(&id);
+        let is_new = recovered.is_none();
+        let (recovered, log) = match recovered {
+            Some(recovered) => match revive(recovered) {
+                Ok(revived) => revived,
+                Err(reason) => {
+                    return self.halt(HaltReason::Undecodable { reason: format!("{of}: {reason}") }, actions);
+                }
+            },
+            None => {
+                self.storage.add_replica(id, of, members.clone());
+                (Recovered { members, ..Recovered::default() }, LogState::default())
+            }
+        };
+        let applied = recovered.applied;
+        let replica = match Replica::start(self.settings(of), id, recovered) {
+            Ok(replica) => replica,
+            Err(fault) => {
+                return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
+            }
+        };
+        self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
+        // The only voter leads at once; of several new ones the preferred leader need not wait for a timeout.
+        if is_single || (is_new && is_preferred) {
+            self.campaign(id);
+        }
+        self.arm_ticks();
+    }
+
+    /// Stands for election now, if that is safe; otherwise the ticks will.
+    pub(super) fn campaign(&mut self, id: ReplicaId) {
+        if let Some(replica) = self.replica_mut(id) {
+            replica.campaign();
+            self.touch(id);
+        }
+    }
+
+    fn stop_topic(&mut self, id: TopicId, actions: &mut Vec<Action>) {
+        let is_gone = |partition: &Partition| partition.of().topic == id;
+        let gone: Vec<ReplicaId> = self
+            .partitions
+            .iter()
+            .filter(|(_, partition)| is_gone(partition))
+            .map(|(replica, _)| replica)
+            .collect();
+        for replica in gone {
+            if let Some(mut partition) = self.partitions.remove(replica) {
+                self.news.settled.extend(partition.abandon());
+                self.news.woken.extend(partition.take_watchers());
+            }
+            self.reads_lost(replica);
+            self.touched.remove(&replica);
+            self.storage.drop_replica(replica);
+            self.catch_up_stopped(replica);
+        }
+        let left: Vec<ReplicaId> = self
+            .unclaimed
+            .iter()
+            .filter(|(_, known)| known.of.topic == id)
+            .map(|(replica, _)| *replica)
+            .collect();
+        for replica in left {
+            self.unclaimed.remove(&replica);
+            self.storage.drop_replica(replica);
+        }
+        self.peers.retain_leaders(|of| of.topic != id);
+        actions.push(Action::Note(Notice::TopicDeleted { name: id.to_string() }));
+    }
+
+    /// How a replica of this partition behaves.
+    pub(super) fn settings(&self, of: TopicPartition) -> Settings {
+        let topic = u128::from_be_bytes(of.topic.0);
+        let group =
+            rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
+        let ticks = |wait: std::time::Duration| {
+            usize::try_from(wait.as_nanos() / crate::limits::TICK.as_nanos()).unwrap_or(usize::MAX)
+        };
+        let heartbeat_ticks = ticks(self.config.heartbeat_interval).max(1);
+        let election_ticks_min = ticks(self.config.election_timeout_min).max(heartbeat_ticks + 1);
+        let election_ticks_max = ticks(self.config.election_timeout_max).max(election_ticks_min + 1);
+        Settings {
+            heartbeat_ticks,
+            election_ticks_min,
+            election_ticks_max,
+            ..Settings::new(self.config.node, self.seed, group)
+        }
+    }
+}
+
+/// A partition's state as its checkpoint has it, and what the journal adds.
+fn revive(recovered: RecoveredReplica) -> Result<(Recovered, LogState), String> {
+    let log = if recovered.state.is_empty() {
+        LogState::default()
+    } else {
+        LogState::decode(&recovered.state).map_err(|error| error.to_string())?
+    };
+    Ok((raft_part(recovered), log))
+}
+
+/// What the disk gave back of a replica, as Raft wants it.
+pub(super) fn raft_part(recovered: RecoveredReplica) -> Recovered {
+    Recovered {
+        hard_state: recovered.hard_state,
+        members: recovered.members,
+        applied: recovered.applied,
+        entries: recovered.entries,
+    }
+}
+
+/// The stamp that a cluster's founding has in the metadata log.
+pub(super) const FOUNDED: Stamp =
+    Stamp { index: crate::ids::Index(1), term: crate::ids::Term(1), wall: crate::now::Wall(0) };

@@ -1,0 +1,140 @@
+//! How a cluster begins. The node with `bootstrap` waits until it has met all `initial_members`, draws the
+//! cluster's id and a replica of the metadata partition for each, and makes that durable as its first frame. The
+//! others are told, check that the disk named for them is theirs, and do the same. Single mode is the same with
+//! nobody to wait for.
+//!
+//! - Invariant: a node that has data founds nothing, and joins nothing.
+//! - Invariant: every member starts from the same state at the same index and term: the founding is the log's
+//!   first entry, as if it had been committed by all.
+
+use super::effects::FOUNDED;
+use super::{Identity, METADATA, Node, Stage};
+use crate::action::{Action, HaltReason, Notice};
+use crate::entry::{HardState, Members};
+use crate::host::Host;
+use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
+use crate::machine::Machine;
+use crate::metadata::{Member, Metadata};
+use crate::now::Now;
+use crate::peer::{Founder, Founding};
+use crate::replica::{Recovered, Replica};
+use crate::storage::{NodeMeta, Reset};
+use bytes::BytesMut;
+
+impl Node {
+    /// The identity is on the disk.
+    pub(super) fn identified_itself(&mut self, now: Now, _actions: &mut Vec<Action>) {
+        if matches!(self.stage, Stage::Recovering | Stage::Identifying) {
+            self.stage = Stage::Alone;
+            self.begin_peering(now);
+            self.found_if_complete();
+        }
+    }
+
+    /// Founds the cluster if this node is to, and knows the disk of every member.
+    pub(super) fn found_if_complete(&mut self) {
+        let Some(identity) = self.identity else { return };
+        if self.stage != Stage::Alone || !self.config.bootstrap {
+            return;
+        }
+        let disk_of = |node: NodeId| {
+            if node == self.config.node {
+                Some(identity.disk)
+            } else {
+                self.peers.greeting(node).map(|greeting| greeting.disk)
+            }
+        };
+        let disks: Option<Vec<(NodeId, DiskId)>> =
+            self.config.members.iter().map(|member| Some((member.node, disk_of(member.node)?))).collect();
+        let Some(disks) = disks else { return };
+        let founder = |(replica, (node, disk))| Founder { replica, node, disk };
+        let members = (1..).map(ReplicaId).zip(disks).map(founder).collect();
+        let cluster = ClusterId(self.rng.next_u128());
+        self.join(Founding { cluster, members });
+    }
+
+    /// The founder says how the cluster was founded.
+    pub(super) fn told_founding(&mut self, founding: Founding) {
+        let Some(identity) = self.identity else { return };
+        let members = &founding.members;
+        let is_meant =
+            members.iter().any(|founder| founder.node == self.config.node && founder.disk == identity.disk);
+        let is_expected = members.len() == self.config.members.len()
+            && members
+                .iter()
+                .all(|founder| self.config.members.iter().any(|member| member.node == founder.node));
+        if self.stage == Stage::Alone && is_meant && is_expected {
+            self.join(founding);
+        }
+    }
+
+    fn join(&mut self, founding: Founding) {
+        let own = founding.members.iter().find(|founder| founder.node == self.config.node);
+        let id = own.expect("both callers have looked that this node is among the members").replica;
+        let voters = founding.members.iter().map(|founder| founder.replica).collect();
+        let members = founding
+            .members
+            .iter()
+            .map(|founder| (founder.node, Member { replica: founder.replica, disk: founder.disk }))
+            .collect();
+        let mut state = BytesMut::new();
+        Metadata::founded(founding.cluster, members).encode(&mut state);
+        let reset = Reset {
+            at: FOUNDED,
+            members: Members { voters, learners: Vec::new() },
+            hard_state: HardState { term: FOUNDED.term, vote: ReplicaId::NOBODY, commit: FOUNDED.index },
+            segment_end: Offset(0),
+            log_start: Offset(0),
+            state: state.freeze(),
+        };
+        self.storage.add_replica(id, METADATA, reset.members.clone());
+        self.storage.reset(id, 0, reset.clone());
+        self.joining = Some(reset);
+        self.stage = Stage::Joining(id);
+    }
+
+    /// The founding is durable here.
+    pub(super) fn joined(&mut self, now: Now, id: ReplicaId, actions: &mut Vec<Action>) {
+        let reset = self.joining.take().expect("the stage says that one is being written");
+        let state = Metadata::decode(&reset.state).expect("our own encoding, a moment ago");
+        let cluster = state.cluster();
+        let recovered = Recovered {
+            hard_state: reset.hard_state,
+            members: reset.members,
+            applied: reset.at,
+            entries: Vec::new(),
+        };
+        let replica = match Replica::start(self.settings(METADATA), id, recovered) {
+            Ok(replica) => replica,
+            Err(fault) => return self.halt(HaltReason::Undecodable { reason: fault.to_string() }, actions),
+        };
+        let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
+        self.identity = Some(Identity { disk, cluster: Some(cluster) });
+        let meta = NodeMeta { cluster: Some(cluster), node: self.config.node, disk, dead: Vec::new() };
+        self.storage.write_meta(meta, actions);
+        let host = Host::new(replica, state, reset.at, self.metadata_rng());
+        self.start_metadata(now, id, host, actions);
+        if self.config.bootstrap && !self.config.is_single() {
+            // All members start with equal logs; the founder need not wait for a timeout.
+            self.campaign(id);
+        }
+    }
+
+    /// What a peer that is not founded yet must be told, if this node knows.
+    pub(super) fn founding(&self) -> Option<Founding> {
+        let image = self.image()?;
+        let founder =
+            |(node, member): (NodeId, Member)| Founder { replica: member.replica, node, disk: member.disk };
+        Some(Founding { cluster: image.cluster(), members: image.members().map(founder).collect() })
+    }
+
+    /// Says once that clients are served.
+    pub fn say_serving(&mut self, actions: &mut Vec<Action>) {
+        let is_settled = !self.config.is_single() || self.metadata().is_some_and(|host| host.is_leading());
+        if !self.has_said_serving && self.is_serving() && is_settled {
+            self.has_said_serving = true;
+            let partitions = self.partitions.len() as u64;
+            actions.push(Action::Note(Notice::Serving { journal_bytes: self.journal_bytes, partitions }));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What other nodes bring and are told: Raft's messages to the replicas they are for, forwarded requests to the
+//! metadata machine, and who is there.
+//!
+//! When a peer goes down, the partitions it led need not wait for a timeout: every follower ends its lease and
+//! stands for election, staggered by its rank, so that the first usually wins (DESIGN section 5).
+
+use super::{METADATA, Node};
+use crate::action::{Action, LaneKind, Notice};
+use crate::entry::EntryKind;
+use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
+use crate::limits::TICK;
+use crate::machine::Waiter;
+use crate::metadata::{Reply, Request};
+use crate::now::Now;
+use crate::peer::{CallId, Identity, Outcome};
+use crate::replica::Role;
+use bytes::BytesMut;
+use rust_mq_proto::peer::raft::RaftMessage;
+
+/// Waiters of peers' requests are told from those of the desk by this bit; the rest of the number is this
+/// node's own count.
+const PEERS: u64 = 1 << 63;
+
+impl Node {
+    /// Whether a link is a peer's lane.
+    pub fn is_peer(&self, link: LinkId) -> bool {
+        self.peers.owns(link)
+    }
+
+    /// A lane opened.
+    pub fn peer_opened(&mut self, now: Now, link: LinkId, lane: LaneKind) {
+        self.peers.opened(link, lane, now.mono);
+    }
+
+    /// A peer's message.
+    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut, actions: &mut Vec<Action>) {
+        self.peers.received(link, message, now.mono);
+        self.peers_news(now, actions);
+    }
+
+    /// Bytes to a peer left the driver's buffer.
+    pub fn peer_sent(&mut self, now: Now, link: LinkId, bytes: u64) {
+        self.peers.sent(link, bytes, now.mono);
+    }
+
+    /// A lane is gone.
+    pub fn peer_closed(&mut self, now: Now, link: LinkId, actions: &mut Vec<Action>) {
+        self.peers.closed(link, now.mono);
+        self.peers_news(now, actions);
+    }
+
+    pub(super) fn peers_woke(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.peers.woke(now.mono);
+        self.peers_news(now, actions);
+    }
+
+    /// From now on other nodes are dialled and greeted: who this node is, is on its disk.
+    pub(super) fn begin_peering(&mut self, now: Now) {
+        let Some(identity) = self.identity else { return };
+        let feature_level = crate::metadata::FEATURE_LEVEL;
+        let identity =
+            Identity { disk: identity.disk, boot: self.boot, cluster: identity.cluster, feature_level };
+        self.peers.started(identity, now.mono);
+        let Some(founding) = self.founding() else { return };
+        for founder in founding.members {
+            self.peers.bind(founder.node, founder.disk, now.mono);
+        }
+    }
+
+    fn peers_news(&mut self, now: Now, actions: &mut Vec<Action>) {
+        while let Some(outcome) = self.peers.next_outcome() {
+            match outcome {
+                Outcome::Up(greeting) => {
+                    actions.push(Action::Note(Notice::PeerUp(greeting.node)));
+                    self.peer_up(greeting.node, greeting.cluster.is_none());
+                }
+                Outcome::Down(node) => {
+                    actions.push(Action::Note(Notice::PeerDown(node)));
+                    self.peer_down(now, node);
+                }
+                Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
+                Outcome::Found(_, founding) => self.told_founding(founding),
+                Outcome::Forward { node, id, request } => self.asked_by_peer(now, node, id, &request),
+                Outcome::Forwarded { id, index, reply } => self.forwarded(id, Some((index, &reply))),
+                Outcome::ForwardLost(id) => self.forwarded(id, None),
+                Outcome::Bulk(node, bulk) => self.bulk(now, node, bulk),
+                Outcome::BulkDown(node) => self.catch_ups_lost(node),
+            }
+        }
+    }
+
+    fn peer_up(&mut self, node: NodeId, is_unfounded: bool) {
+        if is_unfounded && let Some(founding) = self.founding() {
+            self.peers.send_found(node, founding);
+        }
+        self.found_if_complete();
+        for (id, peer) in self.replicas_with(node) {
+            if let Some(replica) = self.replica_mut(id) {
+                replica.peer_found(peer);
+                self.touch(id);
+            }
+        }
+        self.news.is_leader_changed = true;
+    }
+
+    fn peer_down(&mut self, now: Now, node: NodeId) {
+        for (id, peer) in self.replicas_with(node) {
+            let live = self.live_members(id);
+            let Some(replica) = self.replica_mut(id) else { continue };
+            replica.peer_lost(peer);
+            if replica.is_leader() {
+                replica.step_down_without_quorum(&live);
+            } else if replica.leader() == peer {
+                replica.leader_lost();
+                let rank = replica
+                    .members()
+                    .voters
+                    .iter()
+                    .filter(|voter| **voter != peer)
+                    .position(|voter| *voter == id);
+                let wait = TICK * u32::try_from(rank.unwrap_or(0)).unwrap_or(0);
+                self.elections.arm(now.mono + wait, id);
+            }
+            self.touch(id);
+        }
+        self.news.is_leader_changed = true;
+    }
+
+    /// Replicas whose leader's node died stand for election when their turn has come, unless another did.
+    pub(super) fn hold_elections(&mut self, now: Now) {
+        while let Some(id) = self.elections.pop_due(now.mono) {
+            if self.replica_mut(id).is_some_and(|replica| replica.leader() == ReplicaId::NOBODY) {
+                self.campaign(id);
+            }
+        }
+    }
+
+    /// This node's replicas whose group has a member on `node`, with that member.
+    fn replicas_with(&self, node: NodeId) -> Vec<(ReplicaId, ReplicaId)> {
+        let host = self.metadata.iter().map(|(id, _)| (*id, METADATA));
+        let partitions = self.partitions.iter().map(|(id, partition)| (id, partition.of()));
+        host.chain(partitions).filter_map(|(id, of)| Some((id, self.replica_on(of, node)?))).collect()
+    }
+
+    pub(super) fn replica_on(&self, of: TopicPartition, node: NodeId) -> Option<ReplicaId> {
+        let image = self.image()?;
+        if of == METADATA {
+            return image.members().find(|(member, _)| *member == node).map(|(_, member)| member.replica);
+        }
+        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
+        placed.iter().find(|placed| placed.node == node).map(|placed| placed.replica)
+    }
+
+    fn live_members(&self, id: ReplicaId) -> Vec<ReplicaId> {
+        let Some(of) = self.partition_of(id) else { return Vec::new() };
+        let nodes = self.config.members.iter().map(|member| member.node).filter(|node| self.is_alive(*node));
+        nodes.filter_map(|node| self.replica_on(of, node)).collect()
+    }
+
+    fn step(&mut self, message: RaftMessage) {
+        let id = ReplicaId(message.to);
+        let is_full = !self.storage.accepts_records();
+        let Some(replica) = self.replica_mut(id) else { return };
+        // A full disk takes no records from a leader either: it hears nothing and sends them again.
+        if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
+            return;
+        }
+        // What the guard refuses is a message lost: Raft sends again what matters.
+        if replica.step(message).is_ok() {
+            self.touch(id);
+        }
+    }
+
+    /// Messages of a replica to its group.
+    pub(super) fn say(&mut self, id: ReplicaId, messages: Vec<RaftMessage>) {
+        let Some(of) = self.partition_of(id) else { return };
+        for message in messages {
+            if let Some(node) = self.node_of(of, ReplicaId(message.to)) {
+                self.peers.send_raft(node, message);
+            }
+        }
+    }
+
+    pub(super) fn metadata_leader_changed(&mut self, _now: Now, role: Role, actions: &mut Vec<Action>) {
+        if role.is_leader {
+            actions.push(Action::Note(Notice::Controller { term: role.term.0 }));
+        }
+    }
+
+    fn asked_by_peer(&mut self, now: Now, node: NodeId, id: CallId, request: &[u8]) {
+        let Ok(request) = Request::decode(request) else { return };
+        self.next_context += 1;
+        let waiter = Waiter(PEERS | self.next_context);
+        self.peer_calls.insert(waiter, (node, id));
+        match &mut self.metadata {
+            Some((replica, host)) => {
+                let replica = *replica;
+                let mut replied = Vec::new();
+                host.request(now, waiter, request, &mut replied);
+                self.touch(replica);
+                self.metadata_replied(replied);
+            }
+            None => {
+                self.answer_peer(waiter, Index(0), &Reply::NotController);
+            }
+        }
+    }
+
+    /// Sends an answer to the node that forwarded the request, if one did.
+    pub(super) fn answer_peer(&mut self, waiter: Waiter, index: Index, reply: &Reply) -> bool {
+        let Some((node, id)) = self.peer_calls.remove(&waiter) else { return false };
+        self.peers.forwarded(node, id, index, reply.encode());
+        true
+    }
+
+    /// Ends the turn: everything that is to leave leaves.
+    pub fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
+        actions.append(&mut self.disk_actions);
+        self.storage.flush(now, actions);
+        self.connections.flush(now.mono, &self.budget, actions);
+        self.peers.flush(now.mono, actions);
+    }
+
+    /// The disk is to be left so that the next start has nothing to replay.
+    pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let parts = self.parts();
+        self.storage.close(now, parts, actions);
+    }
+
+    /// Whether everything is on the disk.
+    pub fn is_clean(&self) -> bool {
+        self.storage.is_clean()
+    }
+}

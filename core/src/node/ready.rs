@@ -1,0 +1,205 @@
+//! The end of a turn: each touched replica makes one ready, and what is in it is carried to where it belongs.
+//!
+//! Invariant: a ready goes whole into one journal frame; where the frame has no room, the replica stays touched
+//! and nothing of it is taken.
+
+use super::{METADATA, Node};
+use crate::action::{Action, HaltReason};
+use crate::entry::{Entry, EntryKind};
+use crate::ids::{Index, ReplicaId};
+use crate::machine::{Undecodable, Waiter};
+use crate::now::Now;
+use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
+use crate::storage::CommittedBatch;
+
+impl Node {
+    /// Lets every touched replica make its ready. Returns whether any is left for the next turn.
+    pub fn make_ready(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
+        let touched = std::mem::take(&mut self.touched);
+        for id in touched {
+            let room = self.storage.room();
+            let Some(replica) = self.replica_mut(id) else { continue };
+            let ready = replica.take_ready(room);
+            // Something is left where there was no room, or where applying has made more to say.
+            let Some(ready) = ready else {
+                if replica.has_ready() {
+                    self.touched.insert(id);
+                }
+                continue;
+            };
+            if let Err(error) = self.carry(now, id, ready, actions) {
+                self.halt(HaltReason::Undecodable { reason: format!("{id}: {error}") }, actions);
+                return false;
+            }
+            if self.replica_mut(id).is_some_and(|replica| replica.has_ready()) {
+                self.touched.insert(id);
+            }
+        }
+        !self.touched.is_empty()
+    }
+
+    fn carry(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        mut ready: Ready,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Undecodable> {
+        self.say(id, std::mem::take(&mut ready.messages));
+        if let Some(reset) = ready.reset.take() {
+            self.journal_reset(id, &ready, &reset)?;
+        } else if ready.must_persist {
+            self.storage.append(id, ready.number.0, ready.hard_state, &ready.entries);
+        }
+        for entry in &ready.committed {
+            self.apply(now, id, entry, actions)?;
+        }
+        if let Some(last) = ready.committed.last()
+            && let Some(replica) = self.replica_mut(id)
+        {
+            replica.applied(last.index);
+        }
+        self.note_reads(id, &ready.reads);
+        if let Some(role) = ready.role {
+            self.role_changed(now, id, role, actions);
+        }
+        self.settle(id, !ready.committed.is_empty() || ready.role.is_some());
+        self.wake_readers(id);
+        self.tell_who_is_behind(id);
+        Ok(())
+    }
+
+    /// A frame with readies of this replica up to `number` is durable.
+    pub(super) fn persisted(&mut self, id: ReplicaId, number: u64) {
+        let Some(replica) = self.replica_mut(id) else { return };
+        let messages = replica.persisted(ReadyNumber(number));
+        self.say(id, messages);
+        self.touch(id);
+    }
+
+    fn apply(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        entry: &Entry,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Undecodable> {
+        match &mut self.metadata {
+            Some((metadata, host)) if *metadata == id => {
+                let mut effects = Vec::new();
+                host.apply(entry, &mut effects)?;
+                for command in effects {
+                    self.effect(now, command, actions);
+                }
+            }
+            _ => {
+                let Some(partition) = self.partitions.get_mut(id) else { return Ok(()) };
+                let applied = partition.apply(entry)?;
+                if let Some(batch) = applied.batch {
+                    assert!(entry.kind == EntryKind::Batch, "only a batch has records to keep");
+                    let bytes = entry.payload.clone();
+                    let batch = CommittedBatch {
+                        base: batch.base,
+                        next: batch.next,
+                        max_timestamp: batch.max_timestamp,
+                        bytes,
+                    };
+                    self.storage.keep(now, id, batch);
+                }
+                if let Some(start) = applied.log_start {
+                    self.storage.advance_log_start(id, start);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers what is true now that entries are applied, or a role has changed.
+    fn settle(&mut self, id: ReplicaId, has_news: bool) {
+        if !has_news {
+            return;
+        }
+        match &mut self.metadata {
+            Some((metadata, host)) if *metadata == id => {
+                let mut replied = Vec::new();
+                host.settle(&mut replied);
+                self.metadata_replied(replied);
+            }
+            _ => {
+                if let Some(partition) = self.partitions.get_mut(id) {
+                    partition.settle(&mut self.news.settled);
+                    self.news.woken.extend(partition.take_watchers());
+                }
+            }
+        }
+    }
+
+    fn role_changed(&mut self, now: Now, id: ReplicaId, role: Role, actions: &mut Vec<Action>) {
+        let Some(of) = self.partition_of(id) else { return };
+        self.news.is_leader_changed = true;
+        if !role.is_leader {
+            self.reads_lost(id);
+        }
+        if let Some(leader) = self.node_of(of, role.leader) {
+            self.peers.learn_leader(of, role.term, leader);
+        }
+        if of == METADATA {
+            self.metadata_leader_changed(now, role, actions);
+        }
+    }
+
+    /// A linearizable read of this replica: `waiter` hears of it in the news.
+    pub(super) fn read_index(&mut self, id: ReplicaId, waiter: Waiter) {
+        self.next_context += 1;
+        let context = self.next_context;
+        let is_asked = self.replica_mut(id).is_some_and(|replica| replica.read_index(ReadContext(context)));
+        if is_asked {
+            self.reads.insert(context, (id, waiter));
+            self.touch(id);
+        } else {
+            self.news.confirmed.push((waiter, false));
+        }
+    }
+
+    fn note_reads(&mut self, id: ReplicaId, reads: &[(ReadContext, Index)]) {
+        for (context, index) in reads {
+            if let Some((_, waiter)) = self.reads.remove(&context.0) {
+                self.awaiting_applied.push((id, *index, waiter));
+            }
+        }
+    }
+
+    fn wake_readers(&mut self, id: ReplicaId) {
+        if self.awaiting_applied.is_empty() {
+            return;
+        }
+        let Some(applied) = self.partitions.get(id).map(|partition| partition.applied().index) else {
+            return;
+        };
+        let is_done = |(replica, index, _): &(ReplicaId, Index, Waiter)| *replica == id && *index <= applied;
+        let news = &mut self.news;
+        self.awaiting_applied.retain(|waiting| {
+            if is_done(waiting) {
+                news.confirmed.push((waiting.2, true));
+            }
+            !is_done(waiting)
+        });
+    }
+
+    /// This replica leads no more, or is gone: what was read of it is not confirmed.
+    pub(super) fn reads_lost(&mut self, id: ReplicaId) {
+        let news = &mut self.news;
+        self.reads.retain(|_, (replica, waiter)| {
+            if *replica == id {
+                news.confirmed.push((*waiter, false));
+            }
+            *replica != id
+        });
+        self.awaiting_applied.retain(|(replica, _, waiter)| {
+            if *replica == id {
+                news.confirmed.push((*waiter, false));
+            }
+            *replica != id
+        });
+    }
+}

@@ -1,0 +1,142 @@
+//! What the disk tells: first what it holds, then that this and that is durable or read.
+//!
+//! Invariant: before `Recovered` nothing else of the node runs; after it, what the image places here runs, and
+//! what the image does not know yet waits in `unclaimed`.
+
+use super::effects::raft_part;
+use super::{Identity, METADATA, Node, Stage};
+use crate::action::{Action, HaltReason, Notice};
+use crate::event::DoneResult;
+use crate::host::Host;
+use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
+use crate::machine::Machine;
+use crate::metadata::Metadata;
+use crate::now::Now;
+use crate::replica::Replica;
+use crate::rng::Rng;
+use crate::storage::{NodeMeta, Outcome, RecoveredReplica, Recovery};
+
+impl Node {
+    /// The process started.
+    pub fn started(&mut self, actions: &mut Vec<Action>) {
+        self.storage.start(actions);
+    }
+
+    /// A file action ended.
+    pub fn disk_done(&mut self, now: Now, ticket: Ticket, result: DoneResult, actions: &mut Vec<Action>) {
+        let mut outcomes = Vec::new();
+        self.storage.done(now, ticket, result, actions, &mut outcomes);
+        self.disk_outcomes(now, outcomes, actions);
+    }
+
+    pub(super) fn disk_outcomes(&mut self, now: Now, outcomes: Vec<Outcome>, actions: &mut Vec<Action>) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Recovered(recovery) => self.recovered(now, recovery, actions),
+                Outcome::MetaWritten => self.identified_itself(now, actions),
+                Outcome::Persisted { replica, number } if self.stage == Stage::Joining(replica) => {
+                    assert!(number == 0, "a replica that is not started has made no ready");
+                    self.joined(now, replica, actions);
+                }
+                Outcome::Persisted { replica, number } => self.persisted(replica, number),
+                Outcome::Read { read, result } => self.read_done(now, read, result),
+                Outcome::Checkpointed => self.checkpointed(),
+                Outcome::LogSynced(replica) => self.log_synced(replica),
+                Outcome::SpaceChanged { is_full } => {
+                    actions.push(Action::Note(if is_full { Notice::DiskFull } else { Notice::SpaceAgain }));
+                }
+            }
+        }
+    }
+
+    fn recovered(&mut self, now: Now, recovery: Recovery, actions: &mut Vec<Action>) {
+        self.journal_bytes = recovery.journal_bytes;
+        let Some(meta) = recovery.meta else {
+            assert!(recovery.replicas.is_empty(), "storage gives no replicas of a disk that is nobody's");
+            let disk = DiskId(self.rng.next_u128());
+            self.identity = Some(Identity { disk, cluster: None });
+            self.stage = Stage::Identifying;
+            let meta = NodeMeta { cluster: None, node: self.config.node, disk, dead: Vec::new() };
+            return self.storage.write_meta(meta, actions);
+        };
+        if meta.node != self.config.node {
+            let (found, told) = (meta.node.0, self.config.node.0);
+            let reason = format!("the data directory belongs to node {found}, this is node {told}");
+            return self.halt(HaltReason::CannotStart { reason }, actions);
+        }
+        self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
+        self.dead = meta.dead.into_iter().collect();
+        self.dead.extend(recovery.dead);
+        let mut metadata = None;
+        for replica in recovery.replicas {
+            if replica.of == METADATA {
+                metadata = Some(replica);
+            } else {
+                self.unclaimed.insert(replica.replica, replica);
+            }
+        }
+        match metadata {
+            Some(metadata) => self.revive_metadata(now, metadata, actions),
+            None if self.identity.is_some_and(|identity| identity.cluster.is_some()) => {
+                let reason =
+                    "the data directory belongs to a cluster, but its metadata replica is not there: \
+                              the journal is lost or was removed"
+                        .into();
+                self.halt(HaltReason::CannotStart { reason }, actions);
+            }
+            None => self.identified_itself(now, actions),
+        }
+    }
+
+    fn revive_metadata(&mut self, now: Now, recovered: RecoveredReplica, actions: &mut Vec<Action>) {
+        let id = recovered.replica;
+        let state = match Metadata::decode(&recovered.state) {
+            Ok(state) => state,
+            Err(error) => return self.halt(HaltReason::Undecodable { reason: error.to_string() }, actions),
+        };
+        let recovered = raft_part(recovered);
+        let applied = recovered.applied;
+        match Replica::start(self.settings(METADATA), id, recovered) {
+            Ok(replica) => {
+                self.start_metadata(now, id, Host::new(replica, state, applied, self.metadata_rng()), actions)
+            }
+            Err(fault) => {
+                self.halt(HaltReason::Undecodable { reason: format!("{METADATA}: {fault}") }, actions)
+            }
+        }
+    }
+
+    /// From here on this node is a member: its image is there, and what it places here starts.
+    pub(super) fn start_metadata(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        host: Host<Metadata>,
+        actions: &mut Vec<Action>,
+    ) {
+        let is_single = host.replica().members().voters.len() == 1;
+        let cluster = host.committed().cluster();
+        let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
+        self.metadata = Some((id, host));
+        self.stage = Stage::Member;
+        let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
+        self.identity = Some(Identity { disk, cluster: Some(cluster) });
+        self.begin_peering(now);
+        if is_single {
+            self.campaign(id);
+        }
+        for topic in topics {
+            self.start_topic(now, topic, actions);
+        }
+        self.arm_ticks();
+    }
+
+    pub(super) fn metadata_rng(&self) -> Rng {
+        Rng::stream(self.seed, "metadata")
+    }
+
+    /// Whether this replica must not run: its disk has lost something it had promised.
+    pub(super) fn is_dead(&self, replica: ReplicaId) -> bool {
+        self.dead.contains(&replica)
+    }
+}

@@ -1,0 +1,214 @@
+//! What the APIs ask of a node: where a partition is, whether it can be served here, and the few things that are
+//! done to it. Every answer is from this node's image and the leader table; nothing here waits.
+
+use super::Node;
+use crate::error_code::ErrorCode;
+use crate::host::Replied;
+use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
+use crate::machine::Waiter;
+use crate::metadata::{Reply, Request};
+use crate::now::Now;
+use crate::partition::{AppendRefusal, Partition, Terms};
+use crate::peer::CallId;
+use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use bytes::BytesMut;
+
+impl Node {
+    /// The partition of a topic's name.
+    pub fn named(&self, topic: &str, partition: i32) -> Result<TopicPartition, ErrorCode> {
+        let id = self.image().and_then(|image| image.topic_id(topic));
+        self.existing(id.ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
+    }
+
+    /// The partition of a topic's id.
+    pub fn identified(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
+        match self.image().and_then(|image| image.topic(topic)) {
+            Some(_) => self.existing(topic, partition),
+            None => Err(ErrorCode::UnknownTopicId),
+        }
+    }
+
+    fn existing(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
+        let partitions =
+            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
+        if usize::try_from(partition).is_ok_and(|number| number < partitions) {
+            Ok(TopicPartition { topic, partition: PartitionId(partition) })
+        } else {
+            Err(ErrorCode::UnknownTopicOrPartition)
+        }
+    }
+
+    /// The partition, if this node serves it and the client's idea of its epoch is right.
+    pub fn serving(
+        &self,
+        of: Result<TopicPartition, ErrorCode>,
+        epoch: i32,
+    ) -> Result<(ReplicaId, &Partition), ErrorCode> {
+        let (id, partition) = self.partitions.of(of?).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        match partition.check_epoch(epoch) {
+            ErrorCode::None if partition.is_leading() => Ok((id, partition)),
+            ErrorCode::None => Err(ErrorCode::NotLeaderOrFollower),
+            error => Err(error),
+        }
+    }
+
+    /// Whether this node leads the partition and has not applied an entry of its term yet: what others have
+    /// committed may not be visible here for a moment.
+    pub fn is_settling(&self, of: TopicPartition) -> bool {
+        let partition = self.partitions.of(of);
+        partition.is_some_and(|(_, partition)| partition.replica().is_leader() && !partition.is_leading())
+    }
+
+    /// Who leads a partition, and since which term.
+    pub fn leader_of(&self, of: TopicPartition) -> Option<(Term, NodeId)> {
+        if let Some((_, partition)) = self.partitions.of(of)
+            && let Some(node) = self.node_of(of, partition.replica().leader())
+        {
+            let own = (partition.replica().term(), node);
+            // A leader says so itself; of another this node may know less than the table.
+            return Some(
+                self.peers.leader_of(of).map_or(own, |known| if known.0 > own.0 { known } else { own }),
+            );
+        }
+        self.peers.leader_of(of)
+    }
+
+    /// Whether all partitions of a topic have a leader. A topic that is gone waits for none.
+    pub fn has_leaders(&self, topic: TopicId) -> bool {
+        let partitions =
+            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
+        (0..partitions).all(|number| {
+            let of = crate::metadata::partition_of(topic, number);
+            match self.leader_of(of) {
+                // Here, it must be ready to take records too.
+                Some((_, node)) if node == self.config.node => {
+                    self.partitions.of(of).is_some_and(|(_, partition)| partition.is_leading())
+                }
+                leader => leader.is_some(),
+            }
+        })
+    }
+
+    /// The nodes whose replicas are in sync, where this node leads the partition.
+    pub fn in_sync_nodes(&self, of: TopicPartition) -> Option<Vec<NodeId>> {
+        let (_, partition) = self.partitions.of(of).filter(|(_, partition)| partition.is_leading())?;
+        Some(partition.in_sync().filter_map(|replica| self.node_of(of, replica)).collect())
+    }
+
+    /// Whether a node is there, as far as this one knows.
+    pub fn is_alive(&self, node: NodeId) -> bool {
+        node == self.config.node || self.peers.is_up(node)
+    }
+
+    /// Whether the disk takes records.
+    pub fn takes_records(&self) -> bool {
+        self.storage.accepts_records() && !self.is_stopping
+    }
+
+    /// Takes a client's batch.
+    ///
+    /// # Errors
+    /// A definite refusal.
+    pub fn append(
+        &mut self,
+        now: Now,
+        of: TopicPartition,
+        waiter: Option<(Waiter, u32)>,
+        records: BytesMut,
+        terms: Terms,
+    ) -> Result<(), AppendRefusal> {
+        let Some((id, partition)) = self.partitions.of_mut(of) else {
+            return Err(AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() });
+        };
+        partition.append(now, waiter, records, terms, &mut self.decompressor)?;
+        self.touch(id);
+        Ok(())
+    }
+
+    /// Reads committed batches from `from` on.
+    pub fn read(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
+        let Some((id, partition)) = self.partitions.of(of) else {
+            return Lookup::Refused(ReadFault::OutOfRange);
+        };
+        let below = partition.high_watermark();
+        self.storage.read(id, from, below, max_bytes, &mut self.disk_actions)
+    }
+
+    /// Looks for the first batch that has a record of that time or later; `None` if there is none.
+    pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Option<Lookup> {
+        let id = self.partitions.replica_of(of)?;
+        self.storage.find_time(id, timestamp, &mut self.disk_actions)
+    }
+
+    /// The newest timestamp in a partition.
+    pub fn max_timestamp(&self, of: TopicPartition) -> Option<i64> {
+        let id = self.partitions.replica_of(of)?;
+        self.storage.segments(id).map(|segment| segment.max_timestamp).max()
+    }
+
+    /// Wakes `waiter` when the partition has news.
+    pub fn watch(&mut self, of: TopicPartition, waiter: Waiter) {
+        if let Some((_, partition)) = self.partitions.of_mut(of) {
+            partition.watch(waiter);
+        }
+    }
+
+    /// Confirms with a majority that this node leads the partition; `waiter` hears of it in the news.
+    pub fn confirm(&mut self, of: TopicPartition, waiter: Waiter) {
+        match self.partitions.replica_of(of) {
+            Some(id) => self.read_index(id, waiter),
+            None => self.news.confirmed.push((waiter, false)),
+        }
+    }
+
+    pub(super) fn read_done(&mut self, _now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
+        if !self.answer_catch_up_read(read, &result) {
+            self.news.read.push((read, result));
+        }
+    }
+
+    /// Asks the metadata machine, on whichever node leads it. The answer comes in the news once this node's own
+    /// image shows what it speaks of; "not controller" if nobody could be asked.
+    pub fn ask(&mut self, now: Now, waiter: Waiter, request: Request) {
+        let controller = self.controller();
+        match (&mut self.metadata, controller) {
+            (Some((id, host)), Some(leader)) if leader == self.config.node => {
+                let id = *id;
+                let mut replied = Vec::new();
+                host.request(now, waiter, request, &mut replied);
+                self.touch(id);
+                self.metadata_replied(replied);
+            }
+            (Some(_), Some(leader)) => match self.peers.forward(leader, request.encode(), now.mono) {
+                Some(id) => {
+                    self.forwarded.insert(id, waiter);
+                }
+                None => self.news.replied.push((waiter, Reply::NotController)),
+            },
+            _ => self.news.replied.push((waiter, Reply::NotController)),
+        }
+    }
+
+    /// Another node's answer to a forwarded request; `None` if it was lost.
+    pub(super) fn forwarded(&mut self, id: CallId, answer: Option<(Index, &[u8])>) {
+        let Some(waiter) = self.forwarded.remove(&id) else { return };
+        let (index, reply) = match answer {
+            Some((index, bytes)) => (index, Reply::decode(bytes).unwrap_or(Reply::NotController)),
+            None => (Index(0), Reply::NotController),
+        };
+        self.metadata_replied(vec![Replied { waiter, reply, index }]);
+    }
+
+    /// Lets the answers go whose subject this node's image shows by now.
+    pub(super) fn release_image_waiters(&mut self) {
+        let applied = self.metadata().map_or(Index(0), |host| host.applied().index);
+        let waiting = std::mem::take(&mut self.awaiting_image);
+        for (index, waiter, reply) in waiting {
+            if index > applied {
+                self.awaiting_image.push_back((index, waiter, reply));
+            } else if !self.answer_peer(waiter, index, &reply) {
+                self.news.replied.push((waiter, reply));
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The leader's side of a catch-up: it tells followers that are behind its window, gives them committed batches
+//! through the consumers' own read path, and a snapshot of state and index.
+//!
+//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads and has
+//! applied an entry of its own term.
+
+use super::{METADATA, Node};
+use crate::entry::Stamp;
+use crate::error_code::ErrorCode;
+use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::now::Now;
+use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
+use crate::replica::Replica;
+use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use bytes::BytesMut;
+
+impl Node {
+    /// A message of a peer's bulk lane.
+    pub(super) fn bulk(&mut self, now: Now, node: NodeId, bulk: Bulk) {
+        match bulk {
+            Bulk::CatchUp(told) => self.told_to_catch_up(now, node, &told),
+            Bulk::Fetch(fetch) => self.give_batches(node, &fetch),
+            Bulk::Fetched(fetched) => self.fetched(now, node, fetched),
+            Bulk::SnapshotWanted(wanted) => self.give_snapshot(node, &wanted),
+            Bulk::Snapshot(snapshot) => self.snapshot_came(now, node, snapshot),
+        }
+    }
+
+    /// Followers that Raft cannot serve from the window are told so.
+    pub(super) fn tell_who_is_behind(&mut self, id: ReplicaId) {
+        let Some(of) = self.partition_of(id) else { return };
+        let Some(replica) = self.replica_mut(id) else { return };
+        let behind = replica.catch_up_wanted();
+        if behind.is_empty() || !replica.has_applied_own_term() {
+            return;
+        }
+        let term = replica.term();
+        let (log_start, high_watermark) = self.bounds(id);
+        for follower in behind {
+            let Some(node) = self.node_of(of, follower) else { continue };
+            let told = CatchUp { replica: follower, partition: of, term, log_start, high_watermark };
+            // A lane that is down or full: Raft will ask again.
+            let _ = self.peers.send_bulk(node, Bulk::CatchUp(told));
+        }
+    }
+
+    fn bounds(&self, id: ReplicaId) -> (Offset, Offset) {
+        let partition = self.partitions.get(id);
+        partition
+            .map_or((Offset(0), Offset(0)), |partition| (partition.log_start(), partition.high_watermark()))
+    }
+
+    fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
+        let of = fetch.partition;
+        if self.serving(Ok(of), -1).is_err() {
+            return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
+        }
+        match self.read(of, fetch.from, fetch.max_bytes as usize) {
+            Lookup::Now(chunk) => self.send_fetched(node, fetch.id, of, Ok(chunk)),
+            Lookup::Later(read) => {
+                self.peer_reads.insert(read.0, (node, fetch.id, of));
+            }
+            Lookup::Refused(fault) => self.send_fetched(node, fetch.id, of, Err(code(fault))),
+        }
+    }
+
+    /// A cold read ended; returns whether it was for a peer.
+    pub(super) fn answer_catch_up_read(&mut self, read: ReadId, result: &Result<Chunk, ReadFault>) -> bool {
+        let Some((node, call, of)) = self.peer_reads.remove(&read.0) else { return false };
+        self.send_fetched(node, call, of, result.clone().map_err(code));
+        true
+    }
+
+    fn send_fetched(
+        &mut self,
+        node: NodeId,
+        id: CallId,
+        of: TopicPartition,
+        chunk: Result<Chunk, ErrorCode>,
+    ) {
+        let partition = self.partitions.of(of);
+        let (log_end, high_watermark) = partition.map_or((Offset(0), Offset(0)), |(_, partition)| {
+            (partition.log_end(), partition.high_watermark())
+        });
+        let (error, chunks) = match chunk {
+            Ok(chunk) => (0, chunk.batches),
+            Err(code) => (code.code(), Vec::new()),
+        };
+        let fetched = Fetched { id, error, chunks, log_end, high_watermark };
+        let _ = self.peers.send_bulk(node, Bulk::Fetched(fetched));
+    }
+
+    fn give_snapshot(&mut self, node: NodeId, wanted: &SnapshotWanted) {
+        // Who asks the wrong node hears nothing, gives up, and is told anew by the right one.
+        if let Some(snapshot) = self.snapshot_of(wanted) {
+            let _ = self.peers.send_bulk(node, Bulk::Snapshot(snapshot));
+        }
+    }
+
+    fn snapshot_of(&self, wanted: &SnapshotWanted) -> Option<Snapshot> {
+        let give = |replica: &Replica, at: Stamp, state: BytesMut, log_start, segment_end| Snapshot {
+            id: wanted.id,
+            error: 0,
+            replica: wanted.replica,
+            index: at.index,
+            term: at.term,
+            wall: at.wall,
+            members: replica.members().clone(),
+            log_start,
+            segment_end,
+            state: state.freeze(),
+        };
+        if wanted.partition == METADATA {
+            let host = self.metadata().filter(|host| host.is_leading())?;
+            return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
+        }
+        let (_, partition) = self.serving(Ok(wanted.partition), -1).ok()?;
+        let (log_start, end) = (partition.log_start(), partition.high_watermark());
+        Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
+    }
+}
+
+fn code(fault: ReadFault) -> ErrorCode {
+    match fault {
+        ReadFault::OutOfRange => ErrorCode::OffsetOutOfRange,
+        _ => ErrorCode::KafkaStorageError,
+    }
+}

@@ -1,0 +1,89 @@
+//! What time brings to a node: ticks of Raft, retention, and the deadlines of the rooms below.
+
+use super::Node;
+use crate::action::Action;
+use crate::ids::ReplicaId;
+use crate::limits::TICK;
+use crate::now::{Mono, Now};
+use crate::partition::Retained;
+
+impl Node {
+    /// The deadline has come.
+    pub fn woke(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let mut outcomes = Vec::new();
+        self.storage.woke(now, actions, &mut outcomes);
+        self.disk_outcomes(now, outcomes, actions);
+        self.connections.woke(now.mono, &mut self.budget, actions);
+        self.peers_woke(now, actions);
+        self.hold_elections(now);
+        if self.next_tick.is_some_and(|at| at <= now.mono) {
+            self.tick(now);
+        }
+        if self.retention_at <= now.mono {
+            self.retention_at = now.mono + self.config.retention_interval;
+            self.retain(now);
+        }
+    }
+
+    /// The earliest moment at which `woke` has something to do.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let rooms = [
+            self.storage.next_deadline(),
+            self.connections.next_deadline(),
+            self.peers.next_deadline(),
+            self.next_tick,
+            self.elections.next(),
+            (!self.partitions.is_empty()).then_some(self.retention_at),
+        ];
+        rooms.into_iter().flatten().min()
+    }
+
+    /// Replicas of several voters are ticked; the only voter of a group needs no clock.
+    pub(super) fn arm_ticks(&mut self) {
+        if !self.config.is_single() && self.next_tick.is_none() {
+            self.next_tick = Some(Mono::default());
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.next_tick = Some(now.mono + TICK);
+        let host = self.metadata.iter_mut().map(|(id, host)| (*id, host.replica_mut()));
+        let partitions = self.partitions.iter_mut().map(|(id, partition)| (id, partition.replica_mut()));
+        let mut touched: Vec<ReplicaId> = Vec::new();
+        for (id, replica) in host.chain(partitions) {
+            if replica.members().voters.len() > 1 {
+                replica.tick();
+                if replica.has_ready() {
+                    touched.push(id);
+                }
+            }
+        }
+        self.touched.extend(touched);
+        self.tick_catch_ups(now);
+    }
+
+    /// The leaders among this node's partitions look for records that may go.
+    fn retain(&mut self, now: Now) {
+        let mut touched = Vec::new();
+        for (id, partition) in self.partitions.iter_mut() {
+            let segments: Vec<Retained> = self
+                .storage
+                .segments(id)
+                .map(|segment| Retained {
+                    next: segment.next,
+                    bytes: segment.bytes,
+                    max_timestamp: segment.max_timestamp,
+                })
+                .collect();
+            if partition.retain(now, &segments) {
+                touched.push(id);
+            }
+        }
+        self.touched.extend(touched);
+    }
+
+    /// The process was asked to stop: no more records are taken, and the disk is to be left clean.
+    pub fn stop(&mut self) {
+        self.is_stopping = true;
+    }
+}

@@ -1,0 +1,19 @@
+//! The commands of one metadata decision, as they lie in an entry of the journal or come from a leader.
+//!
+//! Law: commands that were read, written and read again are the same commands.
+
+#![cfg_attr(fuzzing, no_main)]
+
+use rust_mq_core::codec;
+use rust_mq_core::metadata::Command;
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run(bytes));
+
+/// Reads one entry's payload, and what we make of it once more.
+pub fn run(bytes: &[u8]) {
+    let read = |bytes: &[u8]| codec::decode::<Vec<Command>>(bytes, "commands");
+    let Ok(commands) = read(bytes) else { return };
+    let again = read(&codec::encode(&commands));
+    assert_eq!(again.as_ref(), Ok(&commands), "commands changed on their way through the codec");
+}

@@ -1,0 +1,293 @@
+//! What one lane between two nodes carries: each message is one [`PeerMessage`] with one body.
+//!
+//! | lane | bodies |
+//! | --- | --- |
+//! | raft | `Hello` first, then `Found`, `Raft`, `Alive` |
+//! | bulk | `Hello` first, then `Alive` (once, to confirm), `Forward`, `Forwarded`, `Fetch`, `Fetched`, `SnapshotWanted`, `Snapshot`, `CatchUp` |
+//!
+//! Owns shapes and their bounds. 128-bit ids are 16 bytes, big-endian. Payloads (record batches, requests,
+//! states) are slices of the received buffer, and are sent by reference where they are large.
+//!
+//! Not here: the bytes (`codec`); which body may come when, and what it means (the core's `peer/`); how a message is delimited
+//! (the driver: one message of the transport is one of ours).
+
+use bytes::Bytes;
+
+/// The version of everything in this room. A node refuses a peer that speaks another one.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// One message of a lane.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PeerMessage {
+    /// What it says; `None` is a newer version's.
+    #[prost(oneof = "PeerBody", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    pub body: Option<PeerBody>,
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum PeerBody {
+    /// Who I am. The first message on each lane, both ways.
+    #[prost(message, tag = "1")]
+    Hello(Hello),
+    /// The cluster was founded so.
+    #[prost(message, tag = "2")]
+    Found(Found),
+    /// Messages of any Raft groups.
+    #[prost(message, tag = "3")]
+    Raft(Raft),
+    /// I am alive, and these leaders are news.
+    #[prost(message, tag = "4")]
+    Alive(Alive),
+    /// A request for a leader on your node.
+    #[prost(message, tag = "5")]
+    Forward(Forward),
+    /// Its answer.
+    #[prost(message, tag = "6")]
+    Forwarded(Forwarded),
+    /// Give me committed batches.
+    #[prost(message, tag = "7")]
+    Fetch(Fetch),
+    /// Here they are.
+    #[prost(message, tag = "8")]
+    Fetched(Fetched),
+    /// Give me the state above the batches I have.
+    #[prost(message, tag = "9")]
+    SnapshotWanted(SnapshotWanted),
+    /// Here it is.
+    #[prost(message, tag = "10")]
+    Snapshot(Snapshot),
+    /// You are behind my window: fetch.
+    #[prost(message, tag = "11")]
+    CatchUp(CatchUp),
+}
+
+/// Who I am.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    #[prost(uint32, tag = "1")]
+    pub protocol_version: u32,
+    /// The newest feature level I know.
+    #[prost(uint32, tag = "2")]
+    pub feature_level: u32,
+    /// The cluster I belong to; empty before it is founded.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub cluster: Bytes,
+    /// My node id.
+    #[prost(int32, tag = "4")]
+    pub node: i32,
+    /// My data directory.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub disk: Bytes,
+    /// My start.
+    #[prost(fixed64, tag = "6")]
+    pub boot: u64,
+    /// A checksum over the members I was configured with.
+    #[prost(fixed64, tag = "7")]
+    pub members_checksum: u64,
+}
+
+/// How the cluster was founded.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Found {
+    /// Its id.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub cluster: Bytes,
+    /// The metadata partition's members.
+    #[prost(message, repeated, tag = "2")]
+    pub members: Vec<FoundMember>,
+}
+
+/// A first member of the metadata partition.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FoundMember {
+    /// Its replica id.
+    #[prost(fixed64, tag = "1")]
+    pub replica: u64,
+    /// Where it lies.
+    #[prost(int32, tag = "2")]
+    pub node: i32,
+    /// The disk it is bound to.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub disk: Bytes,
+}
+
+/// Messages of any Raft groups, each an encoded [`super::raft::RaftMessage`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Raft {
+    /// In the order they were said.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub messages: Vec<Bytes>,
+}
+
+/// I am alive.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Alive {
+    /// What changed since the last one; everything in the first.
+    #[prost(message, repeated, tag = "1")]
+    pub leaders: Vec<Leader>,
+}
+
+/// Who leads a partition.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Leader {
+    /// The topic's id.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub topic: Bytes,
+    /// The partition's number.
+    #[prost(int32, tag = "2")]
+    pub partition: i32,
+    /// Since which term.
+    #[prost(uint64, tag = "3")]
+    pub term: u64,
+    /// Which node.
+    #[prost(int32, tag = "4")]
+    pub node: i32,
+}
+
+/// A request for a leader on the other node, in the codec of the machine it is for.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Forward {
+    /// Carried back by the answer.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// The request.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub request: Bytes,
+}
+
+/// The answer to a [`Forward`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Forwarded {
+    /// The request's.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// The index that an image must have applied before the answer is told.
+    #[prost(uint64, tag = "2")]
+    pub index: u64,
+    /// The answer.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub reply: Bytes,
+}
+
+/// A replica that is behind asks for committed batches by offset.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Fetch {
+    /// Carried back by the answer.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// The topic's id.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub topic: Bytes,
+    /// The partition's number.
+    #[prost(int32, tag = "3")]
+    pub partition: i32,
+    /// The first offset wanted.
+    #[prost(int64, tag = "4")]
+    pub from: i64,
+    /// How many bytes at most; the first batch comes whole in any case.
+    #[prost(uint32, tag = "5")]
+    pub max_bytes: u32,
+}
+
+/// The answer to a [`Fetch`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Fetched {
+    /// The request's.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// One of Kafka's error codes.
+    #[prost(sint32, tag = "2")]
+    pub error: i32,
+    /// The end of the sender's log.
+    #[prost(int64, tag = "3")]
+    pub log_end: i64,
+    /// The sender's high watermark.
+    #[prost(int64, tag = "4")]
+    pub high_watermark: i64,
+    /// Whole record batches, one after the other, in any number of chunks.
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub chunks: Vec<Bytes>,
+}
+
+/// A replica that has fetched its batches asks for the rest of the applied state.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SnapshotWanted {
+    /// Carried back by the answer.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// The replica that wants it.
+    #[prost(fixed64, tag = "2")]
+    pub replica: u64,
+    /// The topic's id.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub topic: Bytes,
+    /// The partition's number.
+    #[prost(int32, tag = "4")]
+    pub partition: i32,
+    /// The end of what it has.
+    #[prost(int64, tag = "5")]
+    pub log_end: i64,
+}
+
+/// The answer to a [`SnapshotWanted`]: state and index, no files.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Snapshot {
+    /// The request's.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// One of Kafka's error codes.
+    #[prost(sint32, tag = "2")]
+    pub error: i32,
+    /// The replica that wants it.
+    #[prost(fixed64, tag = "3")]
+    pub replica: u64,
+    /// As of which entry.
+    #[prost(uint64, tag = "4")]
+    pub index: u64,
+    /// Of which term.
+    #[prost(uint64, tag = "5")]
+    pub term: u64,
+    /// The voters as of that entry.
+    #[prost(fixed64, repeated, tag = "6")]
+    pub voters: Vec<u64>,
+    /// The learners as of that entry.
+    #[prost(fixed64, repeated, tag = "7")]
+    pub learners: Vec<u64>,
+    /// The log's first offset.
+    #[prost(int64, tag = "8")]
+    pub log_start: i64,
+    /// The offset after the last batch that the state stands on.
+    #[prost(int64, tag = "9")]
+    pub segment_end: i64,
+    /// The partition's or the machine's state, in its own codec.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub state: Bytes,
+    /// The entry's wall time, milliseconds since 1970.
+    #[prost(sint64, tag = "11")]
+    pub wall: i64,
+}
+
+/// A leader tells a replica that what it needs next is below the window.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct CatchUp {
+    /// The replica that is behind.
+    #[prost(fixed64, tag = "1")]
+    pub replica: u64,
+    /// The topic's id.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub topic: Bytes,
+    /// The partition's number.
+    #[prost(int32, tag = "3")]
+    pub partition: i32,
+    /// The leader's term.
+    #[prost(uint64, tag = "4")]
+    pub term: u64,
+    /// The first offset of the leader's log.
+    #[prost(int64, tag = "5")]
+    pub log_start: i64,
+    /// The leader's high watermark.
+    #[prost(int64, tag = "6")]
+    pub high_watermark: i64,
+}

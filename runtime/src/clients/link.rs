@@ -1,0 +1,220 @@
+//! One client's socket: its credit, what waits to leave, and how it is read.
+//!
+//! Small reads go through the core thread's one shared buffer and are copied out to their exact size, so that
+//! what the core keeps of them pins nothing else. A link whose read filled that buffer is read in bulk
+//! straight into memory of its own, without a copy.
+//!
+//! Invariants: bytes given to the core <= credit it allowed (law 6); `unsent` == sum of `out`.
+
+use crate::limits::{BULK_READ_BYTES, WRITE_SLICES};
+use bytes::{Buf, Bytes, BytesMut};
+use mio::net::TcpStream;
+use rust_mq_core::event::CloseReason;
+use rust_mq_core::now::Mono;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::SocketAddr;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: TcpStream,
+    pub(super) remote: SocketAddr,
+    pub(super) stage: Stage,
+    pub(super) credit: u64,
+    /// The kernel has said that there is something to read, and no read has found nothing since.
+    pub(super) is_readable: bool,
+    /// Stands in the queue of links to read.
+    pub(super) is_queued: bool,
+    /// Stands in the list of links to write.
+    pub(super) is_to_flush: bool,
+    /// The other side has sent its last byte: a read that fills less than it could is not the end of it.
+    pub(super) has_hung_up: bool,
+    is_bulk: bool,
+    out: VecDeque<Bytes>,
+    pub(super) unsent: u64,
+    /// When it last sent us something, or came.
+    pub(super) heard: Mono,
+    /// When it last took something, or had taken all.
+    pub(super) took: Mono,
+}
+
+/// How far a link has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its first four bytes are not all here. The core does not know it.
+    Silent,
+    /// The core knows it.
+    Open,
+    /// The core asked to close it once everything has left.
+    Closing,
+}
+
+/// What a read brought.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// Bytes.
+    Bytes(BytesMut),
+    /// Nothing now.
+    Nothing,
+    /// Nothing ever again.
+    End(CloseReason),
+}
+
+impl Link {
+    /// A connection that has just come.
+    pub(super) fn new(stream: TcpStream, remote: SocketAddr, now: Mono) -> Link {
+        Link {
+            stream,
+            remote,
+            stage: Stage::Silent,
+            credit: 0,
+            is_readable: false,
+            is_queued: false,
+            is_to_flush: false,
+            has_hung_up: false,
+            is_bulk: false,
+            out: VecDeque::new(),
+            unsent: 0,
+            heard: now,
+            took: now,
+        }
+    }
+
+    /// The address the client connected to.
+    pub(super) fn local(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
+    /// Whether a read may bring something that the core wants.
+    pub(super) fn wants_read(&self) -> bool {
+        match self.stage {
+            Stage::Silent => self.is_readable,
+            Stage::Open => self.is_readable && self.credit > 0,
+            Stage::Closing => false,
+        }
+    }
+
+    /// The first four bytes, left where they are; `None` while they are not all here.
+    pub(super) fn peek(&mut self) -> io::Result<Option<[u8; 4]>> {
+        let mut first = [0; 4];
+        match self.stream.peek(&mut first) {
+            Ok(4) => Ok(Some(first)),
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) if self.has_hung_up => Err(ErrorKind::UnexpectedEof.into()),
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Err(error)
+            }
+            // More bytes are a new edge; so is the end.
+            Ok(_) | Err(_) => {
+                self.is_readable = false;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether the other side is gone and left nothing to read.
+    pub(super) fn is_gone(&self) -> bool {
+        match self.stream.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+        }
+    }
+
+    /// Reads once, at most the credit, which is not 0.
+    pub(super) fn read(&mut self, shared: &mut [u8], now: Mono) -> Arrival {
+        let is_bulk = self.is_bulk && self.credit >= BULK_READ_BYTES as u64;
+        let asked = if is_bulk { BULK_READ_BYTES } else { (shared.len() as u64).min(self.credit) as usize };
+        let read = if is_bulk { self.read_bulk() } else { self.read_shared(&mut shared[..asked]) };
+        match read {
+            Ok(bytes) if bytes.is_empty() => Arrival::End(CloseReason::Remote),
+            Ok(bytes) => {
+                self.credit -= bytes.len() as u64;
+                self.is_bulk = bytes.len() >= shared.len();
+                // A stream socket that gave less than asked is empty, and new bytes are a new edge.
+                self.is_readable = bytes.len() == asked || self.has_hung_up;
+                self.heard = now;
+                Arrival::Bytes(bytes)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.is_readable = false;
+                self.is_bulk = false;
+                Arrival::Nothing
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Arrival::Nothing,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Arrival::End(CloseReason::Remote),
+            Err(_) => Arrival::End(CloseReason::Failed),
+        }
+    }
+
+    fn read_shared(&mut self, shared: &mut [u8]) -> io::Result<BytesMut> {
+        let count = self.stream.read(shared)?;
+        Ok(BytesMut::from(&shared[..count]))
+    }
+
+    fn read_bulk(&mut self) -> io::Result<BytesMut> {
+        let mut bytes = Vec::with_capacity(BULK_READ_BYTES);
+        let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(&mut bytes))?;
+        if count < BULK_READ_BYTES / 4 {
+            // Most of it is empty: the core would keep four times what came.
+            return Ok(BytesMut::from(&bytes[..]));
+        }
+        Ok(BytesMut::from(Bytes::from(bytes)))
+    }
+
+    /// Adds to what shall leave.
+    pub(super) fn queue(&mut self, parts: Vec<Bytes>, now: Mono) {
+        if self.out.is_empty() {
+            self.took = now;
+        }
+        for part in parts {
+            self.unsent += part.len() as u64;
+            if !part.is_empty() {
+                self.out.push_back(part);
+            }
+        }
+    }
+
+    /// Writes until all has left or the kernel takes no more; says how many bytes left.
+    pub(super) fn flush(&mut self, now: Mono) -> io::Result<u64> {
+        let mut left = 0;
+        while !self.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+            let mut asked = 0;
+            let mut count = 0;
+            for (slice, part) in slices.iter_mut().zip(&self.out) {
+                *slice = IoSlice::new(part);
+                asked += part.len();
+                count += 1;
+            }
+            match self.stream.write_vectored(&slices[..count]) {
+                Ok(written) => {
+                    self.took = now;
+                    left += written as u64;
+                    self.drop_written(written);
+                    if written < asked {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent -= left;
+        Ok(left)
+    }
+
+    fn drop_written(&mut self, mut written: usize) {
+        while let Some(front) = self.out.front_mut()
+            && written > 0
+        {
+            if front.len() > written {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.out.pop_front();
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The clients' sockets, all on the core thread: accepts, reads what is ready, writes what a turn sends.
+//!
+//! Readiness comes from one edge-triggered epoll set (mio), by link, without a task, waker or lock per
+//! connection. A turn reads each ready link once, in the order they became ready, so that none starves
+//! another; all replies of a turn to one link leave in one vectored write.
+//!
+//! Link ids are multiples of four; accepted peers have the other even numbers (law 10).
+//!
+//! Invariants: `Opened` precedes every other event of a link, one `Closed` follows them all; a link that never
+//! showed its first four bytes was never opened. `links.len() <= limit`.
+
+mod admission;
+mod first_bytes;
+mod link;
+
+use crate::clock::Clock;
+use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, READ_BYTES, SWEEP, UNREAD_WAIT};
+use crate::mailbox::Room;
+use admission::Admission;
+use bytes::Bytes;
+use first_bytes::{Protocol, recognise};
+use link::{Arrival, Link, Stage};
+use mio::{Interest, Registry, Token};
+use rust_mq_core::event::{Address, CloseReason, Event, LinkKind};
+use rust_mq_core::ids::LinkId;
+use rust_mq_core::now::Mono;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+
+/// The token of the listener; links have their ids, which start above.
+pub const LISTENER: Token = Token(0);
+/// Distance between the ids of two links.
+const STEP: u64 = 4;
+
+/// All connections of clients.
+#[derive(Debug)]
+pub struct Clients {
+    registry: Registry,
+    clock: Clock,
+    admission: Admission,
+    links: BTreeMap<LinkId, Box<Link>>,
+    to_read: VecDeque<LinkId>,
+    to_flush: Vec<LinkId>,
+    /// Events that no read brings: opened, sent, closed.
+    pending: VecDeque<Event>,
+    shared: Box<[u8]>,
+    last: LinkId,
+    /// The time of this turn.
+    now: Mono,
+    next_sweep: Option<Mono>,
+}
+
+impl Clients {
+    /// Serves the clients that come to `listener`.
+    pub fn new(listener: std::net::TcpListener, registry: Registry, clock: Clock) -> io::Result<Clients> {
+        let admission = Admission::new(listener, &registry)?;
+        Ok(Clients {
+            registry,
+            clock,
+            admission,
+            links: BTreeMap::new(),
+            to_read: VecDeque::new(),
+            to_flush: Vec::new(),
+            pending: VecDeque::new(),
+            shared: vec![0; READ_BYTES].into_boxed_slice(),
+            last: LinkId(0),
+            now: clock.mono(),
+            next_sweep: None,
+        })
+    }
+
+    /// Whether a link is a client's.
+    pub fn owns(link: LinkId) -> bool {
+        link.0.is_multiple_of(STEP)
+    }
+
+    /// Notes what the kernel says.
+    pub fn on_ready(&mut self, event: &mio::event::Event) {
+        if event.token() == LISTENER {
+            self.admission.is_ready = true;
+            return;
+        }
+        let id = LinkId(event.token().0 as u64);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            link.is_readable = true;
+            link.has_hung_up |= event.is_read_closed() || event.is_error();
+            // Without credit it will not be read, and this edge is the last.
+            if link.has_hung_up && link.credit == 0 && link.is_gone() {
+                return self.end(id, CloseReason::Remote);
+            }
+            self.queue_read(id);
+        }
+        if event.is_writable() {
+            self.queue_flush(id);
+        }
+    }
+
+    /// Whether there is work that no edge will announce again.
+    pub fn has_more(&self) -> bool {
+        !self.pending.is_empty()
+            || !self.to_read.is_empty()
+            || self.admission.wants_accept(self.clock.mono())
+            || !self.to_flush.is_empty()
+    }
+
+    /// When to be called although nothing happens.
+    pub fn deadline(&self) -> Option<Mono> {
+        [self.next_sweep, self.admission.paused_until].into_iter().flatten().min()
+    }
+
+    /// Takes in connections and bytes, as many as the turn has room for.
+    pub fn gather(&mut self, into: &mut Vec<Event>, room: &mut Room) {
+        let now = self.clock.mono();
+        self.now = now;
+        self.sweep(now);
+        self.accept(now);
+        self.flush();
+        self.take_pending(into, room);
+        for _ in 0..self.to_read.len() {
+            if room.is_full() {
+                return;
+            }
+            let Some(id) = self.to_read.pop_front() else { break };
+            self.read(id, into, room, now);
+        }
+        self.take_pending(into, room);
+    }
+
+    /// Queues bytes towards a client; they leave in `flush`.
+    pub fn send(&mut self, id: LinkId, parts: Vec<Bytes>) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.queue(parts, self.now);
+            self.queue_flush(id);
+        }
+    }
+
+    /// Adds to a link's credit.
+    pub fn allow(&mut self, id: LinkId, bytes: u64) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.credit = link.credit.saturating_add(bytes);
+            self.queue_read(id);
+        }
+    }
+
+    /// Closes a link once everything has left.
+    pub fn close(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.stage = Stage::Closing;
+            self.queue_flush(id);
+        }
+    }
+
+    /// Closes a link now.
+    pub fn abort(&mut self, id: LinkId) {
+        self.end(id, CloseReason::Asked);
+    }
+
+    /// Takes no more connections.
+    pub fn stop_accepting(&mut self) {
+        self.admission.close(&self.registry);
+    }
+
+    /// Writes what the turn has queued.
+    pub fn flush(&mut self) {
+        let now = self.clock.mono();
+        for id in std::mem::take(&mut self.to_flush) {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            link.is_to_flush = false;
+            match link.flush(now) {
+                Ok(0) => {}
+                Ok(bytes) => self.pending.push_back(Event::Sent { link: id, bytes }),
+                Err(_) => {
+                    self.end(id, CloseReason::Failed);
+                    continue;
+                }
+            }
+            if link.stage == Stage::Closing && link.unsent == 0 {
+                self.end(id, CloseReason::Asked);
+            }
+        }
+    }
+
+    /// Whether answers wait for clients to take them.
+    pub fn has_unsent(&self) -> bool {
+        self.links.values().any(|link| link.unsent > 0)
+    }
+
+    fn queue_read(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id)
+            && link.wants_read()
+            && !link.is_queued
+        {
+            link.is_queued = true;
+            self.to_read.push_back(id);
+        }
+    }
+
+    fn queue_flush(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id)
+            && (link.unsent > 0 || link.stage == Stage::Closing)
+            && !link.is_to_flush
+        {
+            link.is_to_flush = true;
+            self.to_flush.push(id);
+        }
+    }
+
+    fn take_pending(&mut self, into: &mut Vec<Event>, room: &mut Room) {
+        while !room.is_full()
+            && let Some(event) = self.pending.pop_front()
+        {
+            room.charge(&event);
+            into.push(event);
+        }
+    }
+
+    fn read(&mut self, id: LinkId, into: &mut Vec<Event>, room: &mut Room, now: Mono) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.is_queued = false;
+        if link.stage == Stage::Silent {
+            return self.sniff(id);
+        }
+        if !link.wants_read() {
+            return;
+        }
+        match link.read(&mut self.shared, now) {
+            Arrival::Bytes(bytes) => {
+                let event = Event::Received { link: id, bytes };
+                room.charge(&event);
+                into.push(event);
+                self.queue_read(id);
+            }
+            Arrival::Nothing => self.queue_read(id),
+            Arrival::End(why) => self.end(id, why),
+        }
+    }
+
+    fn sniff(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let remote = link.remote;
+        match link.peek().map(|first| first.map(recognise)) {
+            Ok(None) => {}
+            Ok(Some(Protocol::Other(what))) => {
+                self.admission.refuse(remote, &format_args!("it looks like {what}"));
+                self.end(id, CloseReason::Refused);
+            }
+            Ok(Some(Protocol::Kafka)) => match link.local() {
+                Ok(local) => {
+                    link.stage = Stage::Open;
+                    let kind =
+                        LinkKind::Kafka { listener: 0, local: address(local), remote: address(remote) };
+                    self.pending.push_back(Event::Opened { link: id, kind });
+                }
+                Err(_) => self.end(id, CloseReason::Failed),
+            },
+            Err(_) => self.end(id, CloseReason::Remote),
+        }
+    }
+
+    fn accept(&mut self, now: Mono) {
+        for (mut stream, remote) in self.admission.accept(now) {
+            self.last = LinkId(self.last.0 + STEP);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            if self.registry.register(&mut stream, Token(self.last.0 as usize), interest).is_ok() {
+                self.links.insert(self.last, Box::new(Link::new(stream, remote, now)));
+                self.next_sweep.get_or_insert(now + SWEEP);
+            } else {
+                self.admission.on_closed(remote);
+            }
+        }
+    }
+
+    fn end(&mut self, id: LinkId, why: CloseReason) {
+        let Some(link) = self.links.remove(&id) else { return };
+        self.admission.on_closed(link.remote);
+        if link.stage != Stage::Silent {
+            self.pending.push_back(Event::Closed { link: id, why });
+        }
+    }
+
+    /// Closes the links that have been silent, or have not read, for too long.
+    fn sweep(&mut self, now: Mono) {
+        if self.next_sweep.is_none_or(|due| due > now) {
+            return;
+        }
+        let is_overdue = |link: &Link| match link.stage {
+            Stage::Silent => now.since(link.heard) >= FIRST_BYTES_WAIT,
+            _ if link.unsent > 0 => now.since(link.took) >= UNREAD_WAIT,
+            _ => now.since(link.heard.max(link.took)) >= IDLE_WAIT,
+        };
+        let overdue: Vec<LinkId> =
+            self.links.iter().filter(|(_, link)| is_overdue(link)).map(|(id, _)| *id).collect();
+        for id in overdue {
+            self.end(id, CloseReason::Refused);
+        }
+        self.next_sweep = (!self.links.is_empty()).then(|| now + SWEEP);
+    }
+}
+
+fn address(socket: SocketAddr) -> Address {
+    // An IPv4 client of a dual-stack listener is known by its IPv4 address.
+    Address { host: socket.ip().to_canonical().to_string(), port: socket.port() }
+}

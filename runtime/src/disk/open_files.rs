@@ -1,0 +1,148 @@
+//! What the lanes share about files: open descriptors, which names are durable, which files have failed.
+//!
+//! A lane holds the lock to look something up, never while it reads, writes or syncs.
+//!
+//! Invariant: at most `OPEN_FILES_MAX` descriptors of segments and indexes are kept; the journal, checkpoint
+//! and node.meta keep theirs, so that a node without spare descriptors can still commit.
+
+use crate::limits::OPEN_FILES_MAX;
+use rust_mq_core::file::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The files of one data directory.
+#[derive(Debug)]
+pub(super) struct OpenFiles {
+    root: PathBuf,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    open: BTreeMap<File, Open>,
+    /// Files whose names, up to the data directory, this process has synced.
+    durable_names: BTreeSet<File>,
+    failed: BTreeMap<File, String>,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    descriptor: Arc<std::fs::File>,
+    used: u64,
+}
+
+impl OpenFiles {
+    /// No file is open yet.
+    pub(super) fn new(root: PathBuf) -> OpenFiles {
+        OpenFiles { root, table: Mutex::default() }
+    }
+
+    /// The data directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a file lies.
+    pub(super) fn path(&self, file: File) -> PathBuf {
+        self.root.join(file.path())
+    }
+
+    /// A file that is there.
+    pub(super) fn open(&self, file: File) -> io::Result<Arc<std::fs::File>> {
+        if let Some(descriptor) = self.lock().find(file) {
+            return Ok(descriptor);
+        }
+        let opened = std::fs::OpenOptions::new().read(true).write(true).open(self.path(file))?;
+        Ok(self.lock().keep(file, opened))
+    }
+
+    /// A file, made if it is not there, with its directories.
+    pub(super) fn open_or_make(&self, file: File) -> io::Result<Arc<std::fs::File>> {
+        if let Some(descriptor) = self.lock().find(file) {
+            return Ok(descriptor);
+        }
+        let path = self.path(file);
+        let make = || {
+            let mut options = std::fs::OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)
+        };
+        let opened = match make() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let directory = path.parent().unwrap_or(&self.root);
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                make()?
+            }
+            result => result?,
+        };
+        Ok(self.lock().keep(file, opened))
+    }
+
+    /// Closes a file, once whoever uses it now is done.
+    pub(super) fn close(&self, file: File) {
+        let mut table = self.lock();
+        table.open.remove(&file);
+        table.durable_names.remove(&file);
+    }
+
+    /// The directories that name a file, from its own up to the data directory; none if that is durable.
+    pub(super) fn directories_to_sync(&self, file: File) -> Vec<PathBuf> {
+        if self.lock().durable_names.contains(&file) {
+            return Vec::new();
+        }
+        let path = self.path(file);
+        let inside = |directory: &&Path| directory.starts_with(&self.root);
+        path.ancestors().skip(1).take_while(inside).map(Path::to_path_buf).collect()
+    }
+
+    /// The names of these files are durable from now on.
+    pub(super) fn names_are_durable(&self, files: &[File]) {
+        self.lock().durable_names.extend(files);
+    }
+
+    /// Why an earlier action on the file failed, if one did.
+    pub(super) fn failure(&self, file: File) -> Option<String> {
+        self.lock().failed.get(&file).cloned()
+    }
+
+    /// From now on everything on the file fails.
+    pub(super) fn fail(&self, file: File, reason: String) {
+        self.lock().failed.insert(file, reason);
+    }
+
+    /// Until now.
+    pub(super) fn forgive(&self, file: File) {
+        self.lock().failed.remove(&file);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn find(&mut self, file: File) -> Option<Arc<std::fs::File>> {
+        self.uses += 1;
+        let open = self.open.get_mut(&file)?;
+        open.used = self.uses;
+        Some(Arc::clone(&open.descriptor))
+    }
+
+    fn keep(&mut self, file: File, opened: std::fs::File) -> Arc<std::fs::File> {
+        self.uses += 1;
+        let open = Open { descriptor: Arc::new(opened), used: self.uses };
+        let descriptor = Arc::clone(&open.descriptor);
+        self.open.insert(file, open);
+        let is_spare = |file: &File| matches!(file, File::Segment(_) | File::SegmentIndex(_));
+        if self.open.len() > OPEN_FILES_MAX {
+            let spare = self.open.iter().filter(|(file, _)| is_spare(file));
+            if let Some(oldest) = spare.min_by_key(|(_, open)| open.used).map(|(file, _)| *file) {
+                self.open.remove(&oldest);
+            }
+        }
+        descriptor
+    }
+}

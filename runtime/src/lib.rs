@@ -1,0 +1,30 @@
+//! Hands: the node binary around the pure core. It carries events in and actions out, and knows nothing of
+//! Kafka or Raft.
+//!
+//! | room | what it is |
+//! | --- | --- |
+//! | [`node`] | the turn loop: one thread for sockets and core |
+//! | [`clients`] | the clients' sockets, on that thread |
+//! | [`disk`] | files: a data directory with its lanes, or memory |
+//! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
+//! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
+//! | [`clock`], [`limits`], [`log`] | the clocks; every bound; the log |
+//! | [`command_line`], [`cluster_file`], [`memory_limit`] | what a person said |
+//! | [`start`], [`signals`], [`dev_cluster`] | a process from its start to its end |
+//!
+//! It is a library only so that tests and the contract suite can use its parts; nobody else should.
+
+pub mod clients;
+pub mod clock;
+pub mod cluster_file;
+pub mod command_line;
+pub mod dev_cluster;
+pub mod disk;
+pub mod limits;
+pub mod log;
+pub mod mailbox;
+pub mod memory_limit;
+pub mod node;
+pub mod peers;
+pub mod signals;
+pub mod start;

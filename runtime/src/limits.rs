@@ -1,0 +1,87 @@
+//! Every bound of the driver: its value, its unit, where it comes from, and what happens at its edge.
+//!
+//! What the core bounds (requests, memory per connection, queues towards peers) stands in its own `limits`.
+
+use std::time::Duration;
+
+/// Events of one turn. Source: chosen; a turn of this many small requests stays under 10 ms.
+/// At the edge: the rest waits for the next turn, which follows at once.
+pub const TURN_EVENTS_MAX: usize = 4_096;
+/// Bytes that the events of one turn carry, the last one's overshoot aside. Source: chosen, a quarter of a
+/// journal frame. At the edge: as above.
+pub const TURN_BYTES_MAX: usize = 4 << 20;
+/// One read of a socket, and what the core thread's shared read buffer takes. Source: the usual receive
+/// window of a loopback or LAN client with many small requests. At the edge: the link is read in bulk.
+pub const READ_BYTES: usize = 64 << 10;
+/// One read of a socket that filled the last read. Source: chosen; a batch of the default
+/// `max.message.bytes` then spans few reads. At the edge: the link's turn is over.
+pub const BULK_READ_BYTES: usize = 512 << 10;
+/// Slices of one vectored write. Source: chosen, 2 KiB of stack; the kernel's IOV_MAX is 1,024.
+/// At the edge: another write.
+pub const WRITE_SLICES: usize = 128;
+/// Client connections. Source: reliability.md section 5 (`connections.max`). At the edge: new ones are
+/// closed, one log line a second says so.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Client connections from one address that is not loopback. Source: as above.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
+/// Connections taken from the kernel in one turn. Source: chosen. At the edge: the rest next turn.
+pub const ACCEPTS_PER_TURN: usize = 64;
+/// Descriptors that connections leave to files, peers and the runtime. Source: `OPEN_FILES_MAX` plus the ring
+/// of journal files. At the edge: the connection limit is lowered, and said.
+pub const RESERVED_DESCRIPTORS: usize = 512;
+/// How long accepting rests when the process is out of descriptors. Source: chosen; never a busy loop.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may stay silent before its first four bytes. Source: reliability.md section 5
+/// (pre-auth deadline). At the edge: it is closed.
+pub const FIRST_BYTES_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent. Source: Kafka's `connections.max.idle.ms`. At the edge: closed.
+pub const IDLE_WAIT: Duration = Duration::from_secs(600);
+/// How long a client may refuse to take bytes. Source: reliability.md section 5. At the edge: closed.
+pub const UNREAD_WAIT: Duration = Duration::from_secs(30);
+/// How often the three waits above are looked at. Source: chosen. Only while there are connections.
+pub const SWEEP: Duration = Duration::from_secs(5);
+/// How long the last answers may take to leave at the end. Source: chosen. At the edge: they are lost.
+pub const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+
+/// Open files besides the journal, checkpoint and node.meta. Source: chosen; an open costs 2 us.
+/// At the edge: the one used longest ago is closed.
+pub const OPEN_FILES_MAX: usize = 256;
+/// Threads that read files. Source: chosen, so that one cold read does not hold up all others.
+pub const READ_THREADS: usize = 2;
+/// What a part of a file of the memory disk is charged above its bytes: tree slot, `Bytes` and its shared
+/// header. Source: measured, rounded up. At the edge: tiny parts fill the disk as their real memory does.
+pub const PART_OVERHEAD_BYTES: u64 = 128;
+/// Smallest `--memory-limit`. Source: chosen; below, not even one journal frame and its readers fit.
+pub const MEMORY_LIMIT_MIN: u64 = 32 << 20;
+/// Largest default of `--memory-limit`. Source: issue 2.
+pub const MEMORY_LIMIT_DEFAULT_MAX: u64 = 4 << 30;
+/// What the memory disk leaves of the limit to buffers, at most; otherwise a quarter. Source: chosen.
+pub const BUFFER_RESERVE_MAX: u64 = 256 << 20;
+
+/// HTTP/2 streams of one peer connection. Source: reliability.md section 3; tonic sets none.
+pub const PEER_STREAMS_MAX: u32 = 128;
+/// HTTP/2 streams that were reset for the other side's errors. Source: as above.
+pub const PEER_RESETS_MAX: usize = 1_024;
+/// HTTP/2 streams reset by the other side before we took them up. Source: hyper's default.
+pub const PEER_PENDING_RESETS_MAX: usize = 20;
+/// Header list of a peer's call. Source: hyper's default.
+pub const PEER_HEADERS_BYTES_MAX: u32 = 16 << 10;
+/// HTTP/2 ping to a silent peer. Source: reliability.md section 3.
+pub const PEER_KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long the answer to that ping may take. At the edge: the lane is closed.
+pub const PEER_KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
+/// HTTP/2 window of one lane. Source: chosen, bandwidth times delay of 1 GB/s and 1 ms; a lane has a
+/// connection of its own, so both windows are the same.
+pub const PEER_WINDOW_BYTES: u32 = 1 << 20;
+/// How long connecting to a peer may take. Source: chosen, under two election timeouts.
+/// At the edge: `Closed`; the core dials again.
+pub const PEER_CONNECT_WAIT: Duration = Duration::from_secs(2);
+/// Lanes that others may hold open here. Source: chosen, far above two lanes a member. At the edge: refused.
+pub const PEER_LINKS_MAX: usize = 256;
+
+/// Size of a cluster file. Source: reliability.md section 3. At the edge: refused.
+pub const CLUSTER_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Longest text of remote origin in a log line, characters. Source: reliability.md section 3.
+pub const LOG_TEXT_MAX: usize = 256;
+/// Log lines about rejected links in one second. Source: chosen. At the edge: counted, and the count logged.
+pub const REJECTED_LINES_PER_SECOND: u32 = 10;

@@ -1,0 +1,149 @@
+//! The log: the core's notices as lines for people, or as JSON for machines. Nothing per record.
+//!
+//! Everything goes to standard output, in one order. Text that came from outside is escaped and cut before it
+//! is logged: a client's name must not be able to forge a line or colour a terminal.
+
+use crate::limits::{LOG_TEXT_MAX, REJECTED_LINES_PER_SECOND};
+use rust_mq_core::action::Notice;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines to read.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging; `None` means human on a terminal, JSON otherwise. RUST_LOG changes what is logged.
+pub fn start(format: Option<LogFormat>) {
+    let is_terminal = std::io::stdout().is_terminal();
+    let format = format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    match format {
+        LogFormat::Human => lines.with_ansi(is_terminal).init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).init(),
+    }
+}
+
+/// Writes the core's notices.
+#[derive(Debug)]
+pub struct NoticeLog {
+    started: Instant,
+    /// What a person would type next.
+    hint: String,
+    rejected: RateLimit,
+}
+
+impl NoticeLog {
+    /// `hint` is said once the node serves; `started` is when the process did.
+    pub fn new(started: Instant, hint: String) -> NoticeLog {
+        NoticeLog { started, hint, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
+    }
+
+    /// Writes one.
+    pub fn write(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Serving { journal_bytes, partitions } => {
+                let ready_ms = self.started.elapsed().as_millis() as u64;
+                info!(ready_ms, journal_bytes, partitions, "ready");
+                info!("{}", self.hint);
+            }
+            Notice::Rejected { link, reason } => {
+                if self.rejected.allows() {
+                    let not_logged = self.rejected.take_suppressed();
+                    warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
+                }
+            }
+            Notice::MemoryFull { limit_bytes } => warn!(
+                limit_bytes,
+                "memory is full: writes are refused; delete topics, or start with a larger --memory-limit"
+            ),
+            Notice::DiskFull => warn!("the disk is full: writes are refused, reads and deletes go on"),
+            Notice::SpaceAgain => info!("there is space again: writes are accepted"),
+            Notice::LeftInPlace { path } => {
+                warn!(path = escaped(path), "a file that is not ours was left in place");
+            }
+            Notice::Damaged { file, what } => error!(%file, "damaged data: {}", escaped(what)),
+            Notice::PeerUp(node) => info!(node = node.0, "connected to a peer"),
+            Notice::PeerDown(node) => warn!(node = node.0, "lost a peer"),
+            Notice::PeerRefused { reason } => {
+                if self.rejected.allows() {
+                    let not_logged = self.rejected.take_suppressed();
+                    warn!(not_logged, "refused a peer: {}", escaped(reason));
+                }
+            }
+            Notice::Controller { term } => info!(term, "leading the cluster's metadata"),
+            Notice::TopicCreated { name, partitions } => {
+                info!(topic = escaped(name), partitions, "topic created");
+            }
+            Notice::TopicDeleted { name } => info!(topic = escaped(name), "topic deleted"),
+        }
+    }
+}
+
+/// At most so many lines a second.
+#[derive(Debug)]
+pub struct RateLimit {
+    per_second: u32,
+    since: Option<Instant>,
+    count: u32,
+    suppressed: u64,
+}
+
+impl RateLimit {
+    /// So many.
+    pub fn per_second(per_second: u32) -> RateLimit {
+        RateLimit { per_second, since: None, count: 0, suppressed: 0 }
+    }
+
+    /// Whether one more may be written now; counts it either way.
+    pub fn allows(&mut self) -> bool {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+            self.since = Some(now);
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+        let is_allowed = self.count <= self.per_second;
+        self.suppressed += u64::from(!is_allowed);
+        is_allowed
+    }
+
+    /// How many were not written since this was last asked.
+    pub fn take_suppressed(&mut self) -> u64 {
+        std::mem::take(&mut self.suppressed)
+    }
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        RateLimit::per_second(1)
+    }
+}
+
+/// Text of remote origin as it may stand in a log line.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len().min(LOG_TEXT_MAX));
+    for (count, letter) in text.chars().enumerate() {
+        if count == LOG_TEXT_MAX {
+            safe.push('…');
+            break;
+        }
+        // Besides control characters: those that reorder or hide what stands around them.
+        let is_harmless = !letter.is_control()
+            && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
+        if is_harmless {
+            safe.push(letter);
+        } else {
+            let _ = write!(safe, "{}", letter.escape_unicode());
+        }
+    }
+    safe
+}

@@ -1,0 +1,135 @@
+//! The accepting side: one gRPC service with one call. Every HTTP/2 limit is set here, because tonic sets none.
+//!
+//! Own accept loop: without descriptors accepting rests for `ACCEPT_PAUSE`; tonic's own would spin.
+
+use super::codec::RawCodec;
+use super::lane::{Lanes, Responses};
+use super::{LANE_HEADER, PATH};
+use crate::limits::{
+    ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_LINKS_MAX,
+    PEER_PENDING_RESETS_MAX, PEER_RESETS_MAX, PEER_STREAMS_MAX, PEER_WINDOW_BYTES,
+};
+use bytes::{Bytes, BytesMut};
+use rust_mq_core::action::LaneKind;
+use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tonic::body::Body;
+use tonic::codegen::tokio_stream::Stream;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::server::{Grpc, StreamingService};
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Connections that wait between the accept loop and tonic.
+const HANDED_OVER: usize = 16;
+
+/// Serves peers until the runtime ends.
+pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>) {
+    let (accepted, incoming) = channel(HANDED_OVER);
+    tokio::spawn(accept(listener, accepted));
+    let served = Server::builder()
+        .max_concurrent_streams(PEER_STREAMS_MAX)
+        .http2_max_local_error_reset_streams(Some(PEER_RESETS_MAX))
+        .http2_max_pending_accept_reset_streams(Some(PEER_PENDING_RESETS_MAX))
+        .http2_max_header_list_size(PEER_HEADERS_BYTES_MAX)
+        .http2_keepalive_interval(Some(PEER_KEEPALIVE))
+        .http2_keepalive_timeout(Some(PEER_KEEPALIVE_WAIT))
+        .http2_adaptive_window(Some(false))
+        .initial_stream_window_size(PEER_WINDOW_BYTES)
+        .initial_connection_window_size(PEER_WINDOW_BYTES)
+        .serve_with_incoming(PeerService { lanes }, Accepted(incoming))
+        .await;
+    if let Err(error) = served {
+        tracing::error!("peers are no longer served: {error}");
+    }
+}
+
+async fn accept(listener: TcpListener, accepted: Sender<TcpStream>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A vote must not wait for a delayed acknowledgement.
+                let _ = stream.set_nodelay(true);
+                if accepted.send(stream).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::debug!("cannot accept a peer for now: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+struct Accepted(Receiver<TcpStream>);
+
+impl Stream for Accepted {
+    type Item = Result<TcpStream, Infallible>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<TcpStream, Infallible>>> {
+        self.0.poll_recv(context).map(|stream| stream.map(Ok))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct PeerService {
+    lanes: Arc<Lanes>,
+}
+
+impl Service<http::Request<Body>> for PeerService {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<http::Response<Body>, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            if request.uri().path() != PATH {
+                return Ok(Status::unimplemented("peers call Lane only").into_http());
+            }
+            let mut grpc = Grpc::new(RawCodec)
+                .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
+            Ok(grpc.streaming(service, request).await)
+        })
+    }
+}
+
+impl StreamingService<BytesMut> for PeerService {
+    type Response = Vec<Bytes>;
+    type ResponseStream = Responses;
+    type Future = BoxFuture<Response<Responses>, Status>;
+
+    fn call(&mut self, request: Request<Streaming<BytesMut>>) -> Self::Future {
+        let answer = self.open(request);
+        Box::pin(async move { answer })
+    }
+}
+
+impl PeerService {
+    fn open(&self, request: Request<Streaming<BytesMut>>) -> Result<Response<Responses>, Status> {
+        let lane = match request.metadata().get(LANE_HEADER).map(|value| value.as_bytes()) {
+            Some(b"raft") => LaneKind::Raft,
+            Some(b"bulk") => LaneKind::Bulk,
+            _ => return Err(Status::invalid_argument("which lane?")),
+        };
+        if self.lanes.count() >= PEER_LINKS_MAX {
+            return Err(Status::resource_exhausted("all lanes are taken"));
+        }
+        let outgoing = self.lanes.add(self.lanes.next_accepted(), lane);
+        tokio::spawn(outgoing.listener().run(request.into_inner()));
+        Ok(Response::new(Responses(outgoing)))
+    }
+}

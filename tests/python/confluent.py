@@ -1,0 +1,82 @@
+"""confluent-kafka (the newest librdkafka) against a broker.
+
+confluent.py produce BOOTSTRAP TOPIC COUNT CODEC    produces value-0 to value-(COUNT-1), idempotent, and
+                                                    prints how many were acknowledged
+confluent.py consume BOOTSTRAP TOPIC COUNT          reads by assignment from the beginning, a value a line
+confluent.py admin BOOTSTRAP TOPIC                  creates, describes and deletes a topic
+"""
+
+import sys
+import time
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+
+def produce(bootstrap, topic, count, codec):
+    acknowledged = 0
+
+    def delivered(error, message):
+        nonlocal acknowledged
+        if error is None:
+            acknowledged += 1
+        else:
+            print(f"not delivered: {error}", file=sys.stderr)
+
+    producer = Producer({
+        "bootstrap.servers": bootstrap,
+        "compression.type": codec,
+        "enable.idempotence": True,
+        "linger.ms": 20,
+    })
+    for number in range(int(count)):
+        producer.produce(topic, value=f"value-{number}", headers={"number": str(number)}, on_delivery=delivered)
+        producer.poll(0)
+    left = producer.flush(40)
+    print(acknowledged)
+    return left == 0
+
+
+def consume(bootstrap, topic, count):
+    # librdkafka wants a group's name even where nobody joins it.
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    deadline = time.monotonic() + 40
+    seen = 0
+    while seen < int(count) and time.monotonic() < deadline:
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        if message.error() is not None:
+            print(f"while consuming: {message.error()}", file=sys.stderr)
+            continue
+        assert message.offset() == seen, f"offset {message.offset()} where {seen} was due"
+        seen += 1
+        print(message.value().decode())
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
+    assert (low, high) == (0, seen), f"watermarks {low} and {high} after {seen} records"
+    consumer.close()
+    return seen == int(count)
+
+
+def admin(bootstrap, topic):
+    client = AdminClient({"bootstrap.servers": bootstrap})
+    for future in client.create_topics([NewTopic(topic, num_partitions=3, replication_factor=1)]).values():
+        future.result(20)
+    described = client.list_topics(timeout=20)
+    assert len(described.topics[topic].partitions) == 3, described.topics[topic]
+    assert described.cluster_id, "a cluster has an id"
+    cluster = client.describe_cluster().result(20)
+    assert cluster.cluster_id == described.cluster_id, (cluster.cluster_id, described.cluster_id)
+    for future in client.delete_topics([topic]).values():
+        future.result(20)
+    deadline = time.monotonic() + 20
+    while topic in client.list_topics(timeout=20).topics:
+        assert time.monotonic() < deadline, "the topic is still listed"
+        time.sleep(0.1)
+    return True
+
+
+if __name__ == "__main__":
+    verb = {"produce": produce, "consume": consume, "admin": admin}[sys.argv[1]]
+    sys.exit(0 if verb(*sys.argv[2:]) else 1)

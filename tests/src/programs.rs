@@ -1,0 +1,162 @@
+//! The foreign programs that are let loose on the broker: Debian's kcat, and two Python clients in an
+//! environment of their own, which is made on first use and kept in the cache folder.
+//!
+//! Invariant: no program runs longer than the time it is given.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The Python clients under test, pinned: confluent-kafka carries the newest librdkafka, kafka-python is a
+/// client of its own.
+const PYTHON_CLIENTS: [&str; 5] = [
+    "confluent-kafka==2.16.1",
+    "kafka-python==3.0.12",
+    "python-snappy==0.7.3",
+    "lz4==4.4.5",
+    "zstandard==0.25.0",
+];
+
+/// How long a program may take unless a test says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended; nothing if it was killed for taking too long.
+    pub status: Option<ExitStatus>,
+    /// What it wrote to stdout.
+    pub output: String,
+    /// What it wrote to stderr.
+    pub errors: String,
+}
+
+impl Outcome {
+    /// Its output, if it ended well; otherwise the test fails with all it wrote.
+    #[track_caller]
+    pub fn expect_success(self, what: &str) -> String {
+        let is_good = self.status.is_some_and(|status| status.success());
+        assert!(is_good, "{what}: {:?}\nstdout:\n{}\nstderr:\n{}", self.status, self.output, self.errors);
+        self.output
+    }
+}
+
+/// Runs `command` with `input` on its stdin, for at most `patience`.
+pub fn run(mut command: Command, input: &[u8], patience: Duration) -> Outcome {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let input = input.to_owned();
+    // A program may end without reading all of it.
+    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = collect(child.stdout.take().expect("stdout is piped"));
+    let errors = collect(child.stderr.take().expect("stderr is piped"));
+    let status = wait(&mut child, patience);
+    writer.join().expect("the writer does not panic");
+    let text = |reader: thread::JoinHandle<Vec<u8>>| {
+        String::from_utf8_lossy(&reader.join().expect("the reader does not panic")).into_owned()
+    };
+    Outcome { status, output: text(output), errors: text(errors) }
+}
+
+fn collect(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before the pipe broke is what there is.
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("our own child can be waited for") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    // It may have ended in this very moment.
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// A command of kcat, installed if it is missing and we may.
+pub fn kcat() -> Command {
+    static PRESENT: OnceLock<()> = OnceLock::new();
+    PRESENT.get_or_init(|| {
+        let _guard = lock();
+        if !is_there("kcat") {
+            let is_installed = apt_get(&["install", "-y", "-q", "kcat"])
+                || (apt_get(&["update", "-q"]) && apt_get(&["install", "-y", "-q", "kcat"]));
+            assert!(is_installed && is_there("kcat"), "this test needs kcat: sudo apt-get install kcat");
+        }
+    });
+    Command::new("kcat")
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// A command that runs `tests/python/<script>` where the Python clients are installed.
+pub fn python(script: &str) -> Command {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PYTHON.get_or_init(environment));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script));
+    command
+}
+
+/// The interpreter of the environment, which is made unless an earlier run finished doing so.
+fn environment() -> PathBuf {
+    let _guard = lock();
+    let name: String = PYTHON_CLIENTS.join("-").replace("==", "-");
+    let folder = cache().join(format!("python-{name}"));
+    let (python, done) = (folder.join("bin/python"), folder.join("complete"));
+    if !done.exists() {
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv", "--clear"]).arg(&folder);
+        succeed(make, "this test needs python3 with its venv module (Debian: apt-get install python3-venv)");
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON_CLIENTS);
+        succeed(install, "this test needs the Python clients, and pip could not fetch them");
+        fs::write(&done, "").expect("the cache folder can be written");
+    }
+    python
+}
+
+fn succeed(command: Command, otherwise: &str) {
+    let outcome = run(command, b"", Duration::from_secs(300));
+    let is_good = outcome.status.is_some_and(|status| status.success());
+    assert!(is_good, "{otherwise}:\n{}{}", outcome.output, outcome.errors);
+}
+
+fn cache() -> PathBuf {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let folder = base.unwrap_or_else(std::env::temp_dir).join("rust-mq-ci");
+    fs::create_dir_all(&folder).expect("the cache folder can be made");
+    folder
+}
+
+/// Only one test process installs at a time. The system lets go when the file is dropped.
+fn lock() -> File {
+    let file = File::create(cache().join("lock")).expect("the cache folder can be written");
+    file.lock().expect("a file in the cache folder can be locked");
+    file
+}

@@ -1,0 +1,87 @@
+//! The driver contract suite on the two disks of the node binary.
+
+use rust_mq::disk::{MemoryDisk, RealDisk};
+use rust_mq::mailbox::Room;
+use rust_mq_core::action::Action;
+use rust_mq_core::event::Event;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use tests::contract::{DiskUnderTest, check_all};
+
+struct Memory(MemoryDisk);
+
+impl DiskUnderTest for Memory {
+    fn perform(&mut self, actions: Vec<Action>) {
+        actions.into_iter().for_each(|action| self.0.perform(action));
+    }
+
+    fn settle(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while self.0.has_done() {
+            self.0.take_done(&mut events, &mut Room::of_a_turn());
+        }
+        events
+    }
+
+    fn restart(self: Box<Self>) -> Option<Box<dyn DiskUnderTest>> {
+        None
+    }
+}
+
+struct Real {
+    disk: RealDisk,
+    outstanding: usize,
+    woken: Receiver<()>,
+    directory: tempfile::TempDir,
+}
+
+impl Real {
+    fn open(directory: tempfile::TempDir) -> Real {
+        let (wake, woken) = channel();
+        let wake = Arc::new(move || wake.send(()).unwrap_or(()));
+        let disk = RealDisk::open(directory.path(), wake).expect("a fresh directory can be used");
+        Real { disk, outstanding: 0, woken, directory }
+    }
+}
+
+impl DiskUnderTest for Real {
+    fn perform(&mut self, actions: Vec<Action>) {
+        self.outstanding += actions.iter().filter(|action| !matches!(action, Action::Forget { .. })).count();
+        actions.into_iter().for_each(|action| self.disk.perform(action));
+        self.disk.end_turn();
+    }
+
+    fn settle(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while events.len() < self.outstanding {
+            self.woken.recv_timeout(Duration::from_secs(30)).expect("a lane answers in time");
+            self.disk.take_done(&mut events, &mut Room::of_a_turn());
+        }
+        self.outstanding = 0;
+        events
+    }
+
+    fn restart(self: Box<Self>) -> Option<Box<dyn DiskUnderTest>> {
+        let Real { disk, directory, .. } = *self;
+        drop(disk);
+        Some(Box::new(Real::open(directory)))
+    }
+}
+
+#[test]
+fn the_memory_disk_keeps_the_contract() {
+    check_all(&mut |capacity| Some(Box::new(Memory(MemoryDisk::new(capacity.unwrap_or(1 << 30))))));
+}
+
+#[test]
+fn the_real_disk_keeps_the_contract() {
+    check_all(&mut |capacity| {
+        // A small volume cannot be had without privileges.
+        if capacity.is_some() {
+            return None;
+        }
+        let directory = tempfile::tempdir().expect("the machine has a place for temporary files");
+        Some(Box::new(Real::open(directory)))
+    });
+}

@@ -1,0 +1,67 @@
+//! rskafka: a Rust client that speaks exactly one version of Fetch (4), so that our lowest ones stay alive.
+
+use rskafka::client::partition::{Compression, OffsetAt, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder};
+use rskafka::record::Record;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+use tests::folder::Folder;
+use tests::node::Node;
+
+const TOPIC: &str = "records";
+
+/// Runs one conversation, for at most half a minute.
+fn block_on<T>(conversation: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let limited = async { tokio::time::timeout(Duration::from_secs(30), conversation).await };
+    runtime.block_on(limited).expect("rskafka is answered within half a minute")
+}
+
+async fn client(node: &Node) -> Client {
+    ClientBuilder::new(vec![node.bootstrap()]).build().await.expect("rskafka connects")
+}
+
+fn record(value: &str) -> Record {
+    // Milliseconds are what the wire carries.
+    let timestamp = chrono_timestamp();
+    Record { key: None, value: Some(value.as_bytes().to_vec()), headers: BTreeMap::new(), timestamp }
+}
+
+fn chrono_timestamp() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(1_700_000_000_000).expect("a date in 2023 is valid")
+}
+
+#[test]
+fn rskafka_creates_produces_and_consumes_across_a_kill() {
+    let folder = Folder::new();
+    let mut node = Node::on_disk(&folder.join("data"));
+    block_on(async {
+        let client = client(&node).await;
+        let controller = client.controller_client().expect("there is a controller");
+        controller.create_topic(TOPIC, 1, 1, 5_000).await.expect("the topic is created");
+        let partition =
+            client.partition_client(TOPIC, 0, UnknownTopicHandling::Retry).await.expect("it has a leader");
+        let records = vec![record("one"), record("two"), record("three")];
+        let offsets =
+            partition.produce(records, Compression::NoCompression).await.expect("the records are taken");
+        assert_eq!(offsets, [0, 1, 2]);
+    });
+    node.kill();
+    node.restart();
+    block_on(async {
+        let partition = client(&node)
+            .await
+            .partition_client(TOPIC, 0, UnknownTopicHandling::Retry)
+            .await
+            .expect("it has a leader");
+        assert_eq!(partition.get_offset(OffsetAt::Latest).await.expect("the end is known"), 3);
+        let (found, high_watermark) =
+            partition.fetch_records(1, 1..1_000_000, 1_000).await.expect("records are there");
+        let values: Vec<_> =
+            found.into_iter().filter_map(|found| Some((found.offset, found.record.value?))).collect();
+        assert_eq!(values, [(1, b"two".to_vec()), (2, b"three".to_vec())]);
+        assert_eq!(high_watermark, 3);
+    });
+}
