@@ -54,6 +54,8 @@ pub struct Batch {
     pub count: u32,
     /// Its author and base sequence, if it is idempotent.
     pub author: Option<(Author, i32)>,
+    /// The CRC it was sent with.
+    pub crc: u32,
     /// What is known.
     pub fate: Fate,
     /// Its base offset, once acknowledged or seen.
@@ -110,8 +112,15 @@ impl Value {
 impl Ledger {
     /// A batch will be sent.
     pub fn intend(&mut self, shelf: Shelf, count: u32, author: Option<(Author, i32)>) -> BatchId {
-        self.batches.push(Batch { shelf, count, author, fate: Fate::Unknown, place: None });
+        self.batches.push(Batch { shelf, count, author, crc: 0, fate: Fate::Unknown, place: None });
         self.batches.len() as u64 - 1
+    }
+
+    /// The batch's bytes are made.
+    pub fn built(&mut self, batch: BatchId, bytes: &[u8]) {
+        if let Some(crc) = bytes.get(17..21).and_then(|crc| crc.first_chunk::<4>()) {
+            self.batches[batch as usize].crc = u32::from_be_bytes(*crc);
+        }
     }
 
     /// The batch was acknowledged, at an offset if the answer named one.

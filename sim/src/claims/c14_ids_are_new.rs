@@ -20,6 +20,11 @@ impl SeenIds {
         verdict.hold(owner == name, Claim::C14, || format!("id {id:?} stands for {owner} and for {name}"));
     }
 
+    /// The name that an id stands for.
+    pub fn name_of(&self, id: [u8; 16]) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
     /// A CreateTopics was answered with success.
     pub fn created(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
         self.served(name, id, verdict);

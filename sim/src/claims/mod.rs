@@ -4,7 +4,15 @@
 //! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
 //! stops there.
 
+pub mod c01_one_leader;
+pub mod c02_committed_stays;
+pub mod c03_durable_promises;
+pub mod c04_one_vote;
+pub mod c05_never_falls;
 pub mod c14_ids_are_new;
+pub mod frames;
+pub mod shadow;
+pub mod watch;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -87,6 +87,8 @@ struct Connection {
     waiting: Vec<Vec<Bytes>>,
     pending: VecDeque<Pending>,
     inbound: BytesMut,
+    /// What the broker has sent and was not looked through yet.
+    overheard: BytesMut,
     dialled_at: Moment,
 }
 
@@ -229,6 +231,37 @@ impl Connections {
         answers
     }
 
+    /// What a broker promises in the bytes that it sends now, which the client will read later: batches
+    /// acknowledged, with their offsets. For the check that looks a promise up when it leaves.
+    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+        let Some(site) = self.site_of(wire) else { return Vec::new() };
+        let connection = self.open.get_mut(&site).expect("just found");
+        parts.iter().for_each(|part| connection.overheard.extend_from_slice(part));
+        let mut promises = Vec::new();
+        while let Some((length, correlation)) = start_of(&connection.overheard) {
+            if connection.overheard.len() < 4 + length {
+                break;
+            }
+            let message = connection.overheard.split_to(4 + length).split_off(4);
+            let asked = connection.pending.iter().find(|pending| pending.correlation == correlation);
+            let Some(Pending { purpose: Purpose::Produce { batch, .. }, key, version, .. }) = asked else {
+                continue;
+            };
+            let mut reader = Reader::new(message, ANSWER_BUDGET);
+            let body = read_response_start(&mut reader, key.api(), *version)
+                .and_then(|_| ResponseBody::decode(*key, *version, &mut reader));
+            if let Ok(ResponseBody::Produce(response)) = body {
+                let answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+                promises.extend(
+                    answers
+                        .filter(|answer| answer.error_code == 0)
+                        .map(|answer| (*batch, answer.base_offset)),
+                );
+            }
+        }
+        promises
+    }
+
     /// Hangs up where an answer is overdue; the wire then tells that it is closed.
     pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
         let now = street.now();
@@ -302,6 +335,7 @@ impl Connections {
             waiting: Vec::new(),
             pending: VecDeque::new(),
             inbound: BytesMut::new(),
+            overheard: BytesMut::new(),
             dialled_at: street.now(),
         };
         self.open.insert(site, connection);
@@ -365,6 +399,12 @@ impl Connections {
         }
         true
     }
+}
+
+fn start_of(bytes: &[u8]) -> Option<(usize, i32)> {
+    let length = u32::from_be_bytes(*bytes.first_chunk::<4>()?) as usize;
+    let correlation = i32::from_be_bytes(*bytes.get(4..)?.first_chunk::<4>()?);
+    Some((length, correlation))
 }
 
 fn flush(connection: &mut Connection, street: &mut Street<'_>) {

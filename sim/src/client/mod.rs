@@ -27,6 +27,7 @@ use crate::network::{Network, Told, WireId};
 use crate::plan::TopicPlan;
 use crate::schedule::{Happening, Schedule};
 use admin::Admin;
+use bytes::Bytes;
 use connection::{Answered, Connections, Purpose};
 use consumer::Consumer;
 use map::Map;
@@ -209,6 +210,14 @@ impl Client {
             Job::Producer(producer) => producer.open_work(&self.map),
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
             Job::Mute(_) | Job::Vandal(_) => None,
+        }
+    }
+
+    /// What a broker promises it in the bytes that leave now: batches and their offsets.
+    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+        match self.job {
+            Job::Producer(_) => self.connections.promises(wire, parts),
+            _ => Vec::new(),
         }
     }
 

@@ -274,6 +274,7 @@ impl Producer {
             builder.push(street.wall_ms(), dice.coin().then_some(&key[..]), Some(&value), &[]);
         }
         let bytes = builder.build();
+        street.ledger.built(batch, &bytes);
         lane.drafts.push_back(Draft { batch, bytes, state: State::Waiting, is_unsure: false });
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Laws kept (DESIGN section 4): 1. per file in order, across files in any; 2. one completion a ticket, never
 //! within `issue`; 3. after a failure on a file everything queued on it fails, undone, until `Forget`;
-//! 4. `Sync` covers the writes issued before it on its files, and their names.
+//! 4. `Sync` covers the writes issued before it on its files, and their names. (`Full` is an answer, no failure.)
 //!
 //! Not here: when things fail (`plan`), and whether the node may survive it (`claims`).
 
@@ -378,7 +378,6 @@ impl Disk {
             self.files.entry(file).or_default().write(number, at, parts);
         }
         if is_full {
-            self.failed.insert(file);
             return DoneResult::Full;
         }
         DoneResult::Written { free_bytes: self.capacity - used_after }

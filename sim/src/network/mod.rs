@@ -139,6 +139,11 @@ impl Network {
         id
     }
 
+    /// Who dialled.
+    pub fn dialler(&self, id: WireId) -> Option<Place> {
+        self.wires.get(&id).map(|wire| wire.places[0])
+    }
+
     /// Whom a dial is for.
     pub fn accepter(&self, id: WireId) -> Option<Place> {
         self.wires.get(&id).map(|wire| wire.places[1])

@@ -48,6 +48,7 @@ impl World {
         let loss = kept_ppm.map_or(Loss::Nothing, |kept_ppm| Loss::Sectors { kept_ppm });
         let mut dice = self.root.key("crash", &[site as u64]).throw(u64::from(boot));
         let damage = node.disk.crash(loss, &mut dice);
+        self.claims.crashed(site, &node.disk, &mut self.verdict);
         let marks = &mut self.marks;
         marks.add("disk.crash_undid_work", damage.undone as u64);
         marks.add("disk.crash_kept_later_lost_earlier", u64::from(damage.is_reordered));

@@ -12,6 +12,7 @@ pub mod stages;
 pub mod turns;
 
 use crate::claims::c14_ids_are_new::SeenIds;
+use crate::claims::watch::NodeClaims;
 use crate::claims::{Claim, Failure, Verdict};
 use crate::client::{Client, Street};
 use crate::clock::{Clock, MILLI};
@@ -45,6 +46,7 @@ pub struct World {
     listening: Vec<Option<Place>>,
     ledger: Ledger,
     ids: SeenIds,
+    claims: NodeClaims,
     verdict: Verdict,
     marks: Marks,
     trace: Trace,
@@ -56,7 +58,6 @@ pub struct World {
     events: u64,
     turns: u64,
     completed: u64,
-    elections: u64,
 }
 
 /// What came of a run.
@@ -84,7 +85,7 @@ pub struct Report {
     pub refused: u64,
     /// Records seen by readers.
     pub read: u64,
-    /// Elections of the metadata leader.
+    /// Leaderships seen.
     pub elections: u64,
     /// What was reached.
     pub marks: Marks,
@@ -122,6 +123,7 @@ impl World {
             listening: vec![None; plan.sites],
             ledger: Ledger::default(),
             ids: SeenIds::default(),
+            claims: NodeClaims::new(plan.sites),
             verdict: Verdict::default(),
             marks: Marks::default(),
             trace: Trace::new(watch),
@@ -132,7 +134,6 @@ impl World {
             events: 0,
             turns: 0,
             completed: 0,
-            elections: 0,
             plan,
         }
     }
@@ -250,7 +251,7 @@ impl World {
             acked: self.ledger.acked,
             refused: self.ledger.refused,
             read: self.ledger.read,
-            elections: self.elections,
+            elections: self.claims.elections,
             marks: self.marks,
             failure,
             tail: self.trace.tail().cloned().collect(),

@@ -7,13 +7,15 @@
 use super::World;
 use crate::claims::Claim;
 use crate::clock::MICRO;
-use crate::network::Spot;
-use crate::network::wire::{Place, WireKind};
+use crate::network::wire::{Place, Side, WireKind};
+use crate::network::{Spot, WireId};
 use crate::node::Node;
 use crate::schedule::Happening;
 use crate::shell;
 use rust_mq_core::action::{Action, HaltReason, Notice};
+use bytes::Bytes;
 use rust_mq_core::ids::LinkId;
+use rust_mq_core::limits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time that entering a core takes, besides its events.
@@ -111,7 +113,10 @@ impl World {
             return;
         }
         let finished = node.disk.finish(work);
-        node.disk.take_synced();
+        let synced = node.disk.take_synced();
+        if !synced.is_empty() {
+            self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
+        }
         if let (Some((ticket, result)), Some(process)) = (finished, &mut node.process) {
             process.done(ticket, result);
         }
@@ -176,9 +181,16 @@ impl World {
     fn perform_on_link(&mut self, site: usize, link: LinkId, action: Action) {
         let Some(process) = &self.nodes[site].process else { return };
         // A link that closed a moment ago may still be named: the core was not told yet.
-        let Some((wire, side, _)) = process.wire_of(link, &mut self.verdict) else { return };
+        let Some((wire, side, kind)) = process.wire_of(link, &mut self.verdict) else { return };
         match action {
-            Action::Send { parts, .. } => self.network.send(&mut self.schedule, wire, side, &parts),
+            Action::Send { parts, .. } => {
+                match kind {
+                    WireKind::Peer(_) => self.claims.says(site, &parts, &mut self.verdict),
+                    WireKind::Kafka => self.check_promises(wire, &parts),
+                }
+                self.network.send(&mut self.schedule, wire, side, &parts);
+                self.check_unsent(site, wire, side, kind);
+            }
             Action::Allow { bytes, .. } => self.network.allow(wire, side, bytes),
             Action::Close { .. } => self.network.close(&mut self.schedule, wire, side),
             Action::Abort { .. } => self.network.abort(&mut self.schedule, wire, side, &mut self.marks),
@@ -186,9 +198,33 @@ impl World {
         }
     }
 
+    /// Acknowledgments that leave now are looked up in the durable journals (C3).
+    fn check_promises(&mut self, wire: WireId, parts: &[Bytes]) {
+        let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
+        for (batch, base_offset) in self.clients[client].promises(wire, parts) {
+            let batch = self.ledger.batch(batch);
+            let group = (batch.shelf.topic, batch.shelf.partition);
+            let name = self.ids.name_of(batch.shelf.topic);
+            let topic = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name);
+            let voters = topic.map_or(1, |topic| topic.replicas as usize);
+            self.claims.acks(group, base_offset, batch.crc, voters, &mut self.verdict);
+        }
+    }
+
+    /// What waits in the driver for one link stays bounded (C19).
+    fn check_unsent(&mut self, site: usize, wire: WireId, side: Side, kind: WireKind) {
+        let most = match kind {
+            WireKind::Peer(_) => limits::PEER_QUEUE_BYTES_MAX + limits::PEER_MESSAGE_BYTES_MAX,
+            WireKind::Kafka => limits::FETCH_BYTES_MAX + limits::CONNECTION_UNREAD_BYTES_MAX,
+        };
+        let unsent = self.network.unsent_bytes(wire, side);
+        self.verdict.hold(unsent <= most as u64, Claim::C19, || {
+            format!("n{} has {unsent} bytes waiting for one link, bounded by {most}", site + 1)
+        });
+    }
+
     fn noticed(&mut self, notice: &Notice) {
         match notice {
-            Notice::Controller { .. } => self.elections += 1,
             Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
