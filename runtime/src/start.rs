@@ -171,6 +171,9 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         HaltReason::DiskFailed { reason } => Err(Failure::Halted(format!(
             "the disk failed, so what it holds is no longer known; nothing more was acknowledged: {reason}"
         ))),
+        HaltReason::Undecodable { reason } => Err(Failure::Halted(format!(
+            "what the log holds cannot be read by this build (it is newer, or damaged): {reason}"
+        ))),
         HaltReason::CannotStart { reason } => Err(Failure::Halted(format!("cannot start: {reason}"))),
     }
 }

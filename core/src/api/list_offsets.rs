@@ -109,9 +109,9 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
         LATEST => Found::Confirm(of),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         LATEST_TIERED => error(ErrorCode::None),
-        MAX_TIMESTAMP => match node.max_timestamp(of) {
-            Some(time) => by_time(node, of, asked.partition_index, time),
-            None => error(ErrorCode::None),
+        MAX_TIMESTAMP => match partition.log().max_timestamp {
+            time if time >= 0 => by_time(node, of, asked.partition_index, time),
+            _ => error(ErrorCode::None),
         },
         time if time >= 0 => by_time(node, of, asked.partition_index, time),
         _ => error(ErrorCode::InvalidRequest),
@@ -120,10 +120,9 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
 
 fn by_time(node: &mut Node, of: TopicPartition, index: i32, time: i64) -> Found {
     match node.find_time(of, time) {
-        None => Found::Now(ListOffsetsPartitionResponse { partition_index: index, ..Default::default() }),
-        Some(Lookup::Later(read)) => Found::Read(of, read, time),
-        Some(Lookup::Now(chunk)) => Found::Now(in_chunk(node, of, index, time, Ok(chunk))),
-        Some(Lookup::Refused(fault)) => Found::Now(in_chunk(node, of, index, time, Err(fault))),
+        Lookup::Later(read) => Found::Read(of, read, time),
+        Lookup::Now(chunk) => Found::Now(in_chunk(node, of, index, time, Ok(chunk))),
+        Lookup::Refused(fault) => Found::Now(in_chunk(node, of, index, time, Err(fault))),
     }
 }
 

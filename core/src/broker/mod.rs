@@ -64,6 +64,7 @@ impl Broker {
             return;
         }
         let first = actions.len();
+        self.node.take_disk_news(now, actions);
         self.take_held_back(now);
         for event in events.drain(..) {
             self.take(now, event, actions);
@@ -157,11 +158,12 @@ impl Broker {
         match self.stopping {
             Some(Stopping::Answering { until }) if self.desk.is_quiet() || until <= now.mono => {
                 self.stopping = Some(Stopping::Closing);
-                self.node.close(now, actions);
             }
-            Some(Stopping::Closing) if self.node.is_clean() => {
-                self.node.flush(now, actions);
-                actions.push(Action::Halt(HaltReason::Stopped));
+            Some(Stopping::Closing) => {
+                if self.node.close(now, actions) {
+                    self.node.flush(now, actions);
+                    actions.push(Action::Halt(HaltReason::Stopped));
+                }
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ use super::link::{Client, Connection, Overdue};
 use super::slots::Slot;
 use super::starved::Starved;
 use super::stream::PREFIX_BYTES;
+use super::writers::Writers;
 use crate::action::{Action, Notice};
 use crate::ids::LinkId;
 use crate::limits::{CONNECTION_UNREAD_BYTES_MAX, FETCH_BYTES_MAX, REQUEST_ARRIVAL_MAX};
@@ -40,6 +41,7 @@ pub struct Connections {
     starved: Starved,
     alarms: BTreeSet<(Mono, LinkId)>,
     notices: Vec<Notice>,
+    writers: Writers,
 }
 
 impl Connections {
@@ -99,7 +101,7 @@ impl Connections {
         if let Some(connection) = self.links.get_mut(&link)
             && !connection.is_closing()
         {
-            budget.give_back(connection.slots.answer(slot, &mut connection.out, fill));
+            budget.give_back(connection.slots.answer(slot, &mut connection.out, &mut self.writers, fill));
             touch(&mut self.touched, link, connection);
         }
     }
@@ -234,7 +236,7 @@ impl Connections {
     fn flush_link(&mut self, link: LinkId, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
         let Some(connection) = self.links.get_mut(&link) else { return };
         connection.is_touched = false;
-        if let Some(parts) = connection.flush(now) {
+        if let Some(parts) = connection.flush(now, &mut self.writers) {
             actions.push(Action::Send { link, parts });
         }
         if connection.is_closing() {

@@ -8,6 +8,7 @@
 use super::slots::{Slot, Slots};
 use super::starved::Place;
 use super::stream::{BadLength, Cut, Stream};
+use super::writers::Writers;
 use crate::event::Address;
 use crate::limits::{
     CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX, CONNECTION_REQUESTS_MAX,
@@ -45,7 +46,7 @@ pub(super) struct Connection {
     pub client: Client,
     pub slots: Slots,
     /// Answers that leave with the next flush.
-    pub out: Writer,
+    pub out: Option<Writer>,
     stream: Stream,
     credit_bytes: usize,
     unread_bytes: u64,
@@ -71,7 +72,7 @@ impl Connection {
         Connection {
             client,
             slots: Slots::default(),
-            out: Writer::new(),
+            out: None,
             stream: Stream::default(),
             credit_bytes: 0,
             unread_bytes: 0,
@@ -108,15 +109,19 @@ impl Connection {
     }
 
     /// What leaves now, if anything does.
-    pub fn flush(&mut self, now: Mono) -> Option<Vec<Bytes>> {
-        if self.out.is_empty() {
+    pub fn flush(&mut self, now: Mono, writers: &mut Writers) -> Option<Vec<Bytes>> {
+        let mut out = self.out.take()?;
+        let bytes = out.len() as u64;
+        let parts = out.take();
+        writers.take_back(out);
+        if bytes == 0 {
             return None;
         }
         if self.unread_bytes == 0 {
             self.progress_at = now;
         }
-        self.unread_bytes += self.out.len() as u64;
-        Some(self.out.take())
+        self.unread_bytes += bytes;
+        Some(parts)
     }
 
     /// Stops reading and forgets what is unanswered; the client has until a deadline to read what was sent.
@@ -148,7 +153,7 @@ impl Connection {
 
     /// Bytes of answers that the client has not got yet.
     pub fn waiting_bytes(&self) -> u64 {
-        let here = self.out.len() + self.slots.answer_bytes();
+        let here = self.out.as_ref().map_or(0, Writer::len) + self.slots.answer_bytes();
         self.unread_bytes + here as u64
     }
 

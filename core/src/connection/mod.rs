@@ -43,6 +43,7 @@ mod link;
 mod slots;
 mod starved;
 mod stream;
+mod writers;
 
 #[cfg(test)]
 mod tests;

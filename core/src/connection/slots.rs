@@ -4,6 +4,7 @@
 //! Invariants: `first <= every open slot < first + open.len()`; the front slot is always unanswered, because an
 //! answer at the front leaves at once and takes with it all that wait right behind.
 
+use super::writers::Writers;
 use bytes::Bytes;
 use rust_mq_proto::kafka::Writer;
 use std::collections::VecDeque;
@@ -40,7 +41,13 @@ impl Slots {
 
     /// Answers a slot with what `fill` writes: straight into `out` if everything earlier has left, and then
     /// takes along what waited behind. Returns the bytes of the request.
-    pub fn answer(&mut self, slot: Slot, out: &mut Writer, fill: impl FnOnce(&mut Writer)) -> usize {
+    pub fn answer(
+        &mut self,
+        slot: Slot,
+        out: &mut Option<Writer>,
+        writers: &mut Writers,
+        fill: impl FnOnce(&mut Writer),
+    ) -> usize {
         let place = slot.0.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
         let state = place.and_then(|place| self.open.get_mut(place));
         let Some(state @ &mut State::Unanswered(bytes)) = state else {
@@ -48,14 +55,16 @@ impl Slots {
         };
         self.request_bytes -= bytes;
         if slot.0 == self.first {
+            let out = out.get_or_insert_with(|| writers.lend());
             fill(out);
             self.leave();
             self.leave_answered(out);
         } else {
-            let mut writer = Writer::new();
+            let mut writer = writers.lend();
             fill(&mut writer);
             self.answer_bytes += writer.len();
             *state = State::Answered(writer.take());
+            writers.take_back(writer);
         }
         bytes
     }
@@ -114,17 +123,17 @@ mod tests {
             for number in 0..40 {
                 prop_assert_eq!(slots.open(10), Slot(number));
             }
-            let mut out = Writer::new();
+            let (mut out, mut writers) = (None, Writers::default());
             for number in order {
                 let number = u8::try_from(number).expect("below 40");
-                let bytes = slots.answer(Slot(number.into()), &mut out, |out| {
+                let bytes = slots.answer(Slot(number.into()), &mut out, &mut writers, |out| {
                     if !silent[usize::from(number)] {
                         out.bytes(&[number]);
                     }
                 });
                 prop_assert_eq!(bytes, 10);
             }
-            let left: Vec<u8> = out.take().concat();
+            let left: Vec<u8> = out.as_mut().map(Writer::take).unwrap_or_default().concat();
             let spoken: Vec<u8> = (0..40).filter(|number| !silent[usize::from(*number)]).collect();
             prop_assert_eq!(left, spoken);
             prop_assert_eq!((slots.len(), slots.request_bytes(), slots.answer_bytes()), (0, 0, 0));
@@ -136,8 +145,8 @@ mod tests {
     fn a_second_answer_is_a_bug() {
         let mut slots = Slots::default();
         let (_, second) = (slots.open(1), slots.open(1));
-        let mut out = Writer::new();
-        slots.answer(second, &mut out, |_| {});
-        slots.answer(second, &mut out, |_| {});
+        let (mut out, mut writers) = (None, Writers::default());
+        slots.answer(second, &mut out, &mut writers, |_| {});
+        slots.answer(second, &mut out, &mut writers, |_| {});
     }
 }

@@ -19,10 +19,10 @@
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
-use crate::now::Now;
+use crate::now::{Now, Wall};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::collections::VecDeque;
 
 /// A machine on its replica.
@@ -174,7 +174,7 @@ impl<M: Machine> Host<M> {
     /// # Errors
     /// A state that this build cannot read.
     pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
-        self.committed = M::decode(state)?;
+        (_, self.committed) = Host::decode_state(state)?;
         self.applied = at;
         self.lead = None;
         Ok(())
@@ -215,10 +215,27 @@ impl<M: Machine> Host<M> {
         &mut self.replica
     }
 
-    /// The committed state as bytes, for a checkpoint or a snapshot.
+    /// The committed state as bytes, for a checkpoint or a snapshot: the time in the log, then the machine.
     pub fn encode(&self) -> BytesMut {
+        Host::encode_state(self.applied.wall, &self.committed)
+    }
+
+    /// What `encode` gives for that state.
+    pub fn encode_state(wall: Wall, machine: &M) -> BytesMut {
         let mut bytes = BytesMut::new();
-        self.committed.encode(&mut bytes);
+        bytes.put_i64(wall.0);
+        machine.encode(&mut bytes);
         bytes
+    }
+
+    /// What `encode_state` was given.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn decode_state(bytes: &[u8]) -> Result<(Wall, M), Undecodable> {
+        let Some((wall, machine)) = bytes.split_first_chunk() else {
+            return Err(Undecodable { what: "machine state", reason: "it is cut".into() });
+        };
+        Ok((Wall(i64::from_be_bytes(*wall)), M::decode(machine)?))
     }
 }

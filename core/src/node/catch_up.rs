@@ -83,7 +83,7 @@ impl Node {
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
             progress.is_syncing = true;
-            return self.storage.sync_log(id);
+            return self.storage.settle(now.mono, id, &mut self.disk_actions, &mut self.disk_news);
         } else {
             Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
         };
@@ -102,7 +102,7 @@ impl Node {
     pub(super) fn fetched(&mut self, now: Now, node: NodeId, fetched: Fetched) {
         let Some(id) = self.caller(node, fetched.id) else { return };
         let Some(of) = self.partition_of(id) else { return };
-        let is_kept = fetched.error == 0 && self.keep_fetched(now, id, &fetched);
+        let is_kept = fetched.error == 0 && self.keep_fetched(id, &fetched);
         if !is_kept {
             self.catching_up.of.remove(&id);
             return;
@@ -113,7 +113,7 @@ impl Node {
     }
 
     /// Keeps fetched batches that follow what is here. Returns whether anything did.
-    fn keep_fetched(&mut self, now: Now, id: ReplicaId, fetched: &Fetched) -> bool {
+    fn keep_fetched(&mut self, id: ReplicaId, fetched: &Fetched) -> bool {
         let mut is_any = false;
         for chunk in &fetched.chunks {
             for batch in Batches::new(chunk) {
@@ -128,7 +128,7 @@ impl Node {
                 let bytes = Bytes::copy_from_slice(batch.bytes());
                 let next = Offset(batch.last_offset() + 1);
                 let max_timestamp = batch.max_timestamp();
-                self.storage.keep(now, id, CommittedBatch { base: end, next, max_timestamp, bytes });
+                self.storage.keep(id, CommittedBatch { base: end, next, max_timestamp, bytes });
                 is_any = true;
             }
         }
@@ -158,8 +158,9 @@ impl Node {
     }
 
     /// Every batch of a replica is durable.
-    pub(super) fn log_synced(&mut self, id: ReplicaId) {
-        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing) {
+    pub(super) fn log_settled(&mut self, id: ReplicaId, end: Offset) {
+        let waits = |progress: &Progress| progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end);
+        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing && waits(progress)) {
             self.install(id);
         }
     }
@@ -204,7 +205,8 @@ impl Node {
             }
         }
         let reset = Reset {
-            at: reset.at,
+            index: reset.at.index,
+            term: reset.at.term,
             members: reset.members.clone(),
             hard_state,
             segment_end: snapshot.segment_end,
@@ -213,7 +215,7 @@ impl Node {
         };
         self.storage.reset(id, ready.number.0, reset);
         if !ready.entries.is_empty() {
-            self.storage.append(id, ready.number.0, None, &ready.entries);
+            self.journal(id, ready);
         }
         Ok(())
     }

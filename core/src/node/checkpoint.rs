@@ -3,10 +3,10 @@
 //!
 //! Invariant: a part is as of its replica's own applied index, and all batches up to there were kept before.
 
-use super::{METADATA, Node};
+use super::Node;
 use crate::action::Action;
 use crate::entry::Stamp;
-use crate::ids::{Index, Offset, ReplicaId, TopicPartition};
+use crate::ids::{Index, ReplicaId};
 use crate::now::Now;
 use crate::replica::Replica;
 use crate::storage::Part;
@@ -16,32 +16,46 @@ impl Node {
     /// Starts a checkpoint if one is due.
     pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
         if self.storage.checkpoint_is_due() && self.metadata.is_some() {
-            let parts = self.parts();
-            self.checkpointing = parts.iter().map(|part| (part.replica, part.applied.index)).collect();
-            self.storage.checkpoint(now, parts, actions);
+            self.begin_checkpoint(now, actions);
         }
     }
 
-    pub(super) fn parts(&self) -> Vec<Part> {
-        let host = self.metadata.iter().map(|(id, host)| {
-            part(*id, METADATA, host.replica(), host.applied(), Offset(0), host.encode().freeze())
-        });
-        let partitions = self.partitions.iter().map(|(id, partition)| {
-            let state = partition.encode().freeze();
-            part(id, partition.of(), partition.replica(), partition.applied(), partition.log_start(), state)
-        });
+    fn begin_checkpoint(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let parts = self.parts();
+        let applied = parts.iter().map(|part| (part.replica, part.applied)).collect();
+        if self.storage.checkpoint(now.mono, parts, actions, &mut self.disk_news) {
+            self.checkpointing = applied;
+        }
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let host = self
+            .metadata
+            .iter()
+            .map(|(id, host)| part(*id, host.replica(), host.applied(), host.encode().freeze()));
+        let partitions = self
+            .partitions
+            .iter()
+            .map(|(id, partition)| part(id, partition.replica(), partition.applied(), partition.encode().freeze()));
         // What nobody claims yet stays as the disk had it.
         let unclaimed = self.unclaimed.values().map(|known| Part {
             replica: known.replica,
-            of: known.of,
-            hard_state: known.hard_state,
             members: known.members.clone(),
             applied: known.applied,
-            log_start: known.log_start,
+            applied_term: known.applied_term,
             state: known.state.clone(),
             entries: known.entries.clone(),
         });
         host.chain(partitions).chain(unclaimed).collect()
+    }
+
+    /// One step of leaving the disk so that the next start has nothing to replay. Returns whether it is so.
+    pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
+        if self.storage.is_clean() || self.metadata.is_none() {
+            return true;
+        }
+        self.begin_checkpoint(now, actions);
+        false
     }
 
     /// The checkpoint is durable: windows are cut to what followers still need.
@@ -54,21 +68,12 @@ impl Node {
     }
 }
 
-fn part(
-    id: ReplicaId,
-    of: TopicPartition,
-    replica: &Replica,
-    applied: Stamp,
-    log_start: Offset,
-    state: Bytes,
-) -> Part {
+fn part(id: ReplicaId, replica: &Replica, applied: Stamp, state: Bytes) -> Part {
     Part {
         replica: id,
-        of,
-        hard_state: replica.hard_state(),
         members: replica.members().clone(),
-        applied,
-        log_start,
+        applied: applied.index,
+        applied_term: applied.term,
         state,
         entries: replica.entries(applied.index.next(), replica.last_index().next()),
     }

@@ -9,7 +9,7 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::metadata::{Command, partition_of};
-use crate::now::Now;
+use crate::now::{Now, Wall};
 use crate::partition::{LogState, Partition};
 use crate::replica::{Recovered, Replica, Settings};
 use crate::rng;
@@ -60,13 +60,15 @@ impl Node {
         let is_new = recovered.is_none();
         let (recovered, log) = match recovered {
             Some(recovered) => match revive(recovered) {
+                // A replica that was only added, and has seen no checkpoint: its members are the image's.
+                Ok((known, log)) if known.members.voters.is_empty() => (Recovered { members, ..known }, log),
                 Ok(revived) => revived,
                 Err(reason) => {
                     return self.halt(HaltReason::Undecodable { reason: format!("{of}: {reason}") }, actions);
                 }
             },
             None => {
-                self.storage.add_replica(id, of, members.clone());
+                self.storage.add_replica(id, of);
                 (Recovered { members, ..Recovered::default() }, LogState::default())
             }
         };
@@ -152,15 +154,15 @@ fn revive(recovered: RecoveredReplica) -> Result<(Recovered, LogState), String> 
     } else {
         LogState::decode(&recovered.state).map_err(|error| error.to_string())?
     };
-    Ok((raft_part(recovered), log))
+    Ok((raft_part(recovered, log.wall), log))
 }
 
 /// What the disk gave back of a replica, as Raft wants it.
-pub(super) fn raft_part(recovered: RecoveredReplica) -> Recovered {
+pub(super) fn raft_part(recovered: RecoveredReplica, wall: Wall) -> Recovered {
     Recovered {
         hard_state: recovered.hard_state,
         members: recovered.members,
-        applied: recovered.applied,
+        applied: Stamp { index: recovered.applied, term: recovered.applied_term, wall },
         entries: recovered.entries,
     }
 }

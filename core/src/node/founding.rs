@@ -13,13 +13,11 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{HardState, Members};
 use crate::host::Host;
 use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
-use crate::machine::Machine;
 use crate::metadata::{Member, Metadata};
 use crate::now::Now;
 use crate::peer::{Founder, Founding};
 use crate::replica::{Recovered, Replica};
 use crate::storage::{NodeMeta, Reset};
-use bytes::BytesMut;
 
 impl Node {
     /// The identity is on the disk.
@@ -77,17 +75,17 @@ impl Node {
             .iter()
             .map(|founder| (founder.node, Member { replica: founder.replica, disk: founder.disk }))
             .collect();
-        let mut state = BytesMut::new();
-        Metadata::founded(founding.cluster, members).encode(&mut state);
+        let state = Metadata::founded(founding.cluster, members);
         let reset = Reset {
-            at: FOUNDED,
+            index: FOUNDED.index,
+            term: FOUNDED.term,
             members: Members { voters, learners: Vec::new() },
             hard_state: HardState { term: FOUNDED.term, vote: ReplicaId::NOBODY, commit: FOUNDED.index },
             segment_end: Offset(0),
             log_start: Offset(0),
-            state: state.freeze(),
+            state: Host::encode_state(FOUNDED.wall, &state).freeze(),
         };
-        self.storage.add_replica(id, METADATA, reset.members.clone());
+        self.storage.add_replica(id, METADATA);
         self.storage.reset(id, 0, reset.clone());
         self.joining = Some(reset);
         self.stage = Stage::Joining(id);
@@ -96,12 +94,12 @@ impl Node {
     /// The founding is durable here.
     pub(super) fn joined(&mut self, now: Now, id: ReplicaId, actions: &mut Vec<Action>) {
         let reset = self.joining.take().expect("the stage says that one is being written");
-        let state = Metadata::decode(&reset.state).expect("our own encoding, a moment ago");
+        let (_, state) = Host::<Metadata>::decode_state(&reset.state).expect("our own encoding, a moment ago");
         let cluster = state.cluster();
         let recovered = Recovered {
             hard_state: reset.hard_state,
             members: reset.members,
-            applied: reset.at,
+            applied: FOUNDED,
             entries: Vec::new(),
         };
         let replica = match Replica::start(self.settings(METADATA), id, recovered) {
@@ -112,7 +110,7 @@ impl Node {
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
         let meta = NodeMeta { cluster: Some(cluster), node: self.config.node, disk, dead: Vec::new() };
         self.storage.write_meta(meta, actions);
-        let host = Host::new(replica, state, reset.at, self.metadata_rng());
+        let host = Host::new(replica, state, FOUNDED, self.metadata_rng());
         self.start_metadata(now, id, host, actions);
         if self.config.bootstrap && !self.config.is_single() {
             // All members start with equal logs; the founder need not wait for a timeout.

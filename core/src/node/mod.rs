@@ -46,7 +46,7 @@ use crate::partition::Settled;
 use crate::peer::{CallId, Peers};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{Chunk, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
+use crate::storage::{Chunk, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
 use crate::timer::Deadlines;
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -93,8 +93,9 @@ pub struct Node {
     catching_up: catch_up::CatchUps,
     next_tick: Option<Mono>,
     retention_at: Mono,
-    /// What storage asked of the disk between two events.
+    /// What storage asked of the disk, and told, between two events.
     disk_actions: Vec<Action>,
+    disk_news: Vec<Outcome>,
     is_stopping: bool,
     has_said_serving: bool,
     journal_bytes: u64,
@@ -153,7 +154,7 @@ impl Node {
         Node {
             connections: Connections::default(),
             budget: Budget::new(config.memory_limit / 4),
-            storage: Storage::new(&config.storage, Rng::stream(seed, "storage")),
+            storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage")),
             peers: Peers::new(&config, seed),
             partitions: Partitions::default(),
             decompressor: Decompressor::default(),
@@ -179,6 +180,7 @@ impl Node {
             next_tick: None,
             retention_at: Mono::default(),
             disk_actions: Vec::new(),
+            disk_news: Vec::new(),
             is_stopping: false,
             has_said_serving: false,
             journal_bytes: 0,

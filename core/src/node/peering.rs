@@ -216,19 +216,8 @@ impl Node {
     /// Ends the turn: everything that is to leave leaves.
     pub fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
         actions.append(&mut self.disk_actions);
-        self.storage.flush(now, actions);
+        self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.connections.flush(now.mono, &self.budget, actions);
         self.peers.flush(now.mono, actions);
-    }
-
-    /// The disk is to be left so that the next start has nothing to replay.
-    pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let parts = self.parts();
-        self.storage.close(now, parts, actions);
-    }
-
-    /// Whether everything is on the disk.
-    pub fn is_clean(&self) -> bool {
-        self.storage.is_clean()
     }
 }

@@ -10,7 +10,7 @@ use crate::ids::{Index, ReplicaId};
 use crate::machine::{Undecodable, Waiter};
 use crate::now::Now;
 use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
-use crate::storage::CommittedBatch;
+use crate::storage::{CommittedBatch, Durable};
 
 impl Node {
     /// Lets every touched replica make its ready. Returns whether any is left for the next turn.
@@ -49,7 +49,7 @@ impl Node {
         if let Some(reset) = ready.reset.take() {
             self.journal_reset(id, &ready, &reset)?;
         } else if ready.must_persist {
-            self.storage.append(id, ready.number.0, ready.hard_state, &ready.entries);
+            self.journal(id, &ready);
         }
         for entry in &ready.committed {
             self.apply(now, id, entry, actions)?;
@@ -67,6 +67,13 @@ impl Node {
         self.wake_readers(id);
         self.tell_who_is_behind(id);
         Ok(())
+    }
+
+    pub(super) fn journal(&mut self, id: ReplicaId, ready: &Ready) {
+        let durable = self.storage.append(id, ready.number.0, ready.hard_state, &ready.entries);
+        if durable == Durable::Already {
+            self.persisted(id, ready.number.0);
+        }
     }
 
     /// A frame with readies of this replica up to `number` is durable.
@@ -104,7 +111,7 @@ impl Node {
                         max_timestamp: batch.max_timestamp,
                         bytes,
                     };
-                    self.storage.keep(now, id, batch);
+                    self.keep(id, batch);
                 }
                 if let Some(start) = applied.log_start {
                     self.storage.advance_log_start(id, start);
@@ -112,6 +119,13 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Hands a committed batch to storage, unless a catch-up has brought it before its entry was applied.
+    pub(super) fn keep(&mut self, id: ReplicaId, batch: CommittedBatch) {
+        if batch.next > self.storage.extent(id).end {
+            self.storage.keep(id, batch);
+        }
     }
 
     /// Answers what is true now that entries are applied, or a role has changed.

@@ -9,7 +9,6 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::event::DoneResult;
 use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
-use crate::machine::Machine;
 use crate::metadata::Metadata;
 use crate::now::Now;
 use crate::replica::Replica;
@@ -25,8 +24,14 @@ impl Node {
     /// A file action ended.
     pub fn disk_done(&mut self, now: Now, ticket: Ticket, result: DoneResult, actions: &mut Vec<Action>) {
         let mut outcomes = Vec::new();
-        self.storage.done(now, ticket, result, actions, &mut outcomes);
+        self.storage.done(now.mono, ticket, result, actions, &mut outcomes);
         self.disk_outcomes(now, outcomes, actions);
+    }
+
+    /// What storage told at the end of the last turn.
+    pub fn take_disk_news(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let news = std::mem::take(&mut self.disk_news);
+        self.disk_outcomes(now, news, actions);
     }
 
     pub(super) fn disk_outcomes(&mut self, now: Now, outcomes: Vec<Outcome>, actions: &mut Vec<Action>) {
@@ -41,7 +46,7 @@ impl Node {
                 Outcome::Persisted { replica, number } => self.persisted(replica, number),
                 Outcome::Read { read, result } => self.read_done(now, read, result),
                 Outcome::Checkpointed => self.checkpointed(),
-                Outcome::LogSynced(replica) => self.log_synced(replica),
+                Outcome::Settled { replica, end } => self.log_settled(replica, end),
                 Outcome::SpaceChanged { is_full } => {
                     actions.push(Action::Note(if is_full { Notice::DiskFull } else { Notice::SpaceAgain }));
                 }
@@ -59,11 +64,7 @@ impl Node {
             let meta = NodeMeta { cluster: None, node: self.config.node, disk, dead: Vec::new() };
             return self.storage.write_meta(meta, actions);
         };
-        if meta.node != self.config.node {
-            let (found, told) = (meta.node.0, self.config.node.0);
-            let reason = format!("the data directory belongs to node {found}, this is node {told}");
-            return self.halt(HaltReason::CannotStart { reason }, actions);
-        }
+        assert!(meta.node == self.config.node, "storage refuses another node's disk");
         self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
         self.dead = meta.dead.into_iter().collect();
         self.dead.extend(recovery.dead);
@@ -90,11 +91,11 @@ impl Node {
 
     fn revive_metadata(&mut self, now: Now, recovered: RecoveredReplica, actions: &mut Vec<Action>) {
         let id = recovered.replica;
-        let state = match Metadata::decode(&recovered.state) {
+        let (wall, state) = match Host::<Metadata>::decode_state(&recovered.state) {
             Ok(state) => state,
             Err(error) => return self.halt(HaltReason::Undecodable { reason: error.to_string() }, actions),
         };
-        let recovered = raft_part(recovered);
+        let recovered = raft_part(recovered, wall);
         let applied = recovered.applied;
         match Replica::start(self.settings(METADATA), id, recovered) {
             Ok(replica) => {

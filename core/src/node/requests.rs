@@ -134,16 +134,12 @@ impl Node {
         self.storage.read(id, from, below, max_bytes, &mut self.disk_actions)
     }
 
-    /// Looks for the first batch that has a record of that time or later; `None` if there is none.
-    pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Option<Lookup> {
-        let id = self.partitions.replica_of(of)?;
-        self.storage.find_time(id, timestamp, &mut self.disk_actions)
-    }
-
-    /// The newest timestamp in a partition.
-    pub fn max_timestamp(&self, of: TopicPartition) -> Option<i64> {
-        let id = self.partitions.replica_of(of)?;
-        self.storage.segments(id).map(|segment| segment.max_timestamp).max()
+    /// Looks for the first batch that has a record of that time or later; an empty chunk if there is none.
+    pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Lookup {
+        match self.partitions.replica_of(of) {
+            Some(id) => self.storage.find_time(id, timestamp, &mut self.disk_actions),
+            None => Lookup::Refused(ReadFault::Gone),
+        }
     }
 
     /// Wakes `waiter` when the partition has news.

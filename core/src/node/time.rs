@@ -11,7 +11,7 @@ impl Node {
     /// The deadline has come.
     pub fn woke(&mut self, now: Now, actions: &mut Vec<Action>) {
         let mut outcomes = Vec::new();
-        self.storage.woke(now, actions, &mut outcomes);
+        self.storage.woke(now.mono, actions, &mut outcomes);
         self.disk_outcomes(now, outcomes, actions);
         self.connections.woke(now.mono, &mut self.budget, actions);
         self.peers_woke(now, actions);
@@ -29,6 +29,7 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Mono> {
         let rooms = [
             self.storage.next_deadline(),
+            (!self.disk_news.is_empty()).then_some(Mono::default()),
             self.connections.next_deadline(),
             self.peers.next_deadline(),
             self.next_tick,

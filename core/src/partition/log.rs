@@ -10,11 +10,12 @@ use crate::codec;
 use crate::entry::{Entry, EntryKind};
 use crate::ids::Offset;
 use crate::machine::Undecodable;
+use crate::now::Wall;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{Batch, Producer, TimestampType};
 
 /// What the applied entries add up to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct LogState {
     /// The first offset there is.
     pub start: Offset,
@@ -24,6 +25,10 @@ pub struct LogState {
     pub epochs: Epochs,
     /// Idempotent producers.
     pub producers: Producers,
+    /// The time in the log: the last entry's wall clock.
+    pub wall: Wall,
+    /// The newest timestamp that any record ever had; -1 before the first.
+    pub max_timestamp: i64,
 }
 
 /// A replicated change of a partition that is no record.
@@ -45,10 +50,24 @@ impl PartitionCommand {
     }
 }
 
+impl Default for LogState {
+    fn default() -> LogState {
+        LogState {
+            start: Offset(0),
+            end: Offset(0),
+            epochs: Epochs::default(),
+            producers: Producers::default(),
+            wall: Wall(0),
+            max_timestamp: -1,
+        }
+    }
+}
+
 impl LogState {
     /// Takes a committed entry in.
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
         self.epochs.applied(entry.term, self.end);
+        self.wall = entry.wall;
         match entry.kind {
             EntryKind::Batch => self.apply_batch(entry),
             EntryKind::Commands => {
@@ -80,6 +99,7 @@ impl LogState {
             self.producers.applied(&producer, place, entry.wall);
         }
         self.end = next;
+        self.max_timestamp = self.max_timestamp.max(batch.max_timestamp());
         let batch = AppliedBatch { base, next, max_timestamp: batch.max_timestamp() };
         Ok(Applied { batch: Some(batch), log_start: None })
     }

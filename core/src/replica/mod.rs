@@ -60,7 +60,7 @@ use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, ReplicaId, Term};
 use crate::limits;
 use promise::Promises;
-use raft::{RawNode, StateRole};
+use raft::{Progress, ProgressState, RawNode, StateRole};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use window::Window;
 
@@ -178,14 +178,14 @@ impl Replica {
         steps_down
     }
 
-    /// Hands leadership to a voter that has everything. Returns false if it cannot be; true promises nothing.
-    /// Proposals are dropped until it is done, or for an election timeout.
+    /// Hands leadership to a voter that keeps up: proposals are dropped until it has everything and has been
+    /// asked to stand for election, or for an election timeout. Returns false if it cannot be handed to it.
     pub fn transfer(&mut self, to: ReplicaId) -> bool {
-        let last = self.last_index().0;
+        let keeps_up = |peer: &Progress| peer.recent_active && peer.state == ProgressState::Replicate;
         let is_fit = self.is_leader()
             && to != self.id()
             && self.members.voters.contains(&to)
-            && self.node.raft.prs().get(to.0).is_some_and(|peer| peer.recent_active && peer.matched == last);
+            && self.node.raft.prs().get(to.0).is_some_and(keeps_up);
         if is_fit {
             self.node.transfer_leader(to.0);
             self.pin_election_timeout();
@@ -331,10 +331,13 @@ impl Replica {
 
     /// The term of an entry that is here, or of the one just below the window.
     fn term_at(&self, index: Index) -> Option<Term> {
-        if index < self.window().below().index || index > self.last_index() {
+        let log = &self.node.raft.raft_log;
+        // Not the window's first: a restore that no ready has taken yet has moved raft-rs's, and outside of its
+        // log raft-rs answers term 0.
+        if index.next().0 < log.first_index() || index > self.last_index() {
             return None;
         }
-        self.node.raft.raft_log.term(index.0).ok().map(Term)
+        log.term(index.0).ok().map(Term)
     }
 
     fn unstable_bytes(&self) -> usize {

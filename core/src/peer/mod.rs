@@ -1,0 +1,50 @@
+//! Links to other nodes: who dials whom, the hello, the two lanes of a pair, the packing of all groups'
+//! messages, the liveness of the pair, who leads what, and requests forwarded to a leader.
+//!
+//! A pair has two lanes, each a link of its own: `raft` for what elections wait for, `bulk` for everything
+//! that may be large. The node with the lower id dials both, again and again with a bounded, jittered wait.
+//!
+//! ```text
+//! dialler    Dial .. Opened   Hello ->               (Ready)  Alive ->
+//! acceptor           Opened            (check) Hello ->                 (Ready)
+//! ```
+//! The acceptor believes in a lane when the first message after the dialler's hello arrives: then both have
+//! accepted each other, and a refusal never looks like a link that came and went.
+//!
+//! A peer is *up* while its raft lane is ready, and it is heard: every node says something on it at each
+//! heartbeat interval at least. A peer that is silent for the shortest election timeout, whose raft lane breaks
+//! or that comes back with another `BootId` is *down* first; both lanes are then dialled anew. The bulk lane
+//! may break alone.
+//!
+//! Invariants:
+//! - a hello is the first message on each lane, both ways, and the only one;
+//! - a peer is up only with the same cluster (or one of both unfounded), the same fixed members, and the disk
+//!   that was bound to it;
+//! - both lanes of a peer that are ready are of one boot;
+//! - raft lane: at most one `Raft` message a peer and turn, unless it passes `PEER_MESSAGE_BYTES_MAX`; bytes
+//!   that wait <= `PEER_QUEUE_BYTES_MAX` + one message, above which appends are dropped (Raft repeats them);
+//! - bulk lane: bytes that wait <= `PEER_QUEUE_BYTES_MAX`, at most `PEER_BULK_WINDOW_BYTES` and a message of
+//!   them with the driver; what does not fit is refused to the sender. It never delays the raft lane;
+//! - the leader table only rises: (term, leader) of a partition is replaced by a higher term alone.
+//!
+//! In single mode there are no peers: nothing is dialled, sent or waited for; the leader table still answers.
+//!
+//! Not here: what the messages mean (`replica/`, `partition/`, `host/`), TLS and the transport (the driver),
+//! who founds and joins (the floors above, by `founded` and `bind`).
+//! Sources: DESIGN sections 4, 5 and 8.
+
+mod bulk;
+mod forwards;
+mod hello;
+mod lane;
+mod leaders;
+mod outcome;
+mod peers;
+mod remote;
+#[cfg(test)]
+mod tests;
+
+pub use bulk::{Bulk, BulkRefused, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
+pub use hello::{Greeting, Identity};
+pub use outcome::{Founder, Founding, Outcome};
+pub use peers::Peers;

@@ -1,0 +1,93 @@
+//! What the floors above learn from this room, in the order it happened.
+
+use super::bulk::{Bulk, CallId};
+use super::hello::{Greeting, id_bytes, read_id};
+use crate::ids::{ClusterId, DiskId, Index, NodeId, ReplicaId};
+use bytes::Bytes;
+use rust_mq_proto::peer::message::{self as wire, PeerBody};
+use rust_mq_proto::peer::raft::RaftMessage;
+
+/// Something the peers did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A peer's raft lane is ready. Its start and its disk are in the greeting.
+    Up(Greeting),
+    /// A peer is gone: its lane broke, it was silent, or it has restarted (an `Up` follows).
+    Down(NodeId),
+    /// Messages for any replicas of this node.
+    Raft(NodeId, Vec<RaftMessage>),
+    /// The cluster was founded so, says this node.
+    Found(NodeId, Founding),
+    /// A peer asks this node to decide something; answer with `Peers::forwarded`.
+    Forward {
+        /// Who asks.
+        node: NodeId,
+        /// Given back with the answer.
+        id: CallId,
+        /// In the codec of the machine it is for.
+        request: Bytes,
+    },
+    /// The answer to what this node forwarded.
+    Forwarded {
+        /// As `Peers::forward` gave it.
+        id: CallId,
+        /// What the local image must have applied before the answer is told.
+        index: Index,
+        /// In the codec of the machine that was asked.
+        reply: Bytes,
+    },
+    /// What this node forwarded will not be answered, whether or not it was done.
+    ForwardLost(CallId),
+    /// A message of the bulk lane.
+    Bulk(NodeId, Bulk),
+    /// A peer's bulk lane is gone, and with it every answer that was to come on it.
+    BulkDown(NodeId),
+}
+
+/// How a cluster was founded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Founding {
+    /// Its id.
+    pub cluster: ClusterId,
+    /// The metadata partition's members.
+    pub members: Vec<Founder>,
+}
+
+/// A first member of the metadata partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Founder {
+    /// Its replica id.
+    pub replica: ReplicaId,
+    /// Where it lies.
+    pub node: NodeId,
+    /// The disk it is bound to.
+    pub disk: DiskId,
+}
+
+impl Founding {
+    /// As the wire says it.
+    pub(super) fn into_body(self) -> PeerBody {
+        let member = |founder: Founder| wire::FoundMember {
+            replica: founder.replica.0,
+            node: founder.node.0,
+            disk: id_bytes(founder.disk.0),
+        };
+        PeerBody::Found(wire::Found {
+            cluster: id_bytes(self.cluster.0),
+            members: self.members.into_iter().map(member).collect(),
+        })
+    }
+
+    /// What the wire said; `None` if it holds ids that are none.
+    pub(super) fn read(found: &wire::Found) -> Option<Founding> {
+        let member = |member: &wire::FoundMember| {
+            Some(Founder {
+                replica: ReplicaId(member.replica),
+                node: NodeId(member.node),
+                disk: DiskId(read_id(&member.disk)?),
+            })
+        };
+        let members = found.members.iter().map(member).collect::<Option<Vec<_>>>()?;
+        Some(Founding { cluster: ClusterId(read_id(&found.cluster)?), members })
+    }
+}
