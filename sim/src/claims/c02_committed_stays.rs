@@ -34,10 +34,19 @@ impl Committed {
     }
 
     /// A replica's entry from this index on is written anew: never one that it knew committed.
-    pub fn replaces(&self, replica: u64, index: u64, entry: (u64, u64), group: Option<Group>, verdict: &mut Verdict) {
+    pub fn replaces(
+        &self,
+        replica: u64,
+        index: u64,
+        entry: (u64, u64),
+        group: Option<Group>,
+        verdict: &mut Verdict,
+    ) {
         let Some(first) = group.and_then(|group| self.entries.get(&(group, index))) else { return };
-        verdict.hold(self.compared.get(&replica).is_none_or(|compared| *compared < index) || *first == entry, Claim::C2, || {
-            format!("replica {replica} writes another entry at its committed index {index}")
-        });
+        verdict.hold(
+            self.compared.get(&replica).is_none_or(|compared| *compared < index) || *first == entry,
+            Claim::C2,
+            || format!("replica {replica} writes another entry at its committed index {index}"),
+        );
     }
 }

@@ -19,20 +19,31 @@ pub fn check_message(node: usize, message: &RaftMessage, shadow: &Shadow, verdic
     let durable = shadow.replica(message.from).unwrap_or(&nothing);
     let from = message.from;
     verdict.hold(durable.term >= message.term, Claim::C3, || {
-        format!("n{} replica {from} says {kind:?} in term {}, durable is {}", node + 1, message.term, durable.term)
+        format!(
+            "n{} replica {from} says {kind:?} in term {}, durable is {}",
+            node + 1,
+            message.term,
+            durable.term
+        )
     });
     let vote = durable.votes.get(&message.term).copied();
     match kind {
-        RaftKind::VoteResponse if !message.reject => verdict.hold(vote == Some(message.to), Claim::C3, || {
+        RaftKind::VoteResponse if !message.reject => {
+            verdict.hold(vote == Some(message.to), Claim::C3, || {
+                format!(
+                    "n{} replica {from} grants {} its vote of term {}, durable is {vote:?}",
+                    node + 1,
+                    message.to,
+                    message.term
+                )
+            })
+        }
+        RaftKind::Vote => verdict.hold(vote == Some(from), Claim::C3, || {
             format!(
-                "n{} replica {from} grants {} its vote of term {}, durable is {vote:?}",
+                "n{} replica {from} stands in term {}, its durable vote is {vote:?}",
                 node + 1,
-                message.to,
                 message.term
             )
-        }),
-        RaftKind::Vote => verdict.hold(vote == Some(from), Claim::C3, || {
-            format!("n{} replica {from} stands in term {}, its durable vote is {vote:?}", node + 1, message.term)
         }),
         RaftKind::AppendResponse if !message.reject => {
             verdict.hold(durable.last() >= message.index, Claim::C3, || {

@@ -18,7 +18,9 @@ impl Floors {
         verdict.hold(term >= *floor, Claim::C5, || format!("replica {replica}: term {floor}, then {term}"));
         *floor = term;
         let floor = self.commits.entry(replica).or_default();
-        verdict.hold(commit >= *floor, Claim::C5, || format!("replica {replica}: commit {floor}, then {commit}"));
+        verdict.hold(commit >= *floor, Claim::C5, || {
+            format!("replica {replica}: commit {floor}, then {commit}")
+        });
         *floor = commit;
     }
 }

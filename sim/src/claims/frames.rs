@@ -149,7 +149,7 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     let start = hash(&[bytes.len() as u64, u64::from_le_bytes(last)]);
-    words
-        .iter()
-        .fold(start, |state, word| (state.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95))
+    words.iter().fold(start, |state, word| {
+        (state.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    })
 }

@@ -92,9 +92,8 @@ impl Shadow {
         found.sort_by_key(|frame| frame.sequence);
         let mut items = Vec::new();
         for frame in found {
-            let is_next = self.newest.is_none_or(|(sequence, salt)| {
-                frame.salt == salt && frame.sequence > sequence
-            });
+            let is_next =
+                self.newest.is_none_or(|(sequence, salt)| frame.salt == salt && frame.sequence > sequence);
             if is_next {
                 self.take(frame, &mut items);
             }

@@ -11,8 +11,9 @@ use super::frames::Item;
 use super::shadow::{Group, Shadow};
 use crate::disk::{Disk, Synced};
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{self, PeerBody};
-use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
+use rust_mq_proto::peer::codec::parse;
+use rust_mq_proto::peer::message::PeerBody;
+use rust_mq_proto::peer::raft::RaftKind;
 
 /// The claims about nodes, with what they know.
 #[derive(Debug, Default)]
@@ -50,8 +51,8 @@ impl NodeClaims {
             [one] => one.clone(),
             many => Bytes::from(many.concat()),
         };
-        let Ok(PeerBody::Raft(packed)) = message::parse(bytes) else { return };
-        for message in packed.messages.into_iter().filter_map(|bytes| RaftMessage::parse(bytes).ok()) {
+        let Ok(PeerBody::Raft(packed)) = parse(bytes) else { return };
+        for message in packed.parse().unwrap_or_default() {
             check_message(site, &message, &self.shadows[site], verdict);
             let group = self.shadows[site].replica(message.from).and_then(|durable| durable.group);
             if matches!(message.kind(), RaftKind::Append | RaftKind::Heartbeat)

@@ -12,8 +12,8 @@ use crate::network::{Spot, WireId};
 use crate::node::Node;
 use crate::schedule::Happening;
 use crate::shell;
-use rust_mq_core::action::{Action, HaltReason, Notice};
 use bytes::Bytes;
+use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::limits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -251,6 +251,10 @@ impl World {
                 self.verdict.hold(had_one, Claim::C17, || {
                     format!("n{} stopped for a disk failure that did not happen: {reason}", site + 1)
                 });
+            }
+            HaltReason::Undecodable { reason } => {
+                let words = format!("n{} cannot decode what it wrote: {reason}", site + 1);
+                self.verdict.breach(Claim::C7, words);
             }
             HaltReason::CannotStart { reason } => {
                 self.marks.hit("core.refused_to_start");
