@@ -155,17 +155,14 @@ impl Broker {
     }
 
     fn advance_stop(&mut self, now: Now, actions: &mut Vec<Action>) {
-        match self.stopping {
-            Some(Stopping::Answering { until }) if self.desk.is_quiet() || until <= now.mono => {
-                self.stopping = Some(Stopping::Closing);
-            }
-            Some(Stopping::Closing) => {
-                if self.node.close(now, actions) {
-                    self.node.flush(now, actions);
-                    actions.push(Action::Halt(HaltReason::Stopped));
-                }
-            }
-            _ => {}
+        if let Some(Stopping::Answering { until }) = self.stopping
+            && (self.desk.is_quiet() || until <= now.mono)
+        {
+            self.stopping = Some(Stopping::Closing);
+        }
+        if self.stopping == Some(Stopping::Closing) && self.node.close(now, actions) {
+            self.node.flush(now, actions);
+            actions.push(Action::Halt(HaltReason::Stopped));
         }
     }
 

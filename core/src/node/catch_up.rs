@@ -60,7 +60,7 @@ impl Node {
         if is_stale || is_under_way || self.partition_of(id) != Some(told.partition) {
             return;
         }
-        if told.partition != METADATA && told.log_start > self.storage.extent(id).end {
+        if told.partition != METADATA && told.log_start > self.kept_end(id) {
             // Everything here is below what the leader still has.
             self.storage.skip_to(id, told.log_start);
         }
@@ -73,7 +73,7 @@ impl Node {
 
     /// The next call: batches while some are missing below `to`, then the snapshot.
     fn catch_up_further(&mut self, now: Now, id: ReplicaId, of: TopicPartition, to: Offset) {
-        let end = if of == METADATA { to } else { self.storage.extent(id).end };
+        let end = if of == METADATA { to } else { self.kept_end(id) };
         self.catching_up.next_call += 1;
         let call = CallId(self.catching_up.next_call);
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
@@ -118,7 +118,7 @@ impl Node {
         for chunk in &fetched.chunks {
             for batch in Batches::new(chunk) {
                 let Ok(batch) = batch else { return is_any };
-                let end = self.storage.extent(id).end;
+                let end = self.kept_end(id);
                 if batch.check_crc().is_err() || batch.last_offset() < end.0 {
                     continue;
                 }
@@ -141,7 +141,7 @@ impl Node {
         let is_sound = snapshot.error == 0
             && snapshot.replica == id
             && snapshot.log_start <= snapshot.segment_end
-            && (of == METADATA || snapshot.segment_end >= self.storage.extent(id).end);
+            && (of == METADATA || snapshot.segment_end >= self.kept_end(id));
         if !is_sound {
             self.catching_up.of.remove(&id);
             return;
@@ -159,7 +159,9 @@ impl Node {
 
     /// Every batch of a replica is durable.
     pub(super) fn log_settled(&mut self, id: ReplicaId, end: Offset) {
-        let waits = |progress: &Progress| progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end);
+        let waits = |progress: &Progress| {
+            progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end)
+        };
         if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing && waits(progress)) {
             self.install(id);
         }

@@ -33,10 +33,9 @@ impl Node {
             .metadata
             .iter()
             .map(|(id, host)| part(*id, host.replica(), host.applied(), host.encode().freeze()));
-        let partitions = self
-            .partitions
-            .iter()
-            .map(|(id, partition)| part(id, partition.replica(), partition.applied(), partition.encode().freeze()));
+        let partitions = self.partitions.iter().map(|(id, partition)| {
+            part(id, partition.replica(), partition.applied(), partition.encode().freeze())
+        });
         // What nobody claims yet stays as the disk had it.
         let unclaimed = self.unclaimed.values().map(|known| Part {
             replica: known.replica,

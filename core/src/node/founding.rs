@@ -94,7 +94,8 @@ impl Node {
     /// The founding is durable here.
     pub(super) fn joined(&mut self, now: Now, id: ReplicaId, actions: &mut Vec<Action>) {
         let reset = self.joining.take().expect("the stage says that one is being written");
-        let (_, state) = Host::<Metadata>::decode_state(&reset.state).expect("our own encoding, a moment ago");
+        let (_, state) =
+            Host::<Metadata>::decode_state(&reset.state).expect("our own encoding, a moment ago");
         let cluster = state.cluster();
         let recovered = Recovered {
             hard_state: reset.hard_state,

@@ -6,7 +6,7 @@
 use super::{METADATA, Node};
 use crate::action::{Action, HaltReason};
 use crate::entry::{Entry, EntryKind};
-use crate::ids::{Index, ReplicaId};
+use crate::ids::{Index, Offset, ReplicaId};
 use crate::machine::{Undecodable, Waiter};
 use crate::now::Now;
 use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
@@ -123,9 +123,14 @@ impl Node {
 
     /// Hands a committed batch to storage, unless a catch-up has brought it before its entry was applied.
     pub(super) fn keep(&mut self, id: ReplicaId, batch: CommittedBatch) {
-        if batch.next > self.storage.extent(id).end {
+        if batch.next > self.kept_end(id) {
             self.storage.keep(id, batch);
         }
+    }
+
+    /// Where what storage keeps of a replica ends: ahead of what is applied while it catches up.
+    pub(super) fn kept_end(&self, id: ReplicaId) -> Offset {
+        self.storage.extent(id).map_or(Offset(0), |extent| extent.end)
     }
 
     /// Answers what is true now that entries are applied, or a role has changed.

@@ -70,6 +70,7 @@ impl Node {
             let segments: Vec<Retained> = self
                 .storage
                 .segments(id)
+                .iter()
                 .map(|segment| Retained {
                     next: segment.next,
                     bytes: segment.bytes,

@@ -1,0 +1,216 @@
+//! The checkpoint's codec: all small state of a node in one of two slots, `checkpoint.a` and `checkpoint.b`,
+//! written in turn, so that one whole checkpoint is on the disk at any moment.
+//!
+//! ```text
+//!  0 magic "RMQc" 4 | version 4 | sequence 8 | body bytes 8 | body crc 4 | crc of the 28 bytes before 4
+//! 32 body: chain (file u32, at u64, sequence u64, previous u32, salt u64)
+//!          doomed segments: count, each topic 16, partition i32, base i64, generation u32
+//!          replicas: count, each a record
+//! record:  replica u64, topic 16, partition i32, hard state, members, applied u64, its term u64,
+//!          log start i64, end i64, generation u32, segments, state length u32, state,
+//!          entries: count, each length u32 and an entry
+//! ```
+//! Invariant: the checkpoint with the highest sequence whose checksums match is the one in force. Frames
+//! before its chain are covered by it; a doomed segment is one it no longer names, to be removed.
+//!
+//! Not here: when one is written and what follows (`checkpointer`).
+
+use super::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink, unpinned};
+use super::frame::Chain;
+use super::segment::Segment;
+use crate::entry::{Entry, HardState, Members};
+use crate::file::SegmentName;
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, Digest, checksum};
+
+/// Bytes before the body.
+pub(super) const HEADER_BYTES: usize = 32;
+/// Bytes that each slot has on the disk from the start, so that a full disk does not stop small ones.
+pub(super) const RESERVED_BYTES: usize = 64 << 10;
+const MAGIC: [u8; 4] = *b"RMQc";
+const VERSION: u32 = 1;
+
+/// One replica, as a checkpoint holds it and recovery rebuilds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) replica: ReplicaId,
+    pub(super) of: TopicPartition,
+    pub(super) hard_state: HardState,
+    pub(super) members: Members,
+    pub(super) applied: Index,
+    pub(super) applied_term: Term,
+    pub(super) log_start: Offset,
+    pub(super) end: Offset,
+    pub(super) generation: u32,
+    pub(super) segments: Vec<Segment>,
+    pub(super) state: Bytes,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Record {
+    /// A replica that was only just added.
+    pub(super) fn new(replica: ReplicaId, of: TopicPartition, generation: u32) -> Record {
+        Record {
+            replica,
+            of,
+            hard_state: HardState::default(),
+            members: Members::default(),
+            applied: Index(0),
+            applied_term: Term(0),
+            log_start: Offset(0),
+            end: Offset(0),
+            generation,
+            segments: Vec::new(),
+            state: Bytes::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    pub(super) fn encode(&self, sink: &mut Sink) {
+        sink.u64(self.replica.0);
+        sink.partition(self.of);
+        sink.hard_state(self.hard_state);
+        sink.members(&self.members);
+        sink.u64(self.applied.0);
+        sink.u64(self.applied_term.0);
+        sink.i64(self.log_start.0);
+        sink.i64(self.end.0);
+        sink.u32(self.generation);
+        sink.segments(&self.segments);
+        sink.count(self.state.len());
+        sink.share(&self.state);
+        sink.count(self.entries.len());
+        for entry in &self.entries {
+            sink.count(ENTRY_FIELDS_BYTES + entry.payload.len());
+            sink.entry(entry);
+        }
+    }
+
+    fn decode(cursor: &mut Cursor, source_bytes: usize) -> Option<Record> {
+        let (replica, of) = (ReplicaId(cursor.u64()?), cursor.partition()?);
+        let (hard_state, members) = (cursor.hard_state()?, cursor.members()?);
+        let (applied, applied_term) = (cursor.index()?, cursor.term()?);
+        let (log_start, end) = (Offset(cursor.i64()?), Offset(cursor.i64()?));
+        let (generation, segments) = (cursor.u32()?, cursor.segments(end)?);
+        let state_bytes = usize::try_from(cursor.u32()?).ok()?;
+        let state = unpinned(cursor.bytes(state_bytes)?, source_bytes);
+        let count = cursor.count(4 + ENTRY_FIELDS_BYTES)?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let entry = cursor.framed()?.entry()?;
+            entries.push(Entry { payload: unpinned(entry.payload, source_bytes), ..entry });
+        }
+        let record = Record {
+            replica,
+            of,
+            hard_state,
+            members,
+            applied,
+            applied_term,
+            log_start,
+            end,
+            generation,
+            segments,
+            state,
+            entries,
+        };
+        (Offset(0) <= log_start && log_start <= end).then_some(record)
+    }
+}
+
+/// A slot's header: enough to tell which slot to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) sequence: u64,
+    pub(super) body_bytes: u64,
+    body_crc: u32,
+}
+
+impl Header {
+    /// The header that `bytes` start with, if it is whole.
+    pub(super) fn parse(bytes: &Bytes) -> Option<Header> {
+        let crc_expected = crc(bytes.get(..HEADER_BYTES - 4)?);
+        let mut cursor = Cursor::new(bytes.clone());
+        let is_ours = cursor.bytes(4)?[..] == MAGIC && cursor.u32()? == VERSION;
+        let header = Header { sequence: cursor.u64()?, body_bytes: cursor.u64()?, body_crc: cursor.u32()? };
+        (is_ours && cursor.u32()? == crc_expected).then_some(header)
+    }
+}
+
+/// A checkpoint read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Checkpoint {
+    pub(super) sequence: u64,
+    pub(super) chain: Chain,
+    pub(super) doomed: Vec<SegmentName>,
+    pub(super) records: Vec<Record>,
+    /// What it takes on the disk.
+    pub(super) bytes: u64,
+}
+
+impl Checkpoint {
+    /// The checkpoint in a slot's bytes, if it is whole.
+    pub(super) fn decode(bytes: &Bytes) -> Option<Checkpoint> {
+        let header = Header::parse(bytes)?;
+        let body_bytes = usize::try_from(header.body_bytes).ok()?;
+        let end = HEADER_BYTES.checked_add(body_bytes).filter(|end| *end <= bytes.len())?;
+        let body = bytes.slice(HEADER_BYTES..end);
+        if crc(&body) != header.body_crc {
+            return None;
+        }
+        let mut cursor = Cursor::new(body);
+        let chain = Chain::decode(&mut cursor)?;
+        let doomed = (0..cursor.count(32)?).map(|_| segment_name(&mut cursor)).collect::<Option<_>>()?;
+        let records = (0..cursor.count(100)?)
+            .map(|_| Record::decode(&mut cursor, bytes.len()))
+            .collect::<Option<_>>()?;
+        Some(Checkpoint { sequence: header.sequence, chain, doomed, records, bytes: end as u64 })
+    }
+}
+
+fn segment_name(cursor: &mut Cursor) -> Option<SegmentName> {
+    Some(SegmentName { of: cursor.partition()?, base: Offset(cursor.i64()?), generation: cursor.u32()? })
+}
+
+/// A slot's parts. `records` holds `count` encoded records.
+pub(super) fn encode(
+    sequence: u64,
+    chain: &Chain,
+    doomed: &[SegmentName],
+    count: usize,
+    records: Sink,
+) -> Vec<Bytes> {
+    let mut prefix = Sink::default();
+    chain.encode(&mut prefix);
+    prefix.count(doomed.len());
+    for name in doomed {
+        prefix.partition(name.of);
+        prefix.i64(name.base.0);
+        prefix.u32(name.generation);
+    }
+    prefix.count(count);
+    let body_bytes = (prefix.len() + records.len()) as u64;
+    let (mut body, _) = prefix.finish();
+    body.extend(records.finish().0);
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    body.iter().for_each(|part| digest.update(part));
+
+    let mut header = Sink::default();
+    header.slice(&MAGIC);
+    header.u32(VERSION);
+    header.u64(sequence);
+    header.u64(body_bytes);
+    header.u32(u32::try_from(digest.finalize()).expect("a CRC32 has 32 bits"));
+    let mut bytes = Sink::default();
+    let header = header.into_bytes();
+    bytes.slice(&header);
+    bytes.u32(crc(&header));
+    let mut parts = vec![bytes.into_bytes()];
+    parts.extend(body);
+    parts
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    u32::try_from(checksum(CrcAlgorithm::Crc32Iscsi, bytes)).expect("a CRC32 has 32 bits")
+}

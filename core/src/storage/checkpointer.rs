@@ -1,0 +1,245 @@
+//! A checkpoint being made, from the floor above's parts to the removal of what it made superfluous.
+//!
+//! ```text
+//! gathering   each log is written up to where it ended when the checkpoint began; then its record is encoded
+//! syncing     all segments written since their last sync
+//! writing     the slot that is not in force, once the frame in flight at the beginning is synced
+//! done        journal files are recycled, doomed segments removed
+//! ```
+//! Invariants: the slot is written only when all it names is durable; nothing is recycled or removed before
+//! the slot is. While gathering and syncing no log is written beyond its goal, so that a record's segments end
+//! exactly where its applied state does.
+
+use super::checkpoint::{self, Record};
+use super::codec::Sink;
+use super::durable_write::{DurableWrite, Progress};
+use super::frame::Chain;
+use super::local::Local;
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::entry::{Entry, Members};
+use crate::event::DoneResult;
+use crate::file::{File, SegmentName};
+use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// One replica's part of a checkpoint: its state as of its applied index, and what it has beyond.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// The members as of `applied`.
+    pub members: Members,
+    /// The newest entry that `state` reflects, and whose batches were kept.
+    pub applied: Index,
+    /// Its term.
+    pub applied_term: Term,
+    /// The floor above's state, in its own codec.
+    pub state: Bytes,
+    /// The entries above `applied`, appended ones, contiguous.
+    pub entries: Vec<Entry>,
+}
+
+/// Makes checkpoints, one at a time.
+#[derive(Debug)]
+pub(super) struct Checkpointer {
+    /// The slot in force and its sequence.
+    slot: bool,
+    sequence: u64,
+    bytes: u64,
+    /// The journal's length when the checkpoint in force began.
+    mark: u64,
+    round: Option<Round>,
+}
+
+#[derive(Debug)]
+struct Round {
+    chain: Chain,
+    mark: u64,
+    doomed: Vec<SegmentName>,
+    records: Sink,
+    count: usize,
+    /// Records whose logs are still being written, without their segments.
+    waiting: BTreeMap<ReplicaId, Record>,
+    stage: Stage,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Gathering,
+    Syncing,
+    /// Waits for the frame that was in flight at the beginning.
+    Synced,
+    Writing(DurableWrite),
+}
+
+/// A checkpoint that is durable, and what follows from it.
+pub(super) struct Made {
+    /// Frames before this one are not needed any more.
+    pub(super) needed: u64,
+    /// Segments nobody names any more.
+    pub(super) doomed: Vec<SegmentName>,
+}
+
+impl Checkpointer {
+    /// With the checkpoint in force.
+    pub(super) fn new(slot: bool, sequence: u64, bytes: u64) -> Checkpointer {
+        Checkpointer { slot, sequence, bytes, mark: 0, round: None }
+    }
+
+    /// Whether the journal has grown enough since the checkpoint in force.
+    pub(super) fn is_due(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
+        let grown = journal_bytes - self.mark;
+        self.round.is_none() && grown >= checkpoint_bytes.max(self.bytes.saturating_mul(4))
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.round.is_none()
+    }
+
+    /// Begins one that covers all frames before `chain`.
+    pub(super) fn begin(&mut self, chain: Chain, mark: u64, doomed: Vec<SegmentName>) {
+        assert!(self.round.is_none(), "one checkpoint is made at a time");
+        let (records, waiting) = (Sink::default(), BTreeMap::new());
+        let stage = Stage::Gathering;
+        self.round = Some(Round { chain, mark, doomed, records, count: 0, waiting, stage, bytes: 0 });
+    }
+
+    /// Takes a part: into the checkpoint if its log is written as far as it goes, else it waits for that.
+    pub(super) fn take(&mut self, part: Part, local: &Local) {
+        let Some(round) = &mut self.round else { return };
+        assert!(
+            part.entries.iter().zip(1..).all(|(entry, place)| entry.index == Index(part.applied.0 + place)),
+            "a part's entries follow its applied index"
+        );
+        let mut entries = part.entries;
+        let appended = local.last.0.saturating_sub(part.applied.0);
+        entries.truncate(usize::try_from(appended).unwrap_or(usize::MAX));
+        // All of it as of now, but where the segments end: what comes later is in frames that are replayed.
+        let record = Record {
+            replica: part.replica,
+            of: local.log.of,
+            hard_state: local.hard_state,
+            members: part.members,
+            applied: part.applied,
+            applied_term: part.applied_term,
+            log_start: local.log.log_start(),
+            end: local.log.end(),
+            generation: local.log.generation,
+            segments: Vec::new(),
+            state: part.state,
+            entries,
+        };
+        if local.log.written_end() >= record.end {
+            round.encode(record, local);
+        } else {
+            round.waiting.insert(part.replica, record);
+        }
+    }
+
+    /// How far the log of `replica` is to be written for the checkpoint.
+    pub(super) fn goal(&self, replica: ReplicaId) -> Option<Offset> {
+        self.round.as_ref()?.waiting.get(&replica).map(|record| record.end)
+    }
+
+    /// The replicas whose logs are still to be written.
+    pub(super) fn waiting(&self) -> Vec<ReplicaId> {
+        self.round.iter().flat_map(|round| round.waiting.keys().copied()).collect()
+    }
+
+    /// Whether logs may not be written but for the checkpoint.
+    pub(super) fn holds_logs(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Gathering | Stage::Syncing))
+    }
+
+    /// A log was written: its part follows if that was all.
+    pub(super) fn written(&mut self, replica: ReplicaId, local: &Local) {
+        let Some(round) = &mut self.round else { return };
+        if round.waiting.get(&replica).is_some_and(|record| local.log.written_end() >= record.end)
+            && let Some(record) = round.waiting.remove(&replica)
+        {
+            round.encode(record, local);
+        }
+    }
+
+    /// A replica is gone, or starts anew: what the journal says of that comes after this checkpoint, so the
+    /// part may be left out of it only if the replica is gone. Whether the checkpoint had to be given up.
+    pub(super) fn forget(&mut self, replica: ReplicaId, is_gone: bool) {
+        let Some(round) = &mut self.round else { return };
+        if round.waiting.remove(&replica).is_some() && !is_gone {
+            self.round = None;
+        }
+    }
+
+    /// Whether all logs are written now: then the caller syncs the segments and says [`Checkpointer::synced`].
+    pub(super) fn begins_to_sync(&mut self) -> bool {
+        let Some(round) = &mut self.round else { return false };
+        let begins = matches!(round.stage, Stage::Gathering) && round.waiting.is_empty();
+        if begins {
+            round.stage = Stage::Syncing;
+        }
+        begins
+    }
+
+    /// The segments are synced.
+    pub(super) fn synced(&mut self) {
+        if let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Syncing)) {
+            round.stage = Stage::Synced;
+        }
+    }
+
+    /// Writes the slot if its time has come: all frames before `first_unsynced` are durable.
+    pub(super) fn write(&mut self, first_unsynced: u64, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        let (slot, sequence) = (!self.slot, self.sequence.saturating_add(1));
+        let Some(round) = &mut self.round else { return };
+        if !matches!(round.stage, Stage::Synced) || first_unsynced < round.chain.sequence {
+            return;
+        }
+        let records = std::mem::take(&mut round.records);
+        let parts = checkpoint::encode(sequence, &round.chain, &round.doomed, round.count, records);
+        round.bytes = parts.iter().map(|part| part.len() as u64).sum();
+        let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
+        write.issue(tickets, actions);
+        round.stage = Stage::Writing(write);
+    }
+
+    /// One of the slot's tickets is answered.
+    pub(super) fn done(&mut self, ticket: Ticket, result: DoneResult) -> Result<Option<Made>, String> {
+        let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round else { return Ok(None) };
+        match write.done(ticket, result) {
+            Progress::Waiting | Progress::Full => Ok(None),
+            Progress::Failed(reason) => Err(reason),
+            Progress::Durable => {
+                let round = self.round.take().expect("looked at above");
+                (self.slot, self.sequence) = (!self.slot, self.sequence.saturating_add(1));
+                (self.bytes, self.mark) = (round.bytes, round.mark);
+                Ok(Some(Made { needed: round.chain.sequence, doomed: round.doomed }))
+            }
+        }
+    }
+
+    /// Tries again what the full disk refused.
+    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round
+            && write.is_stalled()
+        {
+            write.issue(tickets, actions);
+        }
+    }
+}
+
+impl Round {
+    fn encode(&mut self, mut record: Record, local: &Local) {
+        assert!(
+            local.log.written_end() == record.end,
+            "a record's segments end where its applied state does"
+        );
+        record.segments = local.log.segments().to_vec();
+        // The start may have risen meanwhile, and taken segments along.
+        record.log_start = local.log.log_start().min(record.end);
+        record.encode(&mut self.records);
+        self.count += 1;
+    }
+}

@@ -1,0 +1,256 @@
+//! The journal: the frame being filled, the one in flight, and the seal that follows a quiet one.
+//!
+//! What is appended during a turn joins the filling frame; the turn's end writes it with one write and one
+//! sync if none is in flight, so load makes frames larger, not more numerous. 50 ms after the last frame with
+//! items an empty one follows: only then can rot of that last frame be told from a torn write.
+//!
+//! Invariants: synced < in flight < filling, by sequence, without a gap; at most one frame is in flight, so a
+//! valid frame proves that all before it were synced. An append lies whole in one frame.
+//!
+//! Not here: what items mean (`replay`), which file comes next (`ring`).
+
+use super::durable_write::{DurableWrite, Progress};
+use super::frame::{Chain, Filling, Header};
+use super::ring::{Ring, Zeroing};
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::entry::HardState;
+use crate::event::DoneResult;
+use crate::file::File;
+use crate::ids::{ReplicaId, Ticket};
+use crate::now::Mono;
+use bytes::BytesMut;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// How long the journal is quiet before the last frame is sealed. Source: DESIGN section 7.
+const SEAL_AFTER: Duration = Duration::from_millis(50);
+/// What an item and its header may take of a frame at least. Source: chosen. At the edge: the frame is
+/// called full a little early.
+const ROOM_SPARED_BYTES: usize = 1 << 10;
+/// First size of a frame's buffer, which holds headers and small payloads. Source: chosen.
+const BUFFER_BYTES: usize = 4 << 10;
+
+/// The journal of a running node.
+#[derive(Debug)]
+pub(super) struct Journal {
+    ring: Ring,
+    /// Where the next frame goes, and what it must say to follow.
+    chain: Chain,
+    waiting: VecDeque<Filling>,
+    flight: Option<Flight>,
+    /// Newest commits nobody has written down yet: they travel with the next frame, and force none.
+    hints: BTreeMap<ReplicaId, HardState>,
+    buffer: BytesMut,
+    frame_bytes_max: usize,
+    bytes_written: u64,
+    seal_at: Option<Mono>,
+    /// The newest frame with items.
+    newest_items: u64,
+}
+
+#[derive(Debug)]
+struct Flight {
+    write: DurableWrite,
+    sequence: u64,
+    has_items: bool,
+    persisted: Vec<(ReplicaId, u64)>,
+}
+
+/// What the answer to one of the journal's tickets brought.
+pub(super) enum Landed {
+    /// Nothing yet.
+    Waiting,
+    /// These are durable now.
+    Synced(Vec<(ReplicaId, u64)>),
+    /// The disk failed.
+    Failed(String),
+}
+
+impl Journal {
+    /// A journal that goes on at `chain`.
+    pub(super) fn new(ring: Ring, chain: Chain, frame_bytes_max: u64, bytes_written: u64) -> Journal {
+        Journal {
+            ring,
+            chain,
+            waiting: VecDeque::new(),
+            flight: None,
+            hints: BTreeMap::new(),
+            buffer: BytesMut::new(),
+            frame_bytes_max: usize::try_from(frame_bytes_max).unwrap_or(usize::MAX),
+            bytes_written,
+            seal_at: None,
+            newest_items: chain.sequence.saturating_sub(1),
+        }
+    }
+
+    /// The frame that something of `bytes` joins, and its sequence.
+    pub(super) fn filling(&mut self, bytes: usize) -> (&mut Filling, u64) {
+        let fits = |frame: &Filling| frame.bytes() + bytes <= self.frame_bytes_max || !frame.has_items();
+        if !self.waiting.back().is_some_and(fits) {
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.reserve(BUFFER_BYTES);
+            self.waiting.push_back(Filling::reusing(buffer));
+        }
+        let sequence = self.next_sequence() + self.waiting.len() as u64 - 1;
+        (self.waiting.back_mut().expect("pushed above"), sequence)
+    }
+
+    /// Remembers a commit for the next frame.
+    pub(super) fn hint(&mut self, replica: ReplicaId, state: HardState) {
+        self.hints.insert(replica, state);
+    }
+
+    /// Forgets the commit that waits, since a whole hard state goes into a frame now, or the replica is gone.
+    pub(super) fn forget_hint(&mut self, replica: ReplicaId) {
+        self.hints.remove(&replica);
+    }
+
+    /// Tells `replica` of `number` when the frame `sequence` is synced. Whether there is anything to wait for.
+    pub(super) fn tell_after(&mut self, sequence: u64, replica: ReplicaId, number: u64) -> bool {
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.sequence == sequence) {
+            flight.persisted.push((replica, number));
+            return true;
+        }
+        let first = self.next_sequence();
+        let frame = sequence.checked_sub(first).and_then(|place| self.waiting.get_mut(place as usize));
+        frame.map(|frame| frame.persisted.push((replica, number))).is_some()
+    }
+
+    /// Bytes the filling frame still takes; 0 while an overflowing one waits.
+    pub(super) fn room(&self) -> usize {
+        match self.waiting.len() {
+            0 => self.frame_bytes_max - ROOM_SPARED_BYTES.min(self.frame_bytes_max),
+            1 => self.frame_bytes_max.saturating_sub(self.waiting[0].bytes() + ROOM_SPARED_BYTES),
+            _ => 0,
+        }
+    }
+
+    /// Writes the next frame if one waits and none is in flight.
+    pub(super) fn flush(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if self.flight.is_none()
+            && let Some(frame) = self.waiting.pop_front()
+        {
+            self.write(frame, tickets, actions);
+        }
+    }
+
+    /// When to call [`Journal::seal`].
+    pub(super) fn seal_at(&self) -> Option<Mono> {
+        self.seal_at
+    }
+
+    /// Writes a seal now: the first frame after recovery.
+    pub(super) fn seal_now(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        let frame = Filling::reusing(std::mem::take(&mut self.buffer));
+        self.write(frame, tickets, actions);
+    }
+
+    /// Writes the frame that tells rot of the last one from a torn write, if the time has come.
+    pub(super) fn seal(&mut self, now: Mono, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if self.seal_at.is_some_and(|at| at <= now) {
+            self.seal_at = None;
+            if self.is_idle() {
+                self.seal_now(tickets, actions);
+            }
+        }
+    }
+
+    /// One of its tickets is answered.
+    pub(super) fn done(&mut self, now: Mono, ticket: Ticket, result: DoneResult) -> Landed {
+        let Some(flight) = &mut self.flight else { return Landed::Waiting };
+        match flight.write.done(ticket, result) {
+            Progress::Waiting | Progress::Full => Landed::Waiting,
+            Progress::Failed(reason) => Landed::Failed(reason),
+            Progress::Durable => {
+                let flight = self.flight.take().expect("looked at above");
+                self.seal_at = flight.has_items.then(|| now + SEAL_AFTER);
+                Landed::Synced(flight.persisted)
+            }
+        }
+    }
+
+    /// Tries again what the full disk refused.
+    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.write.is_stalled()) {
+            flight.write.issue(tickets, actions);
+        }
+    }
+
+    /// Whether nothing waits for a sync.
+    pub(super) fn is_idle(&self) -> bool {
+        self.flight.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether everything is synced, and no frame from `covered` on holds an item.
+    pub(super) fn is_clean(&self, covered: u64) -> bool {
+        self.is_idle() && self.newest_items < covered
+    }
+
+    /// Everything below this sequence is on the disk for good.
+    pub(super) fn first_unsynced(&self) -> u64 {
+        self.flight.as_ref().map_or(self.chain.sequence, |flight| flight.sequence)
+    }
+
+    /// Where a replay starts that needs none of the frames written or in flight.
+    pub(super) fn chain(&self) -> Chain {
+        let (file, at) = self.ring.head();
+        Chain { file, at, ..self.chain }
+    }
+
+    /// Bytes of all frames so far.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    /// The files.
+    pub(super) fn ring(&mut self) -> &mut Ring {
+        &mut self.ring
+    }
+
+    /// Asks for what zeroing wants next.
+    pub(super) fn zero(zeroing: Option<Zeroing>, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        match zeroing {
+            None => {}
+            Some(Zeroing::Write { file, at, zeros }) => {
+                let ticket = tickets.draw(Job::Zero { file, end: at + zeros.len() as u64 });
+                actions.push(Action::Write { ticket, file: File::Journal(file), at, parts: vec![zeros] });
+            }
+            Some(Zeroing::Sync { file }) => {
+                let ticket = tickets.draw(Job::ZeroSync);
+                actions.push(Action::Sync { ticket, files: vec![File::Journal(file)] });
+            }
+        }
+    }
+
+    /// The sequence of the first frame that waits.
+    fn next_sequence(&self) -> u64 {
+        self.chain.sequence
+    }
+
+    fn write(&mut self, mut frame: Filling, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        // Hints alone are not worth a seal: a torn frame of nothing else loses nothing.
+        let has_items = frame.has_items();
+        // A hint may be of entries in the newest frame, so it never goes into an earlier one.
+        if self.waiting.is_empty() {
+            for (replica, state) in std::mem::take(&mut self.hints) {
+                frame.hard_state(replica, state);
+            }
+        }
+        let closed = frame.close(&self.chain);
+        let header: Header = closed.header;
+        let (file, at) = self.ring.take(header.frame_bytes(), header.sequence);
+        assert!(at % super::frame::BLOCK_BYTES == 0, "frames lie on blocks");
+        self.chain = self.chain.after(&header, file, at);
+        self.buffer = closed.buffer;
+        self.bytes_written += header.frame_bytes();
+        self.seal_at = None;
+        if has_items {
+            self.newest_items = header.sequence;
+        }
+        let mut write = DurableWrite::new(Job::Frame, File::Journal(file), at, closed.parts);
+        write.issue(tickets, actions);
+        self.flight =
+            Some(Flight { write, sequence: header.sequence, has_items, persisted: closed.persisted });
+    }
+}

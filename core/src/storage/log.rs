@@ -1,0 +1,305 @@
+//! A replica's committed batches on this node: the newest in memory (the tail), the others in segments.
+//!
+//! ```text
+//!        segments: written                                  tail: in memory
+//!  [base0 ........][base1 ........][base2 ....              ]
+//!                                      [cached | being written | unwritten ]
+//!  log_start                                    ^ written_end               ^ end
+//! ```
+//! Invariants: log_start <= end; the tail is contiguous and ends at `end`; written_end <= end, and everything
+//! from written_end on is in the tail. One write is under way at most, and none while a sync is, so that a
+//! full disk is told from a failed one.
+//!
+//! Not here: when to write and what to sync (`write_behind`), finding things on the disk (`read`).
+
+use super::read::Chunk;
+use super::segment::Segment;
+use super::segment_index::IndexEntry;
+use crate::file::SegmentName;
+use crate::ids::{Offset, TopicPartition};
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// Bytes of one write to a segment. Source: chosen. At the edge: the rest follows in another.
+const WRITE_BYTES_MAX: u64 = 8 << 20;
+
+/// One applied record batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedBatch {
+    /// Offset of its first record.
+    pub base: Offset,
+    /// Offset after its last record.
+    pub next: Offset,
+    /// Its highest timestamp.
+    pub max_timestamp: i64,
+    /// The batch, whole, as clients will read it.
+    pub bytes: Bytes,
+}
+
+/// What a replica's data spans on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// First offset that may be read.
+    pub log_start: Offset,
+    /// Offset after the last batch.
+    pub end: Offset,
+    /// Bytes of all batches kept.
+    pub bytes: u64,
+}
+
+/// The batches of one replica.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) of: TopicPartition,
+    pub(super) generation: u32,
+    log_start: Offset,
+    end: Offset,
+    segments: Vec<Segment>,
+    tail: VecDeque<CommittedBatch>,
+    /// How many of the tail, from its front, are written: a cache.
+    cached: usize,
+    unwritten_bytes: u64,
+    writing: Option<Writing>,
+    /// A sync of its segments is under way.
+    pub(super) is_syncing: bool,
+}
+
+/// A write to a segment, under way.
+#[derive(Debug)]
+struct Writing {
+    batches: usize,
+    bytes: u64,
+    /// The segment as it will be.
+    segment: Segment,
+}
+
+/// What to write for a log.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SegmentWrite {
+    pub(super) name: SegmentName,
+    pub(super) at: u64,
+    pub(super) parts: Vec<Bytes>,
+    /// New entries of the index, the first of which has this number.
+    pub(super) index_from: u32,
+    pub(super) index: Vec<IndexEntry>,
+}
+
+impl Log {
+    /// A log with the given segments, all of it written, ending at `end`.
+    pub(super) fn new(
+        of: TopicPartition,
+        generation: u32,
+        log_start: Offset,
+        end: Offset,
+        segments: Vec<Segment>,
+    ) -> Log {
+        Log {
+            of,
+            generation,
+            log_start: log_start.min(end),
+            end,
+            segments,
+            tail: VecDeque::new(),
+            cached: 0,
+            unwritten_bytes: 0,
+            writing: None,
+            is_syncing: false,
+        }
+    }
+
+    /// Takes the next batch. It can be read at once.
+    pub(super) fn keep(&mut self, batch: CommittedBatch) {
+        assert!(batch.base == self.end, "committed batches are kept in order, without a gap");
+        assert!(batch.next > batch.base, "a batch holds at least one offset");
+        self.end = batch.next;
+        self.unwritten_bytes += batch.bytes.len() as u64;
+        self.tail.push_back(batch);
+    }
+
+    /// What to write next, of what lies below `goal`; notes that it is under way.
+    pub(super) fn next_write(
+        &mut self,
+        goal: Offset,
+        segment_bytes: u64,
+        index_interval: u64,
+    ) -> Option<SegmentWrite> {
+        if self.writing.is_some() || self.is_syncing {
+            return None;
+        }
+        let first = self.tail.get(self.cached).filter(|batch| batch.next <= goal)?;
+        let extends = self.segments.last().is_some_and(|last| {
+            last.next == first.base && last.bytes + first.bytes.len() as u64 <= segment_bytes
+        });
+        let mut segment = match self.segments.last() {
+            Some(last) if extends => last.clone(),
+            _ => Segment::starting(first.base, self.generation),
+        };
+        let (at, index_from) = (segment.bytes, segment.index_entries);
+        let (mut parts, mut index) = (Vec::new(), Vec::new());
+        for batch in self.tail.range(self.cached..) {
+            let len = batch.bytes.len() as u64;
+            let is_room = segment.bytes + len <= segment_bytes && segment.bytes - at + len <= WRITE_BYTES_MAX;
+            if batch.next > goal || !(is_room || parts.is_empty()) {
+                break;
+            }
+            if segment.bytes - segment.indexed_at >= index_interval.max(1) {
+                index.push(IndexEntry {
+                    offset: batch.base,
+                    position: segment.bytes,
+                    latest_before: segment.max_timestamp,
+                });
+                segment.indexed_at = segment.bytes;
+                segment.index_entries += 1;
+            }
+            segment.bytes += len;
+            segment.next = batch.next;
+            segment.max_timestamp = segment.max_timestamp.max(batch.max_timestamp);
+            parts.push(batch.bytes.clone());
+        }
+        let name = segment.name(self.of);
+        self.writing = Some(Writing { batches: parts.len(), bytes: segment.bytes - at, segment });
+        Some(SegmentWrite { name, at, parts, index_from, index })
+    }
+
+    /// The write under way is done. The segment it made longer.
+    pub(super) fn written(&mut self) -> Option<&Segment> {
+        let writing = self.writing.take()?;
+        self.cached += writing.batches;
+        self.unwritten_bytes -= writing.bytes;
+        match self.segments.last_mut().filter(|last| last.base == writing.segment.base) {
+            Some(last) => *last = writing.segment,
+            None => self.segments.push(writing.segment),
+        }
+        self.segments.last()
+    }
+
+    /// The write under way met a full disk: it will be tried again.
+    pub(super) fn not_written(&mut self) -> Option<SegmentName> {
+        self.writing.take().map(|writing| writing.segment.name(self.of))
+    }
+
+    /// Forgets the oldest batch of the tail if it is written. How many bytes that frees.
+    pub(super) fn evict(&mut self) -> u64 {
+        if self.cached == 0 {
+            return 0;
+        }
+        self.cached -= 1;
+        let batch = self.tail.pop_front().expect("cached batches are in the tail");
+        if self.tail.is_empty() {
+            self.tail.shrink_to_fit();
+        }
+        batch.bytes.len() as u64
+    }
+
+    /// Raises the log's start. The segments that lie below it altogether, which the log has given up.
+    pub(super) fn advance_start(&mut self, to: Offset) -> Vec<SegmentName> {
+        self.log_start = self.log_start.max(to.min(self.end));
+        // A segment that is being made longer stays until it is not.
+        let mut below = self.segments.partition_point(|segment| segment.next <= self.log_start);
+        if self.writing.is_some() && below == self.segments.len() {
+            below = below.saturating_sub(1);
+        }
+        let of = self.of;
+        self.segments.drain(..below).map(|segment| segment.name(of)).collect()
+    }
+
+    pub(super) fn log_start(&self) -> Offset {
+        self.log_start
+    }
+
+    pub(super) fn end(&self) -> Offset {
+        self.end
+    }
+
+    /// Offset after the last batch that is written.
+    pub(super) fn written_end(&self) -> Offset {
+        self.tail.get(self.cached).map_or(self.end, |batch| batch.base)
+    }
+
+    pub(super) fn unwritten_bytes(&self) -> u64 {
+        self.unwritten_bytes
+    }
+
+    /// Batches of the tail that are a cache.
+    pub(super) fn cached(&self) -> usize {
+        self.cached
+    }
+
+    /// Their bytes.
+    pub(super) fn cached_bytes(&self) -> u64 {
+        self.tail.range(..self.cached).map(|batch| batch.bytes.len() as u64).sum()
+    }
+
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// The segment being written.
+    pub(super) fn writing(&self) -> Option<SegmentName> {
+        self.writing.as_ref().map(|writing| writing.segment.name(self.of))
+    }
+
+    /// Offset of the first batch in memory.
+    pub(super) fn tail_start(&self) -> Offset {
+        self.tail.front().map_or(self.end, |batch| batch.base)
+    }
+
+    /// All its segments, the one being written too.
+    pub(super) fn names(&self) -> Vec<SegmentName> {
+        let mut names: Vec<_> = self.segments.iter().map(|segment| segment.name(self.of)).collect();
+        names.extend(self.writing());
+        names.dedup();
+        names
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    pub(super) fn extent(&self) -> Extent {
+        let written: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
+        Extent { log_start: self.log_start, end: self.end, bytes: written + self.unwritten_bytes }
+    }
+
+    /// The segment that holds `offset`.
+    pub(super) fn segment_of(&self, offset: Offset) -> Option<&Segment> {
+        let after = self.segments.partition_point(|segment| segment.base <= offset);
+        self.segments[..after].last().filter(|segment| offset < segment.next)
+    }
+
+    /// The first segment from `offset` on that has a record at or after `timestamp`, if what is asked may
+    /// be there at all.
+    pub(super) fn segment_reaching(&self, offset: Offset, timestamp: i64) -> Option<&Segment> {
+        let first = self.segments.partition_point(|segment| segment.next <= offset);
+        self.segments[first..].iter().find(|segment| segment.max_timestamp >= timestamp)
+    }
+
+    /// Batches from `from` on out of memory; `None` if the first is not there.
+    pub(super) fn read_tail(&self, from: Offset, below: Offset, max_bytes: usize) -> Option<Chunk> {
+        if from >= self.end {
+            return Some(Chunk::default());
+        }
+        let first = self.tail.partition_point(|batch| batch.next <= from);
+        let holds = self.tail.get(first).is_some_and(|batch| batch.base <= from);
+        if !holds {
+            return None;
+        }
+        let mut chunk = Chunk::default();
+        let mut bytes = 0;
+        for batch in self.tail.range(first..) {
+            bytes += batch.bytes.len();
+            if batch.next > below || (bytes > max_bytes && !chunk.batches.is_empty()) {
+                break;
+            }
+            chunk.batches.push(batch.bytes.clone());
+        }
+        Some(chunk)
+    }
+
+    /// The first batch in memory, from `from` on, with a record at or after `timestamp`.
+    pub(super) fn find_tail(&self, from: Offset, timestamp: i64) -> Chunk {
+        let first = self.tail.partition_point(|batch| batch.next <= from);
+        let found = self.tail.range(first..).find(|batch| batch.max_timestamp >= timestamp);
+        Chunk { batches: found.map(|batch| batch.bytes.clone()).into_iter().collect() }
+    }
+}

@@ -1,0 +1,473 @@
+//! Storage: the journal, the checkpoint and the segments of one node: a pure model that asks for file work and
+//! is told when it is done. It knows no Raft and no Kafka beyond the 61 bytes of a batch's header.
+//!
+//! One journal serves all replicas of a node, so one fdatasync makes a whole turn of all partitions durable.
+//! What is committed and applied is written behind, from memory, to segments in Kafka's own format; a
+//! checkpoint then names them, and the journal before it is written over. (Why not an LSM tree: a Raft log is
+//! append, cut the tail, drop the head; a compacting tree rewrites it for nothing.)
+//!
+//! ```text
+//! node.meta                              who this disk is: two slots                         (node_meta)
+//! journal/0000..                         a ring of files, frames of 4 KiB blocks   (frame, ring, journal)
+//!   [frame 7: items of r1 r2 r9][frame 8: r2][seal 9][frame 10 ...torn?]
+//! checkpoint.a  checkpoint.b             everything small, in turn            (checkpoint, checkpointer)
+//! data/TOPIC/PARTITION/BASE-GEN.log      batches back to back              (segment, log, write_behind)
+//! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking                   (segment_index, read)
+//!
+//!                 append               keep
+//! replica's log -> journal   machine's apply -> tail in memory -> segment -> named by a checkpoint
+//!                 Persisted                      read: at once    read: from the file
+//! ```
+//! The life of it: `start`, then every `Done` of the node goes to `done`, every turn ends with `flush`, and
+//! `woke` is called at `next_deadline`. Nothing else may be called before `Outcome::Recovered`.
+//!
+//! Invariants:
+//! - Persisted only after the fdatasync of the frame with all items up to that number.
+//! - Whatever was acknowledged is recovered; nothing that was not appended is; a recovery finds what the one
+//!   before it found (`recovery`, `resume`).
+//! - checkpoint in force <= frames on the disk: nothing needed may live only in a frame older than it.
+//! - Nothing on the disk can make this room panic: what does not parse is damage, which is said and refused.
+//! - Nothing is removed but what a durable checkpoint has given up, and nothing because something is missing.
+//!
+//! Rot in the journal kills all replicas of the node that were here: which votes were in the unreadable frame
+//! nobody can say. Rot in a segment is refused range by range, and mended in place with a peer's bytes.
+//!
+//! Where mutants are planted (simulation.md section 6): 13 `frame::crc`; 14 `walk::begin_hunt`; 15
+//! `Chain::is_continued_by`; 16 `Running::advance_checkpoint`; 18 and 20 `DurableWrite::done`; 19
+//! `Checkpointer::write`.
+//!
+//! Not here: Raft's window (`replica`), what state means, when to retain or delete (the floors above).
+
+mod checkpoint;
+mod checkpointer;
+mod codec;
+mod durable_write;
+mod frame;
+mod journal;
+mod local;
+mod log;
+mod node_meta;
+mod outcome;
+mod plan;
+mod read;
+mod recovery;
+mod replay;
+mod resume;
+mod ring;
+mod running;
+mod segment;
+mod segment_index;
+mod space;
+mod start;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod walk;
+mod write_behind;
+
+pub use checkpointer::Part;
+pub use log::{CommittedBatch, Extent};
+pub use node_meta::NodeMeta;
+pub use outcome::{Durable, Outcome, RecoveredReplica, Recovery, Reset};
+pub use read::{Chunk, Lookup, ReadFault, ReadId};
+pub use segment::Segment;
+
+use crate::action::{Action, HaltReason};
+use crate::config::StorageConfig;
+use crate::entry::{Entry, HardState};
+use crate::event::DoneResult;
+use crate::file::File;
+use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
+use crate::now::Mono;
+use crate::rng::Rng;
+use bytes::Bytes;
+use frame::StoredReset;
+use local::Local;
+use log::Log;
+use read::Want;
+use running::{Running, Turn};
+use start::{Started, Starting};
+use ticket::Job;
+
+/// The node's storage.
+#[derive(Debug)]
+pub struct Storage {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Starting(Box<Starting>),
+    Running(Box<Running>),
+    /// The core was told to halt: nothing counts any more.
+    Halted,
+}
+
+impl Storage {
+    /// The storage of `node`, before its start. `rng` is a stream of its own.
+    pub fn new(config: &StorageConfig, node: NodeId, rng: Rng) -> Storage {
+        Storage { state: State::Starting(Box::new(Starting::new(config.clone(), node, rng))) }
+    }
+
+    /// Asks for the listing that everything else follows from.
+    pub fn start(&mut self, actions: &mut Vec<Action>) {
+        if let State::Starting(starting) = &mut self.state {
+            starting.start(actions);
+        }
+    }
+
+    /// A file action is answered.
+    pub fn done(
+        &mut self,
+        now: Mono,
+        ticket: Ticket,
+        result: DoneResult,
+        actions: &mut Vec<Action>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        match &mut self.state {
+            State::Starting(starting) => match starting.done(now, ticket, result, actions) {
+                Started::Waiting => {}
+                Started::Running(running) => self.state = State::Running(running),
+                Started::Refused(reason) => self.halt(HaltReason::CannotStart { reason }, actions),
+                Started::Failed(reason) => self.halt(HaltReason::DiskFailed { reason }, actions),
+            },
+            State::Running(running) => {
+                let Some(job) = running.tickets.redeem(ticket) else { return };
+                let mut turn = Turn { now, actions, outcomes };
+                if let Err(reason) = running.done(ticket, job, result, &mut turn) {
+                    self.halt(HaltReason::DiskFailed { reason }, actions);
+                }
+            }
+            State::Halted => {}
+        }
+    }
+
+    /// The earliest moment at which `woke` has something to do.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        match &self.state {
+            State::Starting(starting) => starting.retry_at(),
+            State::Running(running) => running.next_deadline(),
+            State::Halted => None,
+        }
+    }
+
+    /// A deadline has come, perhaps not one of ours.
+    pub fn woke(&mut self, now: Mono, actions: &mut Vec<Action>, outcomes: &mut Vec<Outcome>) {
+        match &mut self.state {
+            State::Starting(starting) => starting.woke(now, actions),
+            State::Running(running) => running.woke(&mut Turn { now, actions, outcomes }),
+            State::Halted => {}
+        }
+    }
+
+    /// The end of a turn: writes the frame that was filled if none is in flight, and what else is due.
+    pub fn flush(&mut self, now: Mono, actions: &mut Vec<Action>, outcomes: &mut Vec<Outcome>) {
+        if let State::Running(running) = &mut self.state {
+            running.flush(&mut Turn { now, actions, outcomes });
+        }
+    }
+
+    /// Says who this disk is; answered by [`Outcome::MetaWritten`]. No frame is written before the first is.
+    pub fn write_meta(&mut self, meta: NodeMeta, actions: &mut Vec<Action>) {
+        if let Some(running) = self.running() {
+            running.meta.write(meta, &mut running.tickets, actions);
+        }
+    }
+
+    /// A replica lives here from the next frame on. Files left over of its partition go after the next
+    /// checkpoint.
+    pub fn add_replica(&mut self, replica: ReplicaId, of: TopicPartition) {
+        let Some(running) = self.running() else { return };
+        let left = running.left.remove(&of).unwrap_or_default();
+        running.doom(left);
+        let generation = running.generations.get(&of).copied().unwrap_or(0);
+        let (frame, sequence) = running.journal.filling(0);
+        frame.replica_added(replica, of);
+        let log = Log::new(of, generation, Offset(0), Offset(0), Vec::new());
+        let local = Local { log, hard_state: HardState::default(), last: Index(0), frame: sequence };
+        let before = running.locals.insert(replica, local);
+        assert!(before.is_none(), "a replica id is never used twice");
+    }
+
+    /// A replica is gone from the next frame on; its files go after the next checkpoint.
+    pub fn drop_replica(&mut self, replica: ReplicaId) {
+        let Some(running) = self.running() else { return };
+        let Some(local) = running.locals.remove(&replica) else { return };
+        running.journal.forget_hint(replica);
+        running.checkpointer.forget(replica, true);
+        running.journal.filling(0).0.replica_dropped(replica);
+        running.give_up_log(replica, &local.log);
+    }
+
+    /// Starts a replica's memory anew; answered by [`Outcome::Persisted`]. If the log ends at `segment_end`
+    /// it is kept and must be settled, else it is given up and starts there, empty.
+    pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset) {
+        let Some(running) = self.running() else { return };
+        running.checkpointer.forget(replica, false);
+        running.journal.forget_hint(replica);
+        let mut local = running.locals.remove(&replica).expect("a reset is of a replica that is here");
+        if local.log.end() == reset.segment_end {
+            let is_settled = local.log.written_end() == local.log.end()
+                && running.behind.unsynced_of(&local.log).is_empty();
+            assert!(is_settled, "a reset names only synced segments: settle the replica first");
+            let below = local.log.advance_start(reset.log_start);
+            running.doom(below);
+        } else {
+            running.give_up_log(replica, &local.log);
+            let generation = local.log.generation.saturating_add(1);
+            let (of, start) = (local.log.of, reset.segment_end);
+            local.log = Log::new(of, generation, start, start, Vec::new());
+        }
+        let log = &local.log;
+        let stored = StoredReset {
+            index: reset.index,
+            term: reset.term,
+            hard_state: reset.hard_state,
+            members: reset.members,
+            log_start: log.log_start(),
+            end: log.end(),
+            generation: log.generation,
+            segments: log.segments().to_vec(),
+            state: reset.state,
+        };
+        let (frame, sequence) = running.journal.filling(stored.state.len());
+        frame.reset(replica, &stored);
+        frame.persisted.push((replica, number));
+        (local.hard_state, local.last, local.frame) = (reset.hard_state, reset.index, sequence);
+        running.locals.insert(replica, local);
+    }
+
+    /// Gives up what is kept of a replica and goes on at `to`, empty: what lies below is deleted everywhere.
+    pub fn skip_to(&mut self, replica: ReplicaId, to: Offset) {
+        let Some(running) = self.running() else { return };
+        let mut local = running.locals.remove(&replica).expect("a skip is of a replica that is here");
+        assert!(to > local.log.end(), "a skip leaves a gap: what is here is of no use");
+        running.give_up_log(replica, &local.log);
+        local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
+        running.locals.insert(replica, local);
+    }
+
+    /// Wants everything kept of a replica in synced segments; answered by [`Outcome::Settled`].
+    pub fn settle(
+        &mut self,
+        now: Mono,
+        replica: ReplicaId,
+        actions: &mut Vec<Action>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let Some(running) = self.running() else { return };
+        let Some(end) = running.locals.get(&replica).map(|local| local.log.end()) else { return };
+        running.behind.settle(replica, end);
+        running.write_log(replica, &mut Turn { now, actions, outcomes });
+    }
+
+    /// Bytes that the filling frame still takes. At 0 no further append should come in this turn; one that is
+    /// larger than the room goes into a frame of its own.
+    pub fn room(&self) -> usize {
+        match &self.state {
+            State::Running(running) => running.journal.room(),
+            _ => 0,
+        }
+    }
+
+    /// Adds what Raft must remember to the next frame. A hard state that differs only in its commit forces no
+    /// frame: it travels with the next one.
+    pub fn append(
+        &mut self,
+        replica: ReplicaId,
+        number: u64,
+        hard_state: Option<HardState>,
+        entries: &[Entry],
+    ) -> Durable {
+        let Some(running) = self.running() else { return Durable::Later };
+        let local = running.locals.get_mut(&replica).expect("an append is of a replica that is here");
+        let before = local.hard_state;
+        let state = hard_state.unwrap_or(before);
+        local.hard_state = state;
+        let has_voted = (state.term, state.vote) != (before.term, before.vote);
+        if entries.is_empty() && !has_voted {
+            if state != before {
+                running.journal.hint(replica, state);
+            }
+            let waits = running.journal.tell_after(local.frame, replica, number);
+            return if waits { Durable::Later } else { Durable::Already };
+        }
+        let (frame, sequence) = running.journal.filling(frame::append_bytes(entries));
+        if state != before {
+            frame.hard_state(replica, state);
+        }
+        for entry in entries {
+            let follows = entry.index.0 >= 1 && entry.index.0 <= local.last.0 + 1;
+            assert!(follows, "entries are appended without a gap");
+            local.last = entry.index;
+            frame.entry(replica, entry);
+        }
+        match frame.persisted.last_mut().filter(|(last, _)| *last == replica) {
+            Some((_, last)) => *last = number,
+            None => frame.persisted.push((replica, number)),
+        }
+        local.frame = sequence;
+        if state != before {
+            running.journal.forget_hint(replica);
+        }
+        Durable::Later
+    }
+
+    /// Takes an applied batch: readable at once, written behind.
+    pub fn keep(&mut self, replica: ReplicaId, batch: CommittedBatch) {
+        let Some(running) = self.running() else { return };
+        let local = running.locals.get_mut(&replica).expect("a batch is of a replica that is here");
+        running.behind.keep(&running.config, replica, &mut local.log, batch);
+    }
+
+    /// Batches from the one that holds `from`, of which none reaches `below` or beyond.
+    pub fn read(
+        &mut self,
+        replica: ReplicaId,
+        from: Offset,
+        below: Offset,
+        max_bytes: usize,
+        actions: &mut Vec<Action>,
+    ) -> Lookup {
+        let Some(running) = self.running() else { return Lookup::Refused(ReadFault::Gone) };
+        let Some(local) = running.locals.get(&replica) else { return Lookup::Refused(ReadFault::Gone) };
+        let log = &local.log;
+        if from < log.log_start() || from > log.end() {
+            return Lookup::Refused(ReadFault::OutOfRange);
+        }
+        let below = below.min(log.end());
+        if from >= below {
+            return Lookup::Now(Chunk::default());
+        }
+        if let Some(chunk) = log.read_tail(from, below, max_bytes) {
+            return Lookup::Now(chunk);
+        }
+        let want = Want::Offset { from, below, max_bytes: max_bytes as u64 };
+        match log.segment_of(from) {
+            Some(segment) => {
+                Lookup::Later(running.reads.begin(replica, log, segment, want, &mut running.tickets, actions))
+            }
+            None => Lookup::Refused(ReadFault::Damaged { from, below }),
+        }
+    }
+
+    /// The first batch that has a record at or after `timestamp`, as a chunk; empty if there is none.
+    pub fn find_time(&mut self, replica: ReplicaId, timestamp: i64, actions: &mut Vec<Action>) -> Lookup {
+        let Some(running) = self.running() else { return Lookup::Refused(ReadFault::Gone) };
+        let Some(local) = running.locals.get(&replica) else { return Lookup::Refused(ReadFault::Gone) };
+        let (log, from) = (&local.log, local.log.log_start());
+        let segment = log.segment_reaching(from, timestamp).filter(|segment| segment.base < log.tail_start());
+        match segment {
+            Some(segment) => Lookup::Later(running.reads.begin(
+                replica,
+                log,
+                segment,
+                Want::Time { from, timestamp },
+                &mut running.tickets,
+                actions,
+            )),
+            None => Lookup::Now(log.find_tail(from, timestamp)),
+        }
+    }
+
+    /// Writes good bytes over damaged ones: `bytes` are whole batches from `from` on, the place that a
+    /// [`ReadFault::Damaged`] named. Whether they are that.
+    pub fn mend(
+        &mut self,
+        replica: ReplicaId,
+        from: Offset,
+        bytes: Bytes,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let Some(running) = self.running() else { return false };
+        let Some(local) = running.locals.get(&replica) else { return false };
+        let Some(segment) = local.log.segment_of(from) else { return false };
+        let name = segment.name(local.log.of);
+        let Some(at) = running.reads.damaged_at(name, from) else { return false };
+        if at + bytes.len() as u64 > segment.bytes || !read::is_run(&bytes, from) {
+            return false;
+        }
+        let ticket = running.tickets.draw(Job::Mend(replica, name, from));
+        actions.push(Action::Write { ticket, file: File::Segment(name), at, parts: vec![bytes] });
+        true
+    }
+
+    /// What a replica's data spans; `None` if it is not here.
+    pub fn extent(&self, replica: ReplicaId) -> Option<Extent> {
+        match &self.state {
+            State::Running(running) => running.locals.get(&replica).map(|local| local.log.extent()),
+            _ => None,
+        }
+    }
+
+    /// A replica's segments, oldest first, for retention.
+    pub fn segments(&self, replica: ReplicaId) -> &[Segment] {
+        match &self.state {
+            State::Running(running) => running.locals.get(&replica).map_or(&[], |local| local.log.segments()),
+            _ => &[],
+        }
+    }
+
+    /// Raises the first offset that may be read. Segments wholly below go after the next checkpoint.
+    pub fn advance_log_start(&mut self, replica: ReplicaId, to: Offset) {
+        let Some(running) = self.running() else { return };
+        let below = running.locals.get_mut(&replica).map(|local| local.log.advance_start(to));
+        running.doom(below.unwrap_or_default());
+    }
+
+    /// Whether the journal has grown enough that the floor above should begin a checkpoint.
+    pub fn checkpoint_is_due(&self) -> bool {
+        match &self.state {
+            State::Running(running) => {
+                let written = running.journal.bytes_written();
+                running.checkpointer.is_due(written, running.config.checkpoint_bytes)
+            }
+            _ => false,
+        }
+    }
+
+    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset gives
+    /// it up, after which one is due again. Whether it began.
+    pub fn checkpoint(
+        &mut self,
+        now: Mono,
+        parts: Vec<Part>,
+        actions: &mut Vec<Action>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> bool {
+        let Some(running) = self.running().filter(|running| running.checkpointer.is_idle()) else {
+            return false;
+        };
+        running.checkpoint(parts, &mut Turn { now, actions, outcomes });
+        true
+    }
+
+    /// Whether records may be appended. Hard states, no-ops, commands, resets and members always may.
+    pub fn accepts_records(&self) -> bool {
+        matches!(&self.state, State::Running(running) if !running.space.is_full())
+    }
+
+    /// Whether the disk holds everything in a checkpoint: nothing waits, and the next start replays nothing.
+    /// For SIGTERM: flush, checkpoint, and ask again after each outcome.
+    pub fn is_clean(&self) -> bool {
+        matches!(&self.state, State::Running(running)
+            if running.journal.is_clean(running.covered)
+                && running.checkpointer.is_idle()
+                && running.behind.is_clean()
+                && running.meta.is_idle())
+    }
+
+    fn running(&mut self) -> Option<&mut Running> {
+        assert!(!matches!(self.state, State::Starting(_)), "storage is used only after it has recovered");
+        match &mut self.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    fn halt(&mut self, reason: HaltReason, actions: &mut Vec<Action>) {
+        self.state = State::Halted;
+        actions.push(Action::Halt(reason));
+    }
+}

@@ -1,0 +1,204 @@
+//! `node.meta`: who this disk is. Two slots of 4 KiB in one file, both saying the same; a slot is written and
+//! synced before the other is touched, so a crash spares one and rot of one is mended from the other.
+//!
+//! ```text
+//! slot (at 0 and at 4096):  0 magic "RMQn" 4 | format 4 | crc 4 | body bytes 4 | body
+//! body: sequence u64, has cluster u8, cluster u128, node i32, disk u128, dead replicas
+//! ```
+//! Invariant: frames are written only once a meta is durable, so a disk with data and no readable meta is
+//! damaged, not empty.
+//!
+//! The format number is the whole directory's: a newer program that writes anything this one cannot read
+//! raises it here, and this one then refuses the directory without touching it.
+
+use super::codec::{Cursor, Sink};
+use super::durable_write::{DurableWrite, Progress};
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::event::DoneResult;
+use crate::file::File;
+use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId, Ticket};
+use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, Digest};
+
+/// Bytes of one slot.
+pub(super) const SLOT_BYTES: usize = 4096;
+const MAGIC: [u8; 4] = *b"RMQn";
+/// The format of the whole data directory.
+const FORMAT: u32 = 1;
+/// Dead replicas remembered. Source: what a slot holds. At the edge: the oldest are forgotten, whose ids are
+/// never drawn again anyway.
+const DEAD_MAX: usize = 400;
+
+/// Who a data directory belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeMeta {
+    /// Its cluster, once it has one.
+    pub cluster: Option<ClusterId>,
+    /// Its node.
+    pub node: NodeId,
+    /// The directory itself: drawn once.
+    pub disk: DiskId,
+    /// Replicas whose journal rotted: they never vote, lead or answer again.
+    pub dead: Vec<ReplicaId>,
+}
+
+/// What a slot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// Nothing readable.
+    Bad,
+    /// A directory of a newer program.
+    Newer(u32),
+    /// A meta and its sequence.
+    Good(u64, NodeMeta),
+}
+
+/// One slot, encoded.
+pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
+    let mut body = Sink::default();
+    body.u64(sequence);
+    body.u8(u8::from(meta.cluster.is_some()));
+    body.u128(meta.cluster.unwrap_or_default().0);
+    body.i32(meta.node.0);
+    body.u128(meta.disk.0);
+    body.replicas(&meta.dead[meta.dead.len().saturating_sub(DEAD_MAX)..]);
+    let body = body.into_bytes();
+    let mut slot = Sink::default();
+    slot.slice(&MAGIC);
+    slot.u32(FORMAT);
+    slot.u32(crc(FORMAT, &body));
+    slot.count(body.len());
+    slot.slice(&body);
+    let padding = SLOT_BYTES.checked_sub(slot.len()).expect("DEAD_MAX keeps a meta within its slot");
+    slot.slice(&[0; SLOT_BYTES][..padding]);
+    slot.into_bytes()
+}
+
+/// The slot that `bytes` start with.
+pub(super) fn decode(bytes: Bytes) -> Slot {
+    parse(Cursor::new(bytes)).unwrap_or(Slot::Bad)
+}
+
+fn parse(mut cursor: Cursor) -> Option<Slot> {
+    if cursor.bytes(4)?[..] != MAGIC {
+        return None;
+    }
+    let format = cursor.u32()?;
+    let expected = cursor.u32()?;
+    let len = cursor.u32()?;
+    let body = cursor.bytes(usize::try_from(len).ok()?)?;
+    if crc(format, &body) != expected {
+        return None;
+    }
+    if format != FORMAT {
+        return Some(Slot::Newer(format));
+    }
+    let mut body = Cursor::new(body);
+    let sequence = body.u64()?;
+    let has_cluster = body.u8()? != 0;
+    let cluster = ClusterId(body.u128()?);
+    let meta = NodeMeta {
+        cluster: has_cluster.then_some(cluster),
+        node: NodeId(body.i32()?),
+        disk: DiskId(body.u128()?),
+        dead: body.replicas()?,
+    };
+    Some(Slot::Good(sequence, meta))
+}
+
+/// The checksum of the format number and the body.
+fn crc(format: u32, body: &[u8]) -> u32 {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(&format.to_be_bytes());
+    digest.update(body);
+    u32::try_from(digest.finalize()).expect("a CRC32 has 32 bits")
+}
+
+/// The file while the node runs.
+#[derive(Debug, Default)]
+pub(super) struct MetaFile {
+    sequence: u64,
+    is_durable: bool,
+    writing: Option<Writing>,
+    waiting: Option<NodeMeta>,
+    unanswered: usize,
+}
+
+#[derive(Debug)]
+struct Writing {
+    second: Option<Bytes>,
+    write: DurableWrite,
+    answers: usize,
+}
+
+impl MetaFile {
+    /// The file as recovery found it.
+    pub(super) fn found(sequence: u64, is_durable: bool) -> MetaFile {
+        MetaFile { sequence, is_durable, ..MetaFile::default() }
+    }
+
+    /// Whether a meta is on the disk.
+    pub(super) fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// Whether nothing is being written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.writing.is_none()
+    }
+
+    /// Writes `meta`, after what is being written now.
+    pub(super) fn write(&mut self, meta: NodeMeta, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        self.waiting = Some(meta);
+        self.unanswered += 1;
+        self.begin(tickets, actions);
+    }
+
+    /// One of its tickets is done. How many `write_meta` are answered now.
+    pub(super) fn done(
+        &mut self,
+        ticket: Ticket,
+        result: DoneResult,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> Result<usize, String> {
+        let Some(writing) = &mut self.writing else { return Ok(0) };
+        match writing.write.done(ticket, result) {
+            Progress::Waiting | Progress::Full => return Ok(0),
+            Progress::Failed(reason) => return Err(reason),
+            Progress::Durable => {}
+        }
+        if let Some(second) = writing.second.take() {
+            let parts = vec![second];
+            writing.write = DurableWrite::new(Job::Meta, File::NodeMeta, SLOT_BYTES as u64, parts);
+            writing.write.issue(tickets, actions);
+            return Ok(0);
+        }
+        let answers = writing.answers;
+        self.is_durable = true;
+        self.writing = None;
+        self.begin(tickets, actions);
+        Ok(answers)
+    }
+
+    /// Tries again what the full disk refused.
+    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if let Some(writing) = self.writing.as_mut().filter(|writing| writing.write.is_stalled()) {
+            writing.write.issue(tickets, actions);
+        }
+    }
+
+    fn begin(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        if self.writing.is_some() {
+            return;
+        }
+        let Some(meta) = self.waiting.take() else { return };
+        self.sequence += 1;
+        let slot = encode(self.sequence, &meta);
+        let mut write = DurableWrite::new(Job::Meta, File::NodeMeta, 0, vec![slot.clone()]);
+        write.issue(tickets, actions);
+        let answers = std::mem::take(&mut self.unanswered);
+        self.writing = Some(Writing { second: Some(slot), write, answers });
+    }
+}

@@ -1,0 +1,113 @@
+//! What storage tells the floor above, and the shapes of what it is told about a replica's memory.
+//!
+//! Owns nothing. The rules are in the room's essay.
+
+use super::node_meta::NodeMeta;
+use super::read::{Chunk, ReadFault, ReadId};
+use crate::entry::{Entry, HardState, Members};
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use bytes::Bytes;
+
+/// What the floor above is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The disk is read, and can be worked with.
+    Recovered(Recovery),
+    /// All appends of this replica up to this number are durable.
+    Persisted {
+        /// Whose.
+        replica: ReplicaId,
+        /// The number given with the append.
+        number: u64,
+    },
+    /// Everything kept of this replica up to `end` lies in synced segments: a reset may name it.
+    Settled {
+        /// Whose.
+        replica: ReplicaId,
+        /// Where its log ended when it was asked to settle.
+        end: Offset,
+    },
+    /// A cold read ended.
+    Read {
+        /// Which.
+        read: ReadId,
+        /// What it brought.
+        result: Result<Chunk, ReadFault>,
+    },
+    /// A checkpoint is durable: what its parts covered is not needed in the journal any more.
+    Checkpointed,
+    /// Records are refused from now on, or taken again.
+    SpaceChanged {
+        /// Whether they are refused.
+        is_full: bool,
+    },
+    /// A `write_meta` is durable.
+    MetaWritten,
+}
+
+/// What a disk remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Who the disk is; `None` on an empty one.
+    pub meta: Option<NodeMeta>,
+    /// The replicas it holds, by id, without the dead.
+    pub replicas: Vec<RecoveredReplica>,
+    /// The replicas found dead at this start (all that ever were are in the meta).
+    pub dead: Vec<ReplicaId>,
+    /// Bytes of journal that were replayed.
+    pub journal_bytes: u64,
+}
+
+/// A replica as it was when the last synced frame was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredReplica {
+    /// Who.
+    pub replica: ReplicaId,
+    /// Of which partition.
+    pub of: TopicPartition,
+    /// Term and vote as acknowledged; the commit at least `applied` and at most the last entry.
+    pub hard_state: HardState,
+    /// The members as of `applied`.
+    pub members: Members,
+    /// The index that `state` and the segments reflect.
+    pub applied: Index,
+    /// Its term.
+    pub applied_term: Term,
+    /// First offset that may be read.
+    pub log_start: Offset,
+    /// Offset after the last batch in segments: where `keep` goes on.
+    pub log_end_of_segments: Offset,
+    /// The floor above's state.
+    pub state: Bytes,
+    /// The entries above `applied`, contiguous.
+    pub entries: Vec<Entry>,
+}
+
+/// The start of a replica's memory: at its founding, or when a snapshot replaced what it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// The entry that `state` is as of; everything up to it is forgotten.
+    pub index: Index,
+    /// Its term.
+    pub term: Term,
+    /// The members as of it.
+    pub members: Members,
+    /// Term, vote and commit from here on.
+    pub hard_state: HardState,
+    /// The offset after the last batch that `state` reflects. Unless the log ends there already, it starts
+    /// anew there, empty.
+    pub segment_end: Offset,
+    /// First offset that may be read.
+    pub log_start: Offset,
+    /// The floor above's state.
+    pub state: Bytes,
+}
+
+/// When an append is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durable {
+    /// It is: there was nothing to write, and nothing of the replica is outstanding. No outcome follows.
+    Already,
+    /// An [`Outcome::Persisted`] will say.
+    Later,
+}

@@ -1,0 +1,100 @@
+//! A plan: batches of file work that recovery does one after the other, each begun when the one before is done.
+//!
+//! Invariant: while a plan runs nothing else writes. A batch that meets a full disk is done again as a whole;
+//! everything in it may be done twice.
+
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::event::DoneResult;
+use crate::file::File;
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    Write { file: File, at: u64, parts: Vec<Bytes> },
+    Sync { files: Vec<File> },
+    Truncate { file: File, len: u64 },
+    Remove { file: File },
+}
+
+/// What is to be done still.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    batches: VecDeque<Vec<Work>>,
+    open: usize,
+    is_full: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PlanProgress {
+    Waiting,
+    /// No space: `issue` tries again.
+    Full,
+    Finished,
+    Failed(String),
+}
+
+impl Plan {
+    /// Adds a batch.
+    pub(super) fn then(&mut self, batch: Vec<Work>) {
+        if !batch.is_empty() {
+            self.batches.push_back(batch);
+        }
+    }
+
+    /// Asks for the next batch, or for the last one again.
+    pub(super) fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) -> PlanProgress {
+        assert!(self.open == 0, "a batch begins when the one before is done");
+        let Some(batch) = self.batches.front() else { return PlanProgress::Finished };
+        if std::mem::take(&mut self.is_full) {
+            let files = batch.iter().filter_map(|work| match work {
+                Work::Write { file, .. } => Some(*file),
+                _ => None,
+            });
+            actions.extend(files.map(|file| Action::Forget { file }));
+        }
+        self.open = batch.len();
+        for work in batch {
+            let ticket = tickets.draw(Job::Recovery);
+            actions.push(match work.clone() {
+                Work::Write { file, at, parts } => Action::Write { ticket, file, at, parts },
+                Work::Sync { files } => Action::Sync { ticket, files },
+                Work::Truncate { file, len } => Action::Truncate { ticket, file, len },
+                Work::Remove { file } => Action::Remove { ticket, file },
+            });
+        }
+        PlanProgress::Waiting
+    }
+
+    /// Whether it waits for space.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.is_full && self.open == 0
+    }
+
+    /// One piece of work is answered.
+    pub(super) fn done(
+        &mut self,
+        result: DoneResult,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> PlanProgress {
+        self.open = self.open.saturating_sub(1);
+        match result {
+            DoneResult::Full => self.is_full = true,
+            DoneResult::Failed { .. } if self.is_full => {}
+            DoneResult::Failed { reason } => return PlanProgress::Failed(reason),
+            _ => {}
+        }
+        match (self.open, self.is_full) {
+            (0, true) => PlanProgress::Full,
+            (0, false) => {
+                self.batches.pop_front();
+                self.issue(tickets, actions)
+            }
+            _ => PlanProgress::Waiting,
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Cold reads: batches that are no longer in memory, out of their segments.
+//!
+//! A read finds its segment, looks into the segment's index (from memory, or the file first), and walks the
+//! batches from there. Every batch given out has its structure, its CRC and its place checked: it begins at
+//! the offset where the one before it ended. What fails is damage: it is said once a place, refused to every
+//! reader, and can be mended with the same bytes from a peer, in place, since a log is the same everywhere.
+//!
+//! Invariants: nothing is read beyond what was `Written`; at most one request of a read is open; a chunk holds
+//! whole batches without a gap, at least one unless there is none, and more than `max_bytes` only if that one
+//! is larger.
+
+use super::local::Locals;
+use super::log::Log;
+use super::segment::Segment;
+use super::segment_index::{ENTRY_BYTES, IndexCache, SegmentIndex};
+use super::ticket::{Job, Tickets};
+use crate::action::{Action, Notice};
+use crate::event::DoneResult;
+use crate::file::{File, SegmentName};
+use crate::ids::{Offset, ReplicaId};
+use bytes::Bytes;
+use rust_mq_proto::records::{Batch, Batches, HEADER_BYTES};
+use std::collections::BTreeMap;
+
+/// Smallest read of a segment. Source: chosen, a usual readahead.
+const READ_BYTES_MIN: u64 = 64 << 10;
+/// Largest, unless a single batch is larger. Source: chosen. At the edge: a smaller answer.
+const READ_BYTES_MAX: u64 = 8 << 20;
+/// Damaged places remembered. Source: chosen. At the edge: the first is forgotten and found again.
+const DAMAGES_MAX: usize = 1024;
+
+/// Names a read under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadId(pub u64);
+
+/// Runs of whole batches, one after the other, the first containing the offset asked for. Empty: nothing is
+/// there yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The runs.
+    pub batches: Vec<Bytes>,
+}
+
+/// Why a read gives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Below the log's start or beyond its end.
+    OutOfRange,
+    /// The replica is not here, or started anew meanwhile.
+    Gone,
+    /// The disk does not give back what was written there.
+    Damaged {
+        /// First offset that cannot be read.
+        from: Offset,
+        /// The first after it that may be readable again.
+        below: Offset,
+    },
+}
+
+/// The answer to a request to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Out of memory.
+    Now(Chunk),
+    /// An outcome with this id will bring it.
+    Later(ReadId),
+    /// Not at all.
+    Refused(ReadFault),
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Batches from the one that holds `from`.
+    Offset { from: Offset, below: Offset, max_bytes: u64 },
+    /// The first batch from `from` on that reaches `timestamp`.
+    Time { from: Offset, timestamp: i64 },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cold {
+    replica: ReplicaId,
+    want: Want,
+    name: SegmentName,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The index file is being read.
+    Index,
+    /// Batches are, from this position, where the one of this offset lies.
+    Batches { at: u64, expected: Offset, asked: u64 },
+}
+
+/// The reads under way, the indexes in memory, the damage known.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    drawn: u64,
+    open: BTreeMap<ReadId, Cold>,
+    pub(super) indexes: IndexCache,
+    /// Positions of damaged places, by segment and offset.
+    damages: BTreeMap<(SegmentName, Offset), u64>,
+}
+
+/// How a read ended.
+pub(super) type ReadEnd = (ReadId, Result<Chunk, ReadFault>);
+
+impl Reads {
+    /// Looks for `want` in `segment` of `log`.
+    pub(super) fn begin(
+        &mut self,
+        replica: ReplicaId,
+        log: &Log,
+        segment: &Segment,
+        want: Want,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> ReadId {
+        self.drawn += 1;
+        let id = ReadId(self.drawn);
+        let cold = Cold { replica, want, name: segment.name(log.of), stage: Stage::Index };
+        self.enter(id, cold, segment, tickets, actions);
+        id
+    }
+
+    /// What a read asked for is there. Its end, unless it asked for more.
+    pub(super) fn done(
+        &mut self,
+        id: ReadId,
+        result: DoneResult,
+        locals: &Locals,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> Option<ReadEnd> {
+        let cold = self.open.remove(&id)?;
+        let Some(log) = locals.get(&cold.replica).map(|local| &local.log) else {
+            return Some((id, Err(ReadFault::Gone)));
+        };
+        let segment = log.segments().iter().find(|segment| segment.name(log.of) == cold.name);
+        let Some(segment) = segment.cloned() else {
+            // The log's start passed it, or a reset did.
+            return Some((id, Err(ReadFault::OutOfRange)));
+        };
+        let bytes = match result {
+            DoneResult::Bytes(bytes) => bytes,
+            _ => {
+                let file =
+                    if matches!(cold.stage, Stage::Index) { File::SegmentIndex } else { File::Segment };
+                actions.push(Action::Forget { file: file(cold.name) });
+                Bytes::new()
+            }
+        };
+        let next = match cold.stage {
+            Stage::Index => {
+                self.indexes.insert(cold.name, SegmentIndex::decode(&bytes, segment.base));
+                Next::Enter(segment.clone())
+            }
+            Stage::Batches { at, expected, asked } => {
+                self.walk(&cold, &segment, &bytes, Place { at, expected }, asked, log)
+            }
+        };
+        match next {
+            Next::Damaged { place, below } => {
+                self.note_damage(cold.name, place, below, actions);
+                Some((id, Err(ReadFault::Damaged { from: place.expected, below })))
+            }
+            Next::End(end) => Some((id, end)),
+            Next::Enter(segment) => {
+                let cold = Cold { name: segment.name(log.of), ..cold };
+                self.enter(id, cold, &segment, tickets, actions);
+                None
+            }
+            Next::More { at, expected, asked } => {
+                self.ask(id, cold, &segment, at, expected, asked, tickets, actions);
+                None
+            }
+        }
+    }
+
+    /// Where the damage at `from` lies, if there is one.
+    pub(super) fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<u64> {
+        self.damages.get(&(name, from)).copied()
+    }
+
+    /// Good bytes are there again.
+    pub(super) fn mended(&mut self, name: SegmentName, from: Offset) {
+        self.damages.remove(&(name, from));
+    }
+
+    /// A segment is no more.
+    pub(super) fn forget(&mut self, name: SegmentName) {
+        self.indexes.forget(name);
+        self.damages.retain(|(other, _), _| *other != name);
+    }
+
+    /// Starts looking in `segment`: in its index if that is in memory or there is none, else reads it.
+    fn enter(
+        &mut self,
+        id: ReadId,
+        cold: Cold,
+        segment: &Segment,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) {
+        let none = SegmentIndex::default();
+        let index = match self.indexes.find(cold.name) {
+            None if segment.index_entries > 0 => {
+                let len = segment.index_entries.saturating_mul(ENTRY_BYTES as u32);
+                let file = File::SegmentIndex(cold.name);
+                actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at: 0, len });
+                self.open.insert(id, Cold { stage: Stage::Index, ..cold });
+                return;
+            }
+            found => found.unwrap_or(&none),
+        };
+        let (at, expected) = match cold.want {
+            Want::Offset { from, .. } => index.find_offset(segment.base, from),
+            Want::Time { timestamp, .. } => index.find_time(segment.base, timestamp),
+        };
+        self.ask(id, cold, segment, at, expected, 0, tickets, actions);
+    }
+
+    /// Reads batches from `at` on, at least `needed` bytes.
+    #[allow(clippy::too_many_arguments, reason = "a read's whole position is passed, nothing else")]
+    fn ask(
+        &mut self,
+        id: ReadId,
+        cold: Cold,
+        segment: &Segment,
+        at: u64,
+        expected: Offset,
+        needed: u64,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) {
+        let wished = match cold.want {
+            Want::Offset { max_bytes, .. } => max_bytes.saturating_add(READ_BYTES_MIN).min(READ_BYTES_MAX),
+            Want::Time { .. } => READ_BYTES_MIN,
+        };
+        let asked = wished.max(needed).min(segment.bytes.saturating_sub(at));
+        let len = u32::try_from(asked).unwrap_or(u32::MAX);
+        let file = File::Segment(cold.name);
+        actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at, len });
+        let stage = Stage::Batches { at, expected, asked: u64::from(len) };
+        self.open.insert(id, Cold { stage, ..cold });
+    }
+
+    /// Walks the batches in `bytes`, which were read at `place`.
+    fn walk(
+        &self,
+        cold: &Cold,
+        segment: &Segment,
+        bytes: &Bytes,
+        mut place: Place,
+        asked: u64,
+        log: &Log,
+    ) -> Next {
+        let mut taken: Option<(usize, usize)> = None;
+        let start = place.at;
+        let needed = loop {
+            if place.at >= segment.bytes {
+                break 0;
+            }
+            let left = bytes.slice((place.at - start) as usize..);
+            match next_batch(&left, place, segment) {
+                Cut::Whole { len, next, max_timestamp } => {
+                    let from = (place.at - start) as usize;
+                    match cold.want.judge(next, max_timestamp, taken.map_or(0, |(from, to)| to - from), len) {
+                        Verdict::Skip => {}
+                        Verdict::Stop => return end(bytes, taken),
+                        Verdict::Take | Verdict::TakeLast if !is_sound(&left[..len]) => {
+                            return self.damage(cold, segment, place, bytes, taken);
+                        }
+                        Verdict::Take => taken = Some((taken.map_or(from, |(first, _)| first), from + len)),
+                        Verdict::TakeLast => return end(bytes, Some((from, from + len))),
+                    }
+                    place = Place { at: place.at + len as u64, expected: next };
+                }
+                Cut::Short(needed)
+                    if (bytes.len() as u64) < asked || needed as u64 > segment.bytes - place.at =>
+                {
+                    // The file ends before what was written to it does.
+                    return self.damage(cold, segment, place, bytes, taken);
+                }
+                Cut::Short(needed) => break needed as u64,
+                Cut::Broken => return self.damage(cold, segment, place, bytes, taken),
+            }
+        };
+        if taken.is_some() {
+            return end(bytes, taken);
+        }
+        if place.at < segment.bytes {
+            return Next::More { at: place.at, expected: place.expected, asked: needed };
+        }
+        // This segment has nothing of what is wanted; later ones may.
+        let later = match cold.want {
+            Want::Offset { .. } => log.segment_of(place.expected),
+            Want::Time { timestamp, .. } => log.segment_reaching(segment.next, timestamp),
+        };
+        match (later, cold.want) {
+            (Some(later), _) => Next::Enter(later.clone()),
+            (None, Want::Offset { below, max_bytes, .. }) => {
+                let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+                Next::End(log.read_tail(place.expected, below, max_bytes).ok_or(ReadFault::Gone))
+            }
+            (None, Want::Time { from, timestamp }) => Next::End(Ok(log.find_tail(from, timestamp))),
+        }
+    }
+
+    /// What was taken before the damage, or the damage.
+    fn damage(
+        &self,
+        cold: &Cold,
+        segment: &Segment,
+        place: Place,
+        bytes: &Bytes,
+        taken: Option<(usize, usize)>,
+    ) -> Next {
+        if taken.is_some() {
+            return end(bytes, taken);
+        }
+        let indexed = self.indexes.find(cold.name).and_then(|index| index.after(place.expected));
+        Next::Damaged { place, below: indexed.unwrap_or(segment.next) }
+    }
+
+    /// Says a damage once, and remembers where it lies for mending.
+    fn note_damage(&mut self, name: SegmentName, place: Place, below: Offset, actions: &mut Vec<Action>) {
+        if self.damages.contains_key(&(name, place.expected)) {
+            return;
+        }
+        if self.damages.len() >= DAMAGES_MAX {
+            self.damages.pop_first();
+        }
+        self.damages.insert((name, place.expected), place.at);
+        let what = format!("offsets {} to {} cannot be read and are refused", place.expected.0, below.0 - 1);
+        actions.push(Action::Note(Notice::Damaged { file: File::Segment(name), what }));
+    }
+}
+
+/// Where a walk is: a byte of the segment, and the offset of the batch that must begin there.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: u64,
+    expected: Offset,
+}
+
+enum Next {
+    End(Result<Chunk, ReadFault>),
+    Damaged { place: Place, below: Offset },
+    Enter(Segment),
+    More { at: u64, expected: Offset, asked: u64 },
+}
+
+enum Verdict {
+    Skip,
+    Take,
+    TakeLast,
+    Stop,
+}
+
+enum Cut {
+    Whole { len: usize, next: Offset, max_timestamp: i64 },
+    Short(usize),
+    Broken,
+}
+
+impl Want {
+    /// What to do with a batch that ends at `next`, when `taken` bytes were taken before it.
+    fn judge(&self, next: Offset, max_timestamp: i64, taken: usize, len: usize) -> Verdict {
+        match *self {
+            Want::Offset { from, .. } if next <= from => Verdict::Skip,
+            Want::Offset { below, .. } if next > below => Verdict::Stop,
+            Want::Offset { max_bytes, .. } if taken > 0 && (taken + len) as u64 > max_bytes => Verdict::Stop,
+            Want::Offset { .. } => Verdict::Take,
+            Want::Time { from, timestamp } if next <= from || max_timestamp < timestamp => Verdict::Skip,
+            Want::Time { .. } => Verdict::TakeLast,
+        }
+    }
+}
+
+fn end(bytes: &Bytes, taken: Option<(usize, usize)>) -> Next {
+    Next::End(Ok(Chunk { batches: taken.map(|(from, to)| bytes.slice(from..to)).into_iter().collect() }))
+}
+
+/// The batch that `left` starts with, if it is the one that belongs at `place`.
+fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
+    let Some(prefix) = left.get(8..12) else { return Cut::Short(HEADER_BYTES) };
+    let counted = i32::from_be_bytes(prefix.try_into().expect("8..12 are four bytes"));
+    let Ok(len) = usize::try_from(counted).map(|counted| counted + 12) else { return Cut::Broken };
+    if len as u64 > segment.bytes - place.at {
+        return Cut::Broken;
+    }
+    let Some(bytes) = left.get(..len) else { return Cut::Short(len) };
+    let Ok(batch) = Batch::parse(bytes) else { return Cut::Broken };
+    let next = Offset(batch.last_offset().saturating_add(1));
+    if batch.base_offset() != place.expected.0 || next <= place.expected || next > segment.next {
+        return Cut::Broken;
+    }
+    Cut::Whole { len, next, max_timestamp: batch.max_timestamp() }
+}
+
+/// Whether a batch carries the CRC of what it holds. Not asked of batches that are skipped: those may be what
+/// they like as long as they lead to the next.
+fn is_sound(batch: &[u8]) -> bool {
+    Batch::parse(batch).is_ok_and(|batch| batch.check_crc().is_ok())
+}
+
+/// Whether `bytes` are whole, sound batches, one after the other from `from` on.
+pub(super) fn is_run(bytes: &[u8], from: Offset) -> bool {
+    let mut expected = from.0;
+    let batches = Batches::new(bytes).all(|batch| {
+        let Ok(batch) = batch else { return false };
+        let follows = batch.base_offset() == expected && batch.check_crc().is_ok();
+        expected = batch.last_offset().saturating_add(1);
+        follows
+    });
+    batches && expected > from.0
+}

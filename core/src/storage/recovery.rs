@@ -1,0 +1,276 @@
+//! Recovery: from a listing of files to what this disk remembers. Reads, and reads only: a directory that is
+//! not ours to start from is left as it was found.
+//!
+//! ```text
+//! List -> node.meta -> both slots' headers -> the newest whole checkpoint -> the walk through the journal
+//!   no file at all, or only what a torn first start left     -> an empty disk
+//!   the walk ends in a tail                                  -> records, brought up to date
+//!   ... in rot, or the chain's file is missing               -> the same records, all of them dead
+//!   another node's, a newer format's, damaged beyond reason  -> refused
+//! ```
+//! Invariant: node.meta is written only after the first checkpoint is durable, and frames with items only
+//! after node.meta is; so what is missing beside what is there tells damage from an empty disk.
+//!
+//! Not here: what is written then (`resume`).
+
+use super::checkpoint::{Checkpoint, HEADER_BYTES, Header};
+use super::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
+use super::replay::{Replay, is_contiguous};
+use super::ticket::{Job, Tickets};
+use super::walk::{Ending, Step, Walk};
+use crate::action::Action;
+use crate::event::{DoneResult, Listed};
+use crate::file::File;
+use crate::ids::NodeId;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// Recovery while it reads.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    node: NodeId,
+    stage: Stage,
+    findings: Findings,
+    /// Headers of the slots that have one.
+    slots: Vec<(bool, Header)>,
+    walk: Option<Walk>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Listing,
+    Meta,
+    /// These slots' headers are still to be read; the first is being.
+    SlotHeaders(Vec<bool>),
+    /// The first of these slots is being read, the others are worse.
+    SlotBodies(Vec<bool>),
+    Walking,
+}
+
+/// All that reading brought.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Files of ours, with their lengths.
+    pub(super) files: BTreeMap<File, u64>,
+    /// Paths that are none of ours.
+    pub(super) unknown: Vec<String>,
+    pub(super) meta: Option<NodeMeta>,
+    pub(super) meta_sequence: u64,
+    /// The slot of node.meta that said so, 0 or 1.
+    pub(super) meta_slot: u64,
+    /// Whether both slots of node.meta say the same.
+    pub(super) is_meta_whole: bool,
+    /// The checkpoint in force and its slot; its records are in `replay`.
+    pub(super) checkpoint: Option<(bool, Checkpoint)>,
+    pub(super) replay: Replay,
+    /// How the journal was found; `None` on an empty disk.
+    pub(super) journal: Option<Journaled>,
+}
+
+/// How the journal was found.
+#[derive(Debug)]
+pub(super) struct Journaled {
+    pub(super) walk: Walk,
+    pub(super) ending: Ending,
+}
+
+/// What recovery says to an answer.
+#[derive(Debug)]
+pub(super) enum Reached {
+    /// It asked for more.
+    Waiting,
+    /// It has read all it needs.
+    Read(Box<Findings>),
+    /// This directory cannot be used.
+    Refused(String),
+    /// The disk failed.
+    Failed(String),
+}
+
+impl Recovery {
+    pub(super) fn start(node: NodeId, tickets: &mut Tickets, actions: &mut Vec<Action>) -> Recovery {
+        actions.push(Action::List { ticket: tickets.draw(Job::Recovery) });
+        let (findings, slots) = (Findings::default(), Vec::new());
+        Recovery { node, stage: Stage::Listing, findings, slots, walk: None }
+    }
+
+    /// What it asked for is there.
+    pub(super) fn done(
+        &mut self,
+        result: DoneResult,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> Reached {
+        let mut asks = Asks { tickets, actions };
+        match (result, &self.stage) {
+            (DoneResult::Listed(files), Stage::Listing) => self.listed(files, &mut asks),
+            (DoneResult::Bytes(bytes), Stage::Meta) => self.meta_read(&bytes, &mut asks),
+            (DoneResult::Bytes(bytes), Stage::SlotHeaders(_)) => self.slot_header_read(&bytes, &mut asks),
+            (DoneResult::Bytes(bytes), Stage::SlotBodies(_)) => self.slot_read(&bytes, &mut asks),
+            (DoneResult::Bytes(bytes), Stage::Walking) => {
+                if let Some(walk) = &mut self.walk {
+                    walk.feed(bytes);
+                }
+                self.walk_on(&mut asks)
+            }
+            (other, _) => Reached::Failed(format!("recovery: {other}")),
+        }
+    }
+
+    fn listed(&mut self, listed: Vec<Listed>, asks: &mut Asks<'_>) -> Reached {
+        for Listed { path, len } in listed {
+            match File::parse(&path) {
+                Some(file) => {
+                    if let File::Segment(name) | File::SegmentIndex(name) = file {
+                        let above = name.generation.saturating_add(1);
+                        let highest = self.findings.replay.generations.entry(name.of).or_default();
+                        *highest = above.max(*highest);
+                    }
+                    self.findings.files.insert(file, len);
+                }
+                None => self.findings.unknown.push(path),
+            }
+        }
+        if self.len(File::NodeMeta) == 0 {
+            return self.read_slot_headers(asks);
+        }
+        self.stage = Stage::Meta;
+        asks.read(File::NodeMeta, 0, 2 * SLOT_BYTES as u32)
+    }
+
+    fn meta_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+        let second = bytes.slice(SLOT_BYTES.min(bytes.len())..);
+        let slots = [node_meta::decode(bytes.clone()), node_meta::decode(second)];
+        self.findings.is_meta_whole = slots[0] == slots[1];
+        for (number, slot) in (0..).zip(slots) {
+            match slot {
+                Slot::Newer(format) => {
+                    return Reached::Refused(format!(
+                        "the data directory has format {format}, which a newer version wrote; start that one"
+                    ));
+                }
+                Slot::Good(sequence, meta) if sequence > self.findings.meta_sequence => {
+                    self.findings.meta_sequence = sequence;
+                    self.findings.meta_slot = number;
+                    self.findings.meta = Some(meta);
+                }
+                Slot::Good(..) | Slot::Bad => {}
+            }
+        }
+        match &self.findings.meta {
+            Some(meta) if meta.node != self.node => Reached::Refused(format!(
+                "the data directory belongs to node {}, and this is node {}: give each node its own",
+                meta.node.0, self.node.0
+            )),
+            _ => self.read_slot_headers(asks),
+        }
+    }
+
+    fn read_slot_headers(&mut self, asks: &mut Asks<'_>) -> Reached {
+        let slots = [false, true].into_iter().filter(|slot| self.len(File::Checkpoint(*slot)) > 0).collect();
+        self.stage = Stage::SlotHeaders(slots);
+        self.read_next_header(asks)
+    }
+
+    fn read_next_header(&mut self, asks: &mut Asks<'_>) -> Reached {
+        let Stage::SlotHeaders(left) = &self.stage else { return Reached::Waiting };
+        if let Some(slot) = left.first() {
+            return asks.read(File::Checkpoint(*slot), 0, HEADER_BYTES as u32);
+        }
+        self.slots.sort_by_key(|(_, header)| std::cmp::Reverse(header.sequence));
+        self.stage = Stage::SlotBodies(self.slots.iter().map(|(slot, _)| *slot).collect());
+        self.read_next_slot(asks)
+    }
+
+    fn slot_header_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+        if let Stage::SlotHeaders(left) = &mut self.stage {
+            let slot = left.remove(0);
+            self.slots.extend(Header::parse(bytes).map(|header| (slot, header)));
+        }
+        self.read_next_header(asks)
+    }
+
+    fn read_next_slot(&mut self, asks: &mut Asks<'_>) -> Reached {
+        let Stage::SlotBodies(left) = &self.stage else { return Reached::Waiting };
+        let Some(slot) = left.first().copied() else { return self.without_checkpoint() };
+        let body_bytes =
+            self.slots.iter().find(|(other, _)| *other == slot).map_or(0, |(_, header)| header.body_bytes);
+        let len = body_bytes.saturating_add(HEADER_BYTES as u64).min(self.len(File::Checkpoint(slot)));
+        asks.read(File::Checkpoint(slot), 0, u32::try_from(len).unwrap_or(u32::MAX))
+    }
+
+    fn slot_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+        let Stage::SlotBodies(left) = &mut self.stage else { return Reached::Waiting };
+        let slot = left.remove(0);
+        let Some(mut checkpoint) = Checkpoint::decode(bytes) else { return self.read_next_slot(asks) };
+        for record in std::mem::take(&mut checkpoint.records) {
+            if !is_contiguous(&record) {
+                self.findings.replay.unfit.insert(record.replica);
+            }
+            self.findings.replay.records.insert(record.replica, record);
+        }
+        let lens = self.findings.files.iter().filter_map(|(file, len)| match file {
+            File::Journal(number) => Some((*number, *len)),
+            _ => None,
+        });
+        self.walk = Some(Walk::new(checkpoint.chain, lens.collect()));
+        self.findings.checkpoint = Some((slot, checkpoint));
+        self.stage = Stage::Walking;
+        self.walk_on(asks)
+    }
+
+    fn without_checkpoint(&mut self) -> Reached {
+        if self.findings.meta.is_some() {
+            return Reached::Refused(
+                "both checkpoint slots are damaged: this node's data cannot be used; give it an empty \
+                 directory and let it be replaced"
+                    .into(),
+            );
+        }
+        if self.findings.files.keys().any(|file| matches!(file, File::Segment(_))) {
+            return Reached::Refused(
+                "there is data, but neither node.meta nor a checkpoint can be read: nothing was touched"
+                    .into(),
+            );
+        }
+        Reached::Read(Box::new(std::mem::take(&mut self.findings)))
+    }
+
+    fn walk_on(&mut self, asks: &mut Asks<'_>) -> Reached {
+        let Some(walk) = &mut self.walk else { return Reached::Waiting };
+        let ending = match walk.step(&mut self.findings.replay) {
+            Step::Read { file, at, len } => return asks.read(File::Journal(file), at, len),
+            Step::End(ending) => ending,
+        };
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.replay.finish();
+        if ending == Ending::Newer {
+            return Reached::Refused(
+                "the journal holds items that this version does not know; start the newer one".into(),
+            );
+        }
+        let has_data = !findings.replay.records.is_empty() || ending != Ending::Tail;
+        if findings.meta.is_none() && has_data {
+            return Reached::Refused("node.meta is damaged: nothing was touched".into());
+        }
+        findings.journal = self.walk.take().map(|walk| Journaled { walk, ending });
+        Reached::Read(Box::new(findings))
+    }
+
+    fn len(&self, file: File) -> u64 {
+        self.findings.files.get(&file).copied().unwrap_or(0)
+    }
+}
+
+/// Where questions go.
+struct Asks<'a> {
+    tickets: &'a mut Tickets,
+    actions: &'a mut Vec<Action>,
+}
+
+impl Asks<'_> {
+    fn read(&mut self, file: File, at: u64, len: u32) -> Reached {
+        self.actions.push(Action::Read { ticket: self.tickets.draw(Job::Recovery), file, at, len });
+        Reached::Waiting
+    }
+}

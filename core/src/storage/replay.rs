@@ -1,0 +1,124 @@
+//! Replay: a checkpoint's records, brought up to date by the items of the frames that follow it.
+//!
+//! Checkpoints are fuzzy: each record is as of its own applied index, and the first frame replayed may hold
+//! items the record already reflects. Items of one frame come all or not at all, and each has a rule that
+//! makes a second application harmless: an entry at or below the applied index is skipped, any other
+//! replaces what stood from its index on; the last hard state wins; a reset below the applied index is
+//! skipped; items of a replica that is not there (dropped before the checkpoint) are skipped.
+//!
+//! Invariant: a record's entries are contiguous and start right above its applied index. A frame that would
+//! break this was not written by us: the replica is unfit, and treated as if its journal had rotted.
+
+use super::checkpoint::Record;
+use super::codec::unpinned;
+use super::frame::{Item, StoredReset};
+use crate::entry::Entry;
+use crate::file::SegmentName;
+use crate::ids::{Index, ReplicaId, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is rebuilt so far.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    pub(super) records: BTreeMap<ReplicaId, Record>,
+    /// Segments that replicas gave up when they were dropped or reset.
+    pub(super) given_up: Vec<SegmentName>,
+    /// Replicas with items that cannot follow each other.
+    pub(super) unfit: BTreeSet<ReplicaId>,
+    /// The generation above those of all files found, per partition that has files.
+    pub(super) generations: BTreeMap<TopicPartition, u32>,
+}
+
+impl Replay {
+    /// Applies one item of a frame that has `source_bytes`.
+    pub(super) fn apply(&mut self, item: Item, source_bytes: usize) {
+        match item {
+            Item::Entry(replica, entry) => {
+                let entry = Entry { payload: unpinned(entry.payload, source_bytes), ..entry };
+                if let Some(record) = self.records.get_mut(&replica)
+                    && !take_entry(record, entry)
+                {
+                    self.unfit.insert(replica);
+                }
+            }
+            Item::HardState(replica, state) => {
+                if let Some(record) = self.records.get_mut(&replica) {
+                    record.hard_state = state;
+                }
+            }
+            Item::Reset(replica, reset) => self.reset(replica, *reset, source_bytes),
+            Item::ReplicaAdded(replica, of) => {
+                let generation = self.generations.get(&of).copied().unwrap_or(0);
+                self.records.entry(replica).or_insert_with(|| Record::new(replica, of, generation));
+            }
+            Item::ReplicaDropped(replica) => {
+                if let Some(record) = self.records.remove(&replica) {
+                    self.give_up(&record);
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self, replica: ReplicaId, reset: StoredReset, source_bytes: usize) {
+        let Some(record) = self.records.get_mut(&replica) else { return };
+        if reset.index < record.applied {
+            return;
+        }
+        let renewed = Record {
+            replica,
+            of: record.of,
+            hard_state: reset.hard_state,
+            members: reset.members,
+            applied: reset.index,
+            applied_term: reset.term,
+            log_start: reset.log_start,
+            end: reset.end,
+            generation: reset.generation,
+            segments: reset.segments,
+            state: unpinned(reset.state, source_bytes),
+            entries: Vec::new(),
+        };
+        let old = std::mem::replace(record, renewed);
+        let is_kept = |name: &SegmentName| {
+            self.records[&replica].segments.iter().any(|segment| segment.name(name.of) == *name)
+        };
+        let lost = old.segments.iter().map(|segment| segment.name(old.of)).filter(|name| !is_kept(name));
+        self.given_up.extend(lost.collect::<Vec<_>>());
+        self.unfit.remove(&replica);
+    }
+
+    fn give_up(&mut self, record: &Record) {
+        self.given_up.extend(record.segments.iter().map(|segment| segment.name(record.of)));
+    }
+
+    /// All frames were applied: commits are at least what was applied, and whoever lost what it had
+    /// committed is unfit (a commit beyond the log proves that; raft-rs would panic on it).
+    pub(super) fn finish(&mut self) {
+        for record in self.records.values_mut() {
+            let last = record.entries.last().map_or(record.applied, |entry| entry.index);
+            record.hard_state.commit = record.hard_state.commit.max(record.applied);
+            if record.hard_state.commit > last {
+                self.unfit.insert(record.replica);
+            }
+        }
+    }
+}
+
+/// Whether `entry` follows what `record` has.
+fn take_entry(record: &mut Record, entry: Entry) -> bool {
+    if entry.index <= record.applied {
+        return true;
+    }
+    let place = entry.index.0 - record.applied.0 - 1;
+    let Some(place) = usize::try_from(place).ok().filter(|place| *place <= record.entries.len()) else {
+        return false;
+    };
+    record.entries.truncate(place);
+    record.entries.push(entry);
+    true
+}
+
+/// Whether a checkpoint's entries are what the invariant says.
+pub(super) fn is_contiguous(record: &Record) -> bool {
+    record.entries.iter().zip(1..).all(|(entry, place)| entry.index == Index(record.applied.0 + place))
+}

@@ -1,0 +1,325 @@
+//! Resume: what is written between reading the disk and serving from it, so that the next recovery finds the
+//! same again.
+//!
+//! - What was read is synced first: a process that was killed may have left it in the system's cache, and
+//!   what we then say to peers rests on it.
+//! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed.
+//! - A seal is the next frame, where the torn one lay if there was one: it follows the last whole frame, and
+//!   what is left of the torn one behind it follows nothing.
+//! - After rot: the dead are written to node.meta, then a checkpoint without replicas and with a new salt, to
+//!   which no frame of before can ever belong again.
+//!
+//! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
+//! that a replica here holds. What nobody knows stays, and is noted.
+
+use super::checkpoint::{self, Checkpoint, RESERVED_BYTES, Record};
+use super::codec::Sink;
+use super::frame::{BLOCK_BYTES, Chain};
+use super::journal::Journal;
+use super::node_meta::{self, NodeMeta, SLOT_BYTES};
+use super::plan::{Plan, Work};
+use super::recovery::{Findings, Journaled};
+use super::ring::Ring;
+use super::segment::files;
+use super::walk::Ending;
+use crate::action::Notice;
+use crate::config::StorageConfig;
+use crate::file::{File, SegmentName};
+use crate::ids::{ReplicaId, TopicPartition};
+use crate::rng::Rng;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Notes about files left in place, at one start. Source: chosen. At the edge: the others are not named.
+const LEFT_NOTES_MAX: usize = 20;
+
+/// A disk about to be served from.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) plan: Plan,
+    pub(super) journal: Journal,
+    pub(super) meta: Option<NodeMeta>,
+    pub(super) meta_sequence: u64,
+    /// The live replicas.
+    pub(super) records: BTreeMap<ReplicaId, Record>,
+    /// Replicas found dead at this start.
+    pub(super) dead: Vec<ReplicaId>,
+    /// Segments to be removed after the next checkpoint.
+    pub(super) doomed: Vec<SegmentName>,
+    pub(super) generations: BTreeMap<TopicPartition, u32>,
+    /// Segments of partitions that no replica here holds.
+    pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
+    pub(super) slot: bool,
+    pub(super) sequence: u64,
+    pub(super) checkpoint_bytes: u64,
+    /// Frames before this one are covered by it.
+    pub(super) covered: u64,
+    /// Bytes of frames since the checkpoint.
+    pub(super) journal_bytes: u64,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Plans what follows from `findings`.
+pub(super) fn resume(config: &StorageConfig, rng: &mut Rng, mut findings: Findings) -> Resumed {
+    match (findings.journal.take(), findings.checkpoint.take()) {
+        (Some(journaled), Some((slot, checkpoint))) => match journaled.ending {
+            Ending::Tail => go_on(config, findings, slot, checkpoint, journaled),
+            _ => bury(config, rng, findings, slot, checkpoint, journaled),
+        },
+        _ => found(config, rng, findings),
+    }
+}
+
+/// An empty disk: reserves both slots and the first journal file.
+fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
+    let chain = Chain { file: 0, at: 0, sequence: 1, previous: 0, salt: rng.next_u64() };
+    let first = config.first_journal_file_bytes.next_multiple_of(BLOCK_BYTES);
+    let zeros = Bytes::from(vec![0; RESERVED_BYTES]);
+    let mut left = first;
+    let mut parts = Vec::new();
+    while left > 0 {
+        let len = left.min(RESERVED_BYTES as u64);
+        parts.push(zeros.slice(..len as usize));
+        left -= len;
+    }
+    let mut plan = Plan::default();
+    let mut slot = checkpoint::encode(1, &chain, &[], 0, Sink::default());
+    let used: usize = slot.iter().map(Bytes::len).sum();
+    slot.push(zeros.slice(used..));
+    let work =
+        [(File::Checkpoint(false), slot), (File::Checkpoint(true), vec![zeros]), (File::Journal(0), parts)];
+    let files = work.iter().map(|(file, _)| *file).collect();
+    plan.then(work.into_iter().map(|(file, parts)| Work::Write { file, at: 0, parts }).collect());
+    plan.then(vec![Work::Sync { files }]);
+    let ring = Ring::new(config, &chain, &BTreeMap::from([(0, first)]), &BTreeMap::new());
+    let (left, notices) = left_in_place(&findings, &BTreeSet::new());
+    Resumed {
+        plan,
+        journal: Journal::new(ring, chain, config.frame_bytes_max, 0),
+        meta: None,
+        meta_sequence: findings.meta_sequence,
+        records: BTreeMap::new(),
+        dead: Vec::new(),
+        doomed: Vec::new(),
+        generations: findings.replay.generations,
+        left,
+        slot: false,
+        sequence: 1,
+        checkpoint_bytes: used as u64,
+        covered: chain.sequence,
+        journal_bytes: 0,
+        notices,
+    }
+}
+
+/// The ordinary start.
+fn go_on(
+    config: &StorageConfig,
+    mut findings: Findings,
+    slot: bool,
+    checkpoint: Checkpoint,
+    journaled: Journaled,
+) -> Resumed {
+    let walk = journaled.walk;
+    let mut plan = Plan::default();
+    let (meta, dead) = with_dead(&findings, findings.replay.unfit.clone());
+    let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
+    let mut records = std::mem::take(&mut findings.replay.records);
+    if let Some(meta) = &meta {
+        records.retain(|replica, _| !meta.dead.contains(replica));
+    }
+
+    let mut read: Vec<File> = walk.live.keys().map(|number| File::Journal(*number)).collect();
+    read.push(File::Checkpoint(slot));
+    if meta.is_some() {
+        read.push(File::NodeMeta);
+    }
+    plan.then(vec![Work::Sync { files: read }]);
+
+    let given_up = std::mem::take(&mut findings.replay.given_up);
+    let cut = cut_segments(&findings, &records, &checkpoint.doomed, &given_up);
+    let gone = checkpoint.doomed.iter().chain(&given_up).map(|name| name.of);
+    let known = records.values().map(|record| record.of).chain(gone).collect();
+    let (left, mut notices) = left_in_place(&findings, &known);
+    notices.extend(cut.notices);
+    plan.then(cut.work);
+
+    let ring = Ring::new(config, &walk.chain, &journal_files(&findings), &walk.live);
+    Resumed {
+        plan,
+        journal: Journal::new(ring, walk.chain, config.frame_bytes_max, walk.bytes),
+        meta,
+        meta_sequence,
+        records,
+        dead,
+        doomed: given_up,
+        generations: findings.replay.generations,
+        left,
+        slot,
+        sequence: checkpoint.sequence,
+        checkpoint_bytes: checkpoint.bytes,
+        covered: checkpoint.chain.sequence,
+        journal_bytes: walk.bytes,
+        notices,
+    }
+}
+
+/// Rot in the journal: which votes and entries were in the frames that cannot be read any more nobody can
+/// say, so no replica that was here may go on as if it remembered.
+fn bury(
+    config: &StorageConfig,
+    rng: &mut Rng,
+    findings: Findings,
+    slot: bool,
+    checkpoint: Checkpoint,
+    journaled: Journaled,
+) -> Resumed {
+    let walk = journaled.walk;
+    let later = match journaled.ending {
+        Ending::Rot { later } => later,
+        _ => walk.chain.sequence,
+    };
+    let mut plan = Plan::default();
+    let (meta, dead) = with_dead(&findings, findings.replay.records.keys().copied().collect());
+    let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
+    let files = journal_files(&findings);
+    let file = files.keys().next().copied().unwrap_or(0);
+    let salt = rng.next_u64();
+    let chain = Chain { file, at: 0, sequence: later.saturating_add(1), previous: walk.chain.previous, salt };
+    let sequence = checkpoint.sequence.saturating_add(1);
+    let parts = checkpoint::encode(sequence, &chain, &[], 0, Sink::default());
+    let used: usize = parts.iter().map(Bytes::len).sum();
+    plan.then(vec![Work::Write { file: File::Checkpoint(!slot), at: 0, parts }]);
+    plan.then(vec![Work::Sync { files: vec![File::Checkpoint(!slot)] }]);
+
+    let damaged = File::Journal(walk.chain.file);
+    let what = format!(
+        "the frame {} at byte {} was synced and cannot be read any more: {} replicas of this node are dead, \
+         their files stay where they are",
+        walk.chain.sequence,
+        walk.chain.at,
+        dead.len()
+    );
+    let mut notices = vec![Notice::Damaged { file: damaged, what }];
+    let (left, unknown) = left_in_place(&findings, &BTreeSet::new());
+    notices.extend(unknown);
+    let ring = Ring::new(config, &chain, &files, &BTreeMap::new());
+    Resumed {
+        plan,
+        journal: Journal::new(ring, chain, config.frame_bytes_max, 0),
+        meta,
+        meta_sequence,
+        records: BTreeMap::new(),
+        dead,
+        doomed: Vec::new(),
+        generations: findings.replay.generations,
+        left,
+        slot: !slot,
+        sequence,
+        checkpoint_bytes: used as u64,
+        covered: chain.sequence,
+        journal_bytes: walk.bytes,
+        notices,
+    }
+}
+
+/// The meta with more dead, and those that were not dead before.
+fn with_dead(findings: &Findings, dying: BTreeSet<ReplicaId>) -> (Option<NodeMeta>, Vec<ReplicaId>) {
+    let Some(mut meta) = findings.meta.clone() else { return (None, Vec::new()) };
+    let newly: Vec<ReplicaId> = dying.into_iter().filter(|replica| !meta.dead.contains(replica)).collect();
+    meta.dead.extend(&newly);
+    (Some(meta), newly)
+}
+
+/// Writes node.meta where it says something new, or where only one slot of it can be read.
+fn write_meta(plan: &mut Plan, findings: &Findings, meta: Option<&NodeMeta>) -> u64 {
+    let Some(meta) = meta else { return findings.meta_sequence };
+    if findings.meta.as_ref() == Some(meta) && findings.is_meta_whole {
+        return findings.meta_sequence;
+    }
+    let sequence = findings.meta_sequence.saturating_add(1);
+    let slot = node_meta::encode(sequence, meta);
+    // Last the slot that can be read: until then it is all there is.
+    for number in [1 - findings.meta_slot, findings.meta_slot] {
+        let at = number * SLOT_BYTES as u64;
+        plan.then(vec![Work::Write { file: File::NodeMeta, at, parts: vec![slot.clone()] }]);
+        plan.then(vec![Work::Sync { files: vec![File::NodeMeta] }]);
+    }
+    sequence
+}
+
+fn journal_files(findings: &Findings) -> BTreeMap<u32, u64> {
+    let files = findings.files.iter().filter_map(|(file, len)| match file {
+        File::Journal(number) => Some((*number, *len)),
+        _ => None,
+    });
+    files.collect()
+}
+
+#[derive(Default)]
+struct Cut {
+    work: Vec<Work>,
+    notices: Vec<Notice>,
+}
+
+/// Cuts segments to the ends they are known to have, and removes what was given up or is left over.
+fn cut_segments(
+    findings: &Findings,
+    records: &BTreeMap<ReplicaId, Record>,
+    doomed: &[SegmentName],
+    given_up: &[SegmentName],
+) -> Cut {
+    let mut cut = Cut::default();
+    let mut named: BTreeMap<SegmentName, u64> = BTreeMap::new();
+    for record in records.values() {
+        named.extend(record.segments.iter().map(|segment| (segment.name(record.of), segment.bytes)));
+    }
+    let of_ours: BTreeSet<TopicPartition> = records.values().map(|record| record.of).collect();
+    for (name, bytes) in &named {
+        let file = File::Segment(*name);
+        let len = findings.files.get(&file).copied().unwrap_or(0);
+        if len > *bytes {
+            cut.work.push(Work::Truncate { file, len: *bytes });
+        }
+        if len < *bytes {
+            let what = format!("{bytes} bytes were synced and {len} are there: reads beyond will be refused");
+            cut.notices.push(Notice::Damaged { file, what });
+        }
+    }
+    for file in findings.files.keys() {
+        let (File::Segment(name) | File::SegmentIndex(name)) = file else { continue };
+        // What the replayed frames gave up goes after the next checkpoint: the one in force still names it.
+        let is_left_over = of_ours.contains(&name.of) && !given_up.contains(name);
+        if !named.contains_key(name) && (is_left_over || doomed.contains(name)) {
+            cut.work.push(Work::Remove { file: *file });
+        }
+    }
+    cut
+}
+
+/// What nobody knows: the segments of partitions that no replica here holds, and files that are none of ours.
+/// One file of each is noted.
+fn left_in_place(findings: &Findings, known: &BTreeSet<TopicPartition>) -> (Left, Vec<Notice>) {
+    let mut left = Left::new();
+    for file in findings.files.keys() {
+        if let File::Segment(name) | File::SegmentIndex(name) = file
+            && !known.contains(&name.of)
+        {
+            let names = left.entry(name.of).or_default();
+            if !names.contains(name) {
+                names.push(*name);
+            }
+        }
+    }
+    let paths = left.values().flat_map(|names| names.first()).map(|name| File::Segment(*name).path());
+    let paths = paths.chain(findings.unknown.iter().cloned());
+    let notices = paths.take(LEFT_NOTES_MAX).map(|path| Notice::LeftInPlace { path }).collect();
+    (left, notices)
+}
+
+type Left = BTreeMap<TopicPartition, Vec<SegmentName>>;
+
+/// The two files of each doomed segment, to be removed.
+pub(super) fn removal(doomed: &[SegmentName]) -> impl Iterator<Item = File> {
+    doomed.iter().flat_map(|name| files(*name))
+}

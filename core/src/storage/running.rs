@@ -1,0 +1,376 @@
+//! Running: a recovered disk at work. Owns the parts of storage and carries what one must tell another:
+//! a frame's sync lets a checkpoint's slot be written, a segment's write lets the next one begin.
+//!
+//! Invariants: no frame is written before node.meta is durable; a failed write or sync ends everything, a
+//! refused one (full disk) is tried again with the same bytes.
+
+use super::checkpointer::{Checkpointer, Made, Part};
+use super::journal::{Journal, Landed};
+use super::local::{Local, Locals};
+use super::log::Log;
+use super::node_meta::MetaFile;
+use super::read::{ReadEnd, Reads};
+use super::resume::removal;
+use super::space::Space;
+use super::ticket::{Job, Tickets};
+use super::write_behind::{Io, WriteBehind};
+use super::{Outcome, Recovery};
+use crate::action::Action;
+use crate::config::StorageConfig;
+use crate::event::DoneResult;
+use crate::file::{File, SegmentName};
+use crate::ids::{Offset, ReplicaId, Ticket, TopicPartition};
+use crate::now::Mono;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The parts.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) config: StorageConfig,
+    pub(super) tickets: Tickets,
+    pub(super) meta: MetaFile,
+    pub(super) journal: Journal,
+    pub(super) locals: Locals,
+    pub(super) behind: WriteBehind,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) reads: Reads,
+    pub(super) space: Space,
+    /// Segments that the next checkpoint no longer names.
+    pub(super) doomed: Vec<SegmentName>,
+    /// The generation for the next replica of a partition that has, or had, files here.
+    pub(super) generations: BTreeMap<TopicPartition, u32>,
+    /// Segments of partitions that no replica here holds.
+    pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
+    /// Logs whose write met a full disk.
+    pub(super) stalled: BTreeSet<ReplicaId>,
+    /// Frames before this one are covered by the checkpoint in force.
+    pub(super) covered: u64,
+    /// What recovery brought, until the first seal is synced.
+    pub(super) announcement: Option<Recovery>,
+}
+
+/// Where a turn's results go.
+pub(super) struct Turn<'a> {
+    pub(super) now: Mono,
+    pub(super) actions: &'a mut Vec<Action>,
+    pub(super) outcomes: &'a mut Vec<Outcome>,
+}
+
+impl Running {
+    /// A file action is answered. The error is a disk that failed.
+    pub(super) fn done(
+        &mut self,
+        ticket: Ticket,
+        job: Job,
+        result: DoneResult,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), String> {
+        self.watch_space(&job, &result, turn);
+        match job {
+            Job::Recovery => Ok(()),
+            Job::Meta => {
+                let answers = self.meta.done(ticket, result, &mut self.tickets, turn.actions)?;
+                turn.outcomes.extend(std::iter::repeat_n(Outcome::MetaWritten, answers));
+                Ok(())
+            }
+            Job::Frame => self.frame_done(ticket, result, turn),
+            Job::Zero { file, end } => self.zero_done(file, end, result, turn),
+            Job::ZeroSync | Job::Removed => no_failure(result),
+            Job::JournalRemoved(number) => {
+                self.journal.ring().removed(number);
+                no_failure(result)
+            }
+            Job::Segment(replica, name) => self.segment_done(replica, name, result, turn),
+            Job::Index(file) => {
+                // Nobody relies on an index being there.
+                if !matches!(result, DoneResult::Written { .. }) {
+                    turn.actions.push(Action::Forget { file });
+                }
+                Ok(())
+            }
+            Job::CheckpointSegments(synced) => {
+                no_failure(result)?;
+                self.behind.synced(&synced);
+                self.checkpointer.synced();
+                self.advance_checkpoint(turn);
+                self.write_ripe(turn);
+                Ok(())
+            }
+            Job::Settle(replica, synced) => {
+                no_failure(result)?;
+                self.behind.synced(&synced);
+                self.settled(replica, turn);
+                Ok(())
+            }
+            Job::Slot => {
+                if let Some(made) = self.checkpointer.done(ticket, result)? {
+                    self.made(made, turn);
+                }
+                Ok(())
+            }
+            Job::Read(id) => {
+                let end = self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions);
+                turn.outcomes.extend(end.map(|(read, result): ReadEnd| Outcome::Read { read, result }));
+                Ok(())
+            }
+            Job::Mend(replica, name, from) => self.mend_done(replica, name, from, result, turn),
+        }
+    }
+
+    /// The turn's end.
+    pub(super) fn flush(&mut self, turn: &mut Turn<'_>) {
+        self.behind.turn_ends(turn.now, &self.config);
+        self.write_ripe(turn);
+        if self.meta.is_durable() {
+            self.journal.flush(&mut self.tickets, turn.actions);
+        }
+        if !self.space.is_full() {
+            let zeroing = self.journal.ring().zero();
+            Journal::zero(zeroing, &mut self.tickets, turn.actions);
+        }
+    }
+
+    /// The earliest moment at which `woke` has something to do.
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        [self.journal.seal_at(), self.behind.next_deadline(), self.space.retry_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// A deadline has come, perhaps one of ours.
+    pub(super) fn woke(&mut self, turn: &mut Turn<'_>) {
+        if self.space.woke(turn.now) {
+            self.journal.retry(&mut self.tickets, turn.actions);
+            self.meta.retry(&mut self.tickets, turn.actions);
+            self.checkpointer.retry(&mut self.tickets, turn.actions);
+            for replica in std::mem::take(&mut self.stalled) {
+                self.behind.ripen(replica);
+                self.write_log(replica, turn);
+            }
+            if self.space.is_full() {
+                let probe = self.journal.ring().probe();
+                Journal::zero(probe, &mut self.tickets, turn.actions);
+            }
+        }
+        self.behind.woke(turn.now);
+        self.write_ripe(turn);
+        self.journal.seal(turn.now, &mut self.tickets, turn.actions);
+    }
+
+    /// Begins a checkpoint of `parts`, which are all replicas'.
+    pub(super) fn checkpoint(&mut self, parts: Vec<Part>, turn: &mut Turn<'_>) {
+        assert!(parts.len() == self.locals.len(), "a checkpoint names every replica: others would be lost");
+        for local in self.locals.values_mut() {
+            let start = local.log.log_start();
+            self.doomed.extend(local.log.advance_start(start));
+        }
+        let (chain, mark) = (self.journal.chain(), self.journal.bytes_written());
+        self.checkpointer.begin(chain, mark, self.doomed.clone());
+        for part in parts {
+            let local = self.locals.get(&part.replica).expect("a part is of a replica that is here");
+            self.checkpointer.take(part, local);
+        }
+        for replica in self.checkpointer.waiting() {
+            self.write_log(replica, turn);
+        }
+        self.advance_checkpoint(turn);
+    }
+
+    /// Writes the next piece of a log, if it may be written now; then what waits for its being written.
+    pub(super) fn write_log(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
+        let Some(local) = self.locals.get_mut(&replica) else { return };
+        let goal = match self.checkpointer.goal(replica) {
+            Some(goal) => goal,
+            None if self.checkpointer.holds_logs() => return,
+            None => local.log.end(),
+        };
+        if self.stalled.contains(&replica) {
+            return;
+        }
+        let indexes = &mut self.reads.indexes;
+        let mut io = Io { tickets: &mut self.tickets, actions: turn.actions, indexes };
+        self.behind.write(&self.config, replica, &mut local.log, goal, &mut io);
+        let Some(settled) = self.behind.settling(replica) else { return };
+        let log = &mut local.log;
+        let is_written = log.written_end() >= settled && !log.is_writing() && !log.is_syncing;
+        if is_written && !self.checkpointer.holds_logs() {
+            let synced = self.behind.unsynced_of(log);
+            if synced.is_empty() {
+                return self.settled(replica, turn);
+            }
+            log.is_syncing = true;
+            let files = synced.iter().map(|(name, _)| File::Segment(*name)).collect();
+            let ticket = self.tickets.draw(Job::Settle(replica, synced));
+            turn.actions.push(Action::Sync { ticket, files });
+        }
+    }
+
+    /// Gives up segments: nobody reads or syncs them any more, and the next checkpoint does not name them.
+    pub(super) fn doom(&mut self, names: Vec<SegmentName>) {
+        self.behind.give_up(&names);
+        names.iter().for_each(|name| self.reads.forget(*name));
+        self.doomed.extend(names);
+    }
+
+    /// Takes a log out, its files with it.
+    pub(super) fn give_up_log(&mut self, replica: ReplicaId, log: &Log) {
+        self.behind.forget(replica, log);
+        self.stalled.remove(&replica);
+        self.generations.insert(log.of, log.generation.saturating_add(1));
+        self.doom(log.names());
+    }
+
+    fn watch_space(&mut self, job: &Job, result: &DoneResult, turn: &mut Turn<'_>) {
+        let has_changed = match result {
+            DoneResult::Written { free_bytes } => self.space.written(turn.now, *free_bytes, turn.actions),
+            DoneResult::Full if !matches!(job, Job::Index(_)) => self.space.met_full(turn.now, turn.actions),
+            _ => false,
+        };
+        if has_changed {
+            turn.outcomes.push(Outcome::SpaceChanged { is_full: self.space.is_full() });
+        }
+    }
+
+    fn frame_done(&mut self, ticket: Ticket, result: DoneResult, turn: &mut Turn<'_>) -> Result<(), String> {
+        match self.journal.done(turn.now, ticket, result) {
+            Landed::Waiting => {}
+            Landed::Failed(reason) => return Err(reason),
+            Landed::Synced(persisted) => {
+                turn.outcomes.extend(self.announcement.take().map(Outcome::Recovered));
+                let told = persisted.into_iter();
+                turn.outcomes.extend(told.map(|(replica, number)| Outcome::Persisted { replica, number }));
+                self.checkpointer.write(self.journal.first_unsynced(), &mut self.tickets, turn.actions);
+            }
+        }
+        Ok(())
+    }
+
+    fn zero_done(
+        &mut self,
+        file: u32,
+        end: u64,
+        result: DoneResult,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), String> {
+        if result == DoneResult::Full {
+            self.journal.ring().not_zeroed(file);
+            turn.actions.push(Action::Forget { file: File::Journal(file) });
+            return Ok(());
+        }
+        no_failure(result)?;
+        let next = self.journal.ring().zeroed(file, end);
+        Journal::zero(next, &mut self.tickets, turn.actions);
+        Ok(())
+    }
+
+    fn segment_done(
+        &mut self,
+        replica: ReplicaId,
+        name: SegmentName,
+        result: DoneResult,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), String> {
+        let is_full = result == DoneResult::Full;
+        if is_full {
+            turn.actions.push(Action::Forget { file: File::Segment(name) });
+        } else {
+            no_failure(result)?;
+        }
+        // The replica may have been dropped, or have started anew in another generation.
+        let writes = |local: &&mut Local| local.log.writing() == Some(name);
+        let Some(local) = self.locals.get_mut(&replica).filter(writes) else { return Ok(()) };
+        if is_full {
+            local.log.not_written();
+            self.stalled.insert(replica);
+            return Ok(());
+        }
+        self.behind.written(&self.config, replica, &mut local.log);
+        self.checkpointer.written(replica, local);
+        while let Some(replica) = self.behind.next_eviction(&self.config) {
+            let evicted = self.locals.get_mut(&replica).map_or(0, |local| local.log.evict());
+            self.behind.evicted(evicted);
+        }
+        let goes_on = self.behind.is_ripe(replica) || self.checkpointer.goal(replica).is_some();
+        if goes_on || self.behind.settling(replica).is_some() {
+            self.write_log(replica, turn);
+        }
+        self.advance_checkpoint(turn);
+        Ok(())
+    }
+
+    fn settled(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
+        let Some(goal) = self.behind.settling(replica) else { return };
+        let Some(local) = self.locals.get_mut(&replica) else { return };
+        local.log.is_syncing = false;
+        self.behind.settled(replica);
+        turn.outcomes.push(Outcome::Settled { replica, end: goal });
+        self.write_log(replica, turn);
+    }
+
+    fn write_ripe(&mut self, turn: &mut Turn<'_>) {
+        for replica in self.behind.ripe() {
+            self.write_log(replica, turn);
+        }
+    }
+
+    /// Goes on with a checkpoint whose logs may all be written now.
+    fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
+        if self.checkpointer.begins_to_sync() {
+            let synced = self.behind.unsynced();
+            if synced.is_empty() {
+                self.checkpointer.synced();
+            } else {
+                let files = synced.iter().map(|(name, _)| File::Segment(*name)).collect();
+                let ticket = self.tickets.draw(Job::CheckpointSegments(synced));
+                turn.actions.push(Action::Sync { ticket, files });
+            }
+        }
+        self.checkpointer.write(self.journal.first_unsynced(), &mut self.tickets, turn.actions);
+    }
+
+    /// A checkpoint is durable: only now is anything recycled or removed.
+    fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
+        self.covered = made.needed;
+        for number in self.journal.ring().recycle(made.needed) {
+            let ticket = self.tickets.draw(Job::JournalRemoved(number));
+            turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
+        }
+        for file in removal(&made.doomed) {
+            turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
+        }
+        let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
+        self.doomed.retain(|name| !removed.contains(name));
+        turn.outcomes.push(Outcome::Checkpointed);
+    }
+
+    fn mend_done(
+        &mut self,
+        replica: ReplicaId,
+        name: SegmentName,
+        from: Offset,
+        result: DoneResult,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), String> {
+        if result == DoneResult::Full {
+            turn.actions.push(Action::Forget { file: File::Segment(name) });
+            return Ok(());
+        }
+        no_failure(result)?;
+        let log = self.locals.get(&replica).map(|local| &local.log);
+        let segments =
+            log.into_iter().flat_map(|log| log.segments().iter().map(|one| (one.name(log.of), one)));
+        for (_, segment) in segments.filter(|(other, _)| *other == name) {
+            self.behind.touch(name, segment.bytes);
+        }
+        self.reads.mended(name, from);
+        Ok(())
+    }
+}
+
+fn no_failure(result: DoneResult) -> Result<(), String> {
+    match result {
+        DoneResult::Failed { reason } => Err(reason),
+        _ => Ok(()),
+    }
+}

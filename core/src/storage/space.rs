@@ -1,0 +1,73 @@
+//! Space: whether the disk takes records now.
+//!
+//! Records are refused when a write met a full disk, or when less than the floor is free. What is kept back
+//! that way, the rest of the journal's zeroed file and the floor itself, is the reserve of hard states, no-ops,
+//! membership and log starts; reading and deleting go on. Every second something small is written, to learn
+//! whether there is space again.
+//!
+//! Invariant: `is_full` falls only after a write that worked and said that more than the floor is free.
+
+use crate::action::{Action, Notice};
+use crate::now::Mono;
+use std::time::Duration;
+
+/// Between two tries. Source: chosen.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The disk's space, as far as known.
+#[derive(Debug)]
+pub(super) struct Space {
+    floor: u64,
+    is_full: bool,
+    retry_at: Option<Mono>,
+}
+
+impl Space {
+    pub(super) fn new(floor: u64) -> Space {
+        Space { floor, is_full: false, retry_at: None }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    pub(super) fn retry_at(&self) -> Option<Mono> {
+        self.retry_at
+    }
+
+    /// A write worked and left so much. Whether that changes anything.
+    pub(super) fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) -> bool {
+        if free_bytes < self.floor {
+            return self.met_full(now, actions);
+        }
+        // Half as much again before records are let in, so that the edge is not crossed with each of them.
+        if !self.is_full || free_bytes < self.floor.saturating_add(self.floor / 2) {
+            return false;
+        }
+        (self.is_full, self.retry_at) = (false, None);
+        actions.push(Action::Note(Notice::SpaceAgain));
+        true
+    }
+
+    /// There is no space. Whether that is new.
+    pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) -> bool {
+        if self.retry_at.is_none() {
+            self.retry_at = Some(now + RETRY_AFTER);
+        }
+        if self.is_full {
+            return false;
+        }
+        self.is_full = true;
+        actions.push(Action::Note(Notice::DiskFull));
+        true
+    }
+
+    /// Whether it is time to try; the next time is set.
+    pub(super) fn woke(&mut self, now: Mono) -> bool {
+        let is_due = self.retry_at.is_some_and(|at| at <= now);
+        if is_due {
+            self.retry_at = self.is_full.then(|| now + RETRY_AFTER);
+        }
+        is_due
+    }
+}

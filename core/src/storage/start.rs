@@ -1,0 +1,174 @@
+//! Starting: recovery reads, the plan of `resume` writes, and then storage runs.
+//!
+//! Invariant: while it lasts no call but `start`, `done` and `woke` reaches storage, so every answer is for
+//! recovery or its plan.
+
+use super::RecoveredReplica;
+use super::Recovery as Announcement;
+use super::checkpoint::Record;
+use super::checkpointer::Checkpointer;
+use super::local::Local;
+use super::log::Log;
+use super::node_meta::MetaFile;
+use super::plan::PlanProgress;
+use super::recovery::{Reached, Recovery};
+use super::resume::{Resumed, resume};
+use super::running::Running;
+use super::space::Space;
+use super::ticket::Tickets;
+use crate::action::Action;
+use crate::config::StorageConfig;
+use crate::event::DoneResult;
+use crate::ids::{NodeId, Ticket};
+use crate::now::Mono;
+use crate::rng::Rng;
+use std::time::Duration;
+
+/// Between two tries while the disk is full. Source: chosen.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A storage before it runs.
+#[derive(Debug)]
+pub(super) struct Starting {
+    config: StorageConfig,
+    node: NodeId,
+    rng: Rng,
+    tickets: Tickets,
+    stage: Stage,
+    retry_at: Option<Mono>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    New,
+    Reading(Box<Recovery>),
+    Writing(Box<Resumed>),
+}
+
+/// What an answer led to.
+pub(super) enum Started {
+    Waiting,
+    Running(Box<Running>),
+    /// This directory cannot be used.
+    Refused(String),
+    /// The disk failed.
+    Failed(String),
+}
+
+impl Starting {
+    pub(super) fn new(config: StorageConfig, node: NodeId, rng: Rng) -> Starting {
+        Starting { config, node, rng, tickets: Tickets::default(), stage: Stage::New, retry_at: None }
+    }
+
+    pub(super) fn start(&mut self, actions: &mut Vec<Action>) {
+        assert!(matches!(self.stage, Stage::New), "storage starts once");
+        self.stage = Stage::Reading(Box::new(Recovery::start(self.node, &mut self.tickets, actions)));
+    }
+
+    pub(super) fn retry_at(&self) -> Option<Mono> {
+        self.retry_at
+    }
+
+    /// Tries again what a full disk refused.
+    pub(super) fn woke(&mut self, now: Mono, actions: &mut Vec<Action>) {
+        if self.retry_at.is_some_and(|at| at <= now)
+            && let Stage::Writing(resumed) = &mut self.stage
+            && resumed.plan.is_stalled()
+        {
+            self.retry_at = None;
+            resumed.plan.issue(&mut self.tickets, actions);
+        }
+    }
+
+    pub(super) fn done(
+        &mut self,
+        now: Mono,
+        ticket: Ticket,
+        result: DoneResult,
+        actions: &mut Vec<Action>,
+    ) -> Started {
+        if self.tickets.redeem(ticket).is_none() {
+            return Started::Waiting;
+        }
+        let progress = match &mut self.stage {
+            Stage::New => return Started::Waiting,
+            Stage::Reading(recovery) => match recovery.done(result, &mut self.tickets, actions) {
+                Reached::Waiting => return Started::Waiting,
+                Reached::Refused(reason) => return Started::Refused(reason),
+                Reached::Failed(reason) => return Started::Failed(reason),
+                Reached::Read(findings) => {
+                    let mut resumed = Box::new(resume(&self.config, &mut self.rng, *findings));
+                    actions.extend(resumed.notices.drain(..).map(Action::Note));
+                    let progress = resumed.plan.issue(&mut self.tickets, actions);
+                    self.stage = Stage::Writing(resumed);
+                    progress
+                }
+            },
+            Stage::Writing(resumed) => resumed.plan.done(result, &mut self.tickets, actions),
+        };
+        match progress {
+            PlanProgress::Waiting => Started::Waiting,
+            PlanProgress::Full => {
+                self.retry_at = Some(now + RETRY_AFTER);
+                Started::Waiting
+            }
+            PlanProgress::Failed(reason) => Started::Failed(reason),
+            PlanProgress::Finished => self.run(actions),
+        }
+    }
+
+    /// The plan is done: what is left is the seal, whose sync announces the recovery.
+    fn run(&mut self, actions: &mut Vec<Action>) -> Started {
+        let Stage::Writing(resumed) = std::mem::replace(&mut self.stage, Stage::New) else {
+            return Started::Waiting;
+        };
+        let mut resumed = *resumed;
+        let locals = resumed.records.iter().map(|(id, record)| (*id, local(record))).collect();
+        let announcement = Announcement {
+            meta: resumed.meta.clone(),
+            replicas: resumed.records.into_values().map(recovered).collect(),
+            dead: resumed.dead,
+            journal_bytes: resumed.journal_bytes,
+        };
+        let mut tickets = std::mem::take(&mut self.tickets);
+        resumed.journal.seal_now(&mut tickets, actions);
+        Started::Running(Box::new(Running {
+            tickets,
+            meta: MetaFile::found(resumed.meta_sequence, resumed.meta.is_some()),
+            journal: resumed.journal,
+            locals,
+            behind: Default::default(),
+            checkpointer: Checkpointer::new(resumed.slot, resumed.sequence, resumed.checkpoint_bytes),
+            reads: Default::default(),
+            space: Space::new(self.config.free_bytes_floor),
+            doomed: resumed.doomed,
+            generations: resumed.generations,
+            left: resumed.left,
+            stalled: Default::default(),
+            covered: resumed.covered,
+            announcement: Some(announcement),
+            config: self.config.clone(),
+        }))
+    }
+}
+
+fn local(record: &Record) -> Local {
+    let log = Log::new(record.of, record.generation, record.log_start, record.end, record.segments.clone());
+    let last = record.entries.last().map_or(record.applied, |entry| entry.index);
+    Local { log, hard_state: record.hard_state, last, frame: 0 }
+}
+
+fn recovered(record: Record) -> RecoveredReplica {
+    RecoveredReplica {
+        replica: record.replica,
+        of: record.of,
+        hard_state: record.hard_state,
+        members: record.members,
+        applied: record.applied,
+        applied_term: record.applied_term,
+        log_start: record.log_start,
+        log_end_of_segments: record.end,
+        state: record.state,
+        entries: record.entries,
+    }
+}

@@ -1,0 +1,61 @@
+//! The tickets of all file actions: what each was for. `storage/` is the only room that issues any.
+//!
+//! Invariant: a ticket is drawn once and redeemed at most once.
+
+use super::read::ReadId;
+use super::segment::Synced;
+use crate::file::{File, SegmentName};
+use crate::ids::{Offset, ReplicaId, Ticket};
+use std::collections::BTreeMap;
+
+/// What a ticket was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A step of recovery.
+    Recovery,
+    /// node.meta: a write or its sync.
+    Meta,
+    /// A frame: its write or its sync.
+    Frame,
+    /// Zeros for a journal file to come, up to here.
+    Zero { file: u32, end: u64 },
+    /// The sync of a whole zeroed file: nobody waits for it, the first frame there syncs anyway.
+    ZeroSync,
+    /// A journal file that is no longer needed.
+    JournalRemoved(u32),
+    /// A partition's batches on their way to a segment.
+    Segment(ReplicaId, SegmentName),
+    /// Entries of a segment's index: nobody waits for them.
+    Index(File),
+    /// Segments a checkpoint needs.
+    CheckpointSegments(Synced),
+    /// Segments that a replica's reset will name.
+    Settle(ReplicaId, Synced),
+    /// A checkpoint's slot: its write or its sync.
+    Slot,
+    /// A file that no checkpoint names.
+    Removed,
+    /// A cold read.
+    Read(ReadId),
+    /// Good bytes over the damaged ones of this segment from this offset on.
+    Mend(ReplicaId, SegmentName, Offset),
+}
+
+/// The open tickets.
+#[derive(Debug, Default)]
+pub(super) struct Tickets {
+    drawn: u64,
+    open: BTreeMap<Ticket, Job>,
+}
+
+impl Tickets {
+    pub(super) fn draw(&mut self, job: Job) -> Ticket {
+        self.drawn += 1;
+        self.open.insert(Ticket(self.drawn), job);
+        Ticket(self.drawn)
+    }
+
+    pub(super) fn redeem(&mut self, ticket: Ticket) -> Option<Job> {
+        self.open.remove(&ticket)
+    }
+}

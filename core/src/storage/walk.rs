@@ -1,0 +1,274 @@
+//! The walk: reads the journal from a checkpoint's chain on, frame by frame, until one does not follow, and
+//! then tells a torn tail from rot.
+//!
+//! The next frame lies where the last one ended, or at the start of another file. If it is at neither place
+//! whole, then either its write was cut short by a crash, and nothing can have been written after it, since
+//! one frame is in flight at a time; or it was synced once and has rotted, and then a whole later frame
+//! proves it. So the walk hunts: through the rest of the head's file, and through every file that could have
+//! been begun after it. Files of zeros, and those whose first frame is of an earlier lap, cannot.
+//!
+//! Invariant: what is asked for lies within the file's length as it was listed, and a frame's length is
+//! compared with that before memory is taken. Reading is bounded: no byte is read more than twice but those
+//! of candidates with the right salt.
+//!
+//! Source: the idea of telling the two apart is TigerBeetle's (`src/vsr/journal.zig`), ours is simpler since
+//! a seal follows every quiet frame.
+
+use super::frame::{BLOCK_BYTES, Chain, HEADER_BYTES, Header, Item, items};
+use super::replay::Replay;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What one read asks for, if the frame is not larger. Source: chosen.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// What the walk wants next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// These bytes of the journal.
+    Read { file: u32, at: u64, len: u32 },
+    /// It is over.
+    End(Ending),
+}
+
+/// How the journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// After the last frame: cleanly, or in a torn one that nobody was told of.
+    Tail,
+    /// A frame that was synced is no longer whole: a later one, of this sequence, is.
+    Rot { later: u64 },
+    /// The chain's own file is not what the checkpoint says.
+    Missing,
+    /// A whole frame holds items that this program does not know.
+    Newer,
+}
+
+/// What the first bytes of a file look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    /// A frame's header, perhaps of a frame that is not whole.
+    Frame(Header),
+    /// Never written, or zeroed.
+    Zeros,
+    /// Something else.
+    Unreadable,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Looking at the first block of these files.
+    Heads(VecDeque<u32>),
+    /// Looking for the next frame where the last one ended.
+    Here,
+    /// Looking for it at the start of another file.
+    Turning(u32),
+    /// Looking for any later frame: in this file from this byte on, then in the others.
+    Hunting { file: u32, at: u64, others: VecDeque<u32> },
+}
+
+/// The walk.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// What the next frame must follow.
+    pub(super) chain: Chain,
+    /// The last sequence found in each file that holds frames of the chain.
+    pub(super) live: BTreeMap<u32, u64>,
+    /// Bytes of frames walked.
+    pub(super) bytes: u64,
+    lens: BTreeMap<u32, u64>,
+    heads: BTreeMap<u32, Head>,
+    stage: Stage,
+    buffer: Buffer,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    file: u32,
+    at: u64,
+    asked: u64,
+    bytes: Bytes,
+}
+
+enum Found<T> {
+    Here(T),
+    Nothing,
+    Asked(Step),
+}
+
+impl Walk {
+    /// A walk from `chain` through files of these lengths.
+    pub(super) fn new(chain: Chain, lens: BTreeMap<u32, u64>) -> Walk {
+        let stage = Stage::Heads(lens.keys().copied().collect());
+        let (live, heads) = (BTreeMap::new(), BTreeMap::new());
+        Walk { chain, live, bytes: 0, lens, heads, stage, buffer: Buffer::default() }
+    }
+
+    /// The bytes last asked for. Fewer mean that the file ends there.
+    pub(super) fn feed(&mut self, bytes: Bytes) {
+        if (bytes.len() as u64) < self.buffer.asked {
+            self.lens.insert(self.buffer.file, self.buffer.at + bytes.len() as u64);
+        }
+        self.buffer.bytes = bytes;
+    }
+
+    /// Goes on, applying whole frames to `replay`, until bytes are missing or the end is known.
+    pub(super) fn step(&mut self, replay: &mut Replay) -> Step {
+        loop {
+            let ended = match &self.stage {
+                Stage::Heads(_) => self.look_at_heads(),
+                Stage::Here => self.go_on(replay),
+                Stage::Turning(file) => self.turn(*file, replay),
+                Stage::Hunting { file, at, .. } => self.hunt(*file, *at),
+            };
+            if let Some(step) = ended {
+                return step;
+            }
+        }
+    }
+
+    fn look_at_heads(&mut self) -> Option<Step> {
+        let Stage::Heads(files) = &self.stage else { return None };
+        let Some(file) = files.front().copied() else {
+            let is_there = self.lens.get(&self.chain.file).is_some_and(|len| self.chain.at <= *len);
+            if !is_there && self.chain.at > 0 {
+                return Some(Step::End(Ending::Missing));
+            }
+            self.stage = Stage::Here;
+            return None;
+        };
+        let head = match self.want(file, 0, HEADER_BYTES as u64, BLOCK_BYTES) {
+            Found::Asked(step) => return Some(step),
+            Found::Nothing => Head::Zeros,
+            Found::Here(bytes) if bytes.iter().all(|byte| *byte == 0) => Head::Zeros,
+            Found::Here(bytes) => Header::parse(&bytes).map_or(Head::Unreadable, Head::Frame),
+        };
+        self.heads.insert(file, head);
+        if let Stage::Heads(files) = &mut self.stage {
+            files.pop_front();
+        }
+        None
+    }
+
+    /// Looks for the next frame right behind the last one.
+    fn go_on(&mut self, replay: &mut Replay) -> Option<Step> {
+        let chain = self.chain;
+        match self.frame(chain.file, chain.at, |header| chain.is_continued_by(header)) {
+            Found::Asked(step) => Some(step),
+            Found::Here((header, frame)) => self.take(chain.file, chain.at, &header, &frame, replay),
+            Found::Nothing => {
+                let mut others = self.heads.iter().filter(|(file, _)| !self.is_walked(**file));
+                let next = others
+                    .find(|(_, head)| matches!(head, Head::Frame(header) if chain.is_continued_by(header)));
+                match next.map(|(file, _)| *file) {
+                    Some(file) => self.stage = Stage::Turning(file),
+                    None => self.begin_hunt(),
+                }
+                None
+            }
+        }
+    }
+
+    /// Looks for the next frame at the start of `file`, whose head says that it is there.
+    fn turn(&mut self, file: u32, replay: &mut Replay) -> Option<Step> {
+        let chain = self.chain;
+        match self.frame(file, 0, |header| chain.is_continued_by(header)) {
+            Found::Asked(step) => Some(step),
+            Found::Here((header, frame)) => {
+                self.stage = Stage::Here;
+                self.take(file, 0, &header, &frame, replay)
+            }
+            Found::Nothing => {
+                self.begin_hunt();
+                None
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        file: u32,
+        at: u64,
+        header: &Header,
+        frame: &Bytes,
+        replay: &mut Replay,
+    ) -> Option<Step> {
+        let Some(items) = items(header, frame) else { return Some(Step::End(Ending::Newer)) };
+        let items: Vec<Item> = items;
+        items.into_iter().for_each(|item| replay.apply(item, self.buffer.bytes.len()));
+        self.live.insert(file, header.sequence);
+        self.bytes += header.frame_bytes();
+        self.chain = self.chain.after(header, file, at);
+        None
+    }
+
+    /// Which files may hold a frame that came after the one that is missing.
+    fn begin_hunt(&mut self) {
+        let may_be_later = |(file, head): &(&u32, &Head)| {
+            !self.is_walked(**file)
+                && match head {
+                    Head::Zeros => false,
+                    Head::Unreadable => true,
+                    Head::Frame(header) => header.sequence >= self.chain.sequence,
+                }
+        };
+        let others = self.heads.iter().filter(may_be_later).map(|(file, _)| *file).collect();
+        self.stage = Stage::Hunting { file: self.chain.file, at: self.chain.at, others };
+    }
+
+    fn hunt(&mut self, file: u32, at: u64) -> Option<Step> {
+        let chain = self.chain;
+        match self.frame(file, at, |header| chain.is_outrun_by(header)) {
+            Found::Asked(step) => return Some(step),
+            Found::Here((header, _)) => return Some(Step::End(Ending::Rot { later: header.sequence })),
+            Found::Nothing => {}
+        }
+        let len = self.lens.get(&file).copied().unwrap_or(0);
+        let Stage::Hunting { file, at, others } = &mut self.stage else { return None };
+        *at = at.saturating_add(BLOCK_BYTES);
+        if *at < len {
+            return None;
+        }
+        match others.pop_front() {
+            Some(other) => (*file, *at) = (other, 0),
+            None => return Some(Step::End(Ending::Tail)),
+        }
+        None
+    }
+
+    fn is_walked(&self, file: u32) -> bool {
+        file == self.chain.file || self.live.contains_key(&file)
+    }
+
+    /// The whole frame at a place whose header is `wanted`.
+    fn frame(&mut self, file: u32, at: u64, wanted: impl Fn(&Header) -> bool) -> Found<(Header, Bytes)> {
+        let header = match self.want(file, at, HEADER_BYTES as u64, CHUNK_BYTES) {
+            Found::Here(bytes) => Header::parse(&bytes).filter(&wanted),
+            Found::Nothing => None,
+            Found::Asked(step) => return Found::Asked(step),
+        };
+        let Some(header) = header else { return Found::Nothing };
+        match self.want(file, at, header.content_bytes() as u64, CHUNK_BYTES) {
+            Found::Here(frame) if header.matches(&frame) => Found::Here((header, frame)),
+            Found::Here(_) | Found::Nothing => Found::Nothing,
+            Found::Asked(step) => Found::Asked(step),
+        }
+    }
+
+    /// `len` bytes at a place: out of the buffer, or a read of at least those and about `chunk`.
+    fn want(&mut self, file: u32, at: u64, len: u64, chunk: u64) -> Found<Bytes> {
+        let file_len = self.lens.get(&file).copied().unwrap_or(0);
+        if at.checked_add(len).is_none_or(|end| end > file_len) {
+            return Found::Nothing;
+        }
+        let buffer = &self.buffer;
+        if buffer.file == file && at >= buffer.at && at + len <= buffer.at + buffer.bytes.len() as u64 {
+            let start = (at - buffer.at) as usize;
+            return Found::Here(buffer.bytes.slice(start..start + len as usize));
+        }
+        let asked = len.max(chunk).min(file_len - at);
+        let Ok(asked_len) = u32::try_from(asked) else { return Found::Nothing };
+        self.buffer = Buffer { file, at, asked, bytes: Bytes::new() };
+        Found::Asked(Step::Read { file, at, len: asked_len })
+    }
+}

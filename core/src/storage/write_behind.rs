@@ -1,0 +1,232 @@
+//! Write-behind: when committed batches leave memory for their segments, and what of the segments is synced.
+//!
+//! A log is written when 1 MiB of it waits, when its oldest waiting batch is 30 s old, when all logs together
+//! hold more than the memory allowed, or because a checkpoint or a reset needs it. What is written stays in
+//! memory as a cache for readers at the tail, oldest out first.
+//!
+//! Invariants: cached_bytes <= tail_bytes_max after every eviction; a segment leaves `unsynced` only when a
+//! sync is done that was asked for after its last write. No pass looks at all logs.
+
+use super::log::{CommittedBatch, Log};
+use super::segment::Synced;
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::config::StorageConfig;
+use crate::file::{File, SegmentName};
+use crate::ids::{Offset, ReplicaId};
+use crate::now::Mono;
+use crate::timer::Deadlines;
+use bytes::BytesMut;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::segment_index::{ENTRY_BYTES, IndexCache};
+
+/// Logs written before their time at once when memory is short: those that have waited longest.
+/// Source: chosen. At the edge: the next ones follow when these are written.
+const LOGS_WRITTEN_EARLY: usize = 64;
+
+/// What is in memory and what is not on the disk for good.
+#[derive(Debug, Default)]
+pub(super) struct WriteBehind {
+    /// When the oldest waiting batch of a log is too old. May name logs that have nothing waiting.
+    deadlines: Deadlines<ReplicaId>,
+    /// Logs that got something to wait since the last turn's end.
+    touched: Vec<ReplicaId>,
+    /// Logs to be written.
+    ripe: BTreeSet<ReplicaId>,
+    /// Logs whose end must be in synced segments up to here before a reset names them.
+    settling: BTreeMap<ReplicaId, Offset>,
+    /// Segments written since their last sync, and their lengths.
+    unsynced: BTreeMap<SegmentName, u64>,
+    /// The cached batches' logs, oldest batch first.
+    evictions: VecDeque<ReplicaId>,
+    cached_bytes: u64,
+    unwritten_bytes: u64,
+}
+
+impl WriteBehind {
+    /// A batch of `replica` was kept.
+    pub(super) fn keep(
+        &mut self,
+        config: &StorageConfig,
+        replica: ReplicaId,
+        log: &mut Log,
+        batch: CommittedBatch,
+    ) {
+        if log.unwritten_bytes() == 0 {
+            self.touched.push(replica);
+        }
+        self.unwritten_bytes += batch.bytes.len() as u64;
+        log.keep(batch);
+        if log.unwritten_bytes() >= config.segment_write_bytes {
+            self.ripe.insert(replica);
+        }
+    }
+
+    /// The turn's end: arms deadlines, and makes the oldest ripe while memory is short.
+    pub(super) fn turn_ends(&mut self, now: Mono, config: &StorageConfig) {
+        for replica in self.touched.drain(..) {
+            self.deadlines.arm(now + config.segment_write_age, replica);
+        }
+        if self.unwritten_bytes > config.tail_bytes_max && self.ripe.is_empty() {
+            let oldest = std::iter::from_fn(|| self.deadlines.pop_due(Mono(u64::MAX)));
+            self.ripe.extend(oldest.take(LOGS_WRITTEN_EARLY));
+        }
+    }
+
+    /// When to call [`WriteBehind::woke`].
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        self.deadlines.next()
+    }
+
+    /// Makes ripe what has become old.
+    pub(super) fn woke(&mut self, now: Mono) {
+        while let Some(replica) = self.deadlines.pop_due(now) {
+            self.ripe.insert(replica);
+        }
+    }
+
+    /// The logs to be written, which the caller writes.
+    pub(super) fn ripe(&self) -> Vec<ReplicaId> {
+        self.ripe.iter().copied().collect()
+    }
+
+    /// Whether `replica`'s log is to be written.
+    pub(super) fn is_ripe(&self, replica: ReplicaId) -> bool {
+        self.ripe.contains(&replica)
+    }
+
+    /// Wants the whole of `replica`'s log written.
+    pub(super) fn ripen(&mut self, replica: ReplicaId) {
+        self.ripe.insert(replica);
+    }
+
+    /// Wants the log of `replica` in synced segments up to `goal`.
+    pub(super) fn settle(&mut self, replica: ReplicaId, goal: Offset) {
+        self.settling.insert(replica, goal);
+        self.ripe.insert(replica);
+    }
+
+    /// Writes the next piece of a log, up to `goal`, if there is one and none is under way.
+    pub(super) fn write(
+        &mut self,
+        config: &StorageConfig,
+        replica: ReplicaId,
+        log: &mut Log,
+        goal: Offset,
+        io: &mut Io<'_>,
+    ) {
+        let Some(write) = log.next_write(goal, config.segment_bytes, config.index_interval_bytes) else {
+            if !log.is_writing() && log.written_end() == log.end() {
+                self.ripe.remove(&replica);
+            }
+            return;
+        };
+        let ticket = io.tickets.draw(Job::Segment(replica, write.name));
+        let file = File::Segment(write.name);
+        io.actions.push(Action::Write { ticket, file, at: write.at, parts: write.parts });
+        if !write.index.is_empty() {
+            let mut bytes = BytesMut::with_capacity(write.index.len() * ENTRY_BYTES);
+            write.index.iter().for_each(|entry| entry.encode(&mut bytes));
+            io.indexes.extend(write.name, &write.index);
+            let file = File::SegmentIndex(write.name);
+            let ticket = io.tickets.draw(Job::Index(file));
+            let at = u64::from(write.index_from) * ENTRY_BYTES as u64;
+            io.actions.push(Action::Write { ticket, file, at, parts: vec![bytes.freeze()] });
+        }
+    }
+
+    /// A log's write is done.
+    pub(super) fn written(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log) {
+        let (before, cached_before) = (log.unwritten_bytes(), log.cached());
+        let of = log.of;
+        let Some(segment) = log.written() else { return };
+        self.unsynced.insert(segment.name(of), segment.bytes);
+        let written = before - log.unwritten_bytes();
+        self.unwritten_bytes -= written;
+        self.cached_bytes += written;
+        self.evictions.extend(std::iter::repeat_n(replica, log.cached() - cached_before));
+        // What came meanwhile waits for its own time, or small writes would follow each other.
+        if log.unwritten_bytes() < config.segment_write_bytes {
+            self.ripe.remove(&replica);
+        }
+        if log.unwritten_bytes() > 0 {
+            self.touched.push(replica);
+        }
+    }
+
+    /// Whose oldest cached batch has to go, if the cache is too large.
+    pub(super) fn next_eviction(&mut self, config: &StorageConfig) -> Option<ReplicaId> {
+        if self.cached_bytes <= config.tail_bytes_max { None } else { self.evictions.pop_front() }
+    }
+
+    /// A batch of so many bytes left the cache.
+    pub(super) fn evicted(&mut self, bytes: u64) {
+        self.cached_bytes -= bytes;
+    }
+
+    /// A log is gone, with what it had in memory.
+    pub(super) fn forget(&mut self, replica: ReplicaId, log: &Log) {
+        self.unwritten_bytes -= log.unwritten_bytes();
+        self.cached_bytes -= log.cached_bytes();
+        self.ripe.remove(&replica);
+        self.settling.remove(&replica);
+        for segment in log.segments() {
+            self.unsynced.remove(&segment.name(log.of));
+        }
+    }
+
+    /// Segments that are given up need no sync.
+    pub(super) fn give_up(&mut self, names: &[SegmentName]) {
+        names.iter().for_each(|name| {
+            self.unsynced.remove(name);
+        });
+    }
+
+    /// Bytes were written into the middle of a segment of this length.
+    pub(super) fn touch(&mut self, name: SegmentName, bytes: u64) {
+        self.unsynced.insert(name, bytes);
+    }
+
+    /// All segments a checkpoint has to sync.
+    pub(super) fn unsynced(&self) -> Synced {
+        self.unsynced.iter().map(|(name, bytes)| (*name, *bytes)).collect()
+    }
+
+    /// A sync is done that was asked for when the segments had these lengths.
+    pub(super) fn synced(&mut self, synced: &Synced) {
+        for (name, bytes) in synced {
+            if self.unsynced.get(name) == Some(bytes) {
+                self.unsynced.remove(name);
+            }
+        }
+    }
+
+    /// Where `replica` has to be settled up to, if a reset waits for that.
+    pub(super) fn settling(&self, replica: ReplicaId) -> Option<Offset> {
+        self.settling.get(&replica).copied()
+    }
+
+    /// `replica` is settled.
+    pub(super) fn settled(&mut self, replica: ReplicaId) {
+        self.settling.remove(&replica);
+    }
+
+    /// The segments of one log that are not synced.
+    pub(super) fn unsynced_of(&self, log: &Log) -> Synced {
+        let names = log.segments().iter().map(|segment| segment.name(log.of));
+        names.filter_map(|name| self.unsynced.get(&name).map(|bytes| (name, *bytes))).collect()
+    }
+
+    /// Whether nothing waits to be written or synced.
+    pub(super) fn is_clean(&self) -> bool {
+        self.unwritten_bytes == 0 && self.unsynced.is_empty()
+    }
+}
+
+/// Where requests for file work go, and what they leave behind in memory.
+pub(super) struct Io<'a> {
+    pub(super) tickets: &'a mut Tickets,
+    pub(super) actions: &'a mut Vec<Action>,
+    pub(super) indexes: &'a mut IndexCache,
+}
