@@ -3,9 +3,10 @@
 
 use clap::{Parser, Subcommand};
 use sim::plan::Plan;
-use sim::run::{plan_of, run};
+use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
 use sim::story;
+use sim::swarm::Reach;
 use sim::trace::Watch;
 use sim::world::Report;
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ struct Arguments {
     /// Run this plan instead of a seed's.
     #[arg(long)]
     plan: Option<PathBuf>,
+    /// Machines at most, of those that the seed would have.
+    #[arg(long, default_value_t = REACH.sites_max)]
+    sites_max: usize,
     /// Print no table, only the outcome.
     #[arg(long)]
     quiet: bool,
@@ -52,11 +56,17 @@ enum Command {
     Golden,
 }
 
+impl Arguments {
+    fn plan_of(&self, seed: u64) -> Plan {
+        plan_within(seed, Reach { sites_max: self.sites_max })
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command {
+    match &arguments.command {
         Some(Command::Plan) => {
-            println!("{}", story::plan_text(&plan_of(arguments.seed)));
+            println!("{}", story::plan_text(&arguments.plan_of(arguments.seed)));
             ExitCode::SUCCESS
         }
         Some(Command::Golden) => {
@@ -77,7 +87,7 @@ fn one(arguments: &Arguments) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         },
-        None => plan_of(arguments.seed),
+        None => arguments.plan_of(arguments.seed),
     };
     let watch = if arguments.quiet {
         Watch::Nobody
@@ -96,7 +106,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let mut total = story::Total::default();
     let started = Instant::now();
     for seed in (arguments.seed..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
-        let plan = plan_of(seed);
+        let plan = arguments.plan_of(seed);
         let report = run(&plan, Watch::Nobody, None);
         total.add(&report);
         if let Some(failure) = &report.failure {

@@ -13,7 +13,12 @@ pub const REACH: Reach = Reach { sites_max: 5 };
 
 /// The plan of a seed.
 pub fn plan_of(seed: u64) -> Plan {
-    shell::host(seed, move |root| swarm::draw(seed, root, REACH))
+    plan_within(seed, REACH)
+}
+
+/// The plan of a seed, with fewer machines than it would have.
+pub fn plan_within(seed: u64, reach: Reach) -> Plan {
+    shell::host(seed, move |root| swarm::draw(seed, root, reach))
         .expect("drawing a plan draws from streams only")
 }
 

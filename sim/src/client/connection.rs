@@ -90,6 +90,7 @@ struct Connection {
     /// What the broker has sent and was not looked through yet.
     overheard: BytesMut,
     dialled_at: Moment,
+    is_raw: bool,
 }
 
 #[derive(Debug)]
@@ -181,6 +182,8 @@ impl Connections {
             return;
         }
         let connection = self.open.get_mut(&site).expect("just dialled");
+        connection.is_raw = true;
+        connection.pending.clear();
         connection.waiting.push(vec![bytes]);
         flush(connection, street);
     }
@@ -209,6 +212,8 @@ impl Connections {
         let mut answers = Vec::new();
         while let Some(taken) = street.network.take(street.schedule, wire, Side::Dialler, dice) {
             match taken {
+                // What damaged bytes are answered nobody can say.
+                Taken::Bytes(_) if self.open[&site].is_raw => {}
                 Taken::Bytes(bytes) => {
                     let connection = self.open.get_mut(&site).expect("open until it ends");
                     if connection.inbound.is_empty() {
@@ -337,6 +342,7 @@ impl Connections {
             inbound: BytesMut::new(),
             overheard: BytesMut::new(),
             dialled_at: street.now(),
+            is_raw: false,
         };
         self.open.insert(site, connection);
         let hello =
