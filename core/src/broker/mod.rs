@@ -94,7 +94,7 @@ impl Broker {
             },
             Event::Received { link, bytes } => {
                 if self.node.is_peer(link) {
-                    self.node.peer_received(now, link, bytes, actions);
+                    self.node.peer_received(now, link, bytes);
                 } else {
                     self.node.connections.received(link, bytes, now.mono, &mut self.node.budget);
                     self.take_requests(now, link);
@@ -109,7 +109,7 @@ impl Broker {
             }
             Event::Closed { link, .. } => {
                 if self.node.is_peer(link) {
-                    self.node.peer_closed(now, link, actions);
+                    self.node.peer_closed(now, link);
                 } else {
                     self.node.connections.closed(link, &mut self.node.budget);
                 }

@@ -33,9 +33,9 @@ impl Node {
     }
 
     /// A peer's message.
-    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut, actions: &mut Vec<Action>) {
+    pub fn peer_received(&mut self, now: Now, link: LinkId, message: BytesMut) {
         self.peers.received(link, message, now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
     /// Bytes to a peer left the driver's buffer.
@@ -44,14 +44,14 @@ impl Node {
     }
 
     /// A lane is gone.
-    pub fn peer_closed(&mut self, now: Now, link: LinkId, actions: &mut Vec<Action>) {
+    pub fn peer_closed(&mut self, now: Now, link: LinkId) {
         self.peers.closed(link, now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
-    pub(super) fn peers_woke(&mut self, now: Now, actions: &mut Vec<Action>) {
+    pub(super) fn peers_woke(&mut self, now: Now) {
         self.peers.woke(now.mono);
-        self.peers_news(now, actions);
+        self.peers_news(now);
     }
 
     /// From now on other nodes are dialled and greeted: who this node is, is on its disk.
@@ -61,23 +61,26 @@ impl Node {
         let identity =
             Identity { disk: identity.disk, boot: self.boot, cluster: identity.cluster, feature_level };
         self.peers.started(identity, now.mono);
+    }
+
+    /// This node is a member: peers hear of its cluster, and each is held to the disk that its replicas are on.
+    pub(super) fn bind_peers(&mut self, now: Now) {
         let Some(founding) = self.founding() else { return };
-        for founder in founding.members {
+        self.peers.founded(founding.cluster);
+        for founder in &founding.members {
             self.peers.bind(founder.node, founder.disk, now.mono);
+            let is_told = self.peers.greeting(founder.node).is_none_or(|greeting| greeting.cluster.is_some());
+            if !is_told {
+                self.peers.send_found(founder.node, founding.clone());
+            }
         }
     }
 
-    fn peers_news(&mut self, now: Now, actions: &mut Vec<Action>) {
+    fn peers_news(&mut self, now: Now) {
         while let Some(outcome) = self.peers.next_outcome() {
             match outcome {
-                Outcome::Up(greeting) => {
-                    actions.push(Action::Note(Notice::PeerUp(greeting.node)));
-                    self.peer_up(greeting.node, greeting.cluster.is_none());
-                }
-                Outcome::Down(node) => {
-                    actions.push(Action::Note(Notice::PeerDown(node)));
-                    self.peer_down(now, node);
-                }
+                Outcome::Up(greeting) => self.peer_up(greeting.node, greeting.cluster.is_none()),
+                Outcome::Down(node) => self.peer_down(now, node),
                 Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
                 Outcome::Found(_, founding) => self.told_founding(founding),
                 Outcome::Forward { node, id, request } => self.asked_by_peer(now, node, id, &request),
@@ -181,7 +184,7 @@ impl Node {
         }
     }
 
-    pub(super) fn metadata_leader_changed(&mut self, _now: Now, role: Role, actions: &mut Vec<Action>) {
+    pub(super) fn metadata_leader_changed(&mut self, role: Role, actions: &mut Vec<Action>) {
         if role.is_leader {
             actions.push(Action::Note(Notice::Controller { term: role.term.0 }));
         }

@@ -119,10 +119,13 @@ impl Node {
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
         self.metadata = Some((id, host));
-        self.stage = Stage::Member;
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
-        self.begin_peering(now);
+        if self.stage == Stage::Recovering {
+            self.begin_peering(now);
+        }
+        self.stage = Stage::Member;
+        self.bind_peers(now);
         if is_single {
             self.campaign(id);
         }

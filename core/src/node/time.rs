@@ -14,7 +14,7 @@ impl Node {
         self.storage.woke(now.mono, actions, &mut outcomes);
         self.disk_outcomes(now, outcomes, actions);
         self.connections.woke(now.mono, &mut self.budget, actions);
-        self.peers_woke(now, actions);
+        self.peers_woke(now);
         self.hold_elections(now);
         if self.next_tick.is_some_and(|at| at <= now.mono) {
             self.tick(now);
