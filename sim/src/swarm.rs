@@ -162,7 +162,7 @@ fn draw_machine(dice: &mut Dice, sites: usize) -> Machine {
     Machine {
         offset_ns: dice.below(1 << 40),
         drift_ppm: dice.between(0, 2 * drift) as i64 - drift as i64,
-        skew_ms: if dice.below(3) == 0 { dice.below(7_200_000) as i64 - 3_600_000 } else { 0 },
+        skew_ms: if dice.below(3) == 0 { dice.below(2_400_000) as i64 - 1_200_000 } else { 0 },
         capacity: 1 << 30,
         touch_ns: dice.log_uniform(5 * MICRO, 200 * MICRO),
         sync_ns: dice.log_uniform(100 * MICRO, 10 * MILLI),

@@ -126,6 +126,14 @@ impl Trace {
         }
     }
 
+    /// A line for whoever watches; no part of the hash.
+    pub fn remark(&mut self, words: impl FnOnce() -> String) {
+        if self.is_watched() {
+            let words = words();
+            self.line(format_args!("#  {words}"));
+        }
+    }
+
     /// The hash so far.
     pub fn hash(&self) -> u64 {
         self.hash.0

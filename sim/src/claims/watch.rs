@@ -33,16 +33,24 @@ impl NodeClaims {
         NodeClaims { shadows: (0..sites).map(|_| Shadow::default()).collect(), ..NodeClaims::default() }
     }
 
-    /// Ranges of a machine's files became durable.
-    pub fn synced(&mut self, site: usize, disk: &Disk, ranges: &[Synced], verdict: &mut Verdict) {
+    /// Ranges of a machine's files became durable. Returns what they say.
+    pub fn synced(
+        &mut self,
+        site: usize,
+        disk: &Disk,
+        ranges: &[Synced],
+        verdict: &mut Verdict,
+    ) -> Vec<Item> {
         let items = self.shadows[site].synced(disk, ranges);
         self.weigh(site, &items, verdict);
+        items
     }
 
-    /// A machine lost its power, or its process.
-    pub fn crashed(&mut self, site: usize, disk: &Disk, verdict: &mut Verdict) {
+    /// A machine lost its power, or its process. Returns what came through although nobody waited for it.
+    pub fn crashed(&mut self, site: usize, disk: &Disk, verdict: &mut Verdict) -> Vec<Item> {
         let items = self.shadows[site].crashed(disk);
         self.weigh(site, &items, verdict);
+        items
     }
 
     /// A node says something to a peer.

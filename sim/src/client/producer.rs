@@ -35,6 +35,9 @@ pub struct Producer {
     is_identity_asked: bool,
     left: u32,
     is_calm: bool,
+    /// The last error code, for whoever asks why it is not done.
+    last_error: i16,
+    speaks_zstd: bool,
     probed: BTreeSet<(String, i32)>,
 }
 
@@ -90,6 +93,8 @@ impl Producer {
             is_identity_asked: false,
             left: operations,
             is_calm: false,
+            last_error: 0,
+            speaks_zstd: false,
             probed: BTreeSet::new(),
         }
     }
@@ -116,9 +121,11 @@ impl Producer {
             .map(|lane| format!("{} of {}/{}", lane.drafts.len(), lane.topic, lane.shelf.partition))
             .collect();
         if !open.is_empty() {
-            return Some(format!("a producer has batches open: {}", open.join(", ")));
+            let error = self.last_error;
+            return Some(format!("a producer (last error {error}) has batches open: {}", open.join(", ")));
         }
-        (self.is_calm && self.probed.is_empty()).then(|| "a producer could not probe yet".to_owned())
+        (self.is_calm && self.probed.is_empty())
+            .then(|| format!("a producer could not probe yet (last error {})", self.last_error))
     }
 
     /// Starts a batch, if one is due, and sends what can be sent.
@@ -129,6 +136,7 @@ impl Producer {
         dice: &mut Dice,
         street: &mut Street<'_>,
     ) {
+        self.speaks_zstd = connections.version(ApiKey::Produce) >= 7;
         if self.habits.is_idempotent && self.identity.is_none() {
             self.ask_identity(connections, dice, street);
         } else if self.is_calm {
@@ -158,6 +166,9 @@ impl Producer {
                     return street.verdict.breach(Claim::C20, words);
                 };
                 let meaning = meaning_of(answer.error_code);
+                if answer.error_code != 0 {
+                    self.last_error = answer.error_code;
+                }
                 self.settle_batch(lane, batch, meaning, Some(answer.base_offset), map, dice, street);
             }
             (Purpose::Produce { lane, batch }, _) => {
@@ -255,10 +266,11 @@ impl Producer {
         let author = self.identity.zip(sequence);
         let batch = street.ledger.intend(lane.shelf, count, author);
         let mut builder = BatchBuilder::new();
-        // One batch in four is compressed.
+        // One batch in four is compressed; with zstd only by those that speak version 7 (KIP-110).
         let codecs = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
         if dice.below(4) == 0 {
-            builder = builder.codec(*dice.pick(&codecs));
+            let known = if self.speaks_zstd { 4 } else { 3 };
+            builder = builder.codec(*dice.pick(&codecs[..known]));
         }
         if let Some((author, sequence)) = author {
             builder = builder.producer(BatchProducer {
@@ -432,7 +444,7 @@ fn meaning_of(code: i16) -> Meaning {
         // NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, NOT_COORDINATOR, NOT_CONTROLLER, KAFKA_STORAGE_ERROR.
         6 | 7 | 16 | 41 | 56 => Meaning::Unsure,
         // Not there yet, not now: nothing was proposed.
-        3 | 5 | 19 | 74 | 76 | 78 | 89 | 100 => Meaning::Again,
+        3 | 5 | 19 | 74 | 75 | 78 | 89 | 100 => Meaning::Again,
         45 => Meaning::OutOfOrder,
         _ => Meaning::Never,
     }

@@ -156,9 +156,13 @@ impl Wire {
                 let len = bytes.len() as u64;
                 let most = match self.kind {
                     WireKind::Peer(_) => len,
-                    WireKind::Kafka => len.min(flow.credit.unsigned_abs()).min(cut_max.max(1)),
+                    WireKind::Kafka => {
+                        // Not every read is short, or a slow run would be all that this brings.
+                        let cut = if dice.below(16) == 0 { cut_max.max(1) } else { len };
+                        len.min(flow.credit.unsigned_abs()).min(cut)
+                    }
                 };
-                let size = if most < len { 1 + dice.below(most) } else { len };
+                let size = if most < len && dice.coin() { 1 + dice.below(most) } else { most };
                 let piece = bytes.split_to(size as usize);
                 if size == len {
                     flow.arrived.pop_front();

@@ -48,7 +48,9 @@ impl World {
         let loss = kept_ppm.map_or(Loss::Nothing, |kept_ppm| Loss::Sectors { kept_ppm });
         let mut dice = self.root.key("crash", &[site as u64]).throw(u64::from(boot));
         let damage = node.disk.crash(loss, &mut dice);
-        self.claims.crashed(site, &node.disk, &mut self.verdict);
+        for item in self.claims.crashed(site, &node.disk, &mut self.verdict) {
+            self.trace.remark(|| format!("n{} durable by luck: {item:?}", site + 1));
+        }
         let marks = &mut self.marks;
         marks.add("disk.crash_undid_work", damage.undone as u64);
         marks.add("disk.crash_kept_later_lost_earlier", u64::from(damage.is_reordered));
@@ -212,8 +214,8 @@ impl World {
                     Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
                 self.nodes[*site].disk.set_pace(pace);
             }
+            Trouble::Jump { site, by_ms } => self.nodes[*site].clock.jump(-by_ms),
             Trouble::Stop { .. }
-            | Trouble::Jump { .. }
             | Trouble::WriteFails { .. }
             | Trouble::SyncFails { .. }
             | Trouble::ReadFails { .. }

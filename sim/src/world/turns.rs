@@ -115,7 +115,10 @@ impl World {
         let finished = node.disk.finish(work);
         let synced = node.disk.take_synced();
         if !synced.is_empty() {
-            self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
+            let items = self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
+            for item in items {
+                self.trace.remark(|| format!("n{} durable: {item:?}", site + 1));
+            }
         }
         if let (Some((ticket, result)), Some(process)) = (finished, &mut node.process) {
             process.done(ticket, result);
@@ -263,7 +266,10 @@ impl World {
                     .hold(is_spoilt, Claim::C17, || format!("n{} refuses a sound disk: {reason}", site + 1));
             }
         }
-        self.end_process(site, false);
+        // A disk that failed a sync is not trusted before its machine was switched off: until then the page
+        // cache shows what the disk never got.
+        let is_rebooted = matches!(reason, HaltReason::DiskFailed { .. });
+        self.end_process(site, is_rebooted);
         // Whoever watches over the process starts it again.
         let wait = 500 * crate::clock::MILLI + self.nodes[site].dice.below(2_000 * crate::clock::MILLI);
         self.schedule.after(wait, Happening::Start { site });
