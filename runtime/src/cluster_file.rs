@@ -210,6 +210,12 @@ fn explain(error: &serde_saphyr::Error) -> (String, Option<String>) {
         serde_saphyr::Error::SerdeMissingField { field, .. } => {
             (format!("`{field}` is missing"), Some(format!("add `{field}:` here")))
         }
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("`{key}` stands here twice"), None)
+        }
+        serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::MultipleDocuments { .. } => {
+            ("anchors, aliases, several documents and deep nesting are not read here".into(), None)
+        }
         other => {
             // The library ends its sentences with the position, which is shown anyway.
             let text = other.to_string();

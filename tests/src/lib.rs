@@ -4,6 +4,8 @@
 //! This library is the stage: `binary` builds it, `node` runs it, `cluster` runs three, `client` speaks
 //! Kafka's protocol through an independent codec, `dialogue` says the common things with it, `batch` makes
 //! record batches good and bad, `programs` finds kcat and the Python clients, `folder` holds a test's files.
+//! `contract` is apart: the driver contract suite, which every disk that drives the core must pass.
+//!
 //! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
 //!
 //! Invariant: nothing a test starts or writes outlives it, except what is kept in the cache folder for the

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tests::contract::{DiskUnderTest, check_all};
+use tests::folder::Folder;
 
 struct Memory(MemoryDisk);
 
@@ -33,15 +34,15 @@ struct Real {
     disk: RealDisk,
     outstanding: usize,
     woken: Receiver<()>,
-    directory: tempfile::TempDir,
+    folder: Folder,
 }
 
 impl Real {
-    fn open(directory: tempfile::TempDir) -> Real {
+    fn open(folder: Folder) -> Real {
         let (wake, woken) = channel();
         let wake = Arc::new(move || wake.send(()).unwrap_or(()));
-        let disk = RealDisk::open(directory.path(), wake).expect("a fresh directory can be used");
-        Real { disk, outstanding: 0, woken, directory }
+        let disk = RealDisk::open(folder.path(), wake).expect("a fresh directory can be used");
+        Real { disk, outstanding: 0, woken, folder }
     }
 }
 
@@ -63,9 +64,9 @@ impl DiskUnderTest for Real {
     }
 
     fn restart(self: Box<Self>) -> Option<Box<dyn DiskUnderTest>> {
-        let Real { disk, directory, .. } = *self;
+        let Real { disk, folder, .. } = *self;
         drop(disk);
-        Some(Box::new(Real::open(directory)))
+        Some(Box::new(Real::open(folder)))
     }
 }
 
@@ -81,7 +82,6 @@ fn the_real_disk_keeps_the_contract() {
         if capacity.is_some() {
             return None;
         }
-        let directory = tempfile::tempdir().expect("the machine has a place for temporary files");
-        Some(Box::new(Real::open(directory)))
+        Some(Box::new(Real::open(Folder::new())))
     });
 }

@@ -5,15 +5,17 @@
 //! stands for election, staggered by its rank, so that the first usually wins (DESIGN section 5).
 
 use super::{METADATA, Node};
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, HaltReason, LaneKind, Notice};
 use crate::entry::EntryKind;
-use crate::ids::{ClusterId, Index, LinkId, NodeId, ReplicaId, TopicPartition};
+use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::peer::{CallId, Identity, Outcome};
-use crate::replica::Role;
+use crate::replica::{Refused, Role};
+use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
 use rust_mq_proto::peer::raft::RaftMessage;
 
@@ -61,39 +63,26 @@ impl Node {
         let identity =
             Identity { disk: identity.disk, boot: self.boot, cluster: identity.cluster, feature_level };
         self.peers.started(identity, now.mono);
-        self.bind_peers(now);
     }
 
-    /// This node is a member now, with lanes that stand already: whoever is up at their other end and was no
-    /// member when it said hello is told. Not the founder alone does so: it may die after having told one.
-    pub(super) fn announce_founding(&mut self, now: Now, cluster: ClusterId) {
-        self.peers.founded(cluster);
-        self.bind_peers(now);
+    /// This node is a member: peers hear of its cluster, and each is held to the disk that its replicas are on.
+    pub(super) fn bind_peers(&mut self, now: Now) {
         let Some(founding) = self.founding() else { return };
+        self.peers.founded(founding.cluster);
         for founder in &founding.members {
-            let greeting = self.peers.greeting(founder.node);
-            if greeting.is_some_and(|greeting| greeting.cluster.is_none()) {
+            self.peers.bind(founder.node, founder.disk, now.mono);
+            let is_told = self.peers.greeting(founder.node).is_none_or(|greeting| greeting.cluster.is_some());
+            if !is_told {
                 self.peers.send_found(founder.node, founding.clone());
             }
-        }
-    }
-
-    fn bind_peers(&mut self, now: Now) {
-        let Some(founding) = self.founding() else { return };
-        for founder in founding.members {
-            self.peers.bind(founder.node, founder.disk, now.mono);
         }
     }
 
     fn peers_news(&mut self, now: Now) {
         while let Some(outcome) = self.peers.next_outcome() {
             match outcome {
-                Outcome::Up(greeting) => {
-                    self.peer_up(greeting.node, greeting.cluster.is_none());
-                }
-                Outcome::Down(node) => {
-                    self.peer_down(now, node);
-                }
+                Outcome::Up(greeting) => self.peer_up(greeting.node, greeting.cluster.is_none()),
+                Outcome::Down(node) => self.peer_down(now, node),
                 Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
                 Outcome::Found(_, founding) => self.told_founding(founding),
                 Outcome::Forward { node, id, request } => self.asked_by_peer(now, node, id, &request),
@@ -181,10 +170,33 @@ impl Node {
         if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
             return;
         }
-        // What the guard refuses is a message lost: Raft sends again what matters.
-        if replica.step(message).is_ok() {
-            self.touch(id);
+        match replica.step(message) {
+            Ok(()) => self.touch(id),
+            Err(Refused::LostTail) => self.retire(id),
+            // What else the guard refuses is a message lost: Raft sends again what matters.
+            Err(_) => {}
         }
+    }
+
+    /// A leader knows of entries here that are not here: the disk has lost what it had promised. This replica
+    /// must never vote nor acknowledge again; its files stay where they are.
+    fn retire(&mut self, id: ReplicaId) {
+        let Some(of) = self.partition_of(id) else { return };
+        let reason = format!("{of}: {id} has lost entries that its disk had promised to keep");
+        self.disk_actions.push(Action::Note(Notice::ReplicaDead { reason: reason.clone() }));
+        self.dead.insert(id);
+        if of == METADATA {
+            // Without its metadata replica a node is none.
+            self.disk_actions.push(Action::Halt(HaltReason::Undecodable { reason }));
+        } else if let Some(mut partition) = self.partitions.remove(id) {
+            self.news.settled.extend(partition.abandon());
+            self.news.woken.extend(partition.take_watchers());
+            self.reads_lost(id);
+            self.catch_up_stopped(id);
+            // Checkpoints go on naming what it had.
+            self.unclaimed.insert(id, remains(id, &partition));
+        }
+        self.write_meta();
     }
 
     /// Messages of a replica to its group.
@@ -197,7 +209,7 @@ impl Node {
         }
     }
 
-    pub(super) fn metadata_leader_changed(&mut self, _now: Now, role: Role, actions: &mut Vec<Action>) {
+    pub(super) fn metadata_leader_changed(&mut self, role: Role, actions: &mut Vec<Action>) {
         if role.is_leader {
             actions.push(Action::Note(Notice::Controller { term: role.term.0 }));
         }
@@ -235,5 +247,22 @@ impl Node {
         self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.connections.flush(now.mono, &self.budget, actions);
         self.peers.flush(now.mono, actions);
+    }
+}
+
+/// What the disk has of a replica that runs no more.
+fn remains(id: ReplicaId, partition: &Partition) -> RecoveredReplica {
+    let replica = partition.replica();
+    RecoveredReplica {
+        replica: id,
+        of: partition.of(),
+        hard_state: replica.hard_state(),
+        members: replica.members().clone(),
+        applied: partition.applied().index,
+        applied_term: partition.applied().term,
+        log_start: partition.log_start(),
+        log_end_of_segments: partition.high_watermark(),
+        state: partition.encode().freeze(),
+        entries: replica.entries(partition.applied().index.next(), replica.last_index().next()),
     }
 }

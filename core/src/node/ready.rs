@@ -61,7 +61,7 @@ impl Node {
         }
         self.note_reads(id, &ready.reads);
         if let Some(role) = ready.role {
-            self.role_changed(now, id, role, actions);
+            self.role_changed(id, role, actions);
         }
         self.settle(id, !ready.committed.is_empty() || ready.role.is_some());
         self.wake_readers(id);
@@ -153,7 +153,7 @@ impl Node {
         }
     }
 
-    fn role_changed(&mut self, now: Now, id: ReplicaId, role: Role, actions: &mut Vec<Action>) {
+    fn role_changed(&mut self, id: ReplicaId, role: Role, actions: &mut Vec<Action>) {
         let Some(of) = self.partition_of(id) else { return };
         self.news.is_leader_changed = true;
         if !role.is_leader {
@@ -163,7 +163,7 @@ impl Node {
             self.peers.learn_leader(of, role.term, leader);
         }
         if of == METADATA {
-            self.metadata_leader_changed(now, role, actions);
+            self.metadata_leader_changed(role, actions);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::now::Now;
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{NodeMeta, Outcome, RecoveredReplica, Recovery};
+use crate::storage::{Outcome, RecoveredReplica, Recovery};
 
 impl Node {
     /// The process started.
@@ -60,8 +60,7 @@ impl Node {
             let disk = DiskId(self.rng.next_u128());
             self.identity = Some(Identity { disk, cluster: None });
             self.stage = Stage::Identifying;
-            let meta = NodeMeta { cluster: None, node: self.config.node, disk, dead: Vec::new() };
-            return self.storage.write_meta(meta, actions);
+            return self.write_meta();
         };
         assert!(meta.node == self.config.node, "storage refuses another node's disk");
         self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
@@ -118,15 +117,13 @@ impl Node {
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
         self.metadata = Some((id, host));
-        let is_founding = matches!(self.stage, Stage::Joining(_));
-        self.stage = Stage::Member;
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
-        if is_founding {
-            self.announce_founding(now, cluster);
-        } else {
+        if self.stage == Stage::Recovering {
             self.begin_peering(now);
         }
+        self.stage = Stage::Member;
+        self.bind_peers(now);
         if is_single {
             self.campaign(id);
         }

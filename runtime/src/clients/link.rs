@@ -13,7 +13,7 @@ use rust_mq_core::event::CloseReason;
 use rust_mq_core::now::Mono;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 
 /// A client's connection.
 #[derive(Debug)]
@@ -48,6 +48,9 @@ pub(super) enum Stage {
     Open,
     /// The core asked to close it once everything has left.
     Closing,
+    /// Everything has left and the core is told. What still comes is thrown away until the other side closes:
+    /// closing with bytes unread is a reset, which would overtake the last answer.
+    Lingering,
 }
 
 /// What a read brought.
@@ -89,7 +92,7 @@ impl Link {
     /// Whether a read may bring something that the core wants.
     pub(super) fn wants_read(&self) -> bool {
         match self.stage {
-            Stage::Silent => self.is_readable,
+            Stage::Silent | Stage::Lingering => self.is_readable,
             Stage::Open => self.is_readable && self.credit > 0,
             Stage::Closing => false,
         }
@@ -109,6 +112,24 @@ impl Link {
             Ok(_) | Err(_) => {
                 self.is_readable = false;
                 Ok(None)
+            }
+        }
+    }
+
+    /// Ends our side of the stream; says whether the other side may still speak.
+    pub(super) fn linger(&mut self, now: Mono) -> bool {
+        self.stage = Stage::Lingering;
+        self.took = now;
+        self.stream.shutdown(Shutdown::Write).is_ok()
+    }
+
+    /// Throws away what has come; says whether more may come.
+    pub(super) fn discard(&mut self, shared: &mut [u8]) -> bool {
+        match self.stream.read(shared) {
+            Ok(count) => count > 0,
+            Err(error) => {
+                self.is_readable = false;
+                matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
             }
         }
     }

@@ -14,7 +14,7 @@ mod first_bytes;
 mod link;
 
 use crate::clock::Clock;
-use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, READ_BYTES, SWEEP, UNREAD_WAIT};
+use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, READ_BYTES, SWEEP, UNREAD_WAIT};
 use crate::mailbox::Room;
 use admission::Admission;
 use bytes::Bytes;
@@ -87,7 +87,7 @@ impl Clients {
             link.is_readable = true;
             link.has_hung_up |= event.is_read_closed() || event.is_error();
             // Without credit it will not be read, and this edge is the last.
-            if link.has_hung_up && link.credit == 0 && link.is_gone() {
+            if link.has_hung_up && link.credit == 0 && link.stage != Stage::Silent && link.is_gone() {
                 return self.end(id, CloseReason::Remote);
             }
             self.queue_read(id);
@@ -130,7 +130,9 @@ impl Clients {
 
     /// Queues bytes towards a client; they leave in `flush`.
     pub fn send(&mut self, id: LinkId, parts: Vec<Bytes>) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(&id)
+            && link.stage == Stage::Open
+        {
             link.queue(parts, self.now);
             self.queue_flush(id);
         }
@@ -146,7 +148,9 @@ impl Clients {
 
     /// Closes a link once everything has left.
     pub fn close(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(&id)
+            && link.stage == Stage::Open
+        {
             link.stage = Stage::Closing;
             self.queue_flush(id);
         }
@@ -177,7 +181,12 @@ impl Clients {
                 }
             }
             if link.stage == Stage::Closing && link.unsent == 0 {
-                self.end(id, CloseReason::Asked);
+                self.pending.push_back(Event::Closed { link: id, why: CloseReason::Asked });
+                if link.linger(now) {
+                    self.queue_read(id);
+                } else {
+                    self.end(id, CloseReason::Asked);
+                }
             }
         }
     }
@@ -219,11 +228,14 @@ impl Clients {
     fn read(&mut self, id: LinkId, into: &mut Vec<Event>, room: &mut Room, now: Mono) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.is_queued = false;
-        if link.stage == Stage::Silent {
-            return self.sniff(id);
-        }
-        if !link.wants_read() {
-            return;
+        match link.stage {
+            Stage::Silent => return self.sniff(id),
+            Stage::Lingering => {
+                let may_speak = link.discard(&mut self.shared);
+                return if may_speak { self.queue_read(id) } else { self.end(id, CloseReason::Asked) };
+            }
+            Stage::Open if link.wants_read() => {}
+            Stage::Open | Stage::Closing => return,
         }
         match link.read(&mut self.shared, now) {
             Arrival::Bytes(bytes) => {
@@ -275,7 +287,7 @@ impl Clients {
     fn end(&mut self, id: LinkId, why: CloseReason) {
         let Some(link) = self.links.remove(&id) else { return };
         self.admission.on_closed(link.remote);
-        if link.stage != Stage::Silent {
+        if matches!(link.stage, Stage::Open | Stage::Closing) {
             self.pending.push_back(Event::Closed { link: id, why });
         }
     }
@@ -287,6 +299,7 @@ impl Clients {
         }
         let is_overdue = |link: &Link| match link.stage {
             Stage::Silent => now.since(link.heard) >= FIRST_BYTES_WAIT,
+            Stage::Lingering => now.since(link.took) >= LAST_WORDS_WAIT,
             _ if link.unsent > 0 => now.since(link.took) >= UNREAD_WAIT,
             _ => now.since(link.heard.max(link.took)) >= IDLE_WAIT,
         };

@@ -7,8 +7,8 @@
 use super::codec::RawCodec;
 use super::{LANE_HEADER, PATH};
 use crate::limits::{
-    PEER_CONNECT_WAIT, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_RESETS_MAX,
-    PEER_WINDOW_BYTES,
+    LAST_WORDS_WAIT, PEER_CONNECT_WAIT, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT,
+    PEER_RESETS_MAX, PEER_WINDOW_BYTES,
 };
 use crate::mailbox::Mailbox;
 use bytes::{Bytes, BytesMut};
@@ -18,7 +18,7 @@ use rust_mq_core::ids::LinkId;
 use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::Notify;
@@ -51,6 +51,10 @@ struct LaneState {
     kind: LaneKind,
     credit: AtomicI64,
     credit_came: Notify,
+    /// The core asked to close it: what still comes is thrown away.
+    is_closing: AtomicBool,
+    /// Everything that was sent before a close is with HTTP/2.
+    drained: Notify,
     end: Notify,
 }
 
@@ -69,6 +73,8 @@ impl Lanes {
             kind,
             credit: AtomicI64::new(0),
             credit_came: Notify::new(),
+            is_closing: AtomicBool::new(false),
+            drained: Notify::new(),
             end: Notify::new(),
         });
         self.lock().insert(link, Lane { out: Some(out), state: Arc::clone(&state) });
@@ -103,6 +109,7 @@ impl Lanes {
     pub(super) fn close(&self, link: LinkId) {
         if let Some(lane) = self.lock().get_mut(&link) {
             lane.out = None;
+            lane.state.is_closing.store(true, Ordering::Relaxed);
         }
     }
 
@@ -146,8 +153,7 @@ impl Outgoing {
                 let bytes = parts.iter().map(|part| part.len() as u64).sum();
                 self.lanes.tell(&self.state, Event::Sent { link: self.state.link, bytes });
             }
-            // The core asked to close, and everything before has left.
-            Poll::Ready(None) => self.state.end.notify_one(),
+            Poll::Ready(None) => self.state.drained.notify_one(),
             Poll::Pending => {}
         }
         message
@@ -194,8 +200,17 @@ impl Listener {
         let why = tokio::select! {
             why = self.hand_over(&mut incoming) => why,
             () = self.state.end.notified() => CloseReason::Asked,
+            () = self.see_off() => CloseReason::Asked,
         };
+        let is_asked = self.state.is_closing.load(Ordering::Relaxed);
+        let why = if is_asked { CloseReason::Asked } else { why };
         self.lanes.remove(&self.state, why);
+    }
+
+    /// After a close the other side has a while to take what was sent, and close too.
+    async fn see_off(&self) {
+        self.state.drained.notified().await;
+        tokio::time::sleep(LAST_WORDS_WAIT).await;
     }
 
     async fn hand_over(&self, incoming: &mut Streaming<BytesMut>) -> CloseReason {
@@ -205,7 +220,7 @@ impl Listener {
                 Ok(None) => return CloseReason::Remote,
                 Err(_) => return CloseReason::Failed,
             };
-            if bytes.is_empty() {
+            if bytes.is_empty() || self.state.is_closing.load(Ordering::Relaxed) {
                 continue;
             }
             while self.state.credit.load(Ordering::Relaxed) <= 0 {

@@ -1,0 +1,98 @@
+//! Mistakes in a node's YAML file, and how they are shown; the example files, which have none.
+
+use rust_mq::cluster_file::ClusterFile;
+use rust_mq_core::ids::NodeId;
+use std::time::Duration;
+
+const GOOD: &str = "\
+node_id: 2
+api_addr: 127.0.0.1:9093
+rpc_addr: 127.0.0.1:9193
+storage_path: data
+cluster:
+  initial_members:
+    - { node_id: 3, api_addr: \"127.0.0.1:9094\", rpc_addr: \"127.0.0.1:9194\" }
+    - { node_id: 2, api_addr: \"127.0.0.1:9093\", rpc_addr: \"127.0.0.1:9193\" }
+raft:
+  heartbeat_interval_ms: 100
+";
+
+/// A change to the good file, and what must be shown.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "api_addr: 127.0.0.1:9093\nrpc",
+        "api_adr: 127.0.0.1:9093\nrpc",
+        "n.yaml:2:1: unknown key `api_adr`\n  |\n2 | api_adr: 127.0.0.1:9093\n  | ^^^^^^^ did you mean `api_addr`?",
+    ),
+    (
+        "  heartbeat_interval_ms",
+        "  heartbeat_intervall_ms",
+        "n.yaml:10:3: unknown key `heartbeat_intervall_ms`\n   |\n10 |   heartbeat_intervall_ms: 100\n   |   \
+         ^^^^^^^^^^^^^^^^^^^^^^ did you mean `heartbeat_interval_ms`?",
+    ),
+    ("storage_path: data", "colour: red", "known here: node_id, api_addr, rpc_addr, storage_path, cluster"),
+    ("storage_path: data\n", "", "`storage_path` is missing"),
+    ("node_id: 2\napi", "node_id: 2\nnode_id: 3\napi", "n.yaml:2:1: `node_id` stands here twice"),
+    (
+        "node_id: 2\napi",
+        "node_id: two\napi",
+        "n.yaml:1:10: invalid i32\n  |\n1 | node_id: two\n  |          ^^^",
+    ),
+    ("node_id: 2\napi", "node_id: 5\napi", "node 5 is not among cluster.initial_members"),
+    ("{ node_id: 3,", "{ node_id: 2,", "n.yaml:8:18: node 2 stands here twice"),
+    ("{ node_id: 3,", "{ node_id: -3,", "a node id is not negative, -3 is"),
+    ("127.0.0.1:9194", "127.0.0.1", "`127.0.0.1` is no address; write it like 127.0.0.1:9092"),
+    ("127.0.0.1:9194", ":9194", "`:9194` is no address"),
+    ("127.0.0.1:9194", "127.0.0.1:99999", "`127.0.0.1:99999` is no address"),
+    ("ms: 100", "ms: 0", "the heartbeat interval must not be 0"),
+    ("ms: 100", "ms: 800", "an election timeout of 1500 ms is less than two heartbeats of 800 ms"),
+    (
+        "ms: 100",
+        "ms: 100\n  election_timeout_max_ms: 1000",
+        "n.yaml:11:28: the longest election timeout, 1000 ms, must exceed the shortest, 1500 ms",
+    ),
+    ("storage_path: data", "storage_path: &here data", "anchors, aliases"),
+    ("ms: 100\n", "ms: 100\n---\nnode_id: 1\n", "several documents"),
+];
+
+#[test]
+fn every_mistake_is_shown_where_it_is() {
+    for (good, bad, expected) in MISTAKES {
+        assert!(GOOD.contains(good), "{good}");
+        let shown = match ClusterFile::parse("n.yaml", &GOOD.replacen(good, bad, 1)) {
+            Err(mistake) => mistake.to_string(),
+            Ok(_) => panic!("no mistake was seen in {bad}"),
+        };
+        assert!(shown.contains(expected), "{bad}:\n{shown}\nshould show\n{expected}");
+    }
+}
+
+#[test]
+fn what_is_not_said_has_kafkas_and_the_projects_defaults() {
+    let config = ClusterFile::parse("n.yaml", GOOD).expect("the file is good").config();
+    let members: Vec<NodeId> = config.members.iter().map(|member| member.node).collect();
+    assert_eq!(members, [NodeId(2), NodeId(3)], "by rising id");
+    assert_eq!(config.heartbeat_interval, Duration::from_millis(100));
+    assert_eq!(config.election_timeout_min, Duration::from_millis(1500));
+    assert_eq!(config.election_timeout_max, Duration::from_millis(3000));
+    assert!(!config.bootstrap);
+    assert_eq!(
+        config.listeners[0].as_ref().map(|address| address.port),
+        Some(9093),
+        "its own entry's api_addr"
+    );
+}
+
+#[test]
+fn the_examples_form_one_cluster() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/cluster");
+    let configs: Vec<_> = (1..=3)
+        .map(|node| {
+            let path = format!("{examples}/node-{node}.yaml");
+            ClusterFile::read(path.as_ref()).expect("the examples have no mistakes").config()
+        })
+        .collect();
+    assert!(configs.iter().all(|config| config.members == configs[0].members));
+    assert_eq!(configs.iter().map(|config| config.node.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(configs.iter().map(|config| config.bootstrap).collect::<Vec<_>>(), [true, false, false]);
+}
