@@ -30,6 +30,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
         is_space_left: node.takes_records(),
+        in_sync: 0,
     };
     let is_legal = matches!(request.acks, -1..=1);
     let waiter = desk.waiter();

@@ -161,7 +161,7 @@ impl Broker {
 
     fn advance_stop(&mut self, now: Now, actions: &mut Vec<Action>) {
         if let Some(Stopping::Answering { until }) = self.stopping
-            && (self.desk.is_quiet() || until <= now.mono)
+            && ((self.desk.is_quiet() && self.node.hand_over()) || until <= now.mono)
         {
             self.stopping = Some(Stopping::Closing);
         }

@@ -44,7 +44,14 @@ impl Node {
         of: Result<TopicPartition, ErrorCode>,
         epoch: i32,
     ) -> Result<(ReplicaId, &Partition), ErrorCode> {
-        let (id, partition) = self.partitions.of(of?).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let of = of?;
+        let Some((id, partition)) = self.partitions.of(of) else {
+            // It may be that a request found the topic, and waits for it still when it is deleted.
+            return Err(self
+                .existing(of.topic, of.partition.0)
+                .err()
+                .unwrap_or(ErrorCode::NotLeaderOrFollower));
+        };
         match partition.check_epoch(epoch) {
             ErrorCode::None if partition.is_leading() => Ok((id, partition)),
             ErrorCode::None => Err(ErrorCode::NotLeaderOrFollower),
@@ -87,10 +94,12 @@ impl Node {
         })
     }
 
-    /// The nodes whose replicas are in sync, where this node leads the partition.
+    /// The nodes whose replicas are in sync, where this node leads the partition. One that is not there is not,
+    /// however short its lag was when it went.
     pub fn in_sync_nodes(&self, of: TopicPartition) -> Option<Vec<NodeId>> {
         let (_, partition) = self.partitions.of(of).filter(|(_, partition)| partition.is_leading())?;
-        Some(partition.in_sync().filter_map(|replica| self.node_of(of, replica)).collect())
+        let nodes = partition.in_sync().filter_map(|replica| self.node_of(of, replica));
+        Some(nodes.filter(|node| self.is_alive(*node)).collect())
     }
 
     /// Whether a node is there, as far as this one knows.
@@ -100,7 +109,7 @@ impl Node {
 
     /// Whether the disk takes records.
     pub fn takes_records(&self) -> bool {
-        self.storage.accepts_records() && !self.is_stopping
+        self.storage.accepts_records()
     }
 
     /// Takes a client's batch.
@@ -115,10 +124,16 @@ impl Node {
         records: BytesMut,
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
-        let Some((id, partition)) = self.partitions.of_mut(of) else {
-            return Err(AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() });
-        };
-        partition.append(now, waiter, records, terms, &mut self.decompressor)?;
+        let not_here = || AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() };
+        let (_, partition) = self.partitions.of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
+        let counts = terms.wants_all && partition.counts_in_sync();
+        let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
+        let (id, partition) = self.partitions.of_mut(of).ok_or_else(not_here)?;
+        partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
+        // A batch that was here already is answered now: no commit will come to remind of it.
+        if partition.has_answer() {
+            partition.settle(&mut self.news.settled);
+        }
         self.touch(id);
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! What time brings to a node: ticks of Raft, retention, and the deadlines of the rooms below.
 
-use super::Node;
+use super::{METADATA, Node};
 use crate::action::Action;
-use crate::ids::ReplicaId;
+use crate::ids::{ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::now::{Mono, Now};
 use crate::partition::Retained;
+use crate::replica::Replica;
 
 impl Node {
     /// The deadline has come.
@@ -84,8 +85,37 @@ impl Node {
         self.touched.extend(touched);
     }
 
-    /// The process was asked to stop: no more records are taken, and the disk is to be left clean.
+    /// The process was asked to stop: no more records are taken, others are to lead, and the disk is to be left
+    /// clean.
     pub fn stop(&mut self) {
         self.is_stopping = true;
+        self.hand_over();
+    }
+
+    /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
+    /// nothing any more that it could hand over.
+    pub fn hand_over(&mut self) -> bool {
+        let host = self.metadata.iter().map(|(id, host)| (*id, METADATA, host.replica()));
+        let partitions =
+            self.partitions.iter().map(|(id, partition)| (id, partition.of(), partition.replica()));
+        let heirs: Vec<(ReplicaId, ReplicaId)> = host
+            .chain(partitions)
+            .filter(|(.., replica)| replica.is_leader())
+            .filter_map(|(id, of, replica)| Some((id, self.heir(of, replica)?)))
+            .collect();
+        for (id, heir) in &heirs {
+            if let Some(replica) = self.replica_mut(*id) {
+                replica.transfer(*heir);
+                self.touch(*id);
+            }
+        }
+        heirs.is_empty()
+    }
+
+    /// The voter that is there and is furthest.
+    fn heir(&self, of: TopicPartition, replica: &Replica) -> Option<ReplicaId> {
+        let others = replica.progress().filter(|(id, _)| *id != replica.id());
+        let alive = others.filter(|(id, _)| self.node_of(of, *id).is_some_and(|node| self.is_alive(node)));
+        alive.max_by_key(|(_, matched)| *matched).map(|(id, _)| id)
     }
 }

@@ -34,6 +34,7 @@ pub fn small() -> StorageConfig {
         index_interval_bytes: 512,
         free_bytes_floor: 0,
         tail_bytes_max: 1 << 10,
+        ..StorageConfig::default()
     }
 }
 

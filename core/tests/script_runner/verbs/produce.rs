@@ -24,10 +24,11 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         None => None,
     };
     let time = command.option("time")?.map_or(clocks(world.now).wall.0, |time: i64| EPOCH_MS + time);
-    let records = batch::of(&command.words[2..], time, producer);
+    let transactional_id: Option<String> = command.option("txn")?;
+    let records = batch::of(&command.words[2..], time, producer, transactional_id.is_some());
     let timeout = command.time_or("timeout", Duration::from_secs(30))?;
     let request = ProduceRequest {
-        transactional_id: command.option("txn")?,
+        transactional_id,
         acks,
         timeout_ms: i32::try_from(timeout.as_millis()).map_err(|_| "too long a timeout")?,
         topic_data: vec![TopicProduceData {
