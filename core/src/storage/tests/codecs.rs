@@ -1,6 +1,6 @@
 //! The bytes on the disk: golden, and every flipped bit of them noticed.
 
-use super::world::{batch, meta, partition};
+use super::model::{batch, meta, partition};
 use crate::entry::{Entry, EntryKind, HardState, Members};
 use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term};

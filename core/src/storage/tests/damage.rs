@@ -1,7 +1,8 @@
 //! Damage at rest: what is told apart, what is refused, what is left alone.
 
 use super::disk::Disk;
-use super::world::{NODE, World, meta, partition, small};
+use super::model::{NODE, meta, partition, small};
+use super::world::World;
 use crate::action::HaltReason;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
@@ -142,7 +143,8 @@ fn has_written(world: &World) -> bool {
 
 #[test]
 fn a_directory_that_is_not_ours_to_use_is_left_untouched() {
-    let damages: [(&str, fn(&mut Disk)); 3] = [
+    type Damage = fn(&mut Disk);
+    let damages: [(&str, Damage); 3] = [
         ("both checkpoint slots", |disk| {
             flip(disk, File::Checkpoint(false), 3);
             flip(disk, File::Checkpoint(true), 3);

@@ -1,6 +1,7 @@
 //! A full disk: records are refused, nothing that was taken is lost, and it passes by itself.
 
-use super::world::{World, small};
+use super::model::small;
+use super::world::World;
 use crate::action::HaltReason;
 use std::time::Duration;
 
@@ -71,6 +72,47 @@ fn little_space_is_refused_before_there_is_none() {
     world.pass(Duration::from_secs(2));
     world.run();
     assert!(!world.is_full);
+}
+
+#[test]
+fn deleting_makes_space_where_no_checkpoint_could() {
+    let mut world = World::new(8, small());
+    let (old, new) = (world.add(), world.add());
+    for index in 1..=20 {
+        world.append(old, index, &[900], index == 1);
+        world.flush();
+        world.run();
+        world.apply(old, index);
+    }
+    world.checkpoint();
+    world.run();
+    // Not a byte is left, and what waits to be written does not go anywhere.
+    world.append(new, 1, &[3000], true);
+    world.flush();
+    world.run();
+    world.apply(new, 1);
+    world.disk.limit = Some(world.disk.used());
+    world.checkpoint();
+    world.run();
+    assert!(world.is_full);
+    let before = world.checkpoints;
+    world.drop_replica(old);
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(1));
+        world.run();
+    }
+    assert!(!world.is_full, "the dropped replica's segments made space");
+    assert_eq!(world.checkpoints, before);
+    world.check_log(new, 10_000);
+    world.checkpoint();
+    world.run();
+    assert_eq!(world.checkpoints, before + 1);
+    let mut rng = world.rng.clone();
+    world.disk.crash(&mut rng);
+    world.boot();
+    world.run();
+    world.check_recovery();
+    world.check_log(new, 10_000);
 }
 
 #[test]
