@@ -176,6 +176,11 @@ pub enum Notice {
         /// What, where, and what follows from it.
         what: String,
     },
+    /// A replica of this node must not run any more; its files stay where they are.
+    ReplicaDead {
+        /// Which, and why.
+        reason: String,
+    },
     /// A peer's lanes are up.
     PeerUp(NodeId),
     /// A peer's lane broke.

@@ -100,17 +100,19 @@ pub const APPENDS_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of committed entries that one ready hands out. Source: chosen; bounds the time of one turn. At the
 /// edge: the rest comes with the next ready.
 pub const READY_COMMITTED_BYTES_MAX: usize = 4 << 20;
-/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a turn.
-/// At the edge: the read is refused, and asked again.
+/// Linearizable reads of one replica that wait for a majority. Source: chosen; the floor above asks once a
+/// turn. At the edge: the read is refused, and asked again.
 pub const READS_PENDING_MAX: usize = 1_024;
 /// Messages that one ready holds back until it is durable. Source: chosen, the appends of several followers'
 /// windows. At the edge: the newest are dropped; Raft sends them again.
 pub const PROMISES_MAX: usize = 1_024;
-/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays below.
+/// What an entry takes in a journal frame besides its payload, at most. Source: chosen; `storage/` stays
+/// below.
 pub const ENTRY_ITEM_BYTES: usize = 64;
 /// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
 pub const READY_ITEM_BYTES: usize = 1 << 10;
-/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the edge: INVALID_REPLICATION_FACTOR.
+/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the
+/// edge: INVALID_REPLICATION_FACTOR.
 pub const MEMBERS_MAX: usize = 32;
 /// Bytes of one fetch of a replica that catches up. Source: chosen; a fraction of the bulk lane's window.
 pub const CATCH_UP_FETCH_BYTES: u32 = 1 << 20;

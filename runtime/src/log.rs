@@ -74,6 +74,7 @@ impl NoticeLog {
                 warn!(path = escaped(path), "a file that is not ours was left in place");
             }
             Notice::Damaged { file, what } => error!(%file, "damaged data: {}", escaped(what)),
+            Notice::ReplicaDead { reason } => error!("a replica is dead: {}", escaped(reason)),
             Notice::PeerUp(node) => info!(node = node.0, "connected to a peer"),
             Notice::PeerDown(node) => warn!(node = node.0, "lost a peer"),
             Notice::PeerRefused { reason } => {

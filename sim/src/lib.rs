@@ -1,1 +1,32 @@
-//! The simulator.
+//! Weather: a simulated cluster of real cores, with everything that can go wrong around them, from one seed.
+//!
+//! A simulated node is the real `Broker`, whole. Ours are the queue of happenings (`schedule`, `world`), the
+//! machines (`node`, `disk`, `clock`), the `network`, the clients and what they know (`client`, `ledger`), what
+//! goes wrong (`plan`, drawn by `swarm`), what must hold (`claims`), and the record of it all (`trace`, `marks`).
+//! madsim is the `shell` around each run. `run` takes a plan to a report; `shrink` makes a failing plan small;
+//! `story` tells it on a page.
+//!
+//! Invariants: a plan and a build determine every byte of a run; every choice comes from a named stream of the
+//! plan's root; no fault code is inside the core.
+//!
+//! Specification: simulation.md sections 2 to 7, DESIGN section 9.
+
+pub mod claims;
+pub mod client;
+pub mod clock;
+pub mod dice;
+pub mod disk;
+pub mod golden;
+pub mod ledger;
+pub mod marks;
+pub mod network;
+pub mod node;
+pub mod plan;
+pub mod run;
+pub mod schedule;
+pub mod shell;
+pub mod shrink;
+pub mod story;
+pub mod swarm;
+pub mod trace;
+pub mod world;

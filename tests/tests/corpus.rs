@@ -9,22 +9,30 @@ use std::path::{Path, PathBuf};
 
 #[path = "../../fuzz/fuzz_targets/commands.rs"]
 mod commands;
-#[path = "../../fuzz/fuzz_targets/raft_messages.rs"]
-mod raft_messages;
+#[path = "../../fuzz/fuzz_targets/events.rs"]
+mod events;
+#[path = "../../fuzz/fuzz_targets/peer_messages.rs"]
+mod peer_messages;
 #[path = "../../fuzz/fuzz_targets/record_batch.rs"]
 mod record_batch;
+#[path = "../../fuzz/fuzz_targets/recovery.rs"]
+mod recovery;
 #[path = "../../fuzz/fuzz_targets/requests.rs"]
 mod requests;
+#[path = "../../fuzz/stage/mod.rs"]
+mod stage;
 
 struct Target {
     name: &'static str,
     run: fn(&[u8]),
 }
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
     Target { name: "commands", run: commands::run },
-    Target { name: "raft_messages", run: raft_messages::run },
+    Target { name: "events", run: events::run },
+    Target { name: "peer_messages", run: peer_messages::run },
     Target { name: "record_batch", run: record_batch::run },
+    Target { name: "recovery", run: recovery::run },
     Target { name: "requests", run: requests::run },
 ];
 

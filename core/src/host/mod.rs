@@ -36,6 +36,7 @@ pub struct Host<M: Machine> {
 
 /// What only the leader has.
 struct Lead<M: Machine> {
+    term: Term,
     tip: M,
     tip_index: Index,
     soft: M::Soft,
@@ -135,8 +136,10 @@ impl<M: Machine> Host<M> {
 
     /// After a round of `apply`, or a change of role: becomes leading or stops, and lets replies leave.
     pub fn settle(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+        let term = self.replica.term();
         let is_leading = self.replica.is_leader() && self.replica.has_applied_own_term();
-        if !is_leading {
+        if !is_leading || self.lead.as_ref().is_some_and(|lead| lead.term != term) {
+            // What was proposed in another term may stand in the log or not.
             if let Some(lead) = self.lead.take() {
                 out.extend(lead.parked.into_iter().map(|(_, waiter, _)| Replied {
                     waiter,
@@ -144,10 +147,10 @@ impl<M: Machine> Host<M> {
                     index: Index(0),
                 }));
             }
-            return;
         }
-        if self.lead.is_none() {
+        if is_leading && self.lead.is_none() {
             self.lead = Some(Lead {
+                term,
                 tip: self.committed.clone(),
                 tip_index: self.applied.index,
                 soft: M::Soft::default(),

@@ -109,14 +109,21 @@ impl Node {
         };
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
-        let meta = NodeMeta { cluster: Some(cluster), node: self.config.node, disk, dead: Vec::new() };
-        self.storage.write_meta(meta, actions);
+        self.write_meta();
         let host = Host::new(replica, state, FOUNDED, self.metadata_rng());
         self.start_metadata(now, id, host, actions);
         if self.config.bootstrap && !self.config.is_single() {
             // All members start with equal logs; the founder need not wait for a timeout.
             self.campaign(id);
         }
+    }
+
+    /// Who this node is, to its disk.
+    pub(super) fn write_meta(&mut self) {
+        let Some(identity) = self.identity else { return };
+        let dead = self.dead.iter().copied().collect();
+        let meta = NodeMeta { cluster: identity.cluster, node: self.config.node, disk: identity.disk, dead };
+        self.storage.write_meta(meta, &mut self.disk_actions);
     }
 
     /// What a peer that is not founded yet must be told, if this node knows.

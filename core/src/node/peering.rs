@@ -5,15 +5,17 @@
 //! stands for election, staggered by its rank, so that the first usually wins (DESIGN section 5).
 
 use super::{METADATA, Node};
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, HaltReason, LaneKind, Notice};
 use crate::entry::EntryKind;
 use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::peer::{CallId, Identity, Outcome};
-use crate::replica::Role;
+use crate::replica::{Refused, Role};
+use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
 use rust_mq_proto::peer::raft::RaftMessage;
 
@@ -168,10 +170,33 @@ impl Node {
         if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
             return;
         }
-        // What the guard refuses is a message lost: Raft sends again what matters.
-        if replica.step(message).is_ok() {
-            self.touch(id);
+        match replica.step(message) {
+            Ok(()) => self.touch(id),
+            Err(Refused::LostTail) => self.retire(id),
+            // What else the guard refuses is a message lost: Raft sends again what matters.
+            Err(_) => {}
         }
+    }
+
+    /// A leader knows of entries here that are not here: the disk has lost what it had promised. This replica
+    /// must never vote nor acknowledge again; its files stay where they are.
+    fn retire(&mut self, id: ReplicaId) {
+        let Some(of) = self.partition_of(id) else { return };
+        let reason = format!("{of}: {id} has lost entries that its disk had promised to keep");
+        self.disk_actions.push(Action::Note(Notice::ReplicaDead { reason: reason.clone() }));
+        self.dead.insert(id);
+        if of == METADATA {
+            // Without its metadata replica a node is none.
+            self.disk_actions.push(Action::Halt(HaltReason::Undecodable { reason }));
+        } else if let Some(mut partition) = self.partitions.remove(id) {
+            self.news.settled.extend(partition.abandon());
+            self.news.woken.extend(partition.take_watchers());
+            self.reads_lost(id);
+            self.catch_up_stopped(id);
+            // Checkpoints go on naming what it had.
+            self.unclaimed.insert(id, remains(id, &partition));
+        }
+        self.write_meta();
     }
 
     /// Messages of a replica to its group.
@@ -222,5 +247,22 @@ impl Node {
         self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.connections.flush(now.mono, &self.budget, actions);
         self.peers.flush(now.mono, actions);
+    }
+}
+
+/// What the disk has of a replica that runs no more.
+fn remains(id: ReplicaId, partition: &Partition) -> RecoveredReplica {
+    let replica = partition.replica();
+    RecoveredReplica {
+        replica: id,
+        of: partition.of(),
+        hard_state: replica.hard_state(),
+        members: replica.members().clone(),
+        applied: partition.applied().index,
+        applied_term: partition.applied().term,
+        log_start: partition.log_start(),
+        log_end_of_segments: partition.high_watermark(),
+        state: partition.encode().freeze(),
+        entries: replica.entries(partition.applied().index.next(), replica.last_index().next()),
     }
 }

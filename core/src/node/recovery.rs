@@ -13,7 +13,7 @@ use crate::metadata::Metadata;
 use crate::now::Now;
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{NodeMeta, Outcome, RecoveredReplica, Recovery};
+use crate::storage::{Outcome, RecoveredReplica, Recovery};
 
 impl Node {
     /// The process started.
@@ -61,8 +61,7 @@ impl Node {
             let disk = DiskId(self.rng.next_u128());
             self.identity = Some(Identity { disk, cluster: None });
             self.stage = Stage::Identifying;
-            let meta = NodeMeta { cluster: None, node: self.config.node, disk, dead: Vec::new() };
-            return self.storage.write_meta(meta, actions);
+            return self.write_meta();
         };
         assert!(meta.node == self.config.node, "storage refuses another node's disk");
         self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });

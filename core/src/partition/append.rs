@@ -9,7 +9,7 @@ use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ProducerId, ReplicaId};
+use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term};
 use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
 use crate::machine::Waiter;
 use crate::now::Now;
@@ -53,6 +53,8 @@ pub struct Settled {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parked {
     pub index: Index,
+    /// The term it was proposed in. The index alone does not name an entry: another leader's may stand there.
+    pub term: Term,
     waiter: Option<(Waiter, u32)>,
     base: Offset,
     append_time: i64,
@@ -137,7 +139,7 @@ impl Partition {
         });
         let end = Offset(base.0 + i64::from(summary.count));
         self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
-        self.parked.push_back(Parked { index, waiter, base, append_time });
+        self.parked.push_back(Parked { index, term: self.replica.term(), waiter, base, append_time });
         Ok(())
     }
 
@@ -233,7 +235,8 @@ impl Partition {
 
     /// A batch that is here already: its sender hears of the first one, once that is committed.
     fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch) {
-        let parked = Parked { index: batch.index, waiter, base: batch.base, append_time: batch.append_time };
+        let (base, append_time) = (batch.base, batch.append_time);
+        let parked = Parked { index: batch.index, term: self.replica.term(), waiter, base, append_time };
         let at = self.parked.partition_point(|other| other.index <= parked.index);
         self.parked.insert(at, parked);
     }

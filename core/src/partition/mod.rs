@@ -116,7 +116,9 @@ impl Partition {
 
     /// After a round of `apply`, or a change of role: answers what is true now.
     pub fn settle(&mut self, out: &mut Vec<Settled>) {
-        if !self.is_leading() {
+        let term = self.replica.term();
+        if !self.is_leading() || self.parked.front().is_some_and(|parked| parked.term != term) {
+            // What was proposed in another term may stand in the log or not.
             self.overlay = Overlay::empty(self.log.end);
             out.extend(self.parked.drain(..).filter_map(Parked::lost));
             return;

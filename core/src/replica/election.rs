@@ -1,9 +1,9 @@
 //! The election timeout: a pure hash of (seed, node, group, term) into the configured range.
 //!
-//! raft-rs draws it from the thread's generator at every reset, which no seed reaches. Its draw is read only by
-//! the next tick, so overriding it after every call into raft-rs is complete. A pure function and not a stream,
-//! because a stream would depend on how often raft-rs has drawn. A split vote raises the term, and with it
-//! comes another value.
+//! raft-rs draws it from the thread's generator at every reset, which no seed reaches. Its draw is read only
+//! by the next tick, so overriding it after every call into raft-rs is complete. A pure function and not a
+//! stream, because a stream would depend on how often raft-rs has drawn. A split vote raises the term, and
+//! with it comes another value.
 //!
 //! Invariant: election_ticks_min <= timeout < election_ticks_max.
 

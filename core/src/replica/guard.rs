@@ -1,9 +1,9 @@
 //! The guard: what raft-rs would panic on, or be misled by, is refused before it is stepped.
 //!
-//! raft-rs's `step` trusts its peers: a heartbeat whose commit is beyond the log, an append with a gap, a term
-//! of 2^64-1 stop the process, and with it all other groups. The first needs no attacker: a voter whose disk
-//! was rolled back receives it. Other messages are taken without protest though they mislead: of a stranger,
-//! for another replica, of a second leader in one term.
+//! raft-rs's `step` trusts its peers: a heartbeat whose commit is beyond the log, an append with a gap, a
+//! term of 2^64-1 stop the process, and with it all other groups. The first needs no attacker: a voter whose
+//! disk was rolled back receives it. Other messages are taken without protest though they mislead: of a
+//! stranger, for another replica, of a second leader in one term.
 //!
 //! Invariant: 1 <= term <= Term::MAX and every index <= INDEX_MAX in what is admitted.
 //! Invariant: entry terms rise from log_term and are <= term.
@@ -152,10 +152,10 @@ impl Replica {
 
     fn admit_timeout_now(&self, message: &RaftMessage) -> Result<(), Refused> {
         self.admit_leader(message)?;
-        // It breaks the lease and needs no pre-vote: one a term, from the leader that we follow, and never
-        // while entries are unsynced (raft-rs asserts that all are when it wins).
+        // It breaks the lease and needs no pre-vote: only from the leader that we follow, and never while
+        // entries are unsynced (raft-rs asserts that all are when it wins). A duplicate finds a higher term.
         let is_current = message.term == self.term().0 && message.from == self.leader().0;
-        if !is_current || message.term <= self.honoured_timeout_now().0 || !self.may_campaign() {
+        if !is_current || !self.may_campaign() {
             return Err(Refused::Stale);
         }
         Ok(())

@@ -3,8 +3,8 @@
 //! raft-rs knows an opaque payload (`data`) and an opaque `context`. Ours holds the entry's kind and its wall
 //! time: one byte and eight, little endian. Both are `Bytes`: nothing here copies a payload.
 //!
-//! The one entry that raft-rs writes itself, a new leader's first, has no context. It becomes a `NoOp` with the
-//! wall time of the entry before it when the window takes it in, so that the time in the log never falls.
+//! The one entry that raft-rs writes itself, a new leader's first, has no context. It becomes a `NoOp` with
+//! the wall time of the entry before it when the window takes it in, so that the time in the log never falls.
 //!
 //! Invariant: an entry in the window has a context of nine bytes that parses.
 
@@ -32,14 +32,8 @@ pub(super) fn parse_context(context: &[u8]) -> Option<(EntryKind, Wall)> {
 }
 
 /// An entry in raft-rs's form; on a proposal raft-rs gives it its index and term.
-pub(super) fn to_raft(at: Stamp, kind: EntryKind, payload: Bytes) -> eraftpb::Entry {
-    eraftpb::Entry {
-        index: at.index.0,
-        term: at.term.0,
-        context: context(kind, at.wall),
-        data: payload,
-        ..eraftpb::Entry::default()
-    }
+pub(super) fn to_raft(index: Index, term: Term, context: Bytes, payload: Bytes) -> eraftpb::Entry {
+    eraftpb::Entry { index: index.0, term: term.0, context, data: payload, ..eraftpb::Entry::default() }
 }
 
 /// An entry of the window in our form; the payload is shared.

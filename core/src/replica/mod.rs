@@ -2,10 +2,10 @@
 //!
 //! # How it is used
 //!
-//! Events are stepped one by one (`step`, `tick`, `propose`, `persisted`, ...). Then, once a turn, each touched
-//! replica gives a [`Ready`]: what to journal, what to send, what to apply. When the journal is synced, its
-//! number comes back with `persisted`, before anything that happened later. When the floor above has applied
-//! the committed entries, it says so with `applied`.
+//! Events are stepped one by one (`step`, `tick`, `propose`, `persisted`, ...). Then, once a turn, each
+//! touched replica gives a [`Ready`]: what to journal, what to send, what to apply. When the journal is
+//! synced, its number comes back with `persisted`, before anything that happened later. When the floor above
+//! has applied the committed entries, it says so with `applied`.
 //! ```text
 //! replica.propose(EntryKind::Batch, wall, batch)?;             // or step(message), tick()
 //! let ready = replica.take_ready(room)?;                       // journal ready.{hard_state, reset, entries}
@@ -16,17 +16,17 @@
 //!
 //! # What raft-rs leaves to us
 //!
-//! - It trusts its peers: [`guard`](self) refuses what it would panic on or be misled by.
+//! - It trusts its peers: `guard` refuses what it would panic on or be misled by.
 //! - It says "send this after that is durable" per ready; the line of promises across readies is ours.
 //! - It draws election timeouts from the thread's generator: ours are a pure hash, set after every call.
 //! - It wins elections while entries are unsynced, and panics: such a replica does not stand for election.
-//! - It forwards proposals and reads to the leader: we never propose or read on a follower, because offsets are
-//!   assigned by who proposes.
+//! - It forwards proposals and reads to the leader: we never propose or read on a follower, because offsets
+//!   are assigned by who proposes.
 //! - It keeps sending to a follower only what is in the window; one that is further behind is told to fetch
 //!   (`catch_up_wanted`), and `restore`s from a snapshot of state and index when its data is synced.
 //!
-//! What is left out: leases and priorities (they are unsafe or stall), joint consensus, and for now changes of
-//! members: they are fixed at the start, or come with a restore.
+//! What is left out: leases and priorities (they are unsafe or stall), joint consensus, and for now changes
+//! of members: they are fixed at the start, or come with a restore.
 //!
 //! Invariant: applied <= handed out <= min(commit, durable) <= last index.
 //! Invariant: a promise (vote, append accepted) leaves only when its ready and all before it are durable.
@@ -34,8 +34,10 @@
 //! Invariant: a replica that is not leader and has unsynced entries does not campaign.
 //! Invariant: term <= Term::MAX.
 //!
-//! Not here: the journal (`storage`), links and who is alive (`peer`), offsets (`partition`), machines (`host`).
-//! Sources: Raft paper; Ongaro's thesis 3.10, 6.4, 9.6, 10.2.1; raft-rs issues and pull requests 84, 489, 537.
+//! Not here: the journal (`storage`), links and who is alive (`peer`), offsets (`partition`), machines
+//! (`host`).
+//! Sources: Raft paper; Ongaro's thesis 3.10, 6.4, 9.6, 10.2.1; raft-rs issues and pull requests 84, 489,
+//! 537.
 
 mod election;
 mod guard;
@@ -61,7 +63,7 @@ use crate::ids::{Index, ReplicaId, Term};
 use crate::limits;
 use promise::Promises;
 use raft::{Progress, ProgressState, RawNode, StateRole};
-use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
+use rust_mq_proto::peer::raft::RaftMessage;
 use window::Window;
 
 /// One node's member of one Raft group.
@@ -77,8 +79,6 @@ pub struct Replica {
     taken: ReadyNumber,
     persisted: ReadyNumber,
     handed_out: Index,
-    /// The newest term in which a leadership transfer to us was honoured.
-    timeout_now: Term,
     /// The election timeout of a term.
     election: (Term, usize),
 }
@@ -108,9 +108,6 @@ impl Replica {
     /// A message came from another member.
     pub fn step(&mut self, message: RaftMessage) -> Result<(), Refused> {
         self.admit(&message)?;
-        if message.kind() == RaftKind::TimeoutNow {
-            self.timeout_now = Term(message.term);
-        }
         let stepped = self.node.step(wire::to_raft(message));
         self.pin_election_timeout();
         stepped.map_err(|_| Refused::Sender)
@@ -148,7 +145,7 @@ impl Replica {
 
     /// The leader's node is known to be dead: its lease ends, so that another's campaign is heard at once.
     pub fn leader_lost(&mut self) {
-        if !self.is_leader() {
+        if !self.is_leader() && self.leader() != ReplicaId::NOBODY {
             self.step_down();
         }
     }
@@ -211,13 +208,18 @@ impl Replica {
     /// Followers that need entries below the window, each once since the last call. They ask again with every
     /// heartbeat's answer until they are near.
     pub fn catch_up_wanted(&mut self) -> Vec<ReplicaId> {
-        self.node.mut_store().take_behind()
+        let behind = self.node.mut_store().take_behind();
+        // Who was asked as a leader and is none any more has nothing to give: its log may be the wrong one.
+        if self.is_leader() { behind } else { Vec::new() }
     }
 
     /// Forgets entries up to `to`, which must be applied.
     pub fn trim(&mut self, to: Index) {
         assert!(to <= self.applied_index(), "the window reaches down to what is applied");
         self.node.mut_store().trim(to);
+        if self.first_index() > self.last_index() && !self.has_ready() {
+            self.give_memory_back();
+        }
     }
 }
 
@@ -321,10 +323,6 @@ impl Replica {
         self.node.raft.promotable() && self.term() < Term::MAX && !self.has_unsynced_log()
     }
 
-    fn honoured_timeout_now(&self) -> Term {
-        self.timeout_now
-    }
-
     fn window(&self) -> &Window {
         self.node.store()
     }
@@ -332,8 +330,8 @@ impl Replica {
     /// The term of an entry that is here, or of the one just below the window.
     fn term_at(&self, index: Index) -> Option<Term> {
         let log = &self.node.raft.raft_log;
-        // Not the window's first: a restore that no ready has taken yet has moved raft-rs's, and outside of its
-        // log raft-rs answers term 0.
+        // Not the window's first: a restore that no ready has taken yet has moved raft-rs's, and outside of
+        // its log raft-rs answers term 0.
         if index.next().0 < log.first_index() || index > self.last_index() {
             return None;
         }
@@ -344,6 +342,14 @@ impl Replica {
         // raft-rs counts 12 bytes and the context of 9 (none on its own entry) with each payload.
         let unstable = &self.node.raft.raft_log.unstable;
         unstable.entries_size + unstable.entries.len() * limits::ENTRY_ITEM_BYTES
+    }
+
+    /// A replica at rest keeps no buffers: there may be ten thousand of them.
+    fn give_memory_back(&mut self) {
+        self.promises.shrink();
+        self.node.raft.raft_log.unstable.entries.shrink_to_fit();
+        self.node.raft.msgs.shrink_to_fit();
+        self.node.raft.read_states.shrink_to_fit();
     }
 
     fn step_down(&mut self) {

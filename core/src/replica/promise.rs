@@ -1,14 +1,15 @@
 //! Promises: messages that wait for the disk.
 //!
 //! A vote, an append's acknowledgement or a candidacy is a promise to remember. This room keeps each ready's
-//! messages in line behind the durability of that ready and of all before it, empty ones too: a second copy of
-//! an append yields a ready with nothing to persist whose acknowledgement covers entries of the ready before.
+//! messages in line behind the durability of that ready and of all before it, empty ones too: a second copy
+//! of an append yields a ready with nothing to persist whose acknowledgement covers entries of the ready
+//! before.
 //!
-//! A leader's appends and heartbeats promise nothing about its own disk (Raft thesis 10.2.1), so they leave at
-//! once; but not before the hard state of its term is durable, or it could be elected twice in one term.
+//! A leader's appends and heartbeats promise nothing about its own disk (Raft thesis 10.2.1), so they leave
+//! at once; but not before the hard state of its term is durable, or it could be elected twice in one term.
 //!
-//! Invariant: a promise leaves only when persisted >= the number of its ready, or of the newest before it that
-//! had something to persist.
+//! Invariant: a promise leaves only when persisted >= the number of its ready, or of the newest before it
+//! that had something to persist.
 //! Invariant: slots ascend by number, and each has something to persist.
 //! Invariant: a leader's message leaves early only if durable_term == its term.
 //! Invariant: messages of one slot <= limits::PROMISES_MAX.
@@ -113,6 +114,11 @@ impl Promises {
     /// Whether nothing waits for the disk.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// Gives back what no slot uses.
+    pub fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
     }
 
     /// Whether entries or a reset are on their way to the disk.

@@ -4,10 +4,11 @@
 //! that a proposal returns is exact, so the floor above may write offset and epoch by it.
 //!
 //! Invariant: entry k + 1's wall time >= entry k's along a leader's log.
-//! Invariant: weight of what no ready has taken <= uncommitted_bytes_max, so that a ready fits a journal frame.
+//! Invariant: weight of what no ready has taken <= uncommitted_bytes_max, so that a ready fits a journal
+//! frame.
 
 use super::{Replica, log_entry};
-use crate::entry::{EntryKind, Stamp};
+use crate::entry::EntryKind;
 use crate::ids::Index;
 use crate::now::Wall;
 use bytes::Bytes;
@@ -58,13 +59,13 @@ impl Replica {
             return Err(Dropped::Full);
         }
         let index = self.last_index().next();
-        let at = Stamp { index, term: self.term(), wall: wall.max(self.last_wall()) };
+        let entry = log_entry::to_raft(index, self.term(), self.next_context(kind, wall), payload);
         let mut message = eraftpb::Message {
             msg_type: MessageType::MsgPropose,
             from: self.id().0,
             ..eraftpb::Message::default()
         };
-        message.set_entries(vec![log_entry::to_raft(at, kind, payload)].into());
+        message.set_entries(vec![entry].into());
         let stepped = self.node.step(message);
         self.pin_election_timeout();
         if stepped.is_err() {
@@ -76,8 +77,23 @@ impl Replica {
 
     /// The wall time of the log's last entry.
     pub fn last_wall(&self) -> Wall {
+        let parsed = self.last_context().and_then(|context| log_entry::parse_context(context));
+        parsed.map_or(self.window().below().wall, |(_, wall)| wall)
+    }
+
+    /// The context of the next entry: its time does not fall. Entries of one kind and millisecond share one.
+    fn next_context(&self, kind: EntryKind, wall: Wall) -> Bytes {
+        let wall = wall.max(self.last_wall());
+        match self.last_context() {
+            Some(context) if log_entry::parse_context(context) == Some((kind, wall)) => context.clone(),
+            _ => log_entry::context(kind, wall),
+        }
+    }
+
+    /// The context of the newest entry that has one; raft-rs's own entry has none yet.
+    fn last_context(&self) -> Option<&Bytes> {
         let unstable = &self.node.raft.raft_log.unstable.entries;
-        let own = unstable.iter().rev().find_map(|entry| log_entry::parse_context(&entry.context));
-        own.map_or_else(|| self.window().last().wall, |(_, wall)| wall)
+        let last = unstable.iter().rev().map(|entry| &entry.context).find(|context| !context.is_empty());
+        last.or_else(|| self.window().last_context())
     }
 }

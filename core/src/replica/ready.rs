@@ -1,8 +1,8 @@
 //! A ready: what one replica has for the disk, the network and the floor above, once a turn.
 //!
-//! raft-rs's own `Ready` must be finished before anything else is stepped, so it lives within one function and
-//! nobody else sees it. The asynchronous form is used: the entries are in the window at once, the disk confirms
-//! later by number.
+//! raft-rs's own `Ready` must be finished before anything else is stepped, so it lives within one function
+//! and nobody else sees it. The asynchronous form is used: the entries are in the window at once, the disk
+//! confirms later by number.
 //!
 //! Invariant: taken numbers rise by one; persisted <= taken.
 //! Invariant: committed entries are handed out once, in order, and are durable here.
@@ -27,8 +27,8 @@ pub struct ReadyNumber(pub u64);
 pub struct Ready {
     /// To be given back with [`Replica::persisted`].
     pub number: ReadyNumber,
-    /// Whether `persisted` must be called: there is something in the next three fields. All of it goes into one
-    /// journal frame.
+    /// Whether `persisted` must be called: there is something in the next three fields. All of it goes into
+    /// one journal frame.
     pub must_persist: bool,
     /// To journal.
     pub hard_state: Option<HardState>,
@@ -61,8 +61,8 @@ impl Replica {
         if is_nothing { 0 } else { limits::READY_ITEM_BYTES + self.unstable_bytes() }
     }
 
-    /// Takes what there is, unless it needs more room in the journal frame than there is. Once a turn for each
-    /// touched replica.
+    /// Takes what there is, unless it needs more room in the journal frame than there is. Once a turn for
+    /// each touched replica.
     pub fn take_ready(&mut self, room_bytes: usize) -> Option<Ready> {
         if !self.has_ready() || self.ready_bytes() > room_bytes {
             return None;
@@ -112,8 +112,9 @@ impl Replica {
         Some(Ready { number, must_persist, hard_state, reset, entries, messages, committed, reads, role })
     }
 
-    /// The ready `number`, and with it all before it, is durable. Returns what had waited for that. To be called
-    /// in number order, and before anything that happened later is stepped.
+    /// The ready `number`, and with it all before it, is durable. Returns what had waited for that. To be
+    /// called in number order, and before anything that happened later is stepped; then there may be another
+    /// ready.
     pub fn persisted(&mut self, number: ReadyNumber) -> Vec<RaftMessage> {
         assert!(number > self.persisted, "the journal keeps order: readies become durable in theirs");
         assert!(number <= self.taken, "what was not taken cannot be durable");
@@ -122,10 +123,12 @@ impl Replica {
         kept.messages
     }
 
-    /// The floor above has applied what was handed out up to `index`.
+    /// The floor above has applied what was handed out up to `index`. A reset counts as applied by itself,
+    /// when it is durable.
     pub fn applied(&mut self, index: Index) {
         assert!(index <= self.handed_out, "what was not handed out cannot be applied");
-        if index > self.applied_index() {
+        let waits_for_reset = index.0 > self.node.raft.raft_log.persisted;
+        if index > self.applied_index() && !waits_for_reset {
             self.node.advance_apply_to(index.0);
             self.pin_election_timeout();
         }

@@ -1,8 +1,8 @@
 //! Restore: a small snapshot, state and index, takes the place of a log that ends too far behind.
 //!
-//! It never came over the network as a Raft message. The floor above fetched what was missing, made it durable,
-//! and only then tells raft-rs, as if its leader had sent a snapshot; the ready with `reset` follows, and the
-//! leader hears of it when that is durable too.
+//! It never came over the network as a Raft message. The floor above fetched what was missing, made it
+//! durable, and only then tells raft-rs, as if its leader had sent a snapshot; the ready with `reset`
+//! follows, and the leader hears of it when that is durable too.
 //!
 //! Invariant: commit <= reset index, members hold this replica and its leader.
 
@@ -31,7 +31,8 @@ pub enum Restored {
 }
 
 impl Replica {
-    /// A snapshot whose state is durable here takes the place of the log up to it. `leader` of `term` gave it.
+    /// A snapshot whose state is durable here takes the place of the log up to it. It came from
+    /// `leader` of `term`.
     pub fn restore(
         &mut self,
         snapshot: SnapshotMeta,

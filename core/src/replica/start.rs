@@ -70,13 +70,13 @@ pub struct Recovered {
     pub members: Members,
     /// The newest applied entry, or the `Reset` that the log began with.
     pub applied: Stamp,
-    /// The durable entries, contiguous. They may begin below `applied`, and must not begin after the entry that
-    /// follows it.
+    /// The durable entries, contiguous. They may begin below `applied`, and must not begin after the entry
+    /// that follows it.
     pub entries: Vec<Entry>,
 }
 
-/// Why a replica cannot be started from what was recovered. All but `Settings` and `Members` mean that its disk
-/// is not to be trusted: it is dead, and another replica takes its place.
+/// Why a replica cannot be started from what was recovered. All but `Settings` and `Members` mean that its
+/// disk is not to be trusted: it is dead, and another replica takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartFault {
     /// Tick counts or bounds that contradict each other.
@@ -138,7 +138,6 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         taken: ReadyNumber(0),
         persisted: ReadyNumber(0),
         handed_out: applied.index,
-        timeout_now: Term(0),
         election: (Term(u64::MAX), 0),
     };
     replica.pin_election_timeout();

@@ -1,7 +1,7 @@
 //! The window: the newest entries of a replica's log, as raft-rs's `Storage`.
 //!
-//! Owns the entries from every ready that was taken (durable or on their way to the journal; raft-rs demands to
-//! see them before they are), and the stamp of the entry just below the first. Below that it answers
+//! Owns the entries from every ready that was taken (durable or on their way to the journal; raft-rs demands
+//! to see them before they are), and the stamp of the entry just below the first. Below that it answers
 //! `Compacted`: whoever needs those entries fetches batches by offset and restores (DESIGN section 5).
 //!
 //! Invariant: entries are contiguous: entries[k].index == below.index + 1 + k.
@@ -14,6 +14,7 @@ use super::log_entry;
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, ReplicaId};
 use crate::now::Wall;
+use bytes::Bytes;
 use raft::eraftpb;
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 use std::cell::Cell;
@@ -41,8 +42,8 @@ impl Window {
             behind: Cell::default(),
         };
         let in_raft = |entry: &Entry| {
-            let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
-            log_entry::to_raft(at, entry.kind, entry.payload.clone())
+            let context = log_entry::context(entry.kind, entry.wall);
+            log_entry::to_raft(entry.index, entry.term, context, entry.payload.clone())
         };
         window.append(entries.iter().map(in_raft).collect());
         window
@@ -82,8 +83,9 @@ impl Window {
             self.bytes -= log_entry::weight(&entry.data);
             self.entries.pop_front();
         }
-        // An idle replica gives its memory back (ten thousand of them are a goal).
-        if self.entries.capacity() > 32 && self.entries.len() * 4 < self.entries.capacity() {
+        // An idle replica gives its memory back; a busy one keeps what it will need again.
+        let spare = self.entries.len() * 4 < self.entries.capacity();
+        if self.entries.is_empty() || (spare && self.entries.capacity() > 32) {
             self.entries.shrink_to(self.entries.len() * 2);
         }
     }
@@ -96,6 +98,11 @@ impl Window {
     /// The stamp of the last entry.
     pub fn last(&self) -> Stamp {
         self.entries.back().map_or(self.below, log_entry::stamp)
+    }
+
+    /// The context of the last entry, if one is here.
+    pub fn last_context(&self) -> Option<&Bytes> {
+        self.entries.back().map(|entry| &entry.context)
     }
 
     /// Weight of all entries.

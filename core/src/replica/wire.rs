@@ -8,7 +8,7 @@
 
 use super::log_entry;
 use super::window::Window;
-use crate::entry::{EntryKind, Stamp};
+use crate::entry::EntryKind;
 use crate::ids::{Index, Term};
 use crate::now::Wall;
 use bytes::Bytes;
@@ -109,8 +109,9 @@ fn follows(earlier: &RaftMessage, next: &RaftMessage) -> bool {
 
 fn entry_to_raft(entry: RaftEntry, index: u64) -> eraftpb::Entry {
     let kind = u8::try_from(entry.kind).ok().and_then(EntryKind::parse);
-    let at = Stamp { index: Index(index), term: Term(entry.term), wall: Wall(entry.wall) };
-    log_entry::to_raft(at, kind.expect("the guard admits known kinds only"), entry.payload)
+    let kind = kind.expect("the guard admits known kinds only");
+    let context = log_entry::context(kind, Wall(entry.wall));
+    log_entry::to_raft(Index(index), Term(entry.term), context, entry.payload)
 }
 
 fn entry_from_raft(mut raft: eraftpb::Entry, window: &Window) -> RaftEntry {

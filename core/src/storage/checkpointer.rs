@@ -3,7 +3,7 @@
 //! ```text
 //! gathering   each log is written up to where it ended when the checkpoint began; then its record is encoded
 //! syncing     all segments written since their last sync
-//! writing     the slot that is not in force, once the frame in flight at the beginning is synced
+//! writing     the slot that is not in force, once all frames filled before the beginning are synced
 //! done        journal files are recycled, doomed segments removed
 //! ```
 //! Invariants: the slot is written only when all it names is durable; nothing is recycled or removed before
@@ -55,7 +55,8 @@ pub(super) struct Checkpointer {
 
 #[derive(Debug)]
 struct Round {
-    chain: Chain,
+    /// The first frame it does not cover.
+    needed: u64,
     mark: u64,
     doomed: Vec<SegmentName>,
     records: Sink,
@@ -64,13 +65,15 @@ struct Round {
     waiting: BTreeMap<ReplicaId, Record>,
     stage: Stage,
     bytes: u64,
+    /// The journal file it names.
+    named: u32,
 }
 
 #[derive(Debug)]
 enum Stage {
     Gathering,
     Syncing,
-    /// Waits for the frame that was in flight at the beginning.
+    /// Waits for the frames that were filled before the beginning.
     Synced,
     Writing(DurableWrite),
 }
@@ -79,6 +82,8 @@ enum Stage {
 pub(super) struct Made {
     /// Frames before this one are not needed any more.
     pub(super) needed: u64,
+    /// The file where the first of those goes, or that it follows on.
+    pub(super) named: u32,
     /// Segments nobody names any more.
     pub(super) doomed: Vec<SegmentName>,
 }
@@ -99,12 +104,13 @@ impl Checkpointer {
         self.round.is_none()
     }
 
-    /// Begins one that covers all frames before `chain`.
-    pub(super) fn begin(&mut self, chain: Chain, mark: u64, doomed: Vec<SegmentName>) {
+    /// Begins one that covers all frames before `needed`.
+    pub(super) fn begin(&mut self, needed: u64, mark: u64, doomed: Vec<SegmentName>) {
         assert!(self.round.is_none(), "one checkpoint is made at a time");
         let (records, waiting) = (Sink::default(), BTreeMap::new());
         let stage = Stage::Gathering;
-        self.round = Some(Round { chain, mark, doomed, records, count: 0, waiting, stage, bytes: 0 });
+        self.round =
+            Some(Round { needed, mark, doomed, records, count: 0, waiting, stage, bytes: 0, named: 0 });
     }
 
     /// Takes a part: into the checkpoint if its log is written as far as it goes, else it waits for that.
@@ -190,15 +196,20 @@ impl Checkpointer {
         }
     }
 
-    /// Writes the slot if its time has come: all frames before `first_unsynced` are durable.
-    pub(super) fn write(&mut self, first_unsynced: u64, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    /// The frame that `write` waits for: the first that is not covered.
+    pub(super) fn needed(&self) -> Option<u64> {
+        self.round.as_ref().map(|round| round.needed)
+    }
+
+    /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
+    pub(super) fn write(&mut self, chain: Chain, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         let (slot, sequence) = (!self.slot, self.sequence.saturating_add(1));
-        let Some(round) = &mut self.round else { return };
-        if !matches!(round.stage, Stage::Synced) || first_unsynced < round.chain.sequence {
+        let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Synced)) else {
             return;
-        }
+        };
         let records = std::mem::take(&mut round.records);
-        let parts = checkpoint::encode(sequence, &round.chain, &round.doomed, round.count, records);
+        let parts = checkpoint::encode(sequence, &chain, &round.doomed, round.count, records);
+        round.named = chain.file;
         round.bytes = parts.iter().map(|part| part.len() as u64).sum();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
         write.issue(tickets, actions);
@@ -215,7 +226,7 @@ impl Checkpointer {
                 let round = self.round.take().expect("looked at above");
                 (self.slot, self.sequence) = (!self.slot, self.sequence.saturating_add(1));
                 (self.bytes, self.mark) = (round.bytes, round.mark);
-                Ok(Some(Made { needed: round.chain.sequence, doomed: round.doomed }))
+                Ok(Some(Made { needed: round.needed, named: round.named, doomed: round.doomed }))
             }
         }
     }

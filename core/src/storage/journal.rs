@@ -47,6 +47,11 @@ pub(super) struct Journal {
     seal_at: Option<Mono>,
     /// The newest frame with items.
     newest_items: u64,
+    /// Nothing more may join the last waiting frame.
+    is_ended: bool,
+    /// The first frame that a checkpoint does not cover, and where it goes once that is known.
+    mark: u64,
+    marked: Option<(u64, Chain)>,
 }
 
 #[derive(Debug)]
@@ -81,13 +86,16 @@ impl Journal {
             bytes_written,
             seal_at: None,
             newest_items: chain.sequence.saturating_sub(1),
+            is_ended: false,
+            mark: 0,
+            marked: None,
         }
     }
 
     /// The frame that something of `bytes` joins, and its sequence.
     pub(super) fn filling(&mut self, bytes: usize) -> (&mut Filling, u64) {
         let fits = |frame: &Filling| frame.bytes() + bytes <= self.frame_bytes_max || !frame.has_items();
-        if !self.waiting.back().is_some_and(fits) {
+        if std::mem::take(&mut self.is_ended) || !self.waiting.back().is_some_and(fits) {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.reserve(BUFFER_BYTES);
             self.waiting.push_back(Filling::reusing(buffer));
@@ -117,13 +125,29 @@ impl Journal {
         frame.map(|frame| frame.persisted.push((replica, number))).is_some()
     }
 
-    /// Bytes the filling frame still takes; 0 while an overflowing one waits.
+    /// Bytes that may still wait for the next frame.
     pub(super) fn room(&self) -> usize {
-        match self.waiting.len() {
-            0 => self.frame_bytes_max - ROOM_SPARED_BYTES.min(self.frame_bytes_max),
-            1 => self.frame_bytes_max.saturating_sub(self.waiting[0].bytes() + ROOM_SPARED_BYTES),
-            _ => 0,
-        }
+        let waiting: usize = self.waiting.iter().map(Filling::bytes).sum();
+        self.frame_bytes_max.saturating_sub(waiting + ROOM_SPARED_BYTES)
+    }
+
+    /// Ends the filling frame: what is appended from now on is in later frames. Gives the sequence of the
+    /// first of those; [`Journal::marked`] will say where it goes.
+    ///
+    /// A replay must not begin inside what a checkpoint covers: an item may rest on entries that a later one
+    /// of the same frame replaced, and the checkpoint only has the outcome.
+    pub(super) fn mark(&mut self) -> u64 {
+        let sequence = self.next_sequence() + self.waiting.len() as u64;
+        self.is_ended = true;
+        self.marked = self.waiting.is_empty().then(|| (sequence, self.head()));
+        self.mark = sequence;
+        sequence
+    }
+
+    /// Where the frame `sequence` goes that was marked, once all before it are durable.
+    pub(super) fn marked(&self, sequence: u64) -> Option<Chain> {
+        let (marked, chain) = self.marked?;
+        (marked == sequence && self.first_unsynced() >= sequence).then_some(chain)
     }
 
     /// Writes the next frame if one waits and none is in flight.
@@ -187,15 +211,15 @@ impl Journal {
         self.is_idle() && self.newest_items < covered
     }
 
-    /// Everything below this sequence is on the disk for good.
-    pub(super) fn first_unsynced(&self) -> u64 {
-        self.flight.as_ref().map_or(self.chain.sequence, |flight| flight.sequence)
-    }
-
-    /// Where a replay starts that needs none of the frames written or in flight.
-    pub(super) fn chain(&self) -> Chain {
+    /// The next frame's place, as far as is known: it may turn to another file.
+    fn head(&self) -> Chain {
         let (file, at) = self.ring.head();
         Chain { file, at, ..self.chain }
+    }
+
+    /// Everything below this sequence is on the disk for good.
+    fn first_unsynced(&self) -> u64 {
+        self.flight.as_ref().map_or(self.chain.sequence, |flight| flight.sequence)
     }
 
     /// Bytes of all frames so far.
@@ -242,6 +266,9 @@ impl Journal {
         let (file, at) = self.ring.take(header.frame_bytes(), header.sequence);
         assert!(at % super::frame::BLOCK_BYTES == 0, "frames lie on blocks");
         self.chain = self.chain.after(&header, file, at);
+        if self.chain.sequence == self.mark {
+            self.marked = Some((self.mark, self.chain));
+        }
         self.buffer = closed.buffer;
         self.bytes_written += header.frame_bytes();
         self.seal_at = None;

@@ -175,7 +175,8 @@ impl Storage {
         }
     }
 
-    /// A replica lives here from the next frame on. Files left over of its partition go after the next
+    /// A replica lives here from the next frame on; the one before it of the same partition has been dropped,
+    /// or is dead. Files left over of its partition go after the next
     /// checkpoint.
     pub fn add_replica(&mut self, replica: ReplicaId, of: TopicPartition) {
         let Some(running) = self.running() else { return };

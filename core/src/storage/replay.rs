@@ -1,10 +1,9 @@
 //! Replay: a checkpoint's records, brought up to date by the items of the frames that follow it.
 //!
-//! Checkpoints are fuzzy: each record is as of its own applied index, and the first frame replayed may hold
-//! items the record already reflects. Items of one frame come all or not at all, and each has a rule that
-//! makes a second application harmless: an entry at or below the applied index is skipped, any other
-//! replaces what stood from its index on; the last hard state wins; a reset below the applied index is
-//! skipped; items of a replica that is not there (dropped before the checkpoint) are skipped.
+//! Checkpoints are fuzzy: each record is as of its own applied index. The frames replayed are those that were
+//! begun after it, so the rules are: an entry at or below the applied index is skipped, any other replaces
+//! what stood from its index on; the last hard state wins; a reset below the applied index is skipped; items
+//! of a replica that is not there are skipped.
 //!
 //! Invariant: a record's entries are contiguous and start right above its applied index. A frame that would
 //! break this was not written by us: the replica is unfit, and treated as if its journal had rotted.

@@ -153,9 +153,12 @@ impl Ring {
     }
 
     /// Frees the files whose frames are all older than `needed`. Gives the superfluous ones, to be removed.
-    pub(super) fn recycle(&mut self, needed: u64) -> Vec<u32> {
+    /// `named`, where the checkpoint says that its chain begins, stays: its being there is what tells a
+    /// journal that ended from one that was lost.
+    pub(super) fn recycle(&mut self, needed: u64, named: u32) -> Vec<u32> {
         for (number, file) in &mut self.files {
-            if matches!(file.state, State::Live { last } if last < needed && *number != self.head) {
+            let is_kept = *number == self.head || *number == named;
+            if matches!(file.state, State::Live { last } if last < needed && !is_kept) {
                 file.state = State::Free;
             }
         }

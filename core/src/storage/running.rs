@@ -165,8 +165,8 @@ impl Running {
             let start = local.log.log_start();
             self.doomed.extend(local.log.advance_start(start));
         }
-        let (chain, mark) = (self.journal.chain(), self.journal.bytes_written());
-        self.checkpointer.begin(chain, mark, self.doomed.clone());
+        let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
+        self.checkpointer.begin(needed, mark, self.doomed.clone());
         for part in parts {
             let local = self.locals.get(&part.replica).expect("a part is of a replica that is here");
             self.checkpointer.take(part, local);
@@ -206,9 +206,8 @@ impl Running {
         }
     }
 
-    /// Gives up segments: nobody reads or syncs them any more, and the next checkpoint does not name them.
+    /// Gives up segments: nobody reads them any more, and the next checkpoint does not name them.
     pub(super) fn doom(&mut self, names: Vec<SegmentName>) {
-        self.behind.give_up(&names);
         names.iter().for_each(|name| self.reads.forget(*name));
         self.doomed.extend(names);
     }
@@ -240,7 +239,7 @@ impl Running {
                 turn.outcomes.extend(self.announcement.take().map(Outcome::Recovered));
                 let told = persisted.into_iter();
                 turn.outcomes.extend(told.map(|(replica, number)| Outcome::Persisted { replica, number }));
-                self.checkpointer.write(self.journal.first_unsynced(), &mut self.tickets, turn.actions);
+                self.write_slot(turn);
             }
         }
         Ok(())
@@ -326,16 +325,24 @@ impl Running {
                 turn.actions.push(Action::Sync { ticket, files });
             }
         }
-        self.checkpointer.write(self.journal.first_unsynced(), &mut self.tickets, turn.actions);
+        self.write_slot(turn);
+    }
+
+    fn write_slot(&mut self, turn: &mut Turn<'_>) {
+        let chain = self.checkpointer.needed().and_then(|needed| self.journal.marked(needed));
+        if let Some(chain) = chain {
+            self.checkpointer.write(chain, &mut self.tickets, turn.actions);
+        }
     }
 
     /// A checkpoint is durable: only now is anything recycled or removed.
     fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
         self.covered = made.needed;
-        for number in self.journal.ring().recycle(made.needed) {
+        for number in self.journal.ring().recycle(made.needed, made.named) {
             let ticket = self.tickets.draw(Job::JournalRemoved(number));
             turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
         }
+        self.behind.removed(&made.doomed);
         for file in removal(&made.doomed) {
             turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
         }

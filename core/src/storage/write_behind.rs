@@ -171,13 +171,11 @@ impl WriteBehind {
         self.cached_bytes -= log.cached_bytes();
         self.ripe.remove(&replica);
         self.settling.remove(&replica);
-        for segment in log.segments() {
-            self.unsynced.remove(&segment.name(log.of));
-        }
     }
 
-    /// Segments that are given up need no sync.
-    pub(super) fn give_up(&mut self, names: &[SegmentName]) {
+    /// Segments are removed now. Until then they are synced even if their log has given them up: a checkpoint
+    /// being made may name them, and a crash may take back what gave them up.
+    pub(super) fn removed(&mut self, names: &[SegmentName]) {
         names.iter().for_each(|name| {
             self.unsynced.remove(name);
         });

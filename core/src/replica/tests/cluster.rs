@@ -1,5 +1,5 @@
-//! A cluster of replicas over a seeded queue: loss, duplication, reordering, cuts, stalled disks, crashes that
-//! lose what is not durable, checkpoints, trims and catch-up. Every choice comes from the seed.
+//! A cluster of replicas over a seeded queue: loss, duplication, reordering, cuts, stalled disks, crashes
+//! that lose what is not durable, checkpoints, trims and catch-up. Every choice comes from the seed.
 
 use super::judge::Judge;
 use super::{ROOM, settings};
@@ -249,10 +249,9 @@ impl Cluster {
         let id = member.replica.id();
         self.said(at, &ready.messages);
         if let Some(role) = ready.role {
-            self.judge.role(id, role);
+            self.judge.role(id, role, &self.members[at].disk);
             self.see(if role.is_leader { "leader" } else { "follower" });
         }
-        ready.entries.iter().for_each(|entry| self.judge.journaled(entry));
         self.committed(at, &ready);
         for (context, index) in &ready.reads {
             let floor = self.reads.remove(&(id, *context)).expect("each read is answered once");
@@ -277,7 +276,7 @@ impl Cluster {
             self.judge.committed(entry);
         }
         // Applying lags now and then.
-        if self.rng.below(3) > 0 && ready.reset.is_none() {
+        if self.rng.below(3) > 0 {
             self.members[at].apply();
         }
     }
@@ -308,6 +307,7 @@ impl Cluster {
         }
         let Some(owed) = member.owed.pop_front() else { return };
         let number = owed.number;
+        owed.entries.iter().for_each(|entry| self.judge.journaled(entry));
         member.disk.write(owed);
         let said = member.replica.persisted(number);
         self.said(at, &said);
@@ -348,11 +348,9 @@ impl Member {
         Member { replica, handed: disk.applied.index, disk, owed: VecDeque::new(), stalled: 0 }
     }
 
-    /// Applies what was handed out, unless it waits for a reset to be durable.
+    /// Applies all that was handed out.
     fn apply(&mut self) {
-        if self.owed.iter().all(|owed| owed.reset.is_none()) {
-            self.replica.applied(self.handed);
-        }
+        self.replica.applied(self.handed);
     }
 }
 

@@ -191,6 +191,7 @@ proptest! {
         play(&mut replica, turns);
         prop_assert!(replica.term() <= Term::MAX);
         prop_assert!(replica.applied_index() <= replica.commit() && replica.commit() <= replica.last_index());
-        prop_assert!(replica.leader() == ReplicaId::NOBODY || replica.members().voters.contains(&replica.leader()));
+        let leader = replica.leader();
+        prop_assert!(leader == ReplicaId::NOBODY || replica.members().voters.contains(&leader));
     }
 }

@@ -1,4 +1,5 @@
-//! The laws of Raft, told event by event; each is one method. A breach panics with the seed in the test's name.
+//! The laws of Raft, told event by event; each is one method. A breach panics with the seed in the test's
+//! name.
 
 use super::cluster::Disk;
 use crate::entry::Entry;
@@ -17,16 +18,21 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// One leader a term.
-    pub fn role(&mut self, of: ReplicaId, role: Role) {
-        if role.leader != ReplicaId::NOBODY {
-            let first = *self.leaders.entry(role.term).or_insert(role.leader);
-            assert_eq!(first, role.leader, "two leaders in {}", role.term);
-        }
+    /// One leader a term. A leader counts from when its term is durable: before, it is silent, and a crash
+    /// makes it forgotten.
+    pub fn role(&mut self, of: ReplicaId, role: Role, disk: &Disk) {
         assert_eq!(role.is_leader, role.leader == of);
+        if role.leader != ReplicaId::NOBODY && role.term <= disk.hard_state.term {
+            self.leads(role.term, role.leader);
+        }
     }
 
-    /// Log matching: an index and a term name one entry.
+    fn leads(&mut self, term: Term, leader: ReplicaId) {
+        let first = *self.leaders.entry(term).or_insert(leader);
+        assert_eq!(first, leader, "two leaders in {term}");
+    }
+
+    /// Log matching: an index and a term name one durable entry.
     pub fn journaled(&mut self, entry: &Entry) {
         let first = self.entries.entry((entry.index, entry.term)).or_insert_with(|| entry.clone());
         assert_eq!(first, entry, "one index and term, two entries");
@@ -47,7 +53,7 @@ impl Judge {
     }
 
     /// What a message promises is on its sender's disk when it leaves.
-    pub fn said(&self, disk: &Disk, message: &RaftMessage) {
+    pub fn said(&mut self, disk: &Disk, message: &RaftMessage) {
         let (term, durable) = (Term(message.term), disk.hard_state);
         let voted_for = |id| term < durable.term || (term == durable.term && durable.vote == ReplicaId(id));
         match message.kind() {
@@ -59,6 +65,7 @@ impl Judge {
             RaftKind::AppendResponse if !message.reject => {
                 assert!(Index(message.index) <= disk.last(), "an acknowledgement of what is not durable");
             }
+            RaftKind::Append | RaftKind::Heartbeat => self.leads(term, ReplicaId(message.from)),
             _ => {}
         }
         assert!(term <= durable.term, "a word of a term that is not durable: {message:?}");

@@ -1,5 +1,5 @@
-//! Tests of the room: stories of one replica, each trap of raft-rs by its name, the guard against anything, and
-//! seeded clusters under loss, duplication, delay, crash and slow disks, judged by the laws of Raft.
+//! Tests of the room: stories of one replica, each trap of raft-rs by its name, the guard against anything,
+//! and seeded clusters under loss, duplication, delay, crash and slow disks, judged by the laws of Raft.
 
 mod cluster;
 mod guard;

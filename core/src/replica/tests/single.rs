@@ -240,7 +240,7 @@ fn the_election_timeout_is_a_pure_function() {
     );
     let all: Vec<_> = (0..100).map(|term| ticks(1, 1, 7, term)).collect();
     assert!(all.iter().all(|ticks| (10..20).contains(ticks)));
-    assert!(all.iter().any(|ticks| *ticks == 10) && all.iter().any(|ticks| *ticks == 19));
+    assert!(all.contains(&10) && all.contains(&19));
 }
 
 #[test]

@@ -48,7 +48,8 @@ fn a_candidacy_leaves_when_it_is_durable() {
 
 #[test]
 fn a_leader_is_silent_until_its_term_is_durable() {
-    // A vote that answers a candidacy which has not left: no peer of ours sends it, but raft-rs would count it.
+    // A vote that answers a candidacy which has not left: no peer of ours sends it, but raft-rs would count
+    // it.
     let mut early = fresh(1, 3);
     early.campaign();
     settle(&mut early);

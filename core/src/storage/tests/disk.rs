@@ -83,9 +83,9 @@ impl Disk {
             .iter()
             .filter(|(_, queue)| match queue.front() {
                 Some(Queued::Act(_)) => true,
-                Some(Queued::Join(ticket)) => self.joins[ticket].iter().all(|file| {
-                    matches!(self.queues[file].front(), Some(Queued::Join(first)) if first == ticket)
-                }),
+                Some(Queued::Join(ticket)) => self.joins[ticket].iter().all(
+                    |file| matches!(self.queues[file].front(), Some(Queued::Join(first)) if first == ticket),
+                ),
                 None => false,
             })
             .map(|(file, _)| *file)

@@ -1,1 +1,5 @@
 //! Tests of the room as a whole, on a disk that crashes.
+
+mod crash;
+mod disk;
+mod world;

@@ -1,14 +1,18 @@
-//! A storage, its disk and a floor above that remembers everything: what was appended, what was acknowledged,
-//! what must therefore be there after a crash.
+//! A storage, its disk, and a floor above that remembers everything: what was appended, what was acknowledged,
+//! and so what must be there after a crash.
 
 use super::disk::Disk;
+use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::entry::{Entry, EntryKind, HardState, Members};
-use crate::ids::{ClusterId, DiskId, Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
+use crate::ids::{
+    ClusterId, DiskId, Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition,
+};
 use crate::now::{Mono, Wall};
 use crate::rng::Rng;
 use crate::storage::{
-    Chunk, CommittedBatch, Durable, Lookup, NodeMeta, Outcome, Part, ReadFault, ReadId, Recovery, Reset, Storage,
+    Chunk, CommittedBatch, Durable, Lookup, NodeMeta, Outcome, Part, ReadFault, ReadId, RecoveredReplica,
+    Recovery, Reset, Storage,
 };
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, BatchBuilder, Batches};
@@ -33,15 +37,31 @@ pub fn small() -> StorageConfig {
     }
 }
 
+pub fn meta() -> NodeMeta {
+    NodeMeta { cluster: Some(ClusterId(5)), node: NODE, disk: DiskId(9), dead: Vec::new() }
+}
+
+pub fn partition(number: u64) -> TopicPartition {
+    TopicPartition { topic: TopicId([7; 16]), partition: PartitionId(number as i32) }
+}
+
+pub fn batch(base: i64, count: i64, size: usize, timestamp: i64) -> Bytes {
+    let mut builder = BatchBuilder::new();
+    for number in 0..count {
+        let value = vec![(base + number) as u8; size];
+        builder.push(timestamp + number, None, Some(&value), &[]);
+    }
+    builder.place(base, 1).build().freeze()
+}
+
 /// What a replica remembers at some moment.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pub hard_state: HardState,
-    /// Index of the entry before the first.
+    /// Index of the entry before the first, and the offset after the records up to it.
     pub base: u64,
-    pub entries: Vec<Entry>,
-    /// Offset after the last record up to `base`.
     pub base_offset: i64,
+    pub entries: Vec<Entry>,
 }
 
 impl Memory {
@@ -51,9 +71,8 @@ impl Memory {
 
     /// Offset after the entry at `index`.
     pub fn offset_at(&self, index: u64) -> i64 {
-        let count = (index.saturating_sub(self.base)) as usize;
-        let records: i64 = self.entries[..count].iter().map(records_in).sum();
-        self.base_offset + records
+        let count = index.saturating_sub(self.base) as usize;
+        self.base_offset + self.entries[..count].iter().map(records_in).sum::<i64>()
     }
 }
 
@@ -67,22 +86,24 @@ fn records_in(entry: &Entry) -> i64 {
 #[derive(Clone, Debug)]
 pub struct Replica {
     pub of: TopicPartition,
-    /// Memory after each append.
-    pub history: Vec<Memory>,
-    /// The append that the newest `Persisted` named: index into the history.
+    /// Memory after each append, with the append's place in the order of all appends.
+    pub history: Vec<(u64, Memory)>,
+    /// The newest of the history that was acknowledged.
     pub acked: usize,
     pub applied: u64,
+    /// The highest index ever applied: no entry up to it is ever replaced.
+    pub committed: u64,
     pub log_start: i64,
-    /// All batches applied, by base offset.
+    /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
     pub settled: Option<Offset>,
-    /// The journal has its addition for certain.
-    pub is_durable: bool,
+    /// When it was dropped.
+    pub dropped: Option<u64>,
 }
 
 impl Replica {
     pub fn now(&self) -> &Memory {
-        self.history.last().expect("never empty")
+        &self.history.last().expect("never empty").1
     }
 }
 
@@ -92,35 +113,404 @@ pub struct World {
     pub disk: Disk,
     pub now: Mono,
     pub rng: Rng,
+    pub seed: u64,
     pub replicas: BTreeMap<ReplicaId, Replica>,
-    pub drawn: u64,
+    pub ids: u64,
+    /// Appends so far, and the newest that was acknowledged.
+    pub order: u64,
+    pub acked_order: u64,
     pub starts: u64,
     pub checkpoints: u64,
     pub reads: BTreeMap<ReadId, Result<Chunk, ReadFault>>,
     pub recovery: Option<Recovery>,
-    pub meta_written: bool,
+    pub metas: u64,
     pub is_full: bool,
 }
 
-pub fn partition(number: u64) -> TopicPartition {
-    TopicPartition { topic: TopicId([7; 16]), partition: PartitionId(number as i32) }
-}
-
-pub fn batch(base: i64, count: i64, size: usize, timestamp: i64) -> Bytes {
-    let mut builder = BatchBuilder::new();
-    for number in 0..count {
-        let value = vec![(base + number) as u8; size];
-        builder = builder.push(timestamp + number, None, Some(&value), &[]);
-    }
-    builder.place(base, 1).build().freeze()
-}
-
 impl World {
-    /// A world with an empty disk, started and given a name.
+    /// A world on `disk`, before its first start.
+    pub fn on(seed: u64, config: StorageConfig, disk: Disk) -> World {
+        let rng = Rng::stream(seed, "world");
+        World {
+            storage: Storage::new(&config, NODE, Rng::stream(seed, "storage")),
+            config,
+            disk,
+            now: Mono(0),
+            rng,
+            seed,
+            replicas: BTreeMap::new(),
+            ids: 0,
+            order: 0,
+            acked_order: 0,
+            starts: 0,
+            checkpoints: 0,
+            reads: BTreeMap::new(),
+            recovery: None,
+            metas: 0,
+            is_full: false,
+        }
+    }
+
+    /// A world with an empty disk that has been started and given a name.
     pub fn new(seed: u64, config: StorageConfig) -> World {
-        let mut world = World::unstarted(seed, config, Disk::default());
+        let mut world = World::on(seed, config, Disk::default());
         world.boot();
-        world.storage.write_meta(meta(), &mut Vec::new().also(|_| {}));
+        world.run();
+        assert_eq!(world.recovery, Some(Recovery::default()), "an empty disk remembers nothing");
+        world.name();
+        world.run();
         world
     }
+
+    pub fn name(&mut self) {
+        let mut actions = Vec::new();
+        self.storage.write_meta(meta(), &mut actions);
+        self.disk.queue(&mut actions);
+    }
+
+    /// Starts a new process on the disk as it is.
+    pub fn boot(&mut self) {
+        self.starts += 1;
+        self.recovery = None;
+        self.reads.clear();
+        let rng = Rng::stream(self.seed * 1000 + self.starts, "storage");
+        self.storage = Storage::new(&self.config, NODE, rng);
+        let mut actions = Vec::new();
+        self.storage.start(&mut actions);
+        self.disk.queue(&mut actions);
+    }
+
+    /// One answer of the disk and the turn it makes. Whether there was one.
+    pub fn step(&mut self) -> bool {
+        let Some((ticket, result)) = self.disk.step(&mut self.rng) else { return false };
+        let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
+        self.storage.done(self.now, ticket, result, &mut actions, &mut outcomes);
+        self.storage.flush(self.now, &mut actions, &mut outcomes);
+        self.take(actions, outcomes);
+        true
+    }
+
+    /// Lets the disk do all it has to do.
+    pub fn run(&mut self) {
+        while self.step() {}
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
+        if self.storage.next_deadline().is_some_and(|at| at <= self.now) {
+            self.storage.woke(self.now, &mut actions, &mut outcomes);
+        }
+        self.storage.flush(self.now, &mut actions, &mut outcomes);
+        self.take(actions, outcomes);
+    }
+
+    /// Ends a turn.
+    pub fn flush(&mut self) {
+        self.pass(Duration::ZERO);
+    }
+
+    pub fn add(&mut self) -> ReplicaId {
+        self.ids += 1;
+        let replica = ReplicaId(self.ids);
+        let is_free = |of: &TopicPartition| {
+            !self.replicas.values().any(|model| model.dropped.is_none() && model.of == *of)
+        };
+        let of = (0..).map(partition).find(is_free).expect("there are more partitions than replicas");
+        self.add_as(replica, of);
+        replica
+    }
+
+    pub fn add_as(&mut self, replica: ReplicaId, of: TopicPartition) {
+        self.storage.add_replica(replica, of);
+        self.order += 1;
+        let model = Replica {
+            of,
+            history: vec![(self.order, Memory::default())],
+            acked: 0,
+            applied: 0,
+            committed: 0,
+            log_start: 0,
+            batches: BTreeMap::new(),
+            settled: None,
+            dropped: None,
+        };
+        self.replicas.insert(replica, model);
+    }
+
+    pub fn drop_replica(&mut self, replica: ReplicaId) {
+        self.storage.drop_replica(replica);
+        self.order += 1;
+        self.replicas.get_mut(&replica).expect("ours").dropped = Some(self.order);
+    }
+
+    /// Appends, from `first` on, entries of these sizes (0: a no-op), and perhaps a new term.
+    pub fn append(&mut self, replica: ReplicaId, first: u64, sizes: &[usize], has_new_term: bool) {
+        let model = self.replicas.get_mut(&replica).expect("ours");
+        let mut memory = model.now().clone();
+        memory.entries.truncate((first - memory.base - 1) as usize);
+        if has_new_term {
+            memory.hard_state.term.0 += 1;
+            memory.hard_state.vote = ReplicaId(memory.hard_state.term.0 % 3);
+        }
+        let mut offset = memory.offset_at(memory.last());
+        let before = memory.entries.len();
+        for size in sizes {
+            let index = Index(memory.last() + 1);
+            let timestamp = 1000 + offset * 10;
+            let (kind, payload) = match size {
+                0 => (EntryKind::NoOp, Bytes::new()),
+                size => (EntryKind::Batch, batch(offset, 1 + (*size % 3) as i64, *size, timestamp)),
+            };
+            let entry = Entry { index, term: memory.hard_state.term, kind, wall: Wall(timestamp), payload };
+            offset += records_in(&entry);
+            memory.entries.push(entry);
+        }
+        memory.hard_state.commit = memory.hard_state.commit.max(Index(model.applied));
+        let new = memory.entries[before..].to_vec();
+        let state = memory.hard_state;
+        // What forces no frame may be acknowledged before what was asked for earlier.
+        let order = if new.is_empty() && !has_new_term {
+            model.history[model.history.len() - 1].0
+        } else {
+            self.order + 1
+        };
+        self.order = self.order.max(order);
+        model.history.push((order, memory));
+        let number = model.history.len() as u64 - 1;
+        let durable = self.storage.append(replica, number, Some(state), &new);
+        if durable == Durable::Already {
+            assert!(new.is_empty() && !has_new_term, "what must be written is not durable already");
+            self.persisted(replica, number);
+        }
+    }
+
+    /// Applies entries up to `index`, if all appends are acknowledged.
+    pub fn apply(&mut self, replica: ReplicaId, index: u64) {
+        let model = self.replicas.get_mut(&replica).expect("ours");
+        if model.acked + 1 < model.history.len() {
+            return;
+        }
+        let memory = model.now().clone();
+        while model.applied < index.min(memory.last()) {
+            let base = memory.offset_at(model.applied);
+            model.applied += 1;
+            let entry = &memory.entries[(model.applied - memory.base - 1) as usize];
+            if entry.kind == EntryKind::Batch {
+                let view = Batch::parse(&entry.payload).expect("ours");
+                let batch = CommittedBatch {
+                    base: Offset(base),
+                    next: Offset(view.last_offset() + 1),
+                    max_timestamp: view.max_timestamp(),
+                    bytes: entry.payload.clone(),
+                };
+                model.batches.insert(base, entry.payload.clone());
+                self.storage.keep(replica, batch);
+            }
+        }
+        model.committed = model.committed.max(model.applied);
+        let state = HardState { commit: Index(model.applied), ..memory.hard_state };
+        model.history.last_mut().expect("never empty").1.hard_state = state;
+        self.storage.append(replica, model.history.len() as u64 - 1, Some(state), &[]);
+    }
+
+    /// Makes the replica forget everything up to `index`, its log going on at `segment_end`.
+    pub fn reset(&mut self, replica: ReplicaId, index: u64, segment_end: i64) {
+        let model = self.replicas.get_mut(&replica).expect("ours");
+        let term = model.now().hard_state.term.max(Term(1));
+        let end = model.now().offset_at(model.applied);
+        let hard_state = HardState { term, vote: ReplicaId::NOBODY, commit: Index(index) };
+        let memory = Memory { hard_state, base: index, base_offset: segment_end, entries: Vec::new() };
+        self.order += 1;
+        model.history.push((self.order, memory));
+        model.applied = index;
+        if segment_end != end {
+            model.log_start = segment_end;
+        }
+        let reset = Reset {
+            index: Index(index),
+            term,
+            members: Members::default(),
+            hard_state,
+            segment_end: Offset(segment_end),
+            log_start: Offset(model.log_start),
+            state: state(index),
+        };
+        self.storage.reset(replica, model.history.len() as u64 - 1, reset);
+    }
+
+    pub fn settle(&mut self, replica: ReplicaId) {
+        let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
+        self.storage.settle(self.now, replica, &mut actions, &mut outcomes);
+        self.take(actions, outcomes);
+    }
+
+    pub fn advance_log_start(&mut self, replica: ReplicaId, to: i64) {
+        self.storage.advance_log_start(replica, Offset(to));
+        let model = self.replicas.get_mut(&replica).expect("ours");
+        model.log_start = model.log_start.max(to);
+    }
+
+    pub fn checkpoint(&mut self) -> bool {
+        let live = self.replicas.iter().filter(|(_, model)| model.dropped.is_none());
+        let parts = live
+            .map(|(replica, model)| {
+                let memory = model.now();
+                let place = (model.applied - memory.base) as usize;
+                Part {
+                    replica: *replica,
+                    members: Members::default(),
+                    applied: Index(model.applied),
+                    applied_term: place.checked_sub(1).map_or(Term(0), |last| memory.entries[last].term),
+                    state: state(model.applied),
+                    entries: memory.entries[place..].to_vec(),
+                }
+            })
+            .collect();
+        let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
+        let has_begun = self.storage.checkpoint(self.now, parts, &mut actions, &mut outcomes);
+        self.take(actions, outcomes);
+        has_begun
+    }
+
+    pub fn take(&mut self, mut actions: Vec<Action>, outcomes: Vec<Outcome>) {
+        self.disk.queue(&mut actions);
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Recovered(recovery) => self.recovery = Some(recovery),
+                Outcome::Persisted { replica, number } => self.persisted(replica, number),
+                Outcome::Settled { replica, end } => {
+                    if let Some(model) = self.replicas.get_mut(&replica) {
+                        model.settled = Some(end);
+                    }
+                }
+                Outcome::Read { read, result } => {
+                    self.reads.insert(read, result);
+                }
+                Outcome::Checkpointed => self.checkpoints += 1,
+                Outcome::SpaceChanged { is_full } => self.is_full = is_full,
+                Outcome::MetaWritten => self.metas += 1,
+            }
+        }
+    }
+
+    fn persisted(&mut self, replica: ReplicaId, number: u64) {
+        if let Some(model) = self.replicas.get_mut(&replica) {
+            model.acked = model.acked.max(number as usize);
+            self.acked_order = self.acked_order.max(model.history[number as usize].0);
+        }
+    }
+
+    /// Compares what was recovered with what was acknowledged, and goes on from there.
+    pub fn check_recovery(&mut self) {
+        assert_eq!(self.disk.halted, None, "seed {}", self.seed);
+        let recovery = self.recovery.clone().expect("recovered");
+        let mut found: BTreeMap<ReplicaId, RecoveredReplica> =
+            recovery.replicas.into_iter().map(|replica| (replica.replica, replica)).collect();
+        for (replica, model) in std::mem::take(&mut self.replicas) {
+            let was_added = model.history[0].0 < self.acked_order || model.acked > 0;
+            let is_dropped = model.dropped.is_some_and(|order| order < self.acked_order);
+            match found.remove(&replica) {
+                None => {
+                    assert!(!was_added || model.dropped.is_some(), "{replica} is lost, seed {}", self.seed)
+                }
+                Some(_) if is_dropped => panic!("{replica} is back, seed {}", self.seed),
+                Some(recovered) => {
+                    let model = self.matched(model, &recovered);
+                    self.replicas.insert(replica, model);
+                }
+            }
+        }
+        assert!(found.is_empty(), "replicas from nowhere: {found:?}, seed {}", self.seed);
+    }
+
+    /// The model as of the one moment, not before the last acknowledged, that `recovered` is.
+    fn matched(&self, model: Replica, recovered: &RecoveredReplica) -> Replica {
+        let applied = recovered.applied.0;
+        let last = recovered.entries.last().map_or(applied, |entry| entry.index.0);
+        let is_it = |memory: &Memory| {
+            (memory.hard_state.term, memory.hard_state.vote)
+                == (recovered.hard_state.term, recovered.hard_state.vote)
+                && memory.last() == last
+                && memory.base <= applied
+                && memory.entries[(applied - memory.base) as usize..] == recovered.entries[..]
+        };
+        let place = (model.acked..model.history.len()).rev().find(|place| is_it(&model.history[*place].1));
+        let seed = self.seed;
+        let Some(place) = place else {
+            panic!(
+                "seed {seed}: {} recovered as no acknowledged state: acked {:#?}\nfound {recovered:#?}",
+                recovered.replica,
+                &model.history[model.acked..]
+            );
+        };
+        let mut memory = model.history[place].1.clone();
+        memory.hard_state = recovered.hard_state;
+        assert!(recovered.hard_state.commit.0 <= last && recovered.hard_state.commit.0 >= applied);
+        assert_eq!(recovered.of, model.of);
+        let expected_state =
+            if applied == 0 { [Bytes::new(), state(0)] } else { [state(applied), state(applied)] };
+        assert!(expected_state.contains(&recovered.state), "seed {seed}: the state is as of applied");
+        assert_eq!(
+            recovered.log_end_of_segments.0,
+            memory.offset_at(applied),
+            "seed {seed}: where keep goes on"
+        );
+        assert!(recovered.log_start.0 <= model.log_start, "seed {seed}: the log start is not invented");
+        Replica {
+            history: vec![(0, memory)],
+            acked: 0,
+            applied,
+            log_start: recovered.log_start.0,
+            settled: None,
+            dropped: None,
+            ..model
+        }
+    }
+
+    /// Reads a whole log, and compares it with what was applied.
+    pub fn check_log(&mut self, replica: ReplicaId, max_bytes: usize) {
+        let model = self.replicas[&replica].clone();
+        let end = model.now().offset_at(model.applied);
+        let mut at = model.log_start;
+        while at < end {
+            let chunk = self
+                .read(replica, at, max_bytes)
+                .unwrap_or_else(|fault| panic!("seed {}: {replica} {fault:?} of {:?}", self.seed, model.of));
+            assert!(!chunk.batches.is_empty(), "seed {}: a read below the end brings a batch", self.seed);
+            for run in &chunk.batches {
+                for batch in Batches::new(run) {
+                    let batch = batch.expect("whole batches");
+                    let kept = model.batches.get(&batch.base_offset()).map(|bytes| &bytes[..]);
+                    assert_eq!(Some(batch.bytes()), kept, "seed {}: what was kept is read", self.seed);
+                    assert!(batch.base_offset() <= at && batch.last_offset() >= at, "no gap");
+                    at = batch.last_offset() + 1;
+                }
+            }
+        }
+        assert_eq!(at.max(end), end);
+    }
+
+    /// A read, driven to its end.
+    pub fn read(&mut self, replica: ReplicaId, from: i64, max_bytes: usize) -> Result<Chunk, ReadFault> {
+        let mut actions = Vec::new();
+        let found = self.storage.read(replica, Offset(from), Offset(i64::MAX), max_bytes, &mut actions);
+        self.disk.queue(&mut actions);
+        self.await_read(found)
+    }
+
+    pub fn await_read(&mut self, lookup: Lookup) -> Result<Chunk, ReadFault> {
+        match lookup {
+            Lookup::Now(chunk) => Ok(chunk),
+            Lookup::Refused(fault) => Err(fault),
+            Lookup::Later(read) => {
+                while !self.reads.contains_key(&read) && self.step() {}
+                self.reads.remove(&read).expect("a read ends")
+            }
+        }
+    }
+}
+
+fn state(applied: u64) -> Bytes {
+    Bytes::copy_from_slice(&applied.to_be_bytes())
 }

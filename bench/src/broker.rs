@@ -1,0 +1,111 @@
+//! A broker under measurement: the release binary as a process, and what the kernel says of it.
+
+use crate::client::Client;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running broker. Killed when dropped.
+pub struct Broker {
+    child: Child,
+    /// Where it serves.
+    pub address: String,
+    /// From starting the process to its first answer to ApiVersions.
+    pub start_time: Duration,
+}
+
+/// What the kernel has counted for a process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// Processor time of all its threads.
+    pub cpu: Duration,
+    /// Read and write calls, as `/proc/PID/io` counts them.
+    pub calls: u64,
+}
+
+impl Broker {
+    /// Starts the release binary with these arguments on a free port.
+    pub fn start(arguments: &[&str]) -> io::Result<Broker> {
+        let started = Instant::now();
+        let mut child = Command::new(binary()?)
+            .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let log = child.stderr.take().ok_or_else(|| io::Error::other("the broker has no stderr"))?;
+        let mut lines = BufReader::new(log).lines();
+        let address = loop {
+            let line = lines.next().ok_or_else(|| io::Error::other("the broker ended at its start"))??;
+            if let Some((_, rest)) = line.split_once("\"kafka\":\"") {
+                break rest.split('"').next().unwrap_or_default().to_owned();
+            }
+        };
+        // Someone must read the log, or the broker would wait for its reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        while Client::connect(&address).and_then(|mut client| client.api_versions()).is_err() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(Broker { child, address, start_time: started.elapsed() })
+    }
+
+    /// What was counted so far.
+    pub fn counted(&self) -> io::Result<Counted> {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let mut cpu = 0;
+        for task in std::fs::read_dir(process.join("task"))? {
+            let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            cpu += schedstat.split(' ').next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        }
+        let io = std::fs::read_to_string(process.join("io"))?;
+        let calls = field(&io, "syscr:") + field(&io, "syscw:");
+        Ok(Counted { cpu: Duration::from_nanos(cpu), calls })
+    }
+
+    /// Memory in use, bytes.
+    pub fn memory(&self) -> io::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        Ok(field(&status, "VmRSS:") * 1024)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may be gone already; nothing is left to do about it then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Counted {
+    /// What was counted since `earlier`.
+    pub fn since(self, earlier: Counted) -> Counted {
+        Counted { cpu: self.cpu.saturating_sub(earlier.cpu), calls: self.calls - earlier.calls }
+    }
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// The release binary, built if it is not there.
+fn binary() -> io::Result<PathBuf> {
+    let target = std::env::current_exe()?;
+    let path = target.parent().unwrap_or(Path::new(".")).join("rust-mq");
+    if !path.exists() {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let status = Command::new(cargo).args(["build", "--release", "-p", "rust-mq"]).status()?;
+        if !status.success() {
+            return Err(io::Error::other("the broker could not be built"));
+        }
+    }
+    Ok(path)
+}

@@ -1,0 +1,145 @@
+//! The room's promise, on a disk that crashes at any moment: whatever was acknowledged is recovered, nothing
+//! else appears, and recovering twice gives the same.
+
+use super::world::{World, small};
+use crate::ids::ReplicaId;
+use std::time::Duration;
+
+/// One thing that may happen.
+fn happen(world: &mut World) {
+    let live: Vec<ReplicaId> = world
+        .replicas
+        .iter()
+        .filter(|(_, model)| model.dropped.is_none())
+        .map(|(replica, _)| *replica)
+        .collect();
+    let choice = world.rng.below(100);
+    if live.is_empty() || (choice < 3 && live.len() < 6) {
+        world.add();
+        return world.flush();
+    }
+    let replica = live[world.rng.below(live.len() as u64) as usize];
+    let model = world.replicas[&replica].clone();
+    let last = model.now().last();
+    match choice {
+        0..45 if world.storage.room() > 0 => {
+            let committed = model.applied.max(model.committed);
+            let first = committed + 1 + world.rng.below(last - committed + 1);
+            let count = world.rng.below(4);
+            let sizes: Vec<usize> = (0..count).map(|_| world.rng.below(900) as usize).collect();
+            let has_new_term = first <= last || world.rng.below(5) == 0;
+            let first = if sizes.is_empty() { last + 1 } else { first };
+            world.append(replica, first, &sizes, has_new_term);
+            if world.rng.below(2) == 0 {
+                world.flush();
+            }
+        }
+        45..65 => {
+            let index = model.applied + world.rng.below(4);
+            world.apply(replica, index);
+            world.flush();
+        }
+        65..72 => {
+            world.checkpoint();
+            world.flush();
+        }
+        72..76 => {
+            let end = model.now().offset_at(model.applied);
+            let to = model.log_start + world.rng.below((end - model.log_start) as u64 + 1) as i64;
+            world.advance_log_start(replica, to);
+        }
+        76..78 => {
+            world.drop_replica(replica);
+            world.flush();
+        }
+        78..80 => world.settle(replica),
+        80..83 if model.acked + 1 == model.history.len() => {
+            let end = model.now().offset_at(model.applied);
+            let is_settled = model.settled.is_some_and(|settled| settled.0 == end);
+            let further = end + 5 + world.rng.below(5) as i64;
+            let segment_end = if is_settled { end } else { further };
+            let index = last + 1 + world.rng.below(3);
+            world.reset(replica, index, segment_end);
+            world.flush();
+        }
+        83..86 => world.check_log(replica, 700),
+        86..95 => {
+            let wait = world.rng.below(300);
+            world.pass(Duration::from_millis(wait));
+        }
+        _ => {
+            for _ in 0..world.rng.below(20) {
+                world.step();
+            }
+        }
+    }
+}
+
+fn life(seed: u64, steps: u64) -> World {
+    let mut world = World::new(seed, small());
+    for _ in 0..steps {
+        happen(&mut world);
+        for _ in 0..world.rng.below(4) {
+            world.step();
+        }
+        assert_eq!(world.disk.halted, None, "seed {seed}");
+        match world.rng.below(60) {
+            0 => crash(&mut world),
+            1 => {
+                let mut rng = world.rng.clone();
+                world.disk.kill(&mut rng);
+                world.rng = rng;
+                recover(&mut world);
+            }
+            _ => {}
+        }
+    }
+    crash(&mut world);
+    world
+}
+
+fn crash(world: &mut World) {
+    let mut rng = world.rng.clone();
+    world.disk.crash(&mut rng);
+    world.rng = rng;
+    recover(world);
+}
+
+fn recover(world: &mut World) {
+    world.boot();
+    // Recovery is interrupted at any moment, and must not mind.
+    while world.rng.below(3) == 0 {
+        for _ in 0..world.rng.below(12) {
+            world.step();
+        }
+        let mut rng = world.rng.clone();
+        world.disk.crash(&mut rng);
+        world.rng = rng;
+        world.boot();
+    }
+    world.run();
+    world.check_recovery();
+    let replicas: Vec<ReplicaId> = world.replicas.keys().copied().collect();
+    for replica in replicas {
+        world.check_log(replica, 1);
+    }
+    let first = world.recovery.clone();
+    let mut again = World::on(world.seed, world.config.clone(), world.disk.clone());
+    again.starts = world.starts + 500;
+    again.boot();
+    again.run();
+    let (first, second) = (first.expect("recovered"), again.recovery.expect("recovered"));
+    assert_eq!(first.replicas, second.replicas, "seed {}: recovery of a recovery", world.seed);
+    assert_eq!(first.meta, second.meta);
+}
+
+#[test]
+fn what_was_acknowledged_is_recovered_and_nothing_else_appears() {
+    let (mut checkpoints, mut starts) = (0, 0);
+    for seed in 0..100 {
+        let world = life(seed, 300);
+        checkpoints += world.checkpoints;
+        starts += world.starts;
+    }
+    assert!(checkpoints > 200 && starts > 300, "{checkpoints} checkpoints, {starts} starts");
+}

@@ -1,0 +1,81 @@
+//! C3: no vote, append-ok or produce-ack leaves a node before the durable journal holds what it promises. Each is
+//! looked up in the shadow at the moment it leaves, so a breach is found without any crash.
+//!
+//! Rules, per kind of message from a replica in a term: its durable term is at least that term (pre-votes promise
+//! nothing); a granted vote is the durable vote of that term; a candidate has voted for itself; an append-ok up to
+//! an index finds the log durable up to it. A produce-ack finds the batch durable on a majority of the voters.
+
+use super::shadow::{Durable, Shadow};
+use super::{Claim, Verdict};
+use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
+
+/// Looks a message of a replica up in its node's shadow.
+pub fn check_message(node: usize, message: &RaftMessage, shadow: &Shadow, verdict: &mut Verdict) {
+    let kind = message.kind();
+    if matches!(kind, RaftKind::PreVote | RaftKind::PreVoteResponse) {
+        return;
+    }
+    let nothing = Durable::default();
+    let durable = shadow.replica(message.from).unwrap_or(&nothing);
+    let from = message.from;
+    verdict.hold(durable.term >= message.term, Claim::C3, || {
+        format!(
+            "n{} replica {from} says {kind:?} in term {}, durable is {}",
+            node + 1,
+            message.term,
+            durable.term
+        )
+    });
+    let vote = durable.votes.get(&message.term).copied();
+    match kind {
+        RaftKind::VoteResponse if !message.reject => {
+            verdict.hold(vote == Some(message.to), Claim::C3, || {
+                format!(
+                    "n{} replica {from} grants {} its vote of term {}, durable is {vote:?}",
+                    node + 1,
+                    message.to,
+                    message.term
+                )
+            })
+        }
+        RaftKind::Vote => verdict.hold(vote == Some(from), Claim::C3, || {
+            format!(
+                "n{} replica {from} stands in term {}, its durable vote is {vote:?}",
+                node + 1,
+                message.term
+            )
+        }),
+        RaftKind::AppendResponse if !message.reject => {
+            verdict.hold(durable.last() >= message.index, Claim::C3, || {
+                format!(
+                    "n{} replica {from} accepts up to {}, durable is {}",
+                    node + 1,
+                    message.index,
+                    durable.last()
+                )
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Looks an acknowledged batch up in all shadows.
+pub fn check_ack(
+    group: ([u8; 16], i32),
+    base_offset: i64,
+    crc: u32,
+    voters: usize,
+    shadows: &[Shadow],
+    verdict: &mut Verdict,
+) {
+    let holds = |shadow: &&Shadow| {
+        shadow.replicas().any(|durable| {
+            durable.group == Some(group)
+                && durable.batches.get(&base_offset).is_some_and(|(_, found)| *found == crc)
+        })
+    };
+    let holders = shadows.iter().filter(holds).count();
+    verdict.hold(holders * 2 > voters, Claim::C3, || {
+        format!("{group:?}: the batch at {base_offset} is acknowledged, and durable on {holders} of {voters} nodes")
+    });
+}

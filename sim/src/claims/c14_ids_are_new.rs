@@ -1,0 +1,51 @@
+//! C14: ids are never used again. A topic id belongs to one name for ever; an id that a CreateTopics answered is
+//! new; a deleted topic's id is never served again after its deletion was acknowledged and another took its name.
+//! (That a deleted topic's data is never served under a new id is seen by the ledger: a value names its shelf.)
+
+use super::{Claim, Verdict};
+use std::collections::BTreeMap;
+
+/// Which id stood for which name.
+#[derive(Debug, Default)]
+pub struct SeenIds {
+    names: BTreeMap<[u8; 16], String>,
+    created: BTreeMap<[u8; 16], u32>,
+}
+
+impl SeenIds {
+    /// A Metadata answer named a topic.
+    pub fn served(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
+        verdict.hold(id != [0; 16], Claim::C14, || format!("topic {name} has no id"));
+        let owner = self.names.entry(id).or_insert_with(|| name.to_owned());
+        verdict.hold(owner == name, Claim::C14, || format!("id {id:?} stands for {owner} and for {name}"));
+    }
+
+    /// The name that an id stands for.
+    pub fn name_of(&self, id: [u8; 16]) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+
+    /// A CreateTopics was answered with success.
+    pub fn created(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
+        self.served(name, id, verdict);
+        let times = self.created.entry(id).or_default();
+        *times += 1;
+        verdict.hold(*times == 1, Claim::C14, || format!("id {id:?} was given to {name} twice"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_comes_twice_is_a_breach() {
+        let (mut ids, mut verdict) = (SeenIds::default(), Verdict::default());
+        ids.created("a", [1; 16], &mut verdict);
+        ids.served("a", [1; 16], &mut verdict);
+        ids.created("a", [2; 16], &mut verdict);
+        assert!(!verdict.is_broken());
+        ids.created("a", [2; 16], &mut verdict);
+        assert!(verdict.is_broken());
+    }
+}

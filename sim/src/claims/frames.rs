@@ -1,0 +1,155 @@
+//! A second reader of the journal's frames, independent of the core's own: the layout is taken from the essay of
+//! `core/src/storage/frame.rs`, and a check that shared its code would share its mistakes.
+//!
+//! Reads from what is durable for certain; anything that does not parse is no frame.
+
+use crate::disk::image::Image;
+use bytes::{Buf, Bytes};
+use crc_fast::{CrcAlgorithm, checksum};
+use rust_mq_core::rng::hash;
+
+/// Bytes before a frame's items.
+const HEADER: u64 = 40;
+/// Bytes that the checksum covers before the body.
+const CHECKED: usize = 36;
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its place in the chain.
+    pub sequence: u64,
+    /// The chain's own.
+    pub salt: u64,
+    /// What it says.
+    pub items: Vec<Item>,
+}
+
+/// What a frame says about one replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// An entry stands at an index; what stood from there on is gone.
+    Entry {
+        /// Whose.
+        replica: u64,
+        /// Where.
+        index: u64,
+        /// Of which term.
+        term: u64,
+        /// Of all its bytes.
+        hash: u64,
+        /// Base offset and CRC, if it is a record batch.
+        batch: Option<(i64, u32)>,
+    },
+    /// Term, vote and commit.
+    HardState {
+        /// Whose.
+        replica: u64,
+        /// The term.
+        term: u64,
+        /// Whom it voted for, 0 for nobody.
+        vote: u64,
+        /// What it knows committed.
+        commit: u64,
+    },
+    /// Everything is as of an index.
+    Reset {
+        /// Whose.
+        replica: u64,
+        /// As of which.
+        index: u64,
+        /// Its term.
+        term: u64,
+        /// The hard state: term, vote, commit.
+        hard_state: (u64, u64, u64),
+    },
+    /// A replica is here from now on.
+    Added {
+        /// Which.
+        replica: u64,
+        /// The topic's id.
+        topic: [u8; 16],
+        /// The partition.
+        partition: i32,
+    },
+    /// It is gone.
+    Dropped {
+        /// Which.
+        replica: u64,
+    },
+}
+
+/// The frame at `at`, if a whole one is there.
+pub fn read(image: &Image, at: u64) -> Option<Frame> {
+    let head = image.read(at, HEADER).freeze();
+    if head.len() < HEADER as usize || &head[..4] != b"RMQj" {
+        return None;
+    }
+    let mut fields = head.slice(8..);
+    let (sequence, salt) = (fields.get_u64(), fields.get_u64());
+    let (body_bytes, count) = (fields.get_u32(), fields.get_u32());
+    let (_previous, crc) = (fields.get_u32(), fields.get_u32());
+    if u64::from(body_bytes) + HEADER + at > image.len() {
+        return None;
+    }
+    let whole = image.read(at, HEADER + u64::from(body_bytes));
+    let mut checked = Vec::with_capacity(whole.len());
+    checked.extend_from_slice(&whole[..CHECKED]);
+    checked.extend_from_slice(&whole[HEADER as usize..]);
+    if checksum(CrcAlgorithm::Crc32Iscsi, &checked) != u64::from(crc) {
+        return None;
+    }
+    let mut body = whole.freeze().slice(HEADER as usize..);
+    let items = (0..count).map(|_| item(&mut body)).collect::<Option<Vec<Item>>>()?;
+    Some(Frame { sequence, salt, items })
+}
+
+fn item(body: &mut Bytes) -> Option<Item> {
+    let kind = body.try_get_u8().ok()?;
+    let replica = body.try_get_u64().ok()?;
+    let length = body.try_get_u32().ok()? as usize;
+    if length > body.len() {
+        return None;
+    }
+    let mut fields = body.split_to(length);
+    Some(match kind {
+        1 => {
+            let all = hash_bytes(&fields);
+            let (index, term) = (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
+            let entry_kind = fields.try_get_u8().ok()?;
+            fields.try_get_i64().ok()?;
+            let batch = (entry_kind == 1 && fields.len() >= 21).then(|| {
+                let crc = u32::from_be_bytes([fields[17], fields[18], fields[19], fields[20]]);
+                (fields.get_i64(), crc)
+            });
+            Item::Entry { replica, index, term, hash: all, batch }
+        }
+        2 => {
+            let (term, vote, commit) =
+                (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
+            Item::HardState { replica, term, vote, commit }
+        }
+        3 => {
+            let (index, term) = (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
+            let hard_state =
+                (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
+            Item::Reset { replica, index, term, hard_state }
+        }
+        4 => Item::Added {
+            replica,
+            topic: fields.try_get_u128().ok()?.to_be_bytes(),
+            partition: fields.try_get_i32().ok()?,
+        },
+        5 => Item::Dropped { replica },
+        _ => return None,
+    })
+}
+
+fn hash_bytes(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let start = hash(&[bytes.len() as u64, u64::from_le_bytes(last)]);
+    words.iter().fold(start, |state, word| {
+        (state.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    })
+}

@@ -1,0 +1,109 @@
+//! The claims: what must hold in every run, one file each, fed event by event, so that a run stops at the step
+//! that breaks one and not at a symptom seconds later. Numbers and wording are simulation.md's, section 3.1.
+//!
+//! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
+//! stops there.
+
+pub mod c01_one_leader;
+pub mod c02_committed_stays;
+pub mod c03_durable_promises;
+pub mod c04_one_vote;
+pub mod c05_never_falls;
+pub mod c14_ids_are_new;
+pub mod frames;
+pub mod shadow;
+pub mod watch;
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A promise, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Claim {
+    /// At most one leader per group and term.
+    C1,
+    /// Committed entries never change.
+    C2,
+    /// No vote, append or ack leaves before the durable journal holds it.
+    C3,
+    /// One vote per term, across restarts.
+    C4,
+    /// What must not fall does not fall.
+    C5,
+    /// Replicas are equal up to what they have applied.
+    C6,
+    /// An acknowledged record is there, once, at that offset, with the same bytes.
+    C7,
+    /// Per idempotent producer and partition, log order is send order.
+    C8,
+    /// Readers never see two values for one offset, nor one at or above the high watermark, nor a gap.
+    C9,
+    /// A record that was definitely refused never appears.
+    C10,
+    /// Ids are never used again.
+    C14,
+    /// After healing, everything pending completes in bounded time.
+    C17,
+    /// The same with a minority broken for ever.
+    C18,
+    /// Memory, queues and files stay bounded; no storm at idle.
+    C19,
+    /// Nothing from outside makes the core panic, and it keeps the laws of the door.
+    C20,
+    /// The run draws nothing from outside its seed.
+    Pure,
+}
+
+/// A broken claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which.
+    pub claim: Claim,
+    /// At which step of the run.
+    pub step: u64,
+    /// When, nanoseconds after the start.
+    pub at_ns: u64,
+    /// What was seen.
+    pub words: String,
+}
+
+/// The first breach of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict(Option<(Claim, String)>);
+
+impl Verdict {
+    /// Reports a breach; only the first counts.
+    pub fn breach(&mut self, claim: Claim, words: String) {
+        self.0.get_or_insert((claim, words));
+    }
+
+    /// Reports a breach unless that holds.
+    pub fn hold(&mut self, is_true: bool, claim: Claim, words: impl FnOnce() -> String) {
+        if !is_true {
+            self.breach(claim, words());
+        }
+    }
+
+    /// Whether one was reported.
+    pub fn is_broken(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The first one, with the place it was seen at.
+    pub fn take(&mut self, step: u64, at_ns: u64) -> Option<Failure> {
+        self.0.take().map(|(claim, words)| Failure { claim, step, at_ns, words })
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, out)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { claim, step, at_ns, words } = self;
+        write!(out, "{claim} broken at step {step}, {} ms: {words}", at_ns / 1_000_000)
+    }
+}

@@ -1,0 +1,166 @@
+//! A shadow of one node's durable journal: what its replicas may promise, because a loss of power cannot take it.
+//!
+//! Fed with every range that a sync made durable, and with what a crash happened to leave. It only knows the
+//! journal: what a checkpoint or a segment took over is still in the shadow, since it was durable once.
+//!
+//! Invariant: a replica's shadow has no gap between its base and its last index.
+
+use super::frames::{self, Frame, Item};
+use crate::disk::{Disk, Synced};
+use rust_mq_core::file::File;
+use std::collections::BTreeMap;
+
+/// A partition by its topic's id and number.
+pub type Group = ([u8; 16], i32);
+
+/// One node's.
+#[derive(Debug, Default)]
+pub struct Shadow {
+    replicas: BTreeMap<u64, Durable>,
+    /// Sequence and salt of the newest frame.
+    newest: Option<(u64, u64)>,
+}
+
+/// One replica's.
+#[derive(Clone, Debug, Default)]
+pub struct Durable {
+    /// Of which partition.
+    pub group: Option<Group>,
+    /// The newest term.
+    pub term: u64,
+    /// Whom it voted for, by term.
+    pub votes: BTreeMap<u64, u64>,
+    /// The newest commit it wrote down.
+    pub commit: u64,
+    /// Everything up to here is there, without its entries.
+    pub base: u64,
+    /// Term and hash of the entries from `base + 1` on.
+    pub entries: Vec<(u64, u64)>,
+    /// Index and CRC of record batches, by base offset.
+    pub batches: BTreeMap<i64, (u64, u32)>,
+}
+
+impl Durable {
+    /// The last index that is there.
+    pub fn last(&self) -> u64 {
+        self.base + self.entries.len() as u64
+    }
+
+    /// Term and hash of an entry, if it is there by itself.
+    pub fn entry(&self, index: u64) -> Option<(u64, u64)> {
+        let place = index.checked_sub(self.base + 1)?;
+        self.entries.get(place as usize).copied()
+    }
+}
+
+impl Shadow {
+    /// A replica of the node.
+    pub fn replica(&self, replica: u64) -> Option<&Durable> {
+        self.replicas.get(&replica)
+    }
+
+    /// All of them.
+    pub fn replicas(&self) -> impl Iterator<Item = &Durable> {
+        self.replicas.values()
+    }
+
+    /// Ranges became durable. Returns the items of the frames among them, in order, already taken in.
+    pub fn synced(&mut self, disk: &Disk, ranges: &[Synced]) -> Vec<Item> {
+        let mut items = Vec::new();
+        for range in ranges {
+            if !matches!(range.file, File::Journal(_)) || range.len < 40 {
+                continue;
+            }
+            let Some(image) = disk.durable(range.file) else { continue };
+            if let Some(frame) = frames::read(image, range.at) {
+                self.take(frame, &mut items);
+            }
+        }
+        items
+    }
+
+    /// The node died: a frame that nobody waited for may have come through whole.
+    pub fn crashed(&mut self, disk: &Disk) -> Vec<Item> {
+        let mut found = Vec::new();
+        for (file, image) in disk.durable_files() {
+            if !matches!(file, File::Journal(_)) {
+                continue;
+            }
+            let blocks = image.len() / 4096;
+            found.extend((0..blocks).filter_map(|block| frames::read(image, block * 4096)));
+        }
+        found.sort_by_key(|frame| frame.sequence);
+        let mut items = Vec::new();
+        for frame in found {
+            let is_next =
+                self.newest.is_none_or(|(sequence, salt)| frame.salt == salt && frame.sequence > sequence);
+            if is_next {
+                self.take(frame, &mut items);
+            }
+        }
+        items
+    }
+
+    /// The disk was wiped.
+    pub fn wiped(&mut self) {
+        *self = Shadow::default();
+    }
+
+    fn take(&mut self, frame: Frame, items: &mut Vec<Item>) {
+        self.newest = Some((frame.sequence, frame.salt));
+        for item in frame.items {
+            self.apply(&item);
+            items.push(item);
+        }
+    }
+
+    fn apply(&mut self, item: &Item) {
+        match *item {
+            Item::Entry { replica, index, term, hash, batch } => {
+                let durable = self.replicas.entry(replica).or_default();
+                if index <= durable.base {
+                    return;
+                }
+                let place = (index - durable.base - 1) as usize;
+                if place > durable.entries.len() {
+                    // Entries below were durable before this shadow began; what counts is the last.
+                    durable.base = index - 1;
+                    durable.entries.clear();
+                }
+                let place = (index - durable.base - 1) as usize;
+                if place < durable.entries.len() {
+                    durable.batches.retain(|_, (at, _)| *at < index);
+                }
+                durable.entries.truncate(place);
+                durable.entries.push((term, hash));
+                if let Some((offset, crc)) = batch {
+                    durable.batches.insert(offset, (index, crc));
+                }
+            }
+            Item::HardState { replica, term, vote, commit } => {
+                self.replicas.entry(replica).or_default().set(term, vote, commit);
+            }
+            Item::Reset { replica, index, hard_state: (term, vote, commit), .. } => {
+                let durable = self.replicas.entry(replica).or_default();
+                durable.base = index;
+                durable.entries.clear();
+                durable.batches.retain(|_, (at, _)| *at <= index);
+                durable.set(term, vote, commit);
+            }
+            Item::Added { replica, topic, partition } => {
+                self.replicas.entry(replica).or_default().group = Some((topic, partition));
+            }
+            Item::Dropped { .. } => {}
+        }
+    }
+}
+
+impl Durable {
+    fn set(&mut self, term: u64, vote: u64, commit: u64) {
+        self.term = self.term.max(term);
+        if vote != 0 {
+            self.votes.insert(term, vote);
+        }
+        self.commit = self.commit.max(commit);
+    }
+}

@@ -1,0 +1,99 @@
+//! Feeds the claims about nodes: every range that became durable, every crash, every message between peers, every
+//! acknowledgment, at the step it happens.
+
+use super::Verdict;
+use super::c01_one_leader::Leaders;
+use super::c02_committed_stays::Committed;
+use super::c03_durable_promises::{check_ack, check_message};
+use super::c04_one_vote::Votes;
+use super::c05_never_falls::Floors;
+use super::frames::Item;
+use super::shadow::{Group, Shadow};
+use crate::disk::{Disk, Synced};
+use bytes::Bytes;
+use rust_mq_proto::peer::codec::parse;
+use rust_mq_proto::peer::message::PeerBody;
+use rust_mq_proto::peer::raft::RaftKind;
+
+/// The claims about nodes, with what they know.
+#[derive(Debug, Default)]
+pub struct NodeClaims {
+    shadows: Vec<Shadow>,
+    leaders: Leaders,
+    committed: Committed,
+    votes: Votes,
+    floors: Floors,
+    /// Leaderships seen.
+    pub elections: u64,
+}
+
+impl NodeClaims {
+    /// For so many machines.
+    pub fn new(sites: usize) -> NodeClaims {
+        NodeClaims { shadows: (0..sites).map(|_| Shadow::default()).collect(), ..NodeClaims::default() }
+    }
+
+    /// Ranges of a machine's files became durable. Returns what they say.
+    pub fn synced(
+        &mut self,
+        site: usize,
+        disk: &Disk,
+        ranges: &[Synced],
+        verdict: &mut Verdict,
+    ) -> Vec<Item> {
+        let items = self.shadows[site].synced(disk, ranges);
+        self.weigh(site, &items, verdict);
+        items
+    }
+
+    /// A machine lost its power, or its process. Returns what came through although nobody waited for it.
+    pub fn crashed(&mut self, site: usize, disk: &Disk, verdict: &mut Verdict) -> Vec<Item> {
+        let items = self.shadows[site].crashed(disk);
+        self.weigh(site, &items, verdict);
+        items
+    }
+
+    /// A node says something to a peer.
+    pub fn says(&mut self, site: usize, parts: &[Bytes], verdict: &mut Verdict) {
+        let bytes = match parts {
+            [one] => one.clone(),
+            many => Bytes::from(many.concat()),
+        };
+        let Ok(PeerBody::Raft(packed)) = parse(bytes) else { return };
+        for message in packed.parse().unwrap_or_default() {
+            check_message(site, &message, &self.shadows[site], verdict);
+            let group = self.shadows[site].replica(message.from).and_then(|durable| durable.group);
+            if matches!(message.kind(), RaftKind::Append | RaftKind::Heartbeat)
+                && let Some(group) = group
+                && self.leaders.led(group, message.term, message.from, verdict)
+            {
+                self.elections += 1;
+            }
+        }
+    }
+
+    /// A node acknowledges a batch.
+    pub fn acks(&self, group: Group, base_offset: i64, crc: u32, voters: usize, verdict: &mut Verdict) {
+        check_ack(group, base_offset, crc, voters, &self.shadows, verdict);
+    }
+
+    fn weigh(&mut self, site: usize, items: &[Item], verdict: &mut Verdict) {
+        for item in items {
+            match *item {
+                Item::HardState { replica, term, vote, commit }
+                | Item::Reset { replica, hard_state: (term, vote, commit), .. } => {
+                    self.votes.cast(replica, term, vote, verdict);
+                    self.floors.wrote(replica, term, commit, verdict);
+                    if let Some(durable) = self.shadows[site].replica(replica) {
+                        self.committed.compare(replica, durable, verdict);
+                    }
+                }
+                Item::Entry { replica, index, term, hash, .. } => {
+                    let group = self.shadows[site].replica(replica).and_then(|durable| durable.group);
+                    self.committed.replaces(replica, index, (term, hash), group, verdict);
+                }
+                Item::Added { .. } | Item::Dropped { .. } => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! A client's connections, one a machine: requests framed, answers matched in order, deaths noticed.
+//!
+//! Invariant: answers come in the order of their requests; anything else is a breach.
+
+use super::Street;
+use crate::claims::Claim;
+use crate::clock::{Moment, SECOND};
+use crate::dice::Dice;
+use crate::network::wire::{Place, Side, Taken, WireKind};
+use crate::network::{Spot, Told, WireId};
+use bytes::{Bytes, BytesMut};
+use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
+use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
+use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Memory that decoding one answer may take.
+const ANSWER_BUDGET: usize = 256 << 20;
+
+/// Why something was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The opening of a connection.
+    Versions,
+    /// The client's map.
+    Map,
+    /// Topics to create.
+    Create(Vec<String>),
+    /// A topic to delete.
+    Delete(String),
+    /// A producer id.
+    Identity,
+    /// A batch of a producer's lane.
+    Produce {
+        /// Which lane.
+        lane: usize,
+        /// Which batch.
+        batch: u64,
+    },
+    /// Where to begin in a partition.
+    Offset {
+        /// Of the topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What was asked for.
+        timestamp: i64,
+    },
+    /// Records.
+    Fetch {
+        /// From which machine.
+        site: usize,
+        /// From where on, by topic id and partition.
+        from: Vec<([u8; 16], i32, i64)>,
+    },
+    /// Whatever comes.
+    Nothing,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Answered {
+    /// Why it was sent.
+    pub purpose: Purpose,
+    /// The answer; without one the connection died.
+    pub body: Option<ResponseBody>,
+    /// Whether any byte of it had left.
+    pub was_sent: bool,
+}
+
+/// All connections of a client.
+#[derive(Debug)]
+pub struct Connections {
+    client: usize,
+    open: BTreeMap<usize, Connection>,
+    versions: BTreeMap<ApiKey, i16>,
+    correlation: i32,
+    reads: bool,
+    /// No dial to a machine before then.
+    not_before: Vec<Moment>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    wire: WireId,
+    is_up: bool,
+    waiting: Vec<Vec<Bytes>>,
+    pending: VecDeque<Pending>,
+    inbound: BytesMut,
+    /// What the broker has sent and was not looked through yet.
+    overheard: BytesMut,
+    dialled_at: Moment,
+    is_raw: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    correlation: i32,
+    key: ApiKey,
+    version: i16,
+    purpose: Purpose,
+    asked_at: Moment,
+}
+
+impl Connections {
+    /// None yet. A client speaks one drawn version of each API, as old and new clients do.
+    pub fn new(client: usize, sites: usize, reads: bool, dice: &mut Dice) -> Connections {
+        let version = |key: ApiKey, dice: &mut Dice| {
+            let served = key.versions();
+            // The ledger tells partitions apart by topic ids, which Metadata names from version 10 on.
+            let first = if key == ApiKey::Metadata { 10 } else { served.first };
+            let drawn = dice.between(0, (served.last - first) as u64) as i16;
+            if dice.coin() { served.last } else { first + drawn }
+        };
+        let versions = ApiKey::ALL.iter().map(|key| (*key, version(*key, dice))).collect();
+        let not_before = vec![Moment(0); sites];
+        Connections { client, open: BTreeMap::new(), versions, correlation: 0, reads, not_before }
+    }
+
+    /// The version it speaks.
+    pub fn version(&self, key: ApiKey) -> i16 {
+        self.versions[&key]
+    }
+
+    /// Requests that are not answered.
+    pub fn pending(&self) -> usize {
+        self.open.values().map(|connection| connection.pending.len()).sum()
+    }
+
+    /// Sends a request, dialling first if need be. False if the machine was tried a moment ago.
+    pub fn request<R: Request>(
+        &mut self,
+        site: usize,
+        body: &R,
+        purpose: Purpose,
+        street: &mut Street<'_>,
+    ) -> bool {
+        let Some((frame, pending)) = self.frame(site, body, purpose, street) else { return false };
+        self.hand_over(site, frame, pending, street);
+        true
+    }
+
+    /// Sends a request that gets no answer.
+    pub fn tell<R: Request>(&mut self, site: usize, body: &R, street: &mut Street<'_>) -> bool {
+        let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return false };
+        let connection = self.open.get_mut(&site).expect("dialled before it is framed");
+        connection.waiting.push(frame);
+        flush(connection, street);
+        true
+    }
+
+    /// Sends the first part of a request and breaks the connection off.
+    pub fn die_within<R: Request>(
+        &mut self,
+        site: usize,
+        body: &R,
+        dice: &mut Dice,
+        street: &mut Street<'_>,
+    ) -> Vec<Answered> {
+        let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return Vec::new() };
+        if !self.open[&site].is_up {
+            return Vec::new();
+        }
+        street.marks.hit("client.died_within_a_request");
+        let mut whole = BytesMut::new();
+        frame.iter().for_each(|part| whole.extend_from_slice(part));
+        whole.truncate(dice.index(whole.len()));
+        let wire = self.open[&site].wire;
+        street.network.send(street.schedule, wire, Side::Dialler, &[whole.freeze()]);
+        if dice.coin() {
+            // Closed in order: the broker gets what was sent.
+            street.network.close(street.schedule, wire, Side::Dialler);
+        } else {
+            street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
+        }
+        self.forget(site)
+    }
+
+    /// Sends bytes that need not be a request.
+    pub fn send_raw(&mut self, site: usize, bytes: Bytes, street: &mut Street<'_>) {
+        if !self.dial(site, street) {
+            return;
+        }
+        let connection = self.open.get_mut(&site).expect("just dialled");
+        connection.is_raw = true;
+        connection.pending.clear();
+        connection.waiting.push(vec![bytes]);
+        flush(connection, street);
+    }
+
+    /// Something about a wire of ours, but not that it can be read.
+    pub fn told(&mut self, wire: WireId, what: Told, street: &mut Street<'_>) -> Vec<Answered> {
+        let Some(site) = self.site_of(wire) else { return Vec::new() };
+        match what {
+            Told::Opened(_) => {
+                let connection = self.open.get_mut(&site).expect("just found");
+                connection.is_up = true;
+                if self.reads {
+                    street.network.allow(wire, Side::Dialler, u64::MAX >> 2);
+                }
+                flush(connection, street);
+                Vec::new()
+            }
+            Told::Ready | Told::Sent(_) => Vec::new(),
+            Told::Closed(_) => self.died(site, street),
+        }
+    }
+
+    /// Reads what a wire has, answer by answer.
+    pub fn read(&mut self, wire: WireId, dice: &mut Dice, street: &mut Street<'_>) -> Vec<Answered> {
+        let Some(site) = self.site_of(wire) else { return Vec::new() };
+        let mut answers = Vec::new();
+        while let Some(taken) = street.network.take(street.schedule, wire, Side::Dialler, dice) {
+            match taken {
+                // What damaged bytes are answered nobody can say.
+                Taken::Bytes(_) if self.open[&site].is_raw => {}
+                Taken::Bytes(bytes) => {
+                    let connection = self.open.get_mut(&site).expect("open until it ends");
+                    if connection.inbound.is_empty() {
+                        connection.inbound = bytes;
+                    } else {
+                        connection.inbound.extend_from_slice(&bytes);
+                    }
+                    if !self.match_answers(site, &mut answers, street) {
+                        street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
+                        answers.extend(self.forget(site));
+                        return answers;
+                    }
+                }
+                Taken::End(_) => {
+                    answers.extend(self.died(site, street));
+                    return answers;
+                }
+            }
+        }
+        answers
+    }
+
+    /// What a broker promises in the bytes that it sends now, which the client will read later: batches
+    /// acknowledged, with their offsets. For the check that looks a promise up when it leaves.
+    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+        let Some(site) = self.site_of(wire) else { return Vec::new() };
+        let connection = self.open.get_mut(&site).expect("just found");
+        parts.iter().for_each(|part| connection.overheard.extend_from_slice(part));
+        let mut promises = Vec::new();
+        while let Some((length, correlation)) = start_of(&connection.overheard) {
+            if connection.overheard.len() < 4 + length {
+                break;
+            }
+            let message = connection.overheard.split_to(4 + length).split_off(4);
+            let asked = connection.pending.iter().find(|pending| pending.correlation == correlation);
+            let Some(Pending { purpose: Purpose::Produce { batch, .. }, key, version, .. }) = asked else {
+                continue;
+            };
+            let mut reader = Reader::new(message, ANSWER_BUDGET);
+            let body = read_response_start(&mut reader, key.api(), *version)
+                .and_then(|_| ResponseBody::decode(*key, *version, &mut reader));
+            if let Ok(ResponseBody::Produce(response)) = body {
+                let answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+                promises.extend(
+                    answers
+                        .filter(|answer| answer.error_code == 0)
+                        .map(|answer| (*batch, answer.base_offset)),
+                );
+            }
+        }
+        promises
+    }
+
+    /// Hangs up where an answer is overdue; the wire then tells that it is closed.
+    pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
+        let now = street.now();
+        let overdue: Vec<WireId> = self
+            .open
+            .values()
+            .filter(|connection| {
+                let since = connection.pending.front().map_or(now, |pending| pending.asked_at);
+                now.since(since.max(connection.dialled_at)) > wait_max
+            })
+            .map(|connection| connection.wire)
+            .collect();
+        for wire in overdue {
+            street.marks.hit("client.gave_up_waiting");
+            street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
+        }
+    }
+
+    /// Hangs up everywhere.
+    pub fn hang_up(&mut self, street: &mut Street<'_>) {
+        for connection in self.open.values() {
+            street.network.abort(street.schedule, connection.wire, Side::Dialler, street.marks);
+        }
+    }
+
+    fn frame<R: Request>(
+        &mut self,
+        site: usize,
+        body: &R,
+        purpose: Purpose,
+        street: &mut Street<'_>,
+    ) -> Option<(Vec<Bytes>, Pending)> {
+        if !self.dial(site, street) {
+            return None;
+        }
+        let key = ApiKey::parse(R::API.key).expect("every request has a key");
+        let version = self.versions[&key];
+        self.correlation += 1;
+        let correlation = self.correlation;
+        let mut writer = Writer::new();
+        write_request(&mut writer, version, correlation, Some("sim"), body);
+        let asked_at = street.now();
+        Some((writer.take(), Pending { correlation, key, version, purpose, asked_at }))
+    }
+
+    fn hand_over(&mut self, site: usize, frame: Vec<Bytes>, pending: Pending, street: &mut Street<'_>) {
+        let connection = self.open.get_mut(&site).expect("dialled before it is framed");
+        connection.waiting.push(frame);
+        connection.pending.push_back(pending);
+        flush(connection, street);
+    }
+
+    fn dial(&mut self, site: usize, street: &mut Street<'_>) -> bool {
+        if self.open.contains_key(&site) {
+            return true;
+        }
+        if street.now() < self.not_before[site] {
+            return false;
+        }
+        let from = Place::Client(self.client);
+        let wire = street.network.dial(
+            street.schedule,
+            WireKind::Kafka,
+            from,
+            Spot::Site(site),
+            street.listening[site],
+        );
+        let connection = Connection {
+            wire,
+            is_up: false,
+            waiting: Vec::new(),
+            pending: VecDeque::new(),
+            inbound: BytesMut::new(),
+            overheard: BytesMut::new(),
+            dialled_at: street.now(),
+            is_raw: false,
+        };
+        self.open.insert(site, connection);
+        let hello =
+            ApiVersionsRequest { client_software_name: "sim".into(), client_software_version: "1".into() };
+        if let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street) {
+            self.hand_over(site, frame, pending, street);
+        }
+        true
+    }
+
+    fn site_of(&self, wire: WireId) -> Option<usize> {
+        self.open.iter().find(|(_, connection)| connection.wire == wire).map(|(site, _)| *site)
+    }
+
+    fn died(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {
+        self.not_before[site] = street.now().after(SECOND / 20);
+        self.forget(site)
+    }
+
+    fn forget(&mut self, site: usize) -> Vec<Answered> {
+        let Some(connection) = self.open.remove(&site) else { return Vec::new() };
+        let was_sent = connection.is_up;
+        let lost = |pending: Pending| Answered { purpose: pending.purpose, body: None, was_sent };
+        connection.pending.into_iter().map(lost).collect()
+    }
+
+    /// False if the broker does not speak as it should.
+    fn match_answers(&mut self, site: usize, answers: &mut Vec<Answered>, street: &mut Street<'_>) -> bool {
+        let connection = self.open.get_mut(&site).expect("open until it ends");
+        while let Some(length) = connection.inbound.first_chunk::<4>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if connection.inbound.len() < 4 + length {
+                return true;
+            }
+            let mut message = connection.inbound.split_to(4 + length).split_off(4);
+            let Some(pending) = connection.pending.pop_front() else {
+                street.verdict.breach(Claim::C20, format!("machine {site} answered what nobody asked"));
+                return false;
+            };
+            let api = pending.key.api();
+            let mut reader = Reader::new(message.split(), ANSWER_BUDGET);
+            let correlation = read_response_start(&mut reader, api, pending.version);
+            let body = ResponseBody::decode(pending.key, pending.version, &mut reader);
+            match (correlation, body) {
+                (Ok(correlation), Ok(body)) if correlation == pending.correlation => {
+                    answers.push(Answered { purpose: pending.purpose, body: Some(body), was_sent: true });
+                }
+                (correlation, body) => {
+                    let body = body.map(|_| "decodes");
+                    street.verdict.breach(
+                        Claim::C20,
+                        format!(
+                            "machine {site} answered {} {} with correlation {correlation:?} for {}, body {body:?}",
+                            pending.key, pending.version, pending.correlation
+                        ),
+                    );
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+fn start_of(bytes: &[u8]) -> Option<(usize, i32)> {
+    let length = u32::from_be_bytes(*bytes.first_chunk::<4>()?) as usize;
+    let correlation = i32::from_be_bytes(*bytes.get(4..)?.first_chunk::<4>()?);
+    Some((length, correlation))
+}
+
+fn flush(connection: &mut Connection, street: &mut Street<'_>) {
+    if !connection.is_up {
+        return;
+    }
+    for frame in connection.waiting.drain(..) {
+        street.network.send(street.schedule, connection.wire, Side::Dialler, &frame);
+    }
+}

@@ -1,0 +1,434 @@
+//! Consumers: they follow every partition of their topics from a place on, and check each answer on the way.
+//!
+//! C9 is checked here, where the answer is: batches are whole and their CRCs right, offsets ascend without a gap
+//! from the position asked for, none is at or above the high watermark that came with them, and every value is
+//! one that a producer of ours wrote.
+//!
+//! The auditor is a consumer that waits until everybody else is done, then reads every log from its start to its
+//! high watermark, and asks the ledger what is missing (C7).
+
+use super::Street;
+use super::connection::{Answered, Connections, Purpose};
+use super::map::Map;
+use super::plan::{ConsumerHabits, From};
+use crate::claims::Claim;
+use crate::clock::{MILLI, Moment};
+use crate::dice::Dice;
+use crate::ledger::{Shelf, Value};
+use bytes::BytesMut;
+use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::kafka::api::ResponseBody;
+use rust_mq_proto::kafka::api::fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
+};
+use rust_mq_proto::kafka::api::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+use rust_mq_proto::records::{Batches, Decompressor};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// ListOffsets' words for the ends of a log.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+
+/// Bytes of a batch when decompressed, at most.
+const PLAIN_BYTES_MAX: usize = 16 << 20;
+
+/// A consumer.
+#[derive(Debug)]
+pub struct Consumer {
+    habits: ConsumerHabits,
+    topics: Vec<String>,
+    places: BTreeMap<(String, i32), Reading>,
+    fetching: BTreeSet<usize>,
+    is_auditor: bool,
+    is_released: bool,
+    is_calm: bool,
+}
+
+/// How far a partition is read.
+#[derive(Debug, Default)]
+struct Reading {
+    offset: Option<i64>,
+    is_asked: bool,
+    hold_until: Moment,
+    /// What the first record must not be older than.
+    not_older_than: Option<i64>,
+    /// Log start and high watermark, when an auditor has come to it.
+    read_to_end: Option<(i64, i64)>,
+}
+
+impl Consumer {
+    /// A consumer of those topics.
+    pub fn new(habits: ConsumerHabits, topics: Vec<String>) -> Consumer {
+        Consumer {
+            habits,
+            topics,
+            places: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            is_auditor: false,
+            is_released: true,
+            is_calm: false,
+        }
+    }
+
+    /// The one who reads everything in the end.
+    pub fn auditor(topics: Vec<String>) -> Consumer {
+        let habits = ConsumerHabits {
+            from: From::Earliest,
+            max_wait_ms: 100,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            slow_ms: 0,
+        };
+        Consumer { is_auditor: true, is_released: false, ..Consumer::new(habits, topics) }
+    }
+
+    /// The topics it uses.
+    pub fn topics(&self) -> &[String] {
+        &self.topics
+    }
+
+    /// How long it waits before it reads what has come.
+    pub fn slow_ms(&self) -> u64 {
+        self.habits.slow_ms
+    }
+
+    /// Whether it is the auditor.
+    pub fn is_auditor(&self) -> bool {
+        self.is_auditor
+    }
+
+    /// It asks for nothing more, unless it is the auditor.
+    pub fn calm(&mut self) {
+        self.is_calm = true;
+    }
+
+    /// The auditor begins.
+    pub fn release(&mut self) {
+        self.is_released = true;
+    }
+
+    /// What is open.
+    pub fn open_work(&self, connections: &Connections, map: &Map) -> Option<String> {
+        if !self.is_auditor {
+            let pending = connections.pending();
+            return (pending > 0).then(|| format!("a consumer waits for {pending} answers"));
+        }
+        if !self.is_released || self.places.is_empty() {
+            return Some("the audit has not begun".to_owned());
+        }
+        let unread: Vec<String> = self
+            .places
+            .iter()
+            .filter(|((topic, partition), reading)| {
+                reading.read_to_end.is_none() && !map.is_excused(topic, *partition)
+            })
+            .map(|((topic, partition), reading)| format!("{topic}/{partition} at {:?}", reading.offset))
+            .collect();
+        (!unread.is_empty()).then(|| format!("the audit has not read {}", unread.join(", ")))
+    }
+
+    /// Asks each leader for what is next.
+    pub fn act(
+        &mut self,
+        connections: &mut Connections,
+        map: &Map,
+        dice: &mut Dice,
+        street: &mut Street<'_>,
+    ) {
+        if !self.is_released || (self.is_calm && !self.is_auditor) {
+            return;
+        }
+        for name in &self.topics {
+            for partition in map.topic(name).into_iter().flat_map(|topic| topic.partitions.keys()) {
+                self.places.entry((name.clone(), *partition)).or_default();
+            }
+        }
+        self.ask_places(connections, map, street);
+        for site in 0..street.listening.len() {
+            if !self.fetching.contains(&site) {
+                self.fetch(site, connections, map, dice, street);
+            }
+        }
+    }
+
+    /// An answer, or the loss of one.
+    pub fn settle(&mut self, answered: Answered, map: &mut Map, street: &mut Street<'_>) {
+        match (answered.purpose, answered.body) {
+            (Purpose::Offset { topic, partition, timestamp }, body) => {
+                let response = match body {
+                    Some(ResponseBody::ListOffsets(response)) => Some(response),
+                    _ => None,
+                };
+                self.placed(topic, partition, timestamp, response.as_ref(), map, street);
+            }
+            (Purpose::Fetch { site, from }, body) => {
+                self.fetching.remove(&site);
+                match body {
+                    Some(ResponseBody::Fetch(response)) => self.fetched(site, &from, &response, map, street),
+                    _ => self.topics.iter().for_each(|topic| map.doubt(topic, -1)),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks where to begin, where that is not known.
+    fn ask_places(&mut self, connections: &mut Connections, map: &Map, street: &mut Street<'_>) {
+        for ((name, partition), reading) in &mut self.places {
+            if reading.offset.is_some() || reading.is_asked || street.now() < reading.hold_until {
+                continue;
+            }
+            let Some(topic) = map.topic(name) else { continue };
+            let Some(leader) = topic.partitions.get(partition) else { continue };
+            let Some(site) = leader.site else { continue };
+            let timestamp = match self.habits.from {
+                From::Earliest => EARLIEST,
+                From::Latest => LATEST,
+                From::Time { ago_ms } => street.wall_ms() - ago_ms as i64,
+            };
+            let asked =
+                ListOffsetsPartition { partition_index: *partition, timestamp, current_leader_epoch: -1 };
+            let request = ListOffsetsRequest {
+                replica_id: -1,
+                isolation_level: 0,
+                topics: vec![ListOffsetsTopic { name: name.clone(), partitions: vec![asked] }],
+                timeout_ms: 5_000,
+            };
+            let purpose = Purpose::Offset { topic: name.clone(), partition: *partition, timestamp };
+            reading.is_asked = connections.request(site, &request, purpose, street);
+        }
+    }
+
+    /// A place to begin at has come.
+    fn placed(
+        &mut self,
+        topic: String,
+        partition: i32,
+        timestamp: i64,
+        response: Option<&ListOffsetsResponse>,
+        map: &mut Map,
+        street: &mut Street<'_>,
+    ) {
+        let answer =
+            response.and_then(|response| response.topics.first()).and_then(|topic| topic.partitions.first());
+        let reading = self.places.entry((topic.clone(), partition)).or_default();
+        reading.is_asked = false;
+        reading.hold_until = street.now().after(50 * MILLI);
+        let Some(answer) = answer.filter(|answer| answer.error_code == 0) else {
+            map.doubt(&topic, partition);
+            return;
+        };
+        *street.completed += 1;
+        if answer.offset >= 0 {
+            reading.offset = Some(answer.offset);
+            if timestamp >= 0 {
+                street.marks.hit("client.consumed_by_time");
+                reading.not_older_than = Some(timestamp);
+            }
+        } else {
+            // Nothing is so new: begin at the end.
+            street.verdict.hold(timestamp >= 0, Claim::C9, || {
+                format!("{topic}/{partition}: an end of the log was asked for, and is nowhere")
+            });
+            self.habits.from = From::Latest;
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        site: usize,
+        connections: &mut Connections,
+        map: &Map,
+        dice: &mut Dice,
+        street: &mut Street<'_>,
+    ) {
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        let mut from = Vec::new();
+        for ((name, partition), reading) in &self.places {
+            let Some(offset) = reading.offset else { continue };
+            let Some(topic) = map.topic(name) else { continue };
+            let is_here = topic.partitions.get(partition).is_some_and(|leader| leader.site == Some(site));
+            if !is_here || street.now() < reading.hold_until || reading.read_to_end.is_some() {
+                continue;
+            }
+            from.push((topic.id, *partition, offset));
+            let asked = FetchPartition {
+                partition: *partition,
+                fetch_offset: offset,
+                partition_max_bytes: self.habits.max_bytes,
+                ..Default::default()
+            };
+            match topics.last_mut() {
+                Some(last) if last.topic_id == topic.id => last.partitions.push(asked),
+                _ => topics.push(FetchTopic {
+                    topic: name.clone(),
+                    topic_id: topic.id,
+                    partitions: vec![asked],
+                }),
+            }
+        }
+        if from.is_empty() {
+            return;
+        }
+        if dice.coin() {
+            topics.reverse();
+        }
+        let request = FetchRequest {
+            max_wait_ms: self.habits.max_wait_ms,
+            min_bytes: self.habits.min_bytes,
+            max_bytes: self.habits.max_bytes,
+            topics,
+            ..Default::default()
+        };
+        if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
+            self.fetching.insert(site);
+        }
+    }
+
+    fn fetched(
+        &mut self,
+        site: usize,
+        from: &[([u8; 16], i32, i64)],
+        response: &FetchResponse,
+        map: &mut Map,
+        street: &mut Street<'_>,
+    ) {
+        for topic in &response.responses {
+            for answer in &topic.partitions {
+                let asked = from.iter().find(|(id, partition, _)| {
+                    *partition == answer.partition_index
+                        && (*id == topic.topic_id || map.name_of(*id) == Some(topic.topic.as_str()))
+                });
+                let Some((id, partition, offset)) = asked else {
+                    let words = format!("machine {site} answered a fetch of a partition that nobody asked");
+                    street.verdict.breach(Claim::C9, words);
+                    continue;
+                };
+                let Some(name) = map.name_of(*id).map(str::to_owned) else { continue };
+                let shelf = Shelf { topic: *id, partition: *partition };
+                let reading = self.places.entry((name.clone(), *partition)).or_default();
+                if reading.offset != Some(*offset) {
+                    continue;
+                }
+                match answer.error_code {
+                    0 => {
+                        *street.completed += 1;
+                        advance(reading, shelf, answer, street);
+                        if self.is_auditor {
+                            audit_if_at_end(reading, shelf, answer, street);
+                        }
+                    }
+                    1 => out_of_range(reading, shelf, answer, self.is_auditor, street),
+                    _ => {
+                        reading.hold_until = street.now().after(50 * MILLI);
+                        map.doubt(&name, *partition);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Checks what was fetched and moves on behind it.
+fn advance(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, street: &mut Street<'_>) {
+    let mut position = reading.offset.expect("fetched from somewhere");
+    let bytes = joined(answer.records.as_ref());
+    let mut decompressor = Decompressor::new();
+    let mut batches = Batches::new(&bytes);
+    for batch in &mut batches {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => {
+                return street.verdict.breach(Claim::C9, format!("{shelf:?}: a broken batch: {error}"));
+            }
+        };
+        let (base, last) = (batch.base_offset(), batch.last_offset());
+        street.verdict.hold(batch.check_crc().is_ok(), Claim::C7, || {
+            format!("{shelf:?}: the batch at {base} has a wrong CRC")
+        });
+        street.verdict.hold(base <= position && position <= last, Claim::C9, || {
+            format!("{shelf:?}: after {position} comes a batch of {base} to {last}")
+        });
+        street.verdict.hold(last < answer.high_watermark, Claim::C9, || {
+            format!("{shelf:?}: {last} was served above the high watermark {}", answer.high_watermark)
+        });
+        let records = match batch.records(&mut decompressor, PLAIN_BYTES_MAX) {
+            Ok(records) => records,
+            Err(error) => {
+                return street.verdict.breach(Claim::C9, format!("{shelf:?} {base}: unreadable: {error}"));
+            }
+        };
+        let mut next = base;
+        for record in records {
+            let Ok(record) = record else {
+                return street.verdict.breach(Claim::C9, format!("{shelf:?} {next}: a broken record"));
+            };
+            street.verdict.hold(record.offset == next, Claim::C9, || {
+                format!("{shelf:?}: {next} is missing, {} is there", record.offset)
+            });
+            next = record.offset + 1;
+            if record.offset < position {
+                continue;
+            }
+            if let Some(floor) = reading.not_older_than.take() {
+                street.verdict.hold(record.timestamp >= floor, Claim::C9, || {
+                    format!("{shelf:?} {}: of {}, asked for {floor}", record.offset, record.timestamp)
+                });
+            }
+            match record.value.and_then(Value::decode) {
+                Some(value) => street.ledger.see(shelf, record.offset, value, street.verdict),
+                None => street
+                    .verdict
+                    .breach(Claim::C9, format!("{shelf:?} {}: bytes that nobody wrote", record.offset)),
+            }
+        }
+        street.verdict.hold(next == last + 1, Claim::C9, || {
+            format!("{shelf:?}: a batch of {base} to {last} has records to {next} only")
+        });
+        position = last + 1;
+    }
+    if street.verdict.is_broken() {
+        return;
+    }
+    reading.offset = Some(position);
+}
+
+/// The position is not in the log: legal below its start only, or at a machine that lags.
+fn out_of_range(
+    reading: &mut Reading,
+    shelf: Shelf,
+    answer: &PartitionData,
+    is_auditor: bool,
+    street: &mut Street<'_>,
+) {
+    street.marks.hit("client.was_out_of_range");
+    let position = reading.offset.expect("fetched from somewhere");
+    let is_below = answer.log_start_offset > position;
+    street.verdict.hold(!is_auditor || is_below, Claim::C7, || {
+        format!("{shelf:?}: {position} was readable and is out of range")
+    });
+    reading.hold_until = street.now().after(50 * MILLI);
+    if is_below {
+        reading.offset = None;
+    }
+}
+
+fn audit_if_at_end(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, street: &mut Street<'_>) {
+    let position = reading.offset.expect("fetched from somewhere");
+    if position >= answer.high_watermark {
+        let end = (answer.log_start_offset, answer.high_watermark);
+        reading.read_to_end = Some(end);
+        street.ledger.audit(shelf, end.0, end.1, street.verdict);
+        street.marks.hit("audit.read_a_partition");
+    }
+}
+
+fn joined(records: Option<&Chain>) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    for part in records.into_iter().flat_map(Chain::parts) {
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}

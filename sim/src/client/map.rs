@@ -1,0 +1,129 @@
+//! A client's picture of the cluster: topic ids, partitions, and who leads what, as real clients keep it: an
+//! older leader epoch never replaces a newer one. A stubborn client believes a change of leaders only when it
+//! has met it twice.
+
+use super::Street;
+use crate::clock::{MILLI, Moment, SECOND};
+use rust_mq_proto::kafka::api::metadata::MetadataResponse;
+use std::collections::BTreeMap;
+
+/// The picture.
+#[derive(Debug)]
+pub struct Map {
+    topics: BTreeMap<String, Topic>,
+    sites: usize,
+    is_stubborn: bool,
+    is_stale: bool,
+    asked_at: Option<Moment>,
+    /// Machines that are sound for good; known in the calm only.
+    core: Option<Vec<usize>>,
+}
+
+/// A topic.
+#[derive(Clone, Debug, Default)]
+pub struct Topic {
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its partitions.
+    pub partitions: BTreeMap<i32, Leader>,
+}
+
+/// Who leads a partition.
+#[derive(Clone, Debug, Default)]
+pub struct Leader {
+    /// On which machine.
+    pub site: Option<usize>,
+    /// In which epoch.
+    pub epoch: i32,
+    doubts: u32,
+    /// Where its replicas are.
+    replicas: Vec<usize>,
+}
+
+impl Map {
+    /// An empty map of a cluster of so many machines.
+    pub fn new(sites: usize, is_stubborn: bool) -> Map {
+        Map { topics: BTreeMap::new(), sites, is_stubborn, is_stale: true, asked_at: None, core: None }
+    }
+
+    /// A topic, if it is known.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.get(name)
+    }
+
+    /// The name of a topic id.
+    pub fn name_of(&self, id: [u8; 16]) -> Option<&str> {
+        self.topics.iter().find(|(_, topic)| topic.id == id).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether it should be asked for again.
+    pub fn is_wanted(&self, now: Moment) -> bool {
+        let pause = if self.is_stale { 100 * MILLI } else { 5 * SECOND };
+        self.asked_at.is_none_or(|at| now.since(at) >= pause)
+    }
+
+    /// It is being asked for.
+    pub fn asked(&mut self, now: Moment) {
+        self.asked_at = Some(now);
+        self.is_stale = false;
+    }
+
+    /// It was wrong about a partition, or about everything.
+    pub fn doubt(&mut self, name: &str, partition: i32) {
+        self.is_stale = true;
+        if let Some(topic) = self.topics.get_mut(name)
+            && let Some(leader) = topic.partitions.get_mut(&partition)
+        {
+            leader.doubts += 1;
+        }
+    }
+
+    /// Whether a partition cannot be expected to work: most of its replicas are broken for ever.
+    pub fn is_excused(&self, name: &str, partition: i32) -> bool {
+        let Some(core) = &self.core else { return false };
+        let Some(leader) = self.topics.get(name).and_then(|topic| topic.partitions.get(&partition)) else {
+            return false;
+        };
+        let sound = leader.replicas.iter().filter(|site| core.contains(site)).count();
+        !leader.replicas.is_empty() && sound * 2 <= leader.replicas.len()
+    }
+
+    /// Stubbornness ends; these machines are sound from now on.
+    pub fn calm(&mut self, core: &[usize]) {
+        self.core = Some(core.to_vec());
+        self.is_stubborn = false;
+        self.is_stale = true;
+    }
+
+    /// A Metadata response came.
+    pub fn learn(&mut self, response: &MetadataResponse, street: &mut Street<'_>) {
+        for answer in &response.topics {
+            let Some(name) = answer.name.as_ref().filter(|_| answer.error_code == 0) else {
+                self.is_stale = true;
+                continue;
+            };
+            street.ids.served(name, answer.topic_id, street.verdict);
+            let topic = self.topics.entry(name.clone()).or_default();
+            if topic.id != answer.topic_id {
+                *topic = Topic { id: answer.topic_id, partitions: BTreeMap::new() };
+            }
+            for partition in &answer.partitions {
+                let leader = topic.partitions.entry(partition.partition_index).or_default();
+                let site = usize::try_from(partition.leader_id - 1).ok().filter(|site| *site < self.sites);
+                self.is_stale |= site.is_none();
+                let is_newer = partition.leader_epoch >= leader.epoch;
+                let is_believed = !self.is_stubborn || leader.site.is_none() || leader.doubts >= 2;
+                leader.replicas = partition
+                    .replica_nodes
+                    .iter()
+                    .filter_map(|node| usize::try_from(node - 1).ok())
+                    .collect();
+                if is_newer && is_believed {
+                    leader.site = site;
+                    leader.epoch = partition.leader_epoch;
+                    leader.doubts = 0;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The clients: each a small program of its own on Kafka's real wire, with all the habits of real clients that
+//! brokers have been hurt by. It knows the cluster only by what it is answered.
+//!
+//! A client acts on a timer (`act`) and on what it is told about its connections; both get the [`Street`]: what
+//! there is outside of it. What it did and saw goes to the ledger.
+//!
+//! When the world turns calm, a client starts nothing new but one probe, and finishes what is open; `is_done`
+//! says when. `connection` frames requests and matches answers; `map` is its picture of the cluster; the rest are
+//! the roles.
+
+pub mod admin;
+pub mod connection;
+pub mod consumer;
+pub mod map;
+pub mod plan;
+pub mod producer;
+pub mod rough;
+
+use crate::claims::Verdict;
+use crate::claims::c14_ids_are_new::SeenIds;
+use crate::clock::{MILLI, Moment, SECOND};
+use crate::dice::{Dice, Root};
+use crate::ledger::Ledger;
+use crate::marks::Marks;
+use crate::network::wire::Place;
+use crate::network::{Network, Told, WireId};
+use crate::plan::TopicPlan;
+use crate::schedule::{Happening, Schedule};
+use admin::Admin;
+use bytes::Bytes;
+use connection::{Answered, Connections, Purpose};
+use consumer::Consumer;
+use map::Map;
+use plan::{ClientPlan, Role};
+use producer::Producer;
+use rough::{Mute, Vandal};
+use rust_mq_proto::kafka::api::ResponseBody;
+use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
+
+/// Milliseconds since 1970 when a run begins, by the clients' clocks.
+pub const CLIENT_WALL_AT_START: i64 = 1_704_067_200_000;
+
+/// How long a client waits for an answer before it hangs up.
+const ANSWER_WAIT_MAX: u64 = 12 * SECOND;
+
+/// The timer of a client's own actions.
+const ACT: u64 = 0;
+/// The timer that looks for answers that do not come.
+const PATROL: u64 = 1;
+/// The timer after which a slow reader reads.
+const READ: u64 = 2;
+
+/// What there is outside of a client.
+pub struct Street<'a> {
+    /// Time and what will happen.
+    pub schedule: &'a mut Schedule,
+    /// The network.
+    pub network: &'a mut Network,
+    /// What was written and seen.
+    pub ledger: &'a mut Ledger,
+    /// Topic ids that were seen.
+    pub ids: &'a mut SeenIds,
+    /// Where breaches go.
+    pub verdict: &'a mut Verdict,
+    /// What was reached.
+    pub marks: &'a mut Marks,
+    /// The process that listens on each machine now.
+    pub listening: &'a [Option<Place>],
+    /// Operations that were answered as hoped.
+    pub completed: &'a mut u64,
+}
+
+impl Street<'_> {
+    /// Now.
+    pub fn now(&self) -> Moment {
+        self.schedule.now()
+    }
+
+    /// Now, as a client stamps its records.
+    pub fn wall_ms(&self) -> i64 {
+        CLIENT_WALL_AT_START + (self.now().0 / MILLI) as i64
+    }
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Client {
+    number: usize,
+    think_ms: u64,
+    connections: Connections,
+    map: Map,
+    job: Job,
+    dice: Dice,
+    is_calm: bool,
+    map_asked: Option<Moment>,
+}
+
+/// What it is for.
+#[derive(Debug)]
+enum Job {
+    Admin(Admin),
+    Producer(Producer),
+    Consumer(Consumer),
+    Mute(Mute),
+    Vandal(Vandal),
+}
+
+impl Client {
+    /// A client of that plan.
+    pub fn new(number: usize, plan: &ClientPlan, topics: &[TopicPlan], sites: usize, root: Root) -> Client {
+        let mut dice = root.stream("client", &[number as u64]);
+        let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+        let job = match plan.role.clone() {
+            Role::Founder => Job::Admin(Admin::founder(topics.to_vec())),
+            Role::Admin => Job::Admin(Admin::restless(number, plan.operations)),
+            Role::Producer(habits) => Job::Producer(Producer::new(habits, names, plan.operations)),
+            Role::Consumer(habits) => Job::Consumer(Consumer::new(habits, names)),
+            Role::Auditor => Job::Consumer(Consumer::auditor(names)),
+            Role::Mute => Job::Mute(Mute::new(names, plan.operations)),
+            Role::Vandal => Job::Vandal(Vandal::new(names, plan.operations)),
+        };
+        let reads = !matches!(job, Job::Mute(_));
+        let connections = Connections::new(number, sites, reads, &mut dice);
+        let is_stubborn = matches!(&plan.role, Role::Producer(habits) if habits.is_stubborn);
+        let map = Map::new(sites, is_stubborn);
+        Client {
+            number,
+            think_ms: plan.think_ms,
+            connections,
+            map,
+            job,
+            dice,
+            is_calm: false,
+            map_asked: None,
+        }
+    }
+
+    /// The run begins.
+    pub fn start(&mut self, street: &mut Street<'_>) {
+        let first = self.dice.below(300 * MILLI);
+        street.schedule.after(first, Happening::Client { client: self.number, timer: ACT });
+        street.schedule.after(SECOND, Happening::Client { client: self.number, timer: PATROL });
+    }
+
+    /// A timer of its own.
+    pub fn timer(&mut self, timer: u64, street: &mut Street<'_>) {
+        match timer {
+            ACT => self.act(street),
+            PATROL => {
+                self.connections.hang_up_silent(ANSWER_WAIT_MAX, street);
+                street.schedule.after(SECOND / 2, Happening::Client { client: self.number, timer: PATROL });
+            }
+            _ => self.read(timer - READ, street),
+        }
+    }
+
+    /// Something about one of its connections.
+    pub fn told(&mut self, wire: WireId, what: Told, street: &mut Street<'_>) {
+        let slow_ms = match &self.job {
+            Job::Consumer(consumer) if !self.is_calm => consumer.slow_ms(),
+            _ => 0,
+        };
+        if what == Told::Ready && slow_ms > 0 {
+            street.marks.hit("client.read_slowly");
+            let timer = READ + wire;
+            street.schedule.after(slow_ms * MILLI, Happening::Client { client: self.number, timer });
+            return;
+        }
+        if what == Told::Ready {
+            return self.read(wire, street);
+        }
+        let answers = self.connections.told(wire, what, street);
+        self.settle(answers, street);
+    }
+
+    /// Faults are over: finish what is open, start one probe.
+    pub fn calm(&mut self, core: &[usize]) {
+        self.is_calm = true;
+        self.map.calm(core);
+        match &mut self.job {
+            Job::Admin(admin) => admin.calm(),
+            Job::Producer(producer) => producer.calm(),
+            Job::Consumer(consumer) => consumer.calm(),
+            Job::Mute(mute) => mute.calm(),
+            Job::Vandal(vandal) => vandal.calm(),
+        }
+    }
+
+    /// An auditor may begin: everybody else is done.
+    pub fn release(&mut self) {
+        if let Job::Consumer(consumer) = &mut self.job {
+            consumer.release();
+        }
+    }
+
+    /// Whether nothing of its own is open.
+    pub fn is_done(&self) -> bool {
+        self.open_work().is_none()
+    }
+
+    /// Whether it reads the whole log in the end.
+    pub fn is_auditor(&self) -> bool {
+        matches!(&self.job, Job::Consumer(consumer) if consumer.is_auditor())
+    }
+
+    /// What is open, in a few words.
+    pub fn open_work(&self) -> Option<String> {
+        match &self.job {
+            Job::Admin(admin) => admin.open_work(),
+            Job::Producer(producer) => producer.open_work(&self.map),
+            Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
+            Job::Mute(_) | Job::Vandal(_) => None,
+        }
+    }
+
+    /// What a broker promises it in the bytes that leave now: batches and their offsets.
+    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+        match self.job {
+            Job::Producer(_) => self.connections.promises(wire, parts),
+            _ => Vec::new(),
+        }
+    }
+
+    /// All its connections break.
+    pub fn hang_up(&mut self, street: &mut Street<'_>) {
+        self.connections.hang_up(street);
+    }
+
+    fn act(&mut self, street: &mut Street<'_>) {
+        match &mut self.job {
+            Job::Admin(admin) => admin.act(&mut self.connections, &mut self.dice, street),
+            Job::Producer(producer) => {
+                producer.act(&mut self.connections, &self.map, &mut self.dice, street);
+            }
+            Job::Consumer(consumer) => {
+                consumer.act(&mut self.connections, &self.map, &mut self.dice, street);
+            }
+            Job::Mute(mute) => mute.act(&mut self.connections, &self.map, &mut self.dice, street),
+            Job::Vandal(vandal) => vandal.act(&mut self.connections, &mut self.dice, street),
+        }
+        self.ask_map(street);
+        let think = if self.is_calm { 50 } else { self.think_ms };
+        let wait = MILLI / 2 + self.dice.exponential(think * MILLI);
+        street.schedule.after(wait, Happening::Client { client: self.number, timer: ACT });
+    }
+
+    fn read(&mut self, wire: WireId, street: &mut Street<'_>) {
+        let answers = self.connections.read(wire, &mut self.dice, street);
+        self.settle(answers, street);
+    }
+
+    fn settle(&mut self, answers: Vec<Answered>, street: &mut Street<'_>) {
+        for answered in answers {
+            if let Purpose::Map = answered.purpose {
+                self.map_asked = None;
+                if let Some(ResponseBody::Metadata(response)) = answered.body {
+                    self.map.learn(&response, street);
+                    *street.completed += 1;
+                }
+                continue;
+            }
+            match &mut self.job {
+                Job::Admin(admin) => admin.settle(answered, street),
+                Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.dice, street),
+                Job::Consumer(consumer) => consumer.settle(answered, &mut self.map, street),
+                Job::Mute(_) | Job::Vandal(_) => {}
+            }
+        }
+        if let Job::Producer(producer) = &mut self.job {
+            producer.push(&mut self.connections, &self.map, &mut self.dice, street);
+        }
+    }
+
+    /// Asks for the map when it is known to be wrong, and not too often.
+    fn ask_map(&mut self, street: &mut Street<'_>) {
+        let names = match &self.job {
+            Job::Producer(producer) => producer.topics(),
+            Job::Consumer(consumer) => consumer.topics(),
+            Job::Mute(mute) => mute.topics(),
+            Job::Admin(_) | Job::Vandal(_) => return,
+        };
+        if !self.map.is_wanted(street.now()) || self.map_asked.is_some() {
+            return;
+        }
+        let topic = |name: &String| MetadataRequestTopic { name: Some(name.clone()), ..Default::default() };
+        let request = MetadataRequest {
+            topics: Some(names.iter().map(topic).collect()),
+            allow_auto_topic_creation: false,
+            ..Default::default()
+        };
+        let site = self.dice.index(street.listening.len());
+        self.map.asked(street.now());
+        if self.connections.request(site, &request, Purpose::Map, street) {
+            self.map_asked = Some(street.now());
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What was written, what became of it, and where it was seen: the client's side of the promises.
+//!
+//! Every record carries the number of its batch and its place in it, so every value is unique and a duplicate is
+//! a value at two offsets. A batch is `intended` before its first byte leaves; then it is acknowledged, refused
+//! for ever, or stays unknown (Jepsen's ok, fail, unknown).
+//!
+//! Checked here, because the data is here: C7 (with the audit at the end), C8, C9's "one value per offset", C10.
+//!
+//! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
+
+use crate::claims::{Claim, Verdict};
+use bytes::{BufMut, BytesMut};
+use rust_mq_core::rng::hash;
+use std::collections::BTreeMap;
+
+/// A partition of one incarnation of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shelf {
+    /// The topic's id.
+    pub topic: [u8; 16],
+    /// The partition.
+    pub partition: i32,
+}
+
+/// Names a batch for the whole run.
+pub type BatchId = u64;
+
+/// What is known about a batch's fate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It may be there.
+    Unknown,
+    /// It is there.
+    Acked,
+    /// It is not, and never will be.
+    Refused,
+}
+
+/// Who wrote an idempotent batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Author {
+    /// The producer id.
+    pub producer: i64,
+    /// Its epoch.
+    pub epoch: i16,
+}
+
+/// One batch.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Where to.
+    pub shelf: Shelf,
+    /// Records in it.
+    pub count: u32,
+    /// Its author and base sequence, if it is idempotent.
+    pub author: Option<(Author, i32)>,
+    /// The CRC it was sent with.
+    pub crc: u32,
+    /// What is known.
+    pub fate: Fate,
+    /// Its base offset, once acknowledged or seen.
+    pub place: Option<i64>,
+}
+
+/// A record's value as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Of which batch.
+    pub batch: BatchId,
+    /// Which record of it.
+    pub index: u32,
+}
+
+/// All batches of a run.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    batches: Vec<Batch>,
+    shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
+    sequences: BTreeMap<(Shelf, Author), BTreeMap<i64, i32>>,
+    /// Acknowledged batches.
+    pub acked: u64,
+    /// Batches that were refused.
+    pub refused: u64,
+    /// Records seen by readers.
+    pub read: u64,
+}
+
+impl Value {
+    /// The record's bytes: its name, then filling that depends on it.
+    pub fn encode(self, len: usize) -> BytesMut {
+        let mut bytes = BytesMut::with_capacity(len.max(16));
+        bytes.put_u64(self.batch);
+        bytes.put_u32(self.index);
+        bytes.put_u32(hash(&[self.batch, u64::from(self.index)]) as u32);
+        let filling = (self.batch ^ u64::from(self.index)) as u8;
+        bytes.resize(len.max(16), filling);
+        bytes
+    }
+
+    /// The value of those bytes, if a producer of ours wrote them.
+    pub fn decode(bytes: &[u8]) -> Option<Value> {
+        let (batch, rest) = bytes.split_first_chunk::<8>()?;
+        let (index, rest) = rest.split_first_chunk::<4>()?;
+        let (check, filling) = rest.split_first_chunk::<4>()?;
+        let value = Value { batch: u64::from_be_bytes(*batch), index: u32::from_be_bytes(*index) };
+        let is_ours = u32::from_be_bytes(*check) == hash(&[value.batch, u64::from(value.index)]) as u32
+            && filling.iter().all(|byte| *byte == (value.batch ^ u64::from(value.index)) as u8);
+        is_ours.then_some(value)
+    }
+}
+
+impl Ledger {
+    /// A batch will be sent.
+    pub fn intend(&mut self, shelf: Shelf, count: u32, author: Option<(Author, i32)>) -> BatchId {
+        self.batches.push(Batch { shelf, count, author, crc: 0, fate: Fate::Unknown, place: None });
+        self.batches.len() as u64 - 1
+    }
+
+    /// The batch's bytes are made.
+    pub fn built(&mut self, batch: BatchId, bytes: &[u8]) {
+        if let Some(crc) = bytes.get(17..21).and_then(|crc| crc.first_chunk::<4>()) {
+            self.batches[batch as usize].crc = u32::from_be_bytes(*crc);
+        }
+    }
+
+    /// The batch was acknowledged, at an offset if the answer named one.
+    pub fn ack(&mut self, batch: BatchId, base_offset: Option<i64>, verdict: &mut Verdict) {
+        let entry = &mut self.batches[batch as usize];
+        if entry.fate != Fate::Acked {
+            self.acked += 1;
+        }
+        entry.fate = Fate::Acked;
+        if let Some(base_offset) = base_offset {
+            self.place(batch, base_offset, Claim::C7, verdict);
+        }
+    }
+
+    /// The batch was refused by a definite error, and no attempt of it is unsure.
+    pub fn refuse(&mut self, batch: BatchId, verdict: &mut Verdict) {
+        let entry = &mut self.batches[batch as usize];
+        assert!(entry.fate == Fate::Unknown, "a batch's fate is decided once");
+        entry.fate = Fate::Refused;
+        self.refused += 1;
+        verdict.hold(entry.place.is_none(), Claim::C10, || {
+            format!("batch {batch} was refused although a reader had seen it at {:?}", entry.place)
+        });
+    }
+
+    /// A reader saw a value.
+    pub fn see(&mut self, shelf: Shelf, offset: i64, value: Value, verdict: &mut Verdict) {
+        self.read += 1;
+        let Some(batch) = self.batches.get(value.batch as usize) else {
+            return verdict.breach(Claim::C9, format!("{shelf:?} {offset}: {value:?} was never written"));
+        };
+        verdict.hold(batch.shelf == shelf, Claim::C14, || {
+            format!("{value:?}, written to {:?}, was read at {offset} of {shelf:?}", batch.shelf)
+        });
+        verdict.hold(batch.fate != Fate::Refused, Claim::C10, || {
+            format!("{value:?} of {shelf:?} was refused for ever, and read at {offset}")
+        });
+        self.place(value.batch, offset - i64::from(value.index), Claim::C9, verdict);
+    }
+
+    /// What is known about a batch.
+    pub fn batch(&self, batch: BatchId) -> &Batch {
+        &self.batches[batch as usize]
+    }
+
+    /// How many batches were intended.
+    pub fn len(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Whether nothing was ever written.
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// The shelf was read whole, `log_start..high_watermark`, and these are the base offsets of what is in it:
+    /// nothing acknowledged may be missing.
+    pub fn audit(&self, shelf: Shelf, log_start: i64, high_watermark: i64, verdict: &mut Verdict) {
+        for (base, batch) in self.shelves.get(&shelf).into_iter().flatten() {
+            let entry = &self.batches[*batch as usize];
+            let is_there = *base + i64::from(entry.count) <= high_watermark || *base < log_start;
+            verdict.hold(entry.fate != Fate::Acked || is_there, Claim::C7, || {
+                format!(
+                    "batch {batch}, acknowledged at {base} of {shelf:?}, is above the end {high_watermark}"
+                )
+            });
+        }
+    }
+
+    /// Whether a batch is known to be at that offset: the audit's question for each one it does not find.
+    pub fn base_at(&self, shelf: Shelf, base_offset: i64) -> Option<BatchId> {
+        self.shelves.get(&shelf)?.get(&base_offset).copied()
+    }
+
+    /// The batch is at an offset: once, alone, and in its author's order.
+    fn place(&mut self, batch: BatchId, base: i64, claim: Claim, verdict: &mut Verdict) {
+        let entry = &mut self.batches[batch as usize];
+        let shelf = entry.shelf;
+        if let Some(place) = entry.place {
+            return verdict.hold(place == base, Claim::C7, || {
+                format!("batch {batch} of {shelf:?} is at {place} and at {base}")
+            });
+        }
+        entry.place = Some(base);
+        let count = i64::from(entry.count);
+        let author = entry.author;
+        let offsets = self.shelves.entry(shelf).or_default();
+        let before = offsets.range(..base + count).next_back();
+        if let Some((at, other)) = before {
+            let end = at + i64::from(self.batches[*other as usize].count);
+            verdict.hold(end <= base, claim, || {
+                format!("{shelf:?}: batch {other} at {at} and batch {batch} at {base} hold the same offset")
+            });
+        }
+        offsets.insert(base, batch);
+        if let Some((author, sequence)) = author {
+            let order = self.sequences.entry((shelf, author)).or_default();
+            let before = order.range(..base).next_back().is_none_or(|(_, before)| *before < sequence);
+            let after = order.range(base..).next().is_none_or(|(_, after)| *after > sequence);
+            verdict.hold(before && after, Claim::C8, || {
+                format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
+            });
+            order.insert(base, sequence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHELF: Shelf = Shelf { topic: [1; 16], partition: 0 };
+
+    fn broken(test: impl FnOnce(&mut Ledger, &mut Verdict)) -> Option<Claim> {
+        let (mut ledger, mut verdict) = (Ledger::default(), Verdict::default());
+        test(&mut ledger, &mut verdict);
+        verdict.take(0, 0).map(|failure| failure.claim)
+    }
+
+    #[test]
+    fn a_value_survives_its_bytes() {
+        let value = Value { batch: 77, index: 3 };
+        assert_eq!(Value::decode(&value.encode(40)), Some(value));
+        let mut damaged = value.encode(40);
+        damaged[39] ^= 1;
+        assert_eq!(Value::decode(&damaged), None);
+    }
+
+    #[test]
+    fn each_breach_has_its_claim() {
+        let value = |batch| Value { batch, index: 0 };
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let one = ledger.intend(SHELF, 2, None);
+                ledger.ack(one, Some(5), verdict);
+                ledger.see(SHELF, 5, value(one), verdict);
+            }),
+            None
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let one = ledger.intend(SHELF, 2, None);
+                ledger.ack(one, Some(5), verdict);
+                ledger.see(SHELF, 9, value(one), verdict);
+            }),
+            Some(Claim::C7)
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let one = ledger.intend(SHELF, 2, None);
+                let two = ledger.intend(SHELF, 2, None);
+                ledger.ack(one, Some(5), verdict);
+                ledger.see(SHELF, 6, value(two), verdict);
+            }),
+            Some(Claim::C9)
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let one = ledger.intend(SHELF, 1, None);
+                ledger.refuse(one, verdict);
+                ledger.see(SHELF, 5, value(one), verdict);
+            }),
+            Some(Claim::C10)
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let author = Author { producer: 1, epoch: 0 };
+                let one = ledger.intend(SHELF, 1, Some((author, 0)));
+                let two = ledger.intend(SHELF, 1, Some((author, 1)));
+                ledger.see(SHELF, 8, value(one), verdict);
+                ledger.see(SHELF, 7, value(two), verdict);
+            }),
+            Some(Claim::C8)
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! The simulator's command line: runs a seed or a plan and shows it, searches for a red seed, shrinks it, and
+//! prints how many random seeds catch each mutant.
+
+use clap::{Parser, Subcommand};
+use sim::plan::Plan;
+use sim::run::{REACH, plan_within, run};
+use sim::shrink::shrink;
+use sim::story;
+use sim::swarm::Reach;
+use sim::trace::Watch;
+use sim::world::Report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Simulated clusters from a seed.
+#[derive(Parser)]
+#[command(about, long_about = None)]
+struct Arguments {
+    /// The seed to run.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Run so many seeds from --seed on, quietly, and go on after red ones.
+    #[arg(long)]
+    count: Option<u64>,
+    /// Stop the run at this step.
+    #[arg(long)]
+    until: Option<u64>,
+    /// Print the table from this step on.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run seeds from --seed on until one is red, then shrink it.
+    #[arg(long)]
+    until_red: bool,
+    /// Run this plan instead of a seed's.
+    #[arg(long)]
+    plan: Option<PathBuf>,
+    /// Machines at most, of those that the seed would have.
+    #[arg(long, default_value_t = REACH.sites_max)]
+    sites_max: usize,
+    /// Print no table, only the outcome.
+    #[arg(long)]
+    quiet: bool,
+    /// Shrink the plan if it fails, and write what is left to this file.
+    #[arg(long)]
+    shrink: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints the plan of the seed.
+    Plan,
+    /// Runs the golden seeds and prints their hashes.
+    Golden,
+}
+
+impl Arguments {
+    fn plan_of(&self, seed: u64) -> Plan {
+        plan_within(seed, Reach { sites_max: self.sites_max })
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match &arguments.command {
+        Some(Command::Plan) => {
+            println!("{}", story::plan_text(&arguments.plan_of(arguments.seed)));
+            ExitCode::SUCCESS
+        }
+        Some(Command::Golden) => {
+            print!("{}", sim::golden::record());
+            ExitCode::SUCCESS
+        }
+        None if arguments.until_red || arguments.count.is_some() => many(&arguments),
+        None => one(&arguments),
+    }
+}
+
+fn one(arguments: &Arguments) -> ExitCode {
+    let plan = match &arguments.plan {
+        Some(path) => match story::read_plan(path) {
+            Ok(plan) => plan,
+            Err(words) => {
+                eprintln!("{}: {words}", path.display());
+                return ExitCode::FAILURE;
+            }
+        },
+        None => arguments.plan_of(arguments.seed),
+    };
+    let watch = if arguments.quiet {
+        Watch::Nobody
+    } else {
+        Watch::Print { from: arguments.from, until: arguments.until.unwrap_or(u64::MAX) }
+    };
+    let started = Instant::now();
+    let report = run(&plan, watch, arguments.until);
+    println!("{}", story::summary(&report, started.elapsed()));
+    finish(&plan, &report, arguments)
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let count = arguments.count.unwrap_or(u64::MAX);
+    let mut red = 0;
+    let mut total = story::Total::default();
+    let started = Instant::now();
+    for seed in (arguments.seed..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+        let plan = arguments.plan_of(seed);
+        let report = run(&plan, Watch::Nobody, None);
+        total.add(&report);
+        if let Some(failure) = &report.failure {
+            println!("seed {seed}: {failure}");
+            red += 1;
+            if arguments.until_red {
+                return finish(&plan, &report, arguments);
+            }
+        } else if arguments.until_red {
+            println!("seed {seed}: green, {} events, {} acknowledged", report.events, report.acked);
+        }
+    }
+    println!("{}", total.text(started.elapsed()));
+    println!("{red} of {count} seeds are red");
+    if red == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn finish(plan: &Plan, report: &Report, arguments: &Arguments) -> ExitCode {
+    let Some(failure) = &report.failure else { return ExitCode::SUCCESS };
+    if let Some(path) = &arguments.shrink {
+        let small = shrink(plan, failure.claim, &mut |words| eprintln!("{words}"));
+        println!("{}", story::tell(&small));
+        if let Err(error) = std::fs::write(path, story::plan_text(&small)) {
+            eprintln!("{}: {error}", path.display());
+        }
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,157 @@
+//! What a person reads: the outcome of a run, the totals of many, and the story of a failure on one page.
+
+use crate::marks::Marks;
+use crate::plan::Plan;
+use crate::run::run;
+use crate::trace::Watch;
+use crate::world::Report;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// Lines of the trace that a story ends with.
+const TAIL: usize = 40;
+
+/// Many runs together.
+#[derive(Clone, Debug, Default)]
+pub struct Total {
+    runs: u64,
+    events: u64,
+    turns: u64,
+    node_ns: u64,
+    acked: Vec<u64>,
+    elections: Vec<u64>,
+    clusters: u64,
+    /// What was reached by any of them.
+    pub marks: Marks,
+}
+
+/// A plan as text.
+pub fn plan_text(plan: &Plan) -> String {
+    let mut text = serde_json::to_string_pretty(plan).expect("plans are plain data");
+    text.push('\n');
+    text
+}
+
+/// The plan of a file.
+pub fn read_plan(path: &Path) -> Result<Plan, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+/// The outcome of a run in a few lines.
+pub fn summary(report: &Report, took: Duration) -> String {
+    let mut text = String::new();
+    let rate = report.events * 1_000_000 / (took.as_micros() as u64).max(1);
+    let _ = writeln!(
+        text,
+        "{} nodes, {} simulated ms, {} steps, {} turns, {} events ({rate} a second)",
+        report.sites,
+        report.lasted_ns / 1_000_000,
+        report.steps,
+        report.turns,
+        report.events,
+    );
+    let _ = writeln!(
+        text,
+        "{} operations completed, {} batches acknowledged, {} refused, {} records read, {} elections",
+        report.completed, report.acked, report.refused, report.read, report.elections
+    );
+    for (name, count) in report.marks.iter() {
+        let _ = writeln!(text, "  {count:>8} {name}");
+    }
+    let _ = writeln!(text, "trace {:016x}", report.hash);
+    match &report.failure {
+        Some(failure) => {
+            let _ = write!(text, "RED: {failure}");
+        }
+        None => text.push_str("green"),
+    }
+    text
+}
+
+/// The story of a failing plan: what was set up, what went wrong when, what broke, and the last that was said.
+pub fn tell(plan: &Plan) -> String {
+    let report = run(plan, Watch::Tail(TAIL), None);
+    let mut text = String::new();
+    let Some(failure) = &report.failure else { return "the plan is green\n".to_owned() };
+    let _ = writeln!(text, "{failure}\n");
+    let _ = writeln!(text, "seed {}: {} nodes, core {:?}", plan.seed, plan.sites, plan.core);
+    if let Some(mutant) = &plan.mutant {
+        let _ = writeln!(text, "mutant: {mutant}");
+    }
+    for topic in &plan.topics {
+        let _ = writeln!(text, "topic {}: {} partitions x {}", topic.name, topic.partitions, topic.replicas);
+    }
+    for (number, client) in plan.clients.iter().enumerate() {
+        let _ = writeln!(text, "client {number}: {:?}, {} operations", client.role, client.operations);
+    }
+    for fault in &plan.faults {
+        let _ = writeln!(text, "{:>6} ms for {:>6} ms  {:?}", fault.at_ms, fault.lasts_ms, fault.what);
+    }
+    let _ = writeln!(text, "\nthe last lines:");
+    for line in &report.tail {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+impl Total {
+    /// Adds a run.
+    pub fn add(&mut self, report: &Report) {
+        self.runs += 1;
+        self.events += report.events;
+        self.turns += report.turns;
+        self.node_ns += report.lasted_ns;
+        self.clusters += u64::from(report.sites >= 3);
+        self.acked.push(report.acked);
+        self.elections.push(report.elections);
+        self.marks.merge(&report.marks);
+    }
+
+    /// The median of acknowledged batches.
+    pub fn acked_median(&self) -> u64 {
+        median(&self.acked)
+    }
+
+    /// The median of elections.
+    pub fn elections_median(&self) -> u64 {
+        median(&self.elections)
+    }
+
+    /// Of a hundred runs, how many had three nodes or more.
+    pub fn clusters_percent(&self) -> u64 {
+        self.clusters * 100 / self.runs.max(1)
+    }
+
+    /// All of it.
+    pub fn text(&self, took: Duration) -> String {
+        let mut text = String::new();
+        let rate = self.events * 1_000_000 / (took.as_micros() as u64).max(1);
+        let _ = writeln!(
+            text,
+            "{} runs, {} cluster-seconds, {} events ({rate} a second), {} turns, {} % of three nodes or more",
+            self.runs,
+            self.node_ns / 1_000_000_000,
+            self.events,
+            self.turns,
+            self.clusters_percent()
+        );
+        let _ = writeln!(
+            text,
+            "median: {} batches acknowledged, {} elections",
+            self.acked_median(),
+            self.elections_median()
+        );
+        for (name, count) in self.marks.iter() {
+            let _ = writeln!(text, "  {count:>8} {name}");
+        }
+        text
+    }
+}
+
+fn median(of: &[u64]) -> u64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}

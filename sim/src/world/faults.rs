@@ -1,0 +1,268 @@
+//! Faults of the plan: how each begins, how it is mended, and the great healing of the core.
+//!
+//! A fault that finds nothing to break (a process that is down already) has no effect and no mark.
+
+use super::World;
+use crate::clock::MILLI;
+use crate::disk::Pace;
+use crate::disk::inode::Loss;
+use crate::network::Spot;
+use crate::network::wire::Place;
+use crate::node::Process;
+use crate::plan::{Fault, Trouble};
+use crate::schedule::Happening;
+use rust_mq_core::event::Question;
+use rust_mq_core::file::File;
+
+/// How often a seed is drawn for a process: by its boot.
+const STOP: u64 = 1;
+
+impl World {
+    /// A process starts, unless something keeps it down or it runs.
+    pub(super) fn start(&mut self, site: usize) {
+        let node = &mut self.nodes[site];
+        if node.process.is_some() || node.downs > 0 {
+            return;
+        }
+        node.boot += 1;
+        let boot = node.boot;
+        let seed = self.root.key("boot", &[site as u64]).throw(u64::from(boot)).word();
+        node.process = Some(Process::new(node.config.clone(), seed));
+        self.listening[site] = Some(Place::Site { site, boot });
+        self.trace.note(format_args!("n{} starts, life {boot}", site + 1));
+        self.want_turn(site);
+    }
+
+    /// A process ends; its disk does what the page cache allows.
+    pub(super) fn end_process(&mut self, site: usize, is_power_off: bool) {
+        self.end_process_losing(site, if is_power_off { Some(0) } else { None });
+    }
+
+    fn end_process_losing(&mut self, site: usize, kept_ppm: Option<u64>) -> bool {
+        let node = &mut self.nodes[site];
+        if node.process.take().is_none() {
+            return false;
+        }
+        let boot = node.boot;
+        self.listening[site] = None;
+        let loss = kept_ppm.map_or(Loss::Nothing, |kept_ppm| Loss::Sectors { kept_ppm });
+        let mut dice = self.root.key("crash", &[site as u64]).throw(u64::from(boot));
+        let damage = node.disk.crash(loss, &mut dice);
+        for item in self.claims.crashed(site, &node.disk, &mut self.verdict) {
+            self.trace.remark(|| format!("n{} durable by luck: {item:?}", site + 1));
+        }
+        let marks = &mut self.marks;
+        marks.add("disk.crash_undid_work", damage.undone as u64);
+        marks.add("disk.crash_kept_later_lost_earlier", u64::from(damage.is_reordered));
+        marks.add("disk.crash_tore_a_middle_sector", u64::from(damage.tore_middle));
+        marks.add("disk.crash_lost_a_name", u64::from(damage.lost_name));
+        self.network.end_process(&mut self.schedule, site, boot, kept_ppm.is_some(), marks);
+        self.trace.note(format_args!("n{} ends, life {boot}: {damage:?}", site + 1));
+        true
+    }
+
+    /// A fault begins.
+    pub(super) fn begin(&mut self, number: usize) {
+        let Fault { lasts_ms, what, .. } = self.plan.faults[number].clone();
+        self.trace.note(format_args!("fault {number}: {what:?} for {lasts_ms} ms"));
+        self.in_force[number] = true;
+        self.stages.saw(&what);
+        match &what {
+            Trouble::Kill { site } => self.take_down(*site, None, "fault.killed_a_process"),
+            Trouble::PowerLoss { site, kept_ppm } => {
+                self.take_down(*site, Some(*kept_ppm), "fault.power_was_lost");
+            }
+            Trouble::Blackout { kept_ppm } => {
+                for site in 0..self.plan.sites {
+                    self.take_down(site, Some(*kept_ppm), "fault.power_was_lost_everywhere");
+                }
+            }
+            Trouble::Stop { site } => {
+                if let Some(process) = &mut self.nodes[*site].process {
+                    process.asked(STOP, Question::Stop);
+                    self.marks.hit("fault.asked_to_stop");
+                    self.want_turn(*site);
+                }
+            }
+            Trouble::Pause { site } => {
+                self.nodes[*site].pauses += 1;
+                self.marks.hit("fault.paused_a_process");
+            }
+            Trouble::Cut { .. }
+            | Trouble::Isolate { .. }
+            | Trouble::Halves { .. }
+            | Trouble::Bridge { .. } => {
+                for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+                    self.network.cut(&mut self.schedule, from, to);
+                }
+            }
+            Trouble::Drift { site, ppm } => {
+                self.nodes[*site].clock.drift(self.schedule.now(), *ppm);
+                self.marks.hit("fault.changed_a_drift");
+            }
+            Trouble::Jump { site, by_ms } => {
+                self.nodes[*site].clock.jump(*by_ms);
+                self.marks.hit("fault.moved_a_wall_clock");
+            }
+            Trouble::WriteFails { site } => self.nodes[*site].disk.armed_mut().writes += 1,
+            Trouble::SyncFails { site } => self.nodes[*site].disk.armed_mut().syncs += 1,
+            Trouble::ReadFails { site } => self.nodes[*site].disk.armed_mut().reads += 1,
+            Trouble::Full { site } => {
+                let disk = &mut self.nodes[*site].disk;
+                disk.set_capacity(disk.used());
+                self.marks.hit("fault.filled_a_disk");
+            }
+            Trouble::Slow { site, factor } => {
+                let disk = &mut self.nodes[*site].disk;
+                let pace = disk.pace();
+                let slow = Pace {
+                    touch_ns: pace.touch_ns.saturating_mul(*factor).min(5_000 * MILLI),
+                    sync_ns: pace.sync_ns.saturating_mul(*factor).min(30_000 * MILLI),
+                    byte_ps: pace.byte_ps,
+                };
+                disk.set_pace(slow);
+                self.marks.hit("fault.slowed_a_disk");
+            }
+            Trouble::Rot { site } => self.rot(*site, number),
+            Trouble::Hangup { client } => {
+                self.marks.hit("fault.hung_a_client_up");
+                self.with_client(*client, |client, street| client.hang_up(street));
+            }
+        }
+        self.schedule.after(lasts_ms * MILLI, Happening::Mended { fault: number });
+    }
+
+    /// A fault has lasted as long as the plan says.
+    pub(super) fn mend(&mut self, number: usize) {
+        if !self.in_force[number] || self.stages.is_frozen() {
+            return;
+        }
+        self.undo(number);
+    }
+
+    /// The core is healed; all other faults stay as they are for ever.
+    pub(super) fn heal(&mut self) {
+        self.trace.note(format_args!("faults freeze; the core {:?} is healed", self.plan.core));
+        self.stages.freeze(self.schedule.now());
+        let core = self.plan.core.clone();
+        for number in 0..self.plan.faults.len() {
+            if !self.in_force[number] {
+                continue;
+            }
+            let what = self.plan.faults[number].what.clone();
+            let is_outside = what.site().is_some_and(|site| !core.contains(&site));
+            match what {
+                Trouble::Cut { .. }
+                | Trouble::Isolate { .. }
+                | Trouble::Halves { .. }
+                | Trouble::Bridge { .. } => {
+                    self.mend_cuts_within(&what, &core);
+                    self.in_force[number] = false;
+                }
+                Trouble::Blackout { .. } => self.undo(number),
+                _ if !is_outside => self.undo(number),
+                _ => self.marks.hit("fault.stays_for_ever"),
+            }
+        }
+        for site in &core {
+            self.nodes[*site].disk.heal();
+            self.schedule.after(MILLI, Happening::Start { site: *site });
+        }
+        for client in 0..self.clients.len() {
+            self.clients[client].calm(&core);
+        }
+        self.schedule.after(MILLI, Happening::Look);
+    }
+
+    fn take_down(&mut self, site: usize, kept_ppm: Option<u64>, mark: &'static str) {
+        self.nodes[site].downs += 1;
+        if self.end_process_losing(site, kept_ppm) {
+            self.marks.hit(mark);
+        }
+    }
+
+    fn undo(&mut self, number: usize) {
+        self.in_force[number] = false;
+        let what = self.plan.faults[number].what.clone();
+        self.trace.note(format_args!("mended {number}: {what:?}"));
+        match &what {
+            Trouble::Kill { site } | Trouble::PowerLoss { site, .. } => self.bring_up(*site),
+            Trouble::Blackout { .. } => (0..self.plan.sites).for_each(|site| self.bring_up(site)),
+            Trouble::Pause { site } => {
+                self.nodes[*site].pauses -= 1;
+                self.want_turn(*site);
+            }
+            Trouble::Cut { .. }
+            | Trouble::Isolate { .. }
+            | Trouble::Halves { .. }
+            | Trouble::Bridge { .. } => {
+                for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+                    self.network.mend(&mut self.schedule, from, to);
+                }
+            }
+            Trouble::Drift { site, .. } => {
+                let drift = self.plan.machines[*site].drift_ppm;
+                self.nodes[*site].clock.drift(self.schedule.now(), drift);
+            }
+            Trouble::Full { site } => {
+                let capacity = self.plan.machines[*site].capacity;
+                self.nodes[*site].disk.set_capacity(capacity);
+            }
+            Trouble::Slow { site, .. } => {
+                let machine = &self.plan.machines[*site];
+                let pace =
+                    Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
+                self.nodes[*site].disk.set_pace(pace);
+            }
+            Trouble::Jump { site, by_ms } => self.nodes[*site].clock.jump(-by_ms),
+            Trouble::Stop { .. }
+            | Trouble::WriteFails { .. }
+            | Trouble::SyncFails { .. }
+            | Trouble::ReadFails { .. }
+            | Trouble::Rot { .. }
+            | Trouble::Hangup { .. } => {}
+        }
+    }
+
+    fn bring_up(&mut self, site: usize) {
+        let node = &mut self.nodes[site];
+        node.downs -= 1;
+        if node.downs == 0 {
+            self.schedule.after(MILLI, Happening::Start { site });
+        }
+    }
+
+    /// Cuts between sound places are mended; what cuts an outsider off stays.
+    fn mend_cuts_within(&mut self, what: &Trouble, core: &[usize]) {
+        let is_sound = |spot: Spot| match spot {
+            Spot::Site(site) => core.contains(&site),
+            Spot::Client(_) => true,
+        };
+        for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+            if is_sound(from) && is_sound(to) {
+                self.network.mend(&mut self.schedule, from, to);
+            } else {
+                self.marks.hit("fault.stays_for_ever");
+            }
+        }
+    }
+
+    /// A byte of a durable segment changes on its own.
+    fn rot(&mut self, site: usize, number: usize) {
+        let disk = &mut self.nodes[site].disk;
+        let segments: Vec<(File, u64)> = disk
+            .durable_files()
+            .filter(|(file, image)| matches!(file, File::Segment(_)) && !image.is_empty())
+            .map(|(file, image)| (file, image.len()))
+            .collect();
+        let mut dice = self.root.key("rot", &[]).throw(number as u64);
+        if segments.is_empty() {
+            return;
+        }
+        let (file, len) = *dice.pick(&segments);
+        let mask = 1 << dice.below(8);
+        if disk.flip(file, dice.below(len), mask) {
+            self.marks.hit("disk.rotted");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The world: a queue of what will happen, the machines, the network, the clients, the plan's faults, the claims
+//! and the trace. One step takes the next happening and lets it happen.
+//!
+//! `turns` enters the cores and performs their actions, `faults` lets the plan happen, `stages` ends the run:
+//! chaos, then healing of the core with all other faults frozen for ever, then the audit, then idleness.
+//!
+//! Invariants: time never falls; every choice comes from a named stream of the plan's root; a step that breaks a
+//! claim is the last.
+
+pub mod faults;
+pub mod stages;
+pub mod turns;
+
+use crate::claims::c14_ids_are_new::SeenIds;
+use crate::claims::watch::NodeClaims;
+use crate::claims::{Claim, Failure, Verdict};
+use crate::client::{Client, Street};
+use crate::clock::{Clock, MILLI};
+use crate::dice::Root;
+use crate::disk::{Disk, Pace};
+use crate::ledger::Ledger;
+use crate::marks::Marks;
+use crate::network::Network;
+use crate::network::wire::Place;
+use crate::node::{API_PORT, Node, RPC_PORT};
+use crate::plan::Plan;
+use crate::schedule::{Happening, Schedule};
+use crate::shell;
+use crate::trace::{Trace, Watch};
+use rust_mq_core::config::{Config, Member, TopicDefaults};
+use rust_mq_core::ids::NodeId;
+use stages::Stages;
+use std::time::Duration;
+
+/// Steps after which a run is given up as a runaway: a hundred times an ordinary one.
+const STEPS_MAX: u64 = 60_000_000;
+
+/// Everything there is.
+pub struct World {
+    plan: Plan,
+    root: Root,
+    schedule: Schedule,
+    network: Network,
+    nodes: Vec<Node>,
+    clients: Vec<Client>,
+    listening: Vec<Option<Place>>,
+    ledger: Ledger,
+    ids: SeenIds,
+    claims: NodeClaims,
+    verdict: Verdict,
+    marks: Marks,
+    trace: Trace,
+    stages: Stages,
+    /// For each fault of the plan, whether it is in force.
+    in_force: Vec<bool>,
+    step: u64,
+    until: u64,
+    events: u64,
+    turns: u64,
+    completed: u64,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The trace's hash.
+    pub hash: u64,
+    /// The same at every 1,024th step.
+    pub checkpoints: Vec<u64>,
+    /// Steps taken.
+    pub steps: u64,
+    /// Events given to cores.
+    pub events: u64,
+    /// Turns of cores.
+    pub turns: u64,
+    /// Simulated nanoseconds.
+    pub lasted_ns: u64,
+    /// Machines.
+    pub sites: usize,
+    /// Operations that were answered as hoped.
+    pub completed: u64,
+    /// Batches acknowledged.
+    pub acked: u64,
+    /// Batches refused for ever.
+    pub refused: u64,
+    /// Records seen by readers.
+    pub read: u64,
+    /// Leaderships seen.
+    pub elections: u64,
+    /// What was reached.
+    pub marks: Marks,
+    /// The claim that broke, if one did.
+    pub failure: Option<Failure>,
+    /// The last lines of the trace, if they were asked for.
+    pub tail: Vec<String>,
+}
+
+impl World {
+    /// A world at time zero.
+    pub fn new(plan: Plan, root: Root, watch: Watch, until: Option<u64>) -> World {
+        let mut schedule = Schedule::new(root.stream("schedule", &[]));
+        for (fault, what) in plan.faults.iter().enumerate() {
+            schedule.after(what.at_ms * MILLI, Happening::Fault { fault });
+        }
+        for site in 0..plan.sites {
+            let wait = root.stream("first start", &[site as u64]).below(200 * MILLI);
+            schedule.after(wait, Happening::Start { site });
+        }
+        schedule.after(plan.chaos_ms * MILLI, Happening::Heal);
+        let nodes = (0..plan.sites).map(|site| node(&plan, root, site)).collect();
+        let clients = plan
+            .clients
+            .iter()
+            .enumerate()
+            .map(|(number, client)| Client::new(number, client, &plan.topics, plan.sites, root))
+            .collect();
+        World {
+            root,
+            schedule,
+            network: Network::new(root, plan.weather),
+            nodes,
+            clients,
+            listening: vec![None; plan.sites],
+            ledger: Ledger::default(),
+            ids: SeenIds::default(),
+            claims: NodeClaims::new(plan.sites),
+            verdict: Verdict::default(),
+            marks: Marks::default(),
+            trace: Trace::new(watch),
+            stages: Stages::default(),
+            in_force: vec![false; plan.faults.len()],
+            step: 0,
+            until: until.unwrap_or(STEPS_MAX),
+            events: 0,
+            turns: 0,
+            completed: 0,
+            plan,
+        }
+    }
+
+    /// Lets everything happen until the run ends or a claim breaks.
+    pub fn run(mut self) -> Report {
+        for client in 0..self.clients.len() {
+            self.with_client(client, |client, street| client.start(street));
+        }
+        let mut failure = None;
+        while failure.is_none() && !self.stages.is_over() && self.step < self.until {
+            let before = self.schedule.now();
+            let Some(happening) = self.schedule.pop() else { break };
+            shell::advance(self.schedule.now().since(before));
+            self.step += 1;
+            self.trace.step(self.step, self.schedule.now().0);
+            self.happen(happening);
+            self.route_signals();
+            failure = self.verdict.take(self.step, self.schedule.now().0);
+        }
+        if self.step == STEPS_MAX {
+            let words = format!("the run does not end: {} steps", self.step);
+            self.verdict.breach(Claim::C19, words);
+            failure = failure.or(self.verdict.take(self.step, self.schedule.now().0));
+        }
+        self.report(failure)
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Turn { site, boot } => self.turn(site, boot),
+            Happening::Wake { site, boot, armed } => self.wake(site, boot, armed),
+            Happening::Disk { site, boot, work } => self.disk_done(site, boot, work),
+            Happening::Reach { wire } => {
+                let is_alive = self.network.accepter(wire).is_some_and(|place| self.is_listening(place));
+                self.network.reach(&mut self.schedule, wire, is_alive);
+            }
+            Happening::Answer { wire } => self.network.answer(wire),
+            Happening::Arrive { wire, side } => {
+                self.network.arrive(&mut self.schedule, wire, side, &mut self.marks);
+            }
+            Happening::Break { wire, side, is_forced } => {
+                self.network.break_end(&mut self.schedule, wire, side, is_forced, &mut self.marks);
+            }
+            Happening::Client { client, timer } => {
+                self.with_client(client, |client, street| client.timer(timer, street));
+            }
+            Happening::Fault { fault } => self.begin(fault),
+            Happening::Mended { fault } => self.mend(fault),
+            Happening::Start { site } => self.start(site),
+            Happening::Heal => self.heal(),
+            Happening::Look => self.look(),
+        }
+    }
+
+    fn is_listening(&self, place: Place) -> bool {
+        match place {
+            Place::Site { site, .. } => self.listening[site] == Some(place),
+            Place::Client(_) => false,
+        }
+    }
+
+    /// Tells each place what the network has for it.
+    fn route_signals(&mut self) {
+        loop {
+            let signals = self.network.take_signals();
+            if signals.is_empty() {
+                return;
+            }
+            for signal in signals {
+                match signal.place {
+                    Place::Client(client) => {
+                        self.with_client(client, |client, street| {
+                            client.told(signal.wire, signal.what, street);
+                        });
+                    }
+                    Place::Site { site, boot } => {
+                        let node = &mut self.nodes[site];
+                        if node.boot == boot
+                            && let Some(process) = &mut node.process
+                        {
+                            process.told(signal.wire, signal.side, signal.what);
+                            self.want_turn(site);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn with_client(&mut self, client: usize, act: impl FnOnce(&mut Client, &mut Street<'_>)) {
+        let mut street = Street {
+            schedule: &mut self.schedule,
+            network: &mut self.network,
+            ledger: &mut self.ledger,
+            ids: &mut self.ids,
+            verdict: &mut self.verdict,
+            marks: &mut self.marks,
+            listening: &self.listening,
+            completed: &mut self.completed,
+        };
+        act(&mut self.clients[client], &mut street);
+    }
+
+    fn report(self, failure: Option<Failure>) -> Report {
+        Report {
+            hash: self.trace.hash(),
+            checkpoints: self.trace.checkpoints().to_vec(),
+            steps: self.step,
+            events: self.events,
+            turns: self.turns,
+            lasted_ns: self.schedule.now().0,
+            sites: self.plan.sites,
+            completed: self.completed,
+            acked: self.ledger.acked,
+            refused: self.ledger.refused,
+            read: self.ledger.read,
+            elections: self.claims.elections,
+            marks: self.marks,
+            failure,
+            tail: self.trace.tail().cloned().collect(),
+        }
+    }
+}
+
+fn node(plan: &Plan, root: Root, site: usize) -> Node {
+    let machine = &plan.machines[site];
+    let pace = Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
+    Node {
+        site,
+        boot: 0,
+        process: None,
+        clock: Clock::new(machine.offset_ns, machine.drift_ppm, machine.skew_ms),
+        disk: Disk::new(machine.capacity, pace, root.key("disk", &[site as u64])),
+        config: config(plan, site),
+        pauses: 0,
+        downs: 0,
+        dice: root.stream("turns", &[site as u64]),
+    }
+}
+
+/// What the plan tells the node of that machine.
+fn config(plan: &Plan, site: usize) -> Config {
+    let knobs = &plan.knobs;
+    let member = |site: usize| Member {
+        node: NodeId(site as i32 + 1),
+        api: Node::address(site, API_PORT),
+        rpc: Node::address(site, RPC_PORT),
+    };
+    Config {
+        node: NodeId(site as i32 + 1),
+        members: (0..plan.sites).map(member).collect(),
+        bootstrap: site == 0,
+        listeners: vec![None],
+        heartbeat_interval: Duration::from_millis(knobs.heartbeat_ms),
+        election_timeout_min: Duration::from_millis(knobs.election_min_ms),
+        election_timeout_max: Duration::from_millis(knobs.election_max_ms),
+        memory_limit: knobs.memory_limit,
+        retention_interval: Duration::from_secs(5),
+        topics: TopicDefaults {
+            partitions: 1,
+            replication_factor: plan.sites.min(3) as i16,
+            auto_create: false,
+        },
+        storage: knobs.storage.clone(),
+    }
+}

@@ -1,0 +1,277 @@
+//! Turns: a node's core is entered with a batch of what happened, and what it asks is performed.
+//!
+//! How many events a turn takes is drawn each time, for bugs hide in the boundaries of batches. Actions start in
+//! the order they were asked; what they lead to comes in any order that the driver's laws allow, because each has
+//! a latency of its own.
+
+use super::World;
+use crate::claims::Claim;
+use crate::clock::MICRO;
+use crate::network::wire::{Place, Side, WireKind};
+use crate::network::{Spot, WireId};
+use crate::node::Node;
+use crate::schedule::Happening;
+use crate::shell;
+use bytes::Bytes;
+use rust_mq_core::action::{Action, HaltReason, Notice};
+use rust_mq_core::ids::LinkId;
+use rust_mq_core::limits;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Time that entering a core takes, besides its events.
+const TURN_NS: u64 = 5 * MICRO;
+/// Time that an event takes.
+const EVENT_NS: u64 = 2 * MICRO;
+
+impl World {
+    /// Has a turn come, soon.
+    pub(super) fn want_turn(&mut self, site: usize) {
+        let node = &mut self.nodes[site];
+        if !node.is_awake() {
+            return;
+        }
+        let boot = node.boot;
+        let wait = TURN_NS + node.dice.below(self.plan.knobs.turn_wait_ns);
+        let Some(process) = &mut node.process else { return };
+        if process.has_news() && !process.is_turn_due {
+            process.is_turn_due = true;
+            self.schedule.after(wait, Happening::Turn { site, boot });
+        }
+    }
+
+    /// One turn.
+    pub(super) fn turn(&mut self, site: usize, boot: u32) {
+        let node = &mut self.nodes[site];
+        if node.boot != boot || node.process.is_none() {
+            return;
+        }
+        let process = node.process.as_mut().expect("checked above");
+        process.is_turn_due = false;
+        if node.pauses > 0 {
+            // Its events wait; the turn is wanted again when it goes on.
+            return;
+        }
+        let most = node.dice.between(1, self.plan.knobs.turn_events_max) as usize;
+        let mut events = Vec::with_capacity(most);
+        process.fill(&mut events, most, &mut self.network, &mut self.schedule, &mut node.dice, site);
+        if events.is_empty() {
+            return;
+        }
+        for event in &events {
+            self.trace.event(site, event);
+        }
+        self.events += events.len() as u64;
+        self.turns += 1;
+        let now = node.clock.now(self.schedule.now());
+        let mut actions = Vec::new();
+        let broker = &mut process.broker;
+        let handled = catch_unwind(AssertUnwindSafe(|| broker.handle(now, &mut events, &mut actions)));
+        if handled.is_err() {
+            let words = format!("n{} panicked: {}", site + 1, shell::last_panic());
+            self.verdict.breach(Claim::C20, words);
+            return;
+        }
+        self.verdict.hold(events.is_empty(), Claim::C20, || {
+            format!("n{} left {} events of its turn", site + 1, events.len())
+        });
+        for action in actions {
+            self.trace.action(site, &action);
+            self.perform(site, action);
+            if self.nodes[site].process.is_none() {
+                return;
+            }
+        }
+        self.start_disk_works(site);
+        self.route_signals();
+        let busy = EVENT_NS * most as u64;
+        let node = &mut self.nodes[site];
+        if let Some(process) = &mut node.process
+            && process.has_news()
+            && !process.is_turn_due
+        {
+            process.is_turn_due = true;
+            self.schedule.after(TURN_NS + busy, Happening::Turn { site, boot });
+        }
+    }
+
+    /// A deadline comes: the last one only.
+    pub(super) fn wake(&mut self, site: usize, boot: u32, armed: u64) {
+        let node = &mut self.nodes[site];
+        if node.boot == boot
+            && let Some(process) = &mut node.process
+            && process.wakes_armed == armed
+        {
+            process.woke();
+            self.want_turn(site);
+        }
+    }
+
+    /// A work of the disk is over.
+    pub(super) fn disk_done(&mut self, site: usize, boot: u32, work: u64) {
+        let node = &mut self.nodes[site];
+        if node.boot != boot {
+            return;
+        }
+        let finished = node.disk.finish(work);
+        let synced = node.disk.take_synced();
+        if !synced.is_empty() {
+            let items = self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
+            for item in items {
+                self.trace.remark(|| format!("n{} durable: {item:?}", site + 1));
+            }
+        }
+        if let (Some((ticket, result)), Some(process)) = (finished, &mut node.process) {
+            process.done(ticket, result);
+        }
+        self.start_disk_works(site);
+        self.want_turn(site);
+    }
+
+    pub(super) fn start_disk_works(&mut self, site: usize) {
+        let node = &mut self.nodes[site];
+        for started in node.disk.take_started() {
+            let happening = Happening::Disk { site, boot: node.boot, work: started.work };
+            self.schedule.after(started.takes_ns, happening);
+        }
+    }
+
+    fn perform(&mut self, site: usize, action: Action) {
+        match action {
+            Action::Dial { link, address, lane } => self.dial(site, link, &address, WireKind::Peer(lane)),
+            Action::Send { link, .. }
+            | Action::Allow { link, .. }
+            | Action::Close { link }
+            | Action::Abort { link } => self.perform_on_link(site, link, action),
+            Action::Write { ticket, .. }
+            | Action::Sync { ticket, .. }
+            | Action::Read { ticket, .. }
+            | Action::Truncate { ticket, .. }
+            | Action::Remove { ticket, .. }
+            | Action::List { ticket } => {
+                let node = &mut self.nodes[site];
+                if let Some(process) = &mut node.process {
+                    process.issues(ticket, &mut self.verdict);
+                }
+                node.disk.issue(action);
+            }
+            Action::Forget { .. } => self.nodes[site].disk.issue(action),
+            Action::WakeAt { mono } => {
+                let node = &mut self.nodes[site];
+                let at = node.clock.moment_of(mono, self.schedule.now());
+                let Some(process) = &mut node.process else { return };
+                process.wakes_armed += 1;
+                let happening = Happening::Wake { site, boot: node.boot, armed: process.wakes_armed };
+                self.schedule.at(at, happening);
+            }
+            Action::Tell { .. } => {}
+            Action::Note(notice) => self.noticed(&notice),
+            Action::Halt(reason) => self.halted(site, &reason),
+        }
+    }
+
+    fn dial(&mut self, site: usize, link: LinkId, address: &rust_mq_core::event::Address, kind: WireKind) {
+        let boot = self.nodes[site].boot;
+        let from = Place::Site { site, boot };
+        let target = Node::site_of(address, self.plan.sites);
+        let to = Spot::Site(target.unwrap_or(site));
+        let accepter = target.and_then(|target| self.listening[target]);
+        let wire = self.network.dial(&mut self.schedule, kind, from, to, accepter);
+        if let Some(process) = &mut self.nodes[site].process {
+            process.dials(link, wire, kind, &mut self.verdict);
+        }
+    }
+
+    fn perform_on_link(&mut self, site: usize, link: LinkId, action: Action) {
+        let Some(process) = &self.nodes[site].process else { return };
+        // A link that closed a moment ago may still be named: the core was not told yet.
+        let Some((wire, side, kind)) = process.wire_of(link, &mut self.verdict) else { return };
+        match action {
+            Action::Send { parts, .. } => {
+                match kind {
+                    WireKind::Peer(_) => self.claims.says(site, &parts, &mut self.verdict),
+                    WireKind::Kafka => self.check_promises(wire, &parts),
+                }
+                self.network.send(&mut self.schedule, wire, side, &parts);
+                self.check_unsent(site, wire, side, kind);
+            }
+            Action::Allow { bytes, .. } => self.network.allow(wire, side, bytes),
+            Action::Close { .. } => self.network.close(&mut self.schedule, wire, side),
+            Action::Abort { .. } => self.network.abort(&mut self.schedule, wire, side, &mut self.marks),
+            _ => unreachable!("only actions on links come here"),
+        }
+    }
+
+    /// Acknowledgments that leave now are looked up in the durable journals (C3).
+    fn check_promises(&mut self, wire: WireId, parts: &[Bytes]) {
+        let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
+        for (batch, base_offset) in self.clients[client].promises(wire, parts) {
+            let batch = self.ledger.batch(batch);
+            let group = (batch.shelf.topic, batch.shelf.partition);
+            let name = self.ids.name_of(batch.shelf.topic);
+            let topic = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name);
+            let voters = topic.map_or(1, |topic| topic.replicas as usize);
+            self.claims.acks(group, base_offset, batch.crc, voters, &mut self.verdict);
+        }
+    }
+
+    /// What waits in the driver for one link stays bounded (C19).
+    fn check_unsent(&mut self, site: usize, wire: WireId, side: Side, kind: WireKind) {
+        let most = match kind {
+            WireKind::Peer(_) => limits::PEER_QUEUE_BYTES_MAX + limits::PEER_MESSAGE_BYTES_MAX,
+            WireKind::Kafka => limits::FETCH_BYTES_MAX + limits::CONNECTION_UNREAD_BYTES_MAX,
+        };
+        let unsent = self.network.unsent_bytes(wire, side);
+        self.verdict.hold(unsent <= most as u64, Claim::C19, || {
+            format!("n{} has {unsent} bytes waiting for one link, bounded by {most}", site + 1)
+        });
+    }
+
+    fn noticed(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
+            Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
+            Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
+            Notice::MemoryFull { .. } => self.marks.hit("core.noticed_full_memory"),
+            Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),
+            Notice::LeftInPlace { .. } => self.marks.hit("core.left_a_file_in_place"),
+            Notice::Serving { .. } => self.marks.hit("core.served"),
+            _ => {}
+        }
+    }
+
+    /// The core ends its process: legal when it was asked to, or when its disk failed.
+    fn halted(&mut self, site: usize, reason: &HaltReason) {
+        let is_asked = self.nodes[site].process.as_ref().is_some_and(|process| process.is_stopping);
+        match reason {
+            HaltReason::Stopped => {
+                self.marks.hit("core.stopped_when_asked");
+                self.verdict
+                    .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
+            }
+            HaltReason::DiskFailed { reason } => {
+                self.marks.hit("core.stopped_on_a_disk_failure");
+                let had_one = self.stages.disk_may_fail(site);
+                self.verdict.hold(had_one, Claim::C17, || {
+                    format!("n{} stopped for a disk failure that did not happen: {reason}", site + 1)
+                });
+            }
+            HaltReason::Undecodable { reason } => {
+                let words = format!("n{} cannot decode what it wrote: {reason}", site + 1);
+                self.verdict.breach(Claim::C7, words);
+            }
+            HaltReason::CannotStart { reason } => {
+                self.marks.hit("core.refused_to_start");
+                let is_spoilt = self.stages.disk_is_spoilt(site);
+                self.verdict
+                    .hold(is_spoilt, Claim::C17, || format!("n{} refuses a sound disk: {reason}", site + 1));
+            }
+        }
+        // A disk that failed a sync is not trusted before its machine was switched off: until then the page
+        // cache shows what the disk never got.
+        let is_rebooted = matches!(reason, HaltReason::DiskFailed { .. });
+        self.end_process(site, is_rebooted);
+        // Whoever watches over the process starts it again.
+        let wait = 500 * crate::clock::MILLI + self.nodes[site].dice.below(2_000 * crate::clock::MILLI);
+        self.schedule.after(wait, Happening::Start { site });
+    }
+}
