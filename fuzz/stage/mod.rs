@@ -6,6 +6,11 @@
 //!
 //! Not here: reordering, power loss, several nodes. The simulator does those, and better.
 
+#![cfg_attr(
+    fuzzing,
+    allow(dead_code, reason = "each target uses a part of it; tests/tests/corpus.rs uses all")
+)]
+
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::{Action, LaneKind};
 use rust_mq_core::broker::Broker;
