@@ -14,6 +14,9 @@
 //! - Invariant: same config, seed and turns give byte-equal actions.
 //! - Invariant: nothing from outside makes a turn panic; a broken invariant of ours does, at once.
 
+#[cfg(feature = "simulation")]
+pub mod observe;
+
 use crate::action::{Action, Answer, HaltReason};
 use crate::api::Desk;
 use crate::config::Config;

@@ -68,10 +68,11 @@ impl Node {
         self.dead.extend(recovery.dead);
         let mut metadata = None;
         for replica in recovery.replicas {
-            if replica.of == METADATA {
-                metadata = Some(replica);
-            } else {
+            if replica.of != METADATA {
                 self.unclaimed.insert(replica.replica, replica);
+            } else if let Some(other) = metadata.replace(replica) {
+                let reason = format!("two replicas of the metadata partition, one of them {}", other.replica);
+                return self.halt(HaltReason::Undecodable { reason }, actions);
             }
         }
         match metadata {

@@ -74,6 +74,7 @@ impl World {
         self.verdict.hold(events.is_empty(), Claim::C20, || {
             format!("n{} left {} events of its turn", site + 1, events.len())
         });
+        self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         for action in actions {
             self.trace.action(site, &action);
             self.perform(site, action);
