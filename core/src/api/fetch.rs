@@ -107,7 +107,11 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     }
     if !pending.reads.is_empty() {
         desk.fetches.insert(waiter, pending);
-    } else if has_error || bytes >= pending.min_bytes || pending.parts.is_empty() || pending.until <= now.mono
+    } else if has_error
+        || bytes >= pending.min_bytes
+        || pending.parts.is_empty()
+        || pending.until <= now.mono
+        || node.is_stopping()
     {
         answer(desk, node, pending);
     } else {

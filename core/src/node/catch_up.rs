@@ -19,6 +19,7 @@
 //!   ready speaks of it, and may wait for room in a frame.
 
 use super::{METADATA, Node};
+use crate::action::{Action, Notice};
 use crate::entry::Stamp;
 use crate::ids::{NodeId, Offset, ReplicaId, Term, TopicPartition};
 use crate::limits::{CATCH_UP_FETCH_BYTES, CATCH_UP_PATIENCE};
@@ -219,6 +220,9 @@ impl Node {
     ) -> Result<(), Undecodable> {
         let progress = self.catching_up.of.remove(&id).expect("only a catch-up restores a replica");
         let snapshot = progress.snapshot.expect("it was there when the replica was restored");
+        if let Some(partition) = self.partition_of(id) {
+            self.disk_actions.push(Action::Note(Notice::CaughtUp { partition, from: progress.leader }));
+        }
         assert!(snapshot.index == reset.at.index, "the reset is the one that was asked for");
         let hard_state = self.replica_mut(id).map(|replica| replica.hard_state());
         let hard_state = ready.hard_state.or(hard_state).expect("a replica that makes a ready is here");

@@ -85,11 +85,10 @@ impl Node {
         self.touched.extend(touched);
     }
 
-    /// The process was asked to stop: no more records are taken, others are to lead, and the disk is to be left
-    /// clean.
+    /// The process was asked to stop: no more records are taken, and what is on the way is finished; then others
+    /// are to lead, and the disk is to be left clean.
     pub fn stop(&mut self) {
         self.is_stopping = true;
-        self.hand_over();
     }
 
     /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
