@@ -1,5 +1,6 @@
 //! `produce 1 t-0 a b acks=all`: one batch of values to a node. `pid=`, `epoch=` and `seq=` make it an idempotent
 //! producer's; `txn=` names a transactional id; `time=` is the records' time in ms since the story's start.
+//! `times=9` does it nine times, and prints the last answer.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::process::{EPOCH_MS, clocks};
@@ -11,7 +12,19 @@ use rust_mq_proto::records::Producer;
 use std::time::Duration;
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
-    command.allow(&["acks", "pid", "epoch", "seq", "txn", "timeout", "time", "client"])?;
+    let times: u32 = command.option_or("times", 1)?;
+    for _ in 1..times {
+        once(world, command)?;
+    }
+    if times > 1 {
+        // Only the last answer is of interest, unless they differ.
+        world.said.retain(|line| !line.contains(": offset "));
+    }
+    once(world, command)
+}
+
+fn once(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&["times", "acks", "pid", "epoch", "seq", "txn", "timeout", "time", "client"])?;
     let (name, index) = command.partition(1)?;
     let acks: String = command.option_or("acks", "all".to_owned())?;
     let acks = if acks == "all" { -1 } else { acks.parse().map_err(|_| "acks is all, or a number")? };
