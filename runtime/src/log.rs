@@ -38,13 +38,16 @@ pub struct NoticeLog {
     started: Instant,
     /// What a person would type next.
     hint: String,
+    /// What is said when there is no room for records.
+    full: String,
     rejected: RateLimit,
 }
 
 impl NoticeLog {
-    /// `hint` is said once the node serves; `started` is when the process did.
-    pub fn new(started: Instant, hint: String) -> NoticeLog {
-        NoticeLog { started, hint, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
+    /// `hint` is said once the node serves, `full` when its disk, or the memory that stands for one, has no room
+    /// for records; `started` is when the process did.
+    pub fn new(started: Instant, hint: String, full: String) -> NoticeLog {
+        NoticeLog { started, hint, full, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
     }
 
     /// Writes one.
@@ -65,7 +68,7 @@ impl NoticeLog {
                 limit_bytes,
                 "memory is full: writes are refused; delete topics, or start with a larger --memory-limit"
             ),
-            Notice::DiskFull => warn!("the disk is full: writes are refused, reads and deletes go on"),
+            Notice::DiskFull => warn!("{}", self.full),
             Notice::SpaceAgain => info!("there is space again: writes are accepted"),
             Notice::LeftInPlace { path } => {
                 warn!(path = escaped(path), "a file that is not ours was left in place");

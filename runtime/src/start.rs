@@ -125,6 +125,12 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     };
     let memory_limit = memory_limit::show(config.memory_limit);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, "rust-mq");
+    let full = match &data {
+        None => format!(
+            "{memory_limit} of memory are full: writes are refused; delete topics, or raise --memory-limit"
+        ),
+        Some(_) => "the disk is full: writes are refused, reads and deletes go on".to_owned(),
+    };
     let wait = Wait::new()?;
     let disk = match &data {
         None => {
@@ -160,7 +166,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         peers,
         questions,
         clock,
-        log: NoticeLog::new(started, hint),
+        log: NoticeLog::new(started, hint, full),
         wait,
     };
     match node.run()? {

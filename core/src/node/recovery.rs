@@ -5,7 +5,7 @@
 
 use super::effects::raft_part;
 use super::{Identity, METADATA, Node, Stage};
-use crate::action::{Action, HaltReason, Notice};
+use crate::action::{Action, HaltReason};
 use crate::event::DoneResult;
 use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
@@ -47,9 +47,8 @@ impl Node {
                 Outcome::Read { read, result } => self.read_done(now, read, result),
                 Outcome::Checkpointed => self.checkpointed(),
                 Outcome::Settled { replica, end } => self.log_settled(replica, end),
-                Outcome::SpaceChanged { is_full } => {
-                    actions.push(Action::Note(if is_full { Notice::DiskFull } else { Notice::SpaceAgain }));
-                }
+                // Storage has noted it; each produce asks `takes_records`.
+                Outcome::SpaceChanged { .. } => {}
             }
         }
     }
