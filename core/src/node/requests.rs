@@ -16,13 +16,15 @@ use bytes::BytesMut;
 impl Node {
     /// The partition of a topic's name.
     pub fn named(&self, topic: &str, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        let id = self.image().and_then(|image| image.topic_id(topic));
-        self.existing(id.ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
+        // Without an image this node knows of no topic, which is not to say that there is none.
+        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        self.existing(image.topic_id(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
     }
 
     /// The partition of a topic's id.
     pub fn identified(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        match self.image().and_then(|image| image.topic(topic)) {
+        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        match image.topic(topic) {
             Some(_) => self.existing(topic, partition),
             None => Err(ErrorCode::UnknownTopicId),
         }
