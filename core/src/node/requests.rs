@@ -121,6 +121,8 @@ impl Node {
             return Err(AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() });
         };
         partition.append(now, waiter, records, terms, &mut self.decompressor)?;
+        // A duplicate of what is applied is answered by no later entry (seed 4: its sender asked for ever).
+        partition.settle(&mut self.news.settled);
         self.touch(id);
         Ok(())
     }
