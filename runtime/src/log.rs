@@ -38,13 +38,16 @@ pub struct NoticeLog {
     started: Instant,
     /// What a person would type next.
     hint: String,
+    /// How large the disk is if it is memory: then "full" has another remedy.
+    memory_limit: Option<u64>,
     rejected: RateLimit,
 }
 
 impl NoticeLog {
-    /// `hint` is said once the node serves; `started` is when the process did.
-    pub fn new(started: Instant, hint: String) -> NoticeLog {
-        NoticeLog { started, hint, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
+    /// `hint` is said once the node serves; `started` is when the process did; `memory_limit` is the limit
+    /// if there is no other disk.
+    pub fn new(started: Instant, hint: String, memory_limit: Option<u64>) -> NoticeLog {
+        NoticeLog { started, hint, memory_limit, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
     }
 
     /// Writes one.
@@ -61,10 +64,10 @@ impl NoticeLog {
                     warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
                 }
             }
-            Notice::MemoryFull { limit_bytes } => warn!(
-                limit_bytes,
-                "memory is full: writes are refused; delete topics, or start with a larger --memory-limit"
-            ),
+            Notice::MemoryFull { limit_bytes } => warn_of_full_memory(*limit_bytes),
+            Notice::DiskFull if self.memory_limit.is_some() => {
+                warn_of_full_memory(self.memory_limit.unwrap_or_default());
+            }
             Notice::DiskFull => warn!("the disk is full: writes are refused, reads and deletes go on"),
             Notice::SpaceAgain => info!("there is space again: writes are accepted"),
             Notice::LeftInPlace { path } => {
@@ -87,6 +90,11 @@ impl NoticeLog {
             Notice::TopicDeleted { name } => info!(topic = escaped(name), "topic deleted"),
         }
     }
+}
+
+fn warn_of_full_memory(limit_bytes: u64) {
+    let limit = crate::memory_limit::show(limit_bytes);
+    warn!(limit, "memory is full: writes are refused; delete topics, or start with a larger --memory-limit");
 }
 
 /// At most so many lines a second.

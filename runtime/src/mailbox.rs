@@ -47,11 +47,7 @@ impl Mailbox {
     /// Takes as many as the turn has room for; says whether some are left.
     pub fn take(&self, into: &mut Vec<Event>, room: &mut Room) -> bool {
         let mut queue = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        while !room.is_full() {
-            let Some(event) = queue.pop_front() else { return false };
-            room.charge(&event);
-            into.push(event);
-        }
+        room.fill(&mut queue, into);
         !queue.is_empty()
     }
 }
@@ -65,6 +61,16 @@ impl Room {
     /// Whether nothing more goes in.
     pub fn is_full(&self) -> bool {
         self.events == 0 || self.bytes == 0
+    }
+
+    /// Moves events from a queue into the turn until it is full.
+    pub fn fill(&mut self, queue: &mut VecDeque<Event>, into: &mut Vec<Event>) {
+        while !self.is_full()
+            && let Some(event) = queue.pop_front()
+        {
+            self.charge(&event);
+            into.push(event);
+        }
     }
 
     /// Counts an event that went in.

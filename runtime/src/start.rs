@@ -125,6 +125,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     };
     let memory_limit = memory_limit::show(config.memory_limit);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, "rust-mq");
+    let memory_only = data.is_none().then_some(config.memory_limit);
     let wait = Wait::new()?;
     let disk = match &data {
         None => {
@@ -160,7 +161,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         peers,
         questions,
         clock,
-        log: NoticeLog::new(started, hint),
+        log: NoticeLog::new(started, hint, memory_only),
         wait,
     };
     match node.run()? {

@@ -86,6 +86,11 @@ impl Broker {
         }
     }
 
+    /// The node behind the door, to be looked at: for stories and for the simulator's checks.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     fn take(&mut self, now: Now, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Started => self.node.started(actions),

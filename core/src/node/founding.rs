@@ -13,11 +13,16 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{HardState, Members};
 use crate::host::Host;
 use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
+use crate::limits::TICK;
 use crate::metadata::{Member, Metadata};
 use crate::now::Now;
 use crate::peer::{Founder, Founding};
 use crate::replica::{Recovered, Replica};
 use crate::storage::{NodeMeta, Reset};
+
+/// When a founder stands for election, unless there is a leader: after so many ticks. Source: chosen, a disk's
+/// first sync takes milliseconds, and seldom a tenth of a second.
+const FIRST_ELECTIONS: [u32; 2] = [1, 4];
 
 impl Node {
     /// The identity is on the disk.
@@ -113,8 +118,11 @@ impl Node {
         let host = Host::new(replica, state, FOUNDED, self.metadata_rng());
         self.start_metadata(now, id, host, actions);
         if self.config.bootstrap && !self.config.is_single() {
-            // All members start with equal logs; the founder need not wait for a timeout.
-            self.campaign(id);
+            // All members start with equal logs; the founder need not wait for a timeout, only until the others
+            // have made it durable that they are members. If that takes them longer, the timeouts decide.
+            for ticks in FIRST_ELECTIONS {
+                self.elections.arm(now.mono + TICK * ticks, id);
+            }
         }
     }
 

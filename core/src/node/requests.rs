@@ -59,18 +59,16 @@ impl Node {
         partition.is_some_and(|(_, partition)| partition.replica().is_leader() && !partition.is_leading())
     }
 
-    /// Who leads a partition, and since which term.
+    /// Who leads a partition, and since which term: the newer of what this node's replica and the table know. A
+    /// replica that has stepped down knows no leader, and the table may still name this node: then nobody is
+    /// known, or clients would be sent back here again and again.
     pub fn leader_of(&self, of: TopicPartition) -> Option<(Term, NodeId)> {
-        if let Some((_, partition)) = self.partitions.of(of)
-            && let Some(node) = self.node_of(of, partition.replica().leader())
-        {
-            let own = (partition.replica().term(), node);
-            // A leader says so itself; of another this node may know less than the table.
-            return Some(
-                self.peers.leader_of(of).map_or(own, |known| if known.0 > own.0 { known } else { own }),
-            );
-        }
-        self.peers.leader_of(of)
+        let told = self.peers.leader_of(of);
+        let Some((_, partition)) = self.partitions.of(of) else { return told };
+        let replica = partition.replica();
+        let own = self.node_of(of, replica.leader()).map(|node| (replica.term(), node));
+        let newest = [told, own].into_iter().flatten().max_by_key(|(term, _)| *term);
+        newest.filter(|(_, node)| *node != self.config.node || replica.is_leader())
     }
 
     /// Whether all partitions of a topic have a leader. A topic that is gone waits for none.

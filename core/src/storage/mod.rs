@@ -27,7 +27,8 @@
 //!   before it found (`recovery`, `resume`).
 //! - checkpoint in force <= frames on the disk: nothing needed may live only in a frame older than it.
 //! - Nothing on the disk can make this room panic: what does not parse is damage, which is said and refused.
-//! - Nothing is removed but what a durable checkpoint has given up, and nothing because something is missing.
+//! - Nothing is removed but what a durable checkpoint has given up (on a full disk: what the durable journal
+//!   has), and nothing because something is missing.
 //!
 //! Rot in the journal kills all replicas of the node that were here: which votes were in the unreadable frame
 //! nobody can say. Rot in a segment is refused range by range, and mended in place with a peer's bytes.
@@ -428,8 +429,8 @@ impl Storage {
         }
     }
 
-    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset gives
-    /// it up, after which one is due again. Whether it began.
+    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset or a
+    /// full disk gives it up, after which one is due again. Whether it began.
     pub fn checkpoint(
         &mut self,
         now: Mono,

@@ -144,13 +144,14 @@ impl Running {
             self.journal.retry(&mut self.tickets, turn.actions);
             self.meta.retry(&mut self.tickets, turn.actions);
             self.checkpointer.retry(&mut self.tickets, turn.actions);
+            if self.space.is_full() {
+                self.remove_early(turn);
+                let probe = self.journal.ring().probe();
+                Journal::zero(probe, &mut self.tickets, turn.actions);
+            }
             for replica in std::mem::take(&mut self.stalled) {
                 self.behind.ripen(replica);
                 self.write_log(replica, turn);
-            }
-            if self.space.is_full() {
-                let probe = self.journal.ring().probe();
-                Journal::zero(probe, &mut self.tickets, turn.actions);
             }
         }
         self.behind.woke(turn.now);
@@ -342,13 +343,30 @@ impl Running {
             let ticket = self.tickets.draw(Job::JournalRemoved(number));
             turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
         }
-        self.behind.removed(&made.doomed);
-        for file in removal(&made.doomed) {
-            turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
-        }
+        self.remove(&made.doomed, turn);
         let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
         self.doomed.retain(|name| !removed.contains(name));
         turn.outcomes.push(Outcome::Checkpointed);
+    }
+
+    /// On a full disk a checkpoint may itself need the space that only removing gives. What was given up is
+    /// then removed as soon as the journal says durably why. Should the node crash, the checkpoint in force
+    /// names files that are missing; replay gives them up again.
+    fn remove_early(&mut self, turn: &mut Turn<'_>) {
+        if self.journal.is_idle() {
+            self.checkpointer.give_up_stalled(&self.stalled);
+            if self.checkpointer.is_idle() {
+                let doomed = std::mem::take(&mut self.doomed);
+                self.remove(&doomed, turn);
+            }
+        }
+    }
+
+    fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
+        self.behind.removed(doomed);
+        for file in removal(doomed) {
+            turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
+        }
     }
 
     fn mend_done(

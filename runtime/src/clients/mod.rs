@@ -117,7 +117,7 @@ impl Clients {
         self.sweep(now);
         self.accept(now);
         self.flush();
-        self.take_pending(into, room);
+        room.fill(&mut self.pending, into);
         for _ in 0..self.to_read.len() {
             if room.is_full() {
                 return;
@@ -125,7 +125,7 @@ impl Clients {
             let Some(id) = self.to_read.pop_front() else { break };
             self.read(id, into, room, now);
         }
-        self.take_pending(into, room);
+        room.fill(&mut self.pending, into);
     }
 
     /// Queues bytes towards a client; they leave in `flush`.
@@ -213,15 +213,6 @@ impl Clients {
         {
             link.is_to_flush = true;
             self.to_flush.push(id);
-        }
-    }
-
-    fn take_pending(&mut self, into: &mut Vec<Event>, room: &mut Room) {
-        while !room.is_full()
-            && let Some(event) = self.pending.pop_front()
-        {
-            room.charge(&event);
-            into.push(event);
         }
     }
 

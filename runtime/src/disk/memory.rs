@@ -1,13 +1,15 @@
 //! A disk in memory: the same actions, the same laws, nothing survives the process.
 //!
 //! It keeps the `Bytes` it is given: a record that a client sent, the journal's and the segment's copy of it
-//! are one allocation. Zeros take nothing, so a journal file of 64 MiB costs nothing until it is used.
+//! are one allocation. Parts below `SHARED_BYTES_MIN` are copied together instead: a part of its own costs
+//! more than a small record, in memory and in time, and would keep the client's whole read alive (measured:
+//! 930 bytes of memory a record of 100 bytes, against 430). Zeros take nothing, so a journal file of 64 MiB
+//! costs nothing until it is used.
 //!
-//! Invariant: `used <= capacity` after each write that was answered `Written`; above it the answer is `Full`.
+//! Invariant: `ledger.used() <= capacity` after each write that was answered `Written`; above it the answer is `Full`.
 //! Completions wait here until the core is entered again, never within the turn that caused them (law 2).
 
-use super::sparse::SparseFile;
-use crate::limits::PART_OVERHEAD_BYTES;
+use super::sparse::{Ledger, SHARED_BYTES_MIN, SparseFile};
 use crate::mailbox::Room;
 use bytes::Bytes;
 use rust_mq_core::action::Action;
@@ -19,11 +21,14 @@ use std::collections::{BTreeMap, VecDeque};
 /// Zeros shorter than this are kept as they came: finding out costs more than they do.
 const ZEROS_WORTH_FINDING: usize = 256;
 
+/// Small parts are copied together up to this: an overwrite that leaves a rest keeps no more than this alive.
+const RUN_BYTES_MAX: usize = 64 << 10;
+
 /// A disk that is memory.
 #[derive(Debug)]
 pub struct MemoryDisk {
     capacity: u64,
-    used: u64,
+    ledger: Ledger,
     files: BTreeMap<File, SparseFile>,
     failed: BTreeMap<File, String>,
     done: VecDeque<Event>,
@@ -36,7 +41,7 @@ impl MemoryDisk {
     pub fn new(capacity: u64) -> MemoryDisk {
         MemoryDisk {
             capacity,
-            used: 0,
+            ledger: Ledger::default(),
             files: BTreeMap::new(),
             failed: BTreeMap::new(),
             done: VecDeque::new(),
@@ -64,11 +69,7 @@ impl MemoryDisk {
 
     /// Moves what has ended into `into`; says whether there is more than the turn has room for.
     pub fn take_done(&mut self, into: &mut Vec<Event>, room: &mut Room) -> bool {
-        while !room.is_full() {
-            let Some(event) = self.done.pop_front() else { return false };
-            room.charge(&event);
-            into.push(event);
-        }
+        room.fill(&mut self.done, into);
         self.has_done()
     }
 
@@ -90,24 +91,22 @@ impl MemoryDisk {
             return self.fail(file, "write beyond the largest file".into());
         }
         let mut contents = self.files.remove(&file).unwrap_or_default();
-        let charge_before = contents.charge();
         let mut position = at;
         let mut is_full = false;
-        for part in parts {
+        for part in join_small(parts) {
             let end = position + part.len() as u64;
             // Room is made first, so that a full disk can still overwrite what it holds.
-            contents.write_zeros(position, end);
+            contents.write_zeros(position, end, &mut self.ledger);
             if !self.is_zeros(&part) {
-                let used = self.used - charge_before + contents.charge();
-                is_full = used + part.len() as u64 + PART_OVERHEAD_BYTES > self.capacity;
+                contents.fill(position, part, &mut self.ledger);
+                is_full = self.ledger.used() > self.capacity;
                 if is_full {
+                    contents.write_zeros(position, end, &mut self.ledger);
                     break;
                 }
-                contents.fill(position, part);
             }
             position = end;
         }
-        self.used = self.used - charge_before + contents.charge();
         self.files.insert(file, contents);
         if is_full { DoneResult::Full } else { DoneResult::Written { free_bytes: self.free_bytes() } }
     }
@@ -130,9 +129,7 @@ impl MemoryDisk {
         let Some(contents) = self.files.get_mut(&file) else {
             return self.fail(file, format!("{file}: no such file"));
         };
-        let charge_before = contents.charge();
-        contents.truncate(len);
-        self.used = self.used - charge_before + contents.charge();
+        contents.truncate(len, &mut self.ledger);
         DoneResult::Truncated
     }
 
@@ -140,8 +137,8 @@ impl MemoryDisk {
         if let Some(result) = self.earlier_failure(file) {
             return result;
         }
-        if let Some(contents) = self.files.remove(&file) {
-            self.used -= contents.charge();
+        if let Some(mut contents) = self.files.remove(&file) {
+            contents.truncate(0, &mut self.ledger);
         }
         DoneResult::Removed
     }
@@ -157,7 +154,7 @@ impl MemoryDisk {
     }
 
     fn free_bytes(&self) -> u64 {
-        self.capacity.saturating_sub(self.used)
+        self.capacity.saturating_sub(self.ledger.used())
     }
 
     fn earlier_failure(&self, file: File) -> Option<DoneResult> {
@@ -184,6 +181,27 @@ impl MemoryDisk {
         }
         is_zeros
     }
+}
+
+/// The same bytes, with small neighbours copied together.
+fn join_small(parts: Vec<Bytes>) -> Vec<Bytes> {
+    let mut joined = Vec::new();
+    let mut parts = parts.into_iter().peekable();
+    while let Some(first) = parts.next() {
+        let is_small = |part: &Bytes| part.len() < SHARED_BYTES_MIN;
+        if !is_small(&first) || !parts.peek().is_some_and(is_small) {
+            joined.push(first);
+            continue;
+        }
+        let mut run = Vec::with_capacity(2 * SHARED_BYTES_MIN);
+        run.extend_from_slice(&first);
+        while let Some(next) = parts.next_if(|part| is_small(part) && run.len() < RUN_BYTES_MAX) {
+            run.extend_from_slice(&next);
+        }
+        run.shrink_to_fit();
+        joined.push(Bytes::from(run));
+    }
+    joined
 }
 
 /// Whether all bytes are zero. Ends at the first kilobyte that is not, so real data costs nothing.

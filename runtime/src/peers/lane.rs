@@ -27,7 +27,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::Stream;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status, Streaming};
+use tonic::{Request, Streaming};
 
 /// All lanes of this node, and the mailboxes their events go to.
 #[derive(Debug)]
@@ -146,19 +146,6 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Vec<Bytes>>> {
-        let message = self.messages.poll_recv(context);
-        match &message {
-            Poll::Ready(Some(parts)) => {
-                let bytes = parts.iter().map(|part| part.len() as u64).sum();
-                self.lanes.tell(&self.state, Event::Sent { link: self.state.link, bytes });
-            }
-            Poll::Ready(None) => self.state.drained.notify_one(),
-            Poll::Pending => {}
-        }
-        message
-    }
-
     /// Announces the link and hands over what comes in, until it ends.
     pub(super) fn listener(&self) -> Listener {
         Listener { state: Arc::clone(&self.state), lanes: Arc::clone(&self.lanes) }
@@ -169,19 +156,16 @@ impl Stream for Outgoing {
     type Item = Vec<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Vec<Bytes>>> {
-        self.poll_message(context)
-    }
-}
-
-/// The outgoing side of an accepted link.
-#[derive(Debug)]
-pub(super) struct Responses(pub(super) Outgoing);
-
-impl Stream for Responses {
-    type Item = Result<Vec<Bytes>, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_message(context).map(|message| message.map(Ok))
+        let message = self.messages.poll_recv(context);
+        match &message {
+            Poll::Ready(Some(parts)) => {
+                let bytes = parts.iter().map(|part| part.len() as u64).sum();
+                self.lanes.tell(&self.state, Event::Sent { link: self.state.link, bytes });
+            }
+            Poll::Ready(None) => self.state.drained.notify_one(),
+            Poll::Pending => {}
+        }
+        message
     }
 }
 

@@ -3,7 +3,7 @@
 //! Own accept loop: without descriptors accepting rests for `ACCEPT_PAUSE`; tonic's own would spin.
 
 use super::codec::RawCodec;
-use super::lane::{Lanes, Responses};
+use super::lane::{Lanes, Outgoing};
 use super::{LANE_HEADER, PATH};
 use crate::limits::{
     ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_LINKS_MAX,
@@ -13,12 +13,15 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::LaneKind;
 use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tonic::body::Body;
-use tonic::codegen::tokio_stream::Stream;
+use tonic::codegen::tokio_stream::StreamExt;
+use tonic::codegen::tokio_stream::adapters::Map;
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, StreamingService};
 use tonic::transport::Server;
@@ -41,20 +44,20 @@ pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>) {
         .http2_adaptive_window(Some(false))
         .initial_stream_window_size(PEER_WINDOW_BYTES)
         .initial_connection_window_size(PEER_WINDOW_BYTES)
-        .serve_with_incoming(PeerService { lanes }, Accepted(incoming))
+        .serve_with_incoming(PeerService { lanes }, ReceiverStream::new(incoming))
         .await;
     if let Err(error) = served {
         tracing::error!("peers are no longer served: {error}");
     }
 }
 
-async fn accept(listener: TcpListener, accepted: Sender<TcpStream>) {
+async fn accept(listener: TcpListener, accepted: Sender<io::Result<TcpStream>>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // A vote must not wait for a delayed acknowledgement.
                 let _ = stream.set_nodelay(true);
-                if accepted.send(stream).await.is_err() {
+                if accepted.send(Ok(stream)).await.is_err() {
                     return;
                 }
             }
@@ -66,18 +69,8 @@ async fn accept(listener: TcpListener, accepted: Sender<TcpStream>) {
     }
 }
 
-struct Accepted(Receiver<TcpStream>);
-
-impl Stream for Accepted {
-    type Item = Result<TcpStream, Infallible>;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<TcpStream, Infallible>>> {
-        self.0.poll_recv(context).map(|stream| stream.map(Ok))
-    }
-}
+/// What a link sends, as a server's answers.
+type Responses = Map<Outgoing, fn(Vec<Bytes>) -> Result<Vec<Bytes>, Status>>;
 
 #[derive(Clone, Debug)]
 struct PeerService {
@@ -130,6 +123,6 @@ impl PeerService {
         }
         let outgoing = self.lanes.add(self.lanes.next_accepted(), lane);
         tokio::spawn(outgoing.listener().run(request.into_inner()));
-        Ok(Response::new(Responses(outgoing)))
+        Ok(Response::new(outgoing.map(Ok)))
     }
 }
