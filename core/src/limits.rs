@@ -147,3 +147,6 @@ pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const FORWARDS_MAX: usize = 10_000;
 /// Leaders told in one message; more take several. Source: chosen, a quarter of what a body may list.
 pub const LEADERS_PER_MESSAGE: usize = 16_384;
+/// How long a request waits for someone to lead the metadata partition. Source: chosen: longer than a start, and
+/// than most elections. At the edge: NOT_CONTROLLER.
+pub const CONTROLLER_AWAITED_MAX: Duration = Duration::from_secs(2);
