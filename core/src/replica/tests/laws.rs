@@ -88,6 +88,7 @@ fn in_fair_weather_one_leader_is_elected_and_stays() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "another thread is what this test is about")]
 fn a_seed_gives_one_trace_on_any_thread() {
     // raft-rs draws from the thread's generator, which has another state on every thread.
     let traces = || run(5, 3, 0, STORM).trace;
