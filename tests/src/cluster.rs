@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Cluster {
     configs: Vec<PathBuf>,
     addresses: Vec<SocketAddr>,
+    peers: Vec<SocketAddr>,
     nodes: Vec<Option<Node>>,
     /// Last, so that it is removed after the nodes are dead.
     _folder: Folder,
@@ -46,7 +47,7 @@ impl Cluster {
             configs.push(path);
         }
         let mut cluster =
-            Cluster { configs, addresses, nodes: (0..SIZE).map(|_| None).collect(), _folder: folder };
+            Cluster { configs, addresses, peers, nodes: (0..SIZE).map(|_| None).collect(), _folder: folder };
         for number in (0..SIZE).rev() {
             cluster.revive(number);
         }
@@ -56,6 +57,11 @@ impl Cluster {
     /// All client addresses, as a client's bootstrap list.
     pub fn bootstrap(&self) -> String {
         self.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// Where a node listens for the other nodes.
+    pub fn peer_address(&self, number: usize) -> SocketAddr {
+        self.peers[number]
     }
 
     /// Kills a node as `kill -9` does.
