@@ -217,8 +217,8 @@ impl Storage {
             running.doom(below);
         } else {
             running.give_up_log(replica, &local.log);
-            let generation = local.log.generation.saturating_add(1);
             let (of, start) = (local.log.of, reset.segment_end);
+            let generation = running.generations.get(&of).copied().unwrap_or(0);
             local.log = Log::new(of, generation, start, start, Vec::new());
         }
         let log = &local.log;

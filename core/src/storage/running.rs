@@ -237,7 +237,8 @@ impl Running {
     pub(super) fn give_up_log(&mut self, replica: ReplicaId, log: &Log) {
         self.behind.forget(replica, log);
         self.stalled.remove(&replica);
-        self.generations.insert(log.of, log.generation.saturating_add(1));
+        let next = self.generations.entry(log.of).or_default();
+        *next = log.generation.saturating_add(1).max(*next);
         self.doom(log.names());
     }
 

@@ -59,9 +59,11 @@ fn happen(world: &mut World) {
         80..83 if model.acked + 1 == model.history.len() => {
             let end = model.now().offset_at(model.applied);
             let is_settled = model.settled.is_some_and(|settled| settled.0 == end);
-            let further = end + 5 + world.rng.below(5) as i64;
-            let segment_end = if is_settled { end } else { further };
-            let index = last + 1 + world.rng.below(3);
+            // A snapshot never lies behind what was once committed, even if a crash took that back here.
+            let is_newest = model.applied >= model.committed;
+            let further = end.max(model.highest_end) + 5 + world.rng.below(5) as i64;
+            let segment_end = if is_settled && is_newest { end } else { further };
+            let index = last.max(model.committed) + 1 + world.rng.below(3);
             world.reset(replica, index, segment_end);
             world.flush();
         }
