@@ -172,11 +172,18 @@ impl Node {
         let heartbeat_ticks = ticks(self.config.heartbeat_interval).max(1);
         let election_ticks_min = ticks(self.config.election_timeout_min).max(heartbeat_ticks + 1);
         let election_ticks_max = ticks(self.config.election_timeout_max).max(election_ticks_min + 1);
+        let settings = Settings::new(self.config.node, self.seed, group);
+        // A ready goes whole into one frame: where frames are small, less may wait (seed 27: a follower's ready
+        // that no frame could hold kept its node turning for ever).
+        let frame_bytes = usize::try_from(self.config.storage.frame_bytes_max).unwrap_or(usize::MAX);
+        let uncommitted_bytes_max = settings.uncommitted_bytes_max.min(frame_bytes / 4 * 3);
         Settings {
             heartbeat_ticks,
             election_ticks_min,
             election_ticks_max,
-            ..Settings::new(self.config.node, self.seed, group)
+            uncommitted_bytes_max,
+            append_bytes_max: settings.append_bytes_max.min(uncommitted_bytes_max / 2),
+            ..settings
         }
     }
 }

@@ -35,6 +35,7 @@ impl Node {
                 self.touched.insert(id);
             }
         }
+        self.ask_again(now);
         !self.touched.is_empty()
     }
 

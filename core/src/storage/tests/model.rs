@@ -85,6 +85,8 @@ pub struct Replica {
     /// The highest index ever applied: no entry up to it is ever replaced.
     pub committed: u64,
     pub log_start: i64,
+    /// The highest start it ever had.
+    pub highest_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
     pub settled: Option<Offset>,
