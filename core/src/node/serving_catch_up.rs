@@ -1,14 +1,16 @@
 //! The leader's side of a catch-up: it tells followers that are behind its window, gives them committed batches
 //! through the consumers' own read path, and a snapshot of state and index.
 //!
-//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads and has
-//! applied an entry of its own term.
+//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads. That it has
+//! applied an entry of its own term is not asked: what is applied is committed whoever leads, and a leader whose
+//! only other live member is behind the window commits nothing before that one has caught up (seed 44).
 
 use super::{METADATA, Node};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
 use crate::replica::Replica;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
@@ -31,7 +33,7 @@ impl Node {
         let Some(of) = self.partition_of(id) else { return };
         let Some(replica) = self.replica_mut(id) else { return };
         let behind = replica.catch_up_wanted();
-        if behind.is_empty() || !replica.has_applied_own_term() {
+        if behind.is_empty() {
             return;
         }
         let term = replica.term();
@@ -44,6 +46,12 @@ impl Node {
         }
     }
 
+    /// A partition whose leader is here.
+    fn led(&self, of: TopicPartition) -> Option<&Partition> {
+        let (_, partition) = self.partitions.of(of)?;
+        partition.replica().is_leader().then_some(partition)
+    }
+
     fn bounds(&self, id: ReplicaId) -> (Offset, Offset) {
         let partition = self.partitions.get(id);
         partition
@@ -52,7 +60,7 @@ impl Node {
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
         let of = fetch.partition;
-        if self.serving(Ok(of), -1).is_err() {
+        if self.led(of).is_none() {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
         match self.read(of, fetch.from, fetch.max_bytes as usize) {
@@ -111,10 +119,10 @@ impl Node {
             state: state.freeze(),
         };
         if wanted.partition == METADATA {
-            let host = self.metadata().filter(|host| host.is_leading())?;
+            let host = self.metadata().filter(|host| host.replica().is_leader())?;
             return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
         }
-        let (_, partition) = self.serving(Ok(wanted.partition), -1).ok()?;
+        let partition = self.led(wanted.partition)?;
         let (log_start, end) = (partition.log_start(), partition.high_watermark());
         Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
     }
