@@ -31,10 +31,10 @@ impl Broker {
         let mut child = Command::new(binary()?)
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
             .spawn()?;
-        let log = child.stderr.take().ok_or_else(|| io::Error::other("the broker has no stderr"))?;
+        let log = child.stdout.take().ok_or_else(|| io::Error::other("the broker has no stdout"))?;
         let mut lines = BufReader::new(log).lines();
         let address = loop {
             let line = lines.next().ok_or_else(|| io::Error::other("the broker ended at its start"))??;

@@ -6,6 +6,11 @@
 //!
 //! Not here: reordering, power loss, several nodes. The simulator does those, and better.
 
+#![cfg_attr(
+    fuzzing,
+    allow(dead_code, reason = "each target uses a part of it; tests/tests/corpus.rs uses all")
+)]
+
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::{Action, LaneKind};
 use rust_mq_core::broker::Broker;
@@ -73,6 +78,7 @@ pub fn config(nodes: i32) -> Config {
             index_interval_bytes: 512,
             free_bytes_floor: 0,
             tail_bytes_max: 1 << 10,
+            window_kept_bytes_max: 4 << 10,
         },
         ..Config::default()
     }

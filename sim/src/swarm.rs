@@ -132,11 +132,13 @@ fn draw_consumer(dice: &mut Dice) -> ClientPlan {
 fn draw_knobs(dice: &mut Dice) -> Knobs {
     let election_min_ms = dice.log_uniform(200, 1500);
     let default = StorageConfig::default();
-    let journal_file_bytes = dice.log_uniform(64 << 10, 4 << 20) / 4096 * 4096;
+    // A frame holds what one replica may have waiting: many of the largest batches that clients send.
+    let frame_bytes_max = *dice.pick(&[256 << 10, 512 << 10, 2 << 20]);
+    let journal_file_bytes = frame_bytes_max * dice.between(2, 4);
     let storage = StorageConfig {
         journal_file_bytes,
-        first_journal_file_bytes: *dice.pick(&[journal_file_bytes, 64 << 10]),
-        frame_bytes_max: (journal_file_bytes / 2 / 4096 * 4096).min(dice.log_uniform(32 << 10, 4 << 20)),
+        first_journal_file_bytes: *dice.pick(&[journal_file_bytes, frame_bytes_max]),
+        frame_bytes_max,
         checkpoint_bytes: dice.log_uniform(16 << 10, 4 << 20),
         segment_write_bytes: *dice.pick(&[1, 500, 10_000, default.segment_write_bytes]),
         segment_write_age: Duration::from_millis(dice.log_uniform(50, 30_000)),
@@ -144,6 +146,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         index_interval_bytes: *dice.pick(&[1, 200, default.index_interval_bytes]),
         free_bytes_floor: *dice.pick(&[0, 64 << 10, 1 << 20]),
         tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
+        window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
     };
     Knobs {
         heartbeat_ms: (election_min_ms / 4).max(50),

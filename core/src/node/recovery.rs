@@ -5,7 +5,7 @@
 
 use super::effects::raft_part;
 use super::{Identity, METADATA, Node, Stage};
-use crate::action::{Action, HaltReason, Notice};
+use crate::action::{Action, HaltReason};
 use crate::event::DoneResult;
 use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
@@ -47,9 +47,8 @@ impl Node {
                 Outcome::Read { read, result } => self.read_done(now, read, result),
                 Outcome::Checkpointed => self.checkpointed(),
                 Outcome::Settled { replica, end } => self.log_settled(replica, end),
-                Outcome::SpaceChanged { is_full } => {
-                    actions.push(Action::Note(if is_full { Notice::DiskFull } else { Notice::SpaceAgain }));
-                }
+                // Storage says it for the log, and is asked before each batch.
+                Outcome::SpaceChanged { .. } => {}
             }
         }
     }
@@ -69,10 +68,11 @@ impl Node {
         self.dead.extend(recovery.dead);
         let mut metadata = None;
         for replica in recovery.replicas {
-            if replica.of == METADATA {
-                metadata = Some(replica);
-            } else {
+            if replica.of != METADATA {
                 self.unclaimed.insert(replica.replica, replica);
+            } else if let Some(other) = metadata.replace(replica) {
+                let reason = format!("two replicas of the metadata partition, one of them {}", other.replica);
+                return self.halt(HaltReason::Undecodable { reason }, actions);
             }
         }
         match metadata {
@@ -114,7 +114,7 @@ impl Node {
         host: Host<Metadata>,
         actions: &mut Vec<Action>,
     ) {
-        let is_single = host.replica().members().voters.len() == 1;
+        let rank = host.committed().members().position(|(node, _)| node == self.config.node);
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
         self.metadata = Some((id, host));
@@ -125,9 +125,7 @@ impl Node {
         }
         self.stage = Stage::Member;
         self.bind_peers(now);
-        if is_single {
-            self.campaign(id);
-        }
+        self.stand_first(now, id, rank.unwrap_or(0));
         for topic in topics {
             self.start_topic(now, topic, actions);
         }

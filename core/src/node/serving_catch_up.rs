@@ -1,8 +1,11 @@
 //! The leader's side of a catch-up: it tells followers that are behind its window, gives them committed batches
 //! through the consumers' own read path, and a snapshot of state and index.
 //!
-//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads and has
-//! applied an entry of its own term.
+//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads.
+//!
+//! It need not have applied an entry of its own term: what it gives is applied here, so committed, whoever leads.
+//! And it must not wait for that: with one of three members dead, the very follower that is behind is needed for
+//! the majority that commits this entry.
 
 use super::{METADATA, Node};
 use crate::entry::Stamp;
@@ -31,7 +34,7 @@ impl Node {
         let Some(of) = self.partition_of(id) else { return };
         let Some(replica) = self.replica_mut(id) else { return };
         let behind = replica.catch_up_wanted();
-        if behind.is_empty() || !replica.has_applied_own_term() {
+        if behind.is_empty() {
             return;
         }
         let term = replica.term();
@@ -52,7 +55,7 @@ impl Node {
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
         let of = fetch.partition;
-        if self.serving(Ok(of), -1).is_err() {
+        if !self.partitions.of(of).is_some_and(|(_, partition)| partition.replica().is_leader()) {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
         match self.read(of, fetch.from, fetch.max_bytes as usize) {
@@ -111,10 +114,13 @@ impl Node {
             state: state.freeze(),
         };
         if wanted.partition == METADATA {
-            let host = self.metadata().filter(|host| host.is_leading())?;
+            let host = self.metadata().filter(|host| host.replica().is_leader())?;
             return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
         }
-        let (_, partition) = self.serving(Ok(wanted.partition), -1).ok()?;
+        let (_, partition) = self.partitions.of(wanted.partition)?;
+        if !partition.replica().is_leader() {
+            return None;
+        }
         let (log_start, end) = (partition.log_start(), partition.high_watermark());
         Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
     }

@@ -22,7 +22,7 @@ use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One replica's part of a checkpoint: its state as of its applied index, and what it has beyond.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +175,14 @@ impl Checkpointer {
     pub(super) fn forget(&mut self, replica: ReplicaId, is_gone: bool) {
         let Some(round) = &mut self.round else { return };
         if round.waiting.remove(&replica).is_some() && !is_gone {
+            self.round = None;
+        }
+    }
+
+    /// Gives up a checkpoint that cannot go on, because a log of these cannot be written: the disk is full.
+    pub(super) fn give_up_stalled(&mut self, stalled: &BTreeSet<ReplicaId>) {
+        let is_stuck = |round: &Round| round.waiting.keys().any(|replica| stalled.contains(replica));
+        if self.round.as_ref().is_some_and(is_stuck) {
             self.round = None;
         }
     }

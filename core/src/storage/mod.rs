@@ -27,7 +27,8 @@
 //!   before it found (`recovery`, `resume`).
 //! - checkpoint in force <= frames on the disk: nothing needed may live only in a frame older than it.
 //! - Nothing on the disk can make this room panic: what does not parse is damage, which is said and refused.
-//! - Nothing is removed but what a durable checkpoint has given up, and nothing because something is missing.
+//! - Nothing is removed but what a durable checkpoint has given up (on a full disk: what the durable journal
+//!   has), and nothing because something is missing.
 //!
 //! Rot in the journal kills all replicas of the node that were here: which votes were in the unreadable frame
 //! nobody can say. Rot in a segment is refused range by range, and mended in place with a peer's bytes.
@@ -216,8 +217,8 @@ impl Storage {
             running.doom(below);
         } else {
             running.give_up_log(replica, &local.log);
-            let generation = local.log.generation.saturating_add(1);
             let (of, start) = (local.log.of, reset.segment_end);
+            let generation = running.generations.get(&of).copied().unwrap_or(0);
             local.log = Log::new(of, generation, start, start, Vec::new());
         }
         let log = &local.log;
@@ -417,19 +418,21 @@ impl Storage {
         running.doom(below.unwrap_or_default());
     }
 
-    /// Whether the journal has grown enough that the floor above should begin a checkpoint.
+    /// Whether the floor above should begin a checkpoint: the journal has grown enough, or files wait to be
+    /// removed.
     pub fn checkpoint_is_due(&self) -> bool {
         match &self.state {
             State::Running(running) => {
                 let written = running.journal.bytes_written();
-                running.checkpointer.is_due(written, running.config.checkpoint_bytes)
+                let has_grown = running.checkpointer.is_due(written, running.config.checkpoint_bytes);
+                has_grown || (running.is_removal_due && running.checkpointer.is_idle())
             }
             _ => false,
         }
     }
 
-    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset gives
-    /// it up, after which one is due again. Whether it began.
+    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset or a
+    /// full disk gives it up, after which one is due again. Whether it began.
     pub fn checkpoint(
         &mut self,
         now: Mono,

@@ -52,7 +52,8 @@ pub struct Recovery {
     pub meta: Option<NodeMeta>,
     /// The replicas it holds, by id, without the dead.
     pub replicas: Vec<RecoveredReplica>,
-    /// The replicas found dead at this start (all that ever were are in the meta).
+    /// The replicas found dead at this start (all that ever were are in the meta). After rot in the journal
+    /// the meta's disk is a new one, too: what was bound to the old one is void, known here or not.
     pub dead: Vec<ReplicaId>,
     /// Bytes of journal that were replayed.
     pub journal_bytes: u64,

@@ -6,7 +6,7 @@
 //! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed.
 //! - A seal is the next frame, where the torn one lay if there was one: it follows the last whole frame, and
 //!   what is left of the torn one behind it follows nothing.
-//! - After rot: the dead are written to node.meta, then a checkpoint without replicas and with a new salt, to
+//! - After rot: the dead and a new disk id are written to node.meta, then a checkpoint without replicas and with a new salt, to
 //!   which no frame of before can ever belong again.
 //!
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
@@ -25,7 +25,7 @@ use super::walk::Ending;
 use crate::action::Notice;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
-use crate::ids::{ReplicaId, TopicPartition};
+use crate::ids::{DiskId, ReplicaId, TopicPartition};
 use crate::rng::Rng;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,7 +180,10 @@ fn bury(
         _ => walk.chain.sequence,
     };
     let mut plan = Plan::default();
-    let (meta, dead) = with_dead(&findings, findings.replay.records.keys().copied().collect());
+    let (mut meta, dead) = with_dead(&findings, findings.replay.records.keys().copied().collect());
+    // A replica may have been added in a frame that cannot be read: unknown here, alive to the others. They
+    // are bound to the disk's id, so a new one makes all of them void, as if the disk had been wiped.
+    meta.iter_mut().for_each(|meta| meta.disk = DiskId(rng.next_u128()));
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
     let files = journal_files(&findings);
     let file = files.keys().next().copied().unwrap_or(0);

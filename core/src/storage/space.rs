@@ -44,7 +44,8 @@ impl Space {
         if !self.is_full || free_bytes < self.floor.saturating_add(self.floor / 2) {
             return false;
         }
-        (self.is_full, self.retry_at) = (false, None);
+        // What was refused a moment ago is tried once more at once: nothing else would wake it.
+        (self.is_full, self.retry_at) = (false, Some(now));
         actions.push(Action::Note(Notice::SpaceAgain));
         true
     }

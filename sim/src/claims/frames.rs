@@ -78,6 +78,19 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Whose it is.
+    pub fn replica(&self) -> u64 {
+        match *self {
+            Item::Entry { replica, .. }
+            | Item::HardState { replica, .. }
+            | Item::Reset { replica, .. }
+            | Item::Added { replica, .. }
+            | Item::Dropped { replica } => replica,
+        }
+    }
+}
+
 /// The frame at `at`, if a whole one is there.
 pub fn read(image: &Image, at: u64) -> Option<Frame> {
     let head = image.read(at, HEADER).freeze();

@@ -9,6 +9,7 @@ pub mod c02_committed_stays;
 pub mod c03_durable_promises;
 pub mod c04_one_vote;
 pub mod c05_never_falls;
+pub mod c06_replicas_equal;
 pub mod c14_ids_are_new;
 pub mod frames;
 pub mod shadow;

@@ -7,13 +7,19 @@ use super::c02_committed_stays::Committed;
 use super::c03_durable_promises::{check_ack, check_message};
 use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
+use super::c06_replicas_equal::States;
 use super::frames::Item;
 use super::shadow::{Group, Shadow};
 use crate::disk::{Disk, Synced};
 use bytes::Bytes;
+use rust_mq_core::broker::Broker;
 use rust_mq_proto::peer::codec::parse;
 use rust_mq_proto::peer::message::PeerBody;
 use rust_mq_proto::peer::raft::RaftKind;
+use std::collections::BTreeSet;
+
+/// Turns between two comparisons of states.
+const STATES_EVERY: u64 = 64;
 
 /// The claims about nodes, with what they know.
 #[derive(Debug, Default)]
@@ -23,6 +29,11 @@ pub struct NodeClaims {
     committed: Committed,
     votes: Votes,
     floors: Floors,
+    states: States,
+    /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
+    /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
+    /// that remembers nothing.)
+    gone: BTreeSet<Group>,
     /// Leaderships seen.
     pub elections: u64,
 }
@@ -61,14 +72,32 @@ impl NodeClaims {
         };
         let Ok(PeerBody::Raft(packed)) = parse(bytes) else { return };
         for message in packed.parse().unwrap_or_default() {
-            check_message(site, &message, &self.shadows[site], verdict);
             let group = self.shadows[site].replica(message.from).and_then(|durable| durable.group);
+            if group.is_some_and(|group| self.gone.contains(&group)) {
+                continue;
+            }
+            check_message(site, &message, &self.shadows[site], verdict);
             if matches!(message.kind(), RaftKind::Append | RaftKind::Heartbeat)
                 && let Some(group) = group
                 && self.leaders.led(group, message.term, message.from, verdict)
             {
                 self.elections += 1;
             }
+        }
+    }
+
+    /// A node's turn is over.
+    pub fn turned(&mut self, site: usize, boot: u32, turn: u64, broker: &Broker, verdict: &mut Verdict) {
+        for seen in broker.observe() {
+            self.floors.stands(site, boot, &seen, verdict);
+            let group = (seen.of.topic.0, seen.of.partition.0);
+            if seen.is_leader && !self.gone.contains(&group) {
+                self.leaders.led(group, seen.term.0, seen.replica.0, verdict);
+            }
+        }
+        // Encoding every state costs as much as a turn.
+        if turn.is_multiple_of(STATES_EVERY) {
+            self.states.compare(site, broker, verdict);
         }
     }
 
@@ -79,6 +108,13 @@ impl NodeClaims {
 
     fn weigh(&mut self, site: usize, items: &[Item], verdict: &mut Verdict) {
         for item in items {
+            let group = self.shadows[site].replica(item.replica()).and_then(|durable| durable.group);
+            if let (Item::Dropped { .. }, Some(group)) = (item, group) {
+                self.gone.insert(group);
+            }
+            if group.is_some_and(|group| self.gone.contains(&group)) {
+                continue;
+            }
             match *item {
                 Item::HardState { replica, term, vote, commit }
                 | Item::Reset { replica, hard_state: (term, vote, commit), .. } => {
@@ -89,7 +125,6 @@ impl NodeClaims {
                     }
                 }
                 Item::Entry { replica, index, term, hash, .. } => {
-                    let group = self.shadows[site].replica(replica).and_then(|durable| durable.group);
                     self.committed.replaces(replica, index, (term, hash), group, verdict);
                 }
                 Item::Added { .. } | Item::Dropped { .. } => {}

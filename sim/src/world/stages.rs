@@ -110,11 +110,25 @@ impl World {
         self.schedule.after(LOOK_EVERY, Happening::Look);
     }
 
+    /// Tells whoever watches how every node stands.
+    fn remark_nodes(&mut self) {
+        for node in &self.nodes {
+            let Some(process) = &node.process else { continue };
+            for seen in process.broker.observe() {
+                self.trace.remark(|| format!("n{} {seen:?}", node.site + 1));
+            }
+            let deadlines = process.broker.observe_deadlines();
+            let now = node.clock.now(self.schedule.now()).mono;
+            self.trace.remark(|| format!("n{} now {now:?}, deadlines {deadlines:?}", node.site + 1));
+        }
+    }
+
     fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[String]) {
         let bound = GRACE + ELECTIONS * self.plan.knobs.election_max_ms * MILLI;
         if now.since(frozen_at) <= bound {
             return;
         }
+        self.remark_nodes();
         let is_whole = self.plan.core.len() == self.plan.sites;
         let claim = if is_whole { Claim::C17 } else { Claim::C18 };
         let words = format!("{} s after healing: {}", now.since(frozen_at) / SECOND, open.join("; "));
@@ -128,6 +142,9 @@ impl World {
         }
         let most = IDLE_EVENTS_MAX * (IDLE / SECOND) * self.plan.sites as u64;
         let seen = self.events - events;
+        if seen > most {
+            self.remark_nodes();
+        }
         self.verdict.hold(seen <= most, Claim::C19, || {
             format!("{seen} events in {} s of idleness of {} nodes", IDLE / SECOND, self.plan.sites)
         });

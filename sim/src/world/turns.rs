@@ -74,6 +74,7 @@ impl World {
         self.verdict.hold(events.is_empty(), Claim::C20, || {
             format!("n{} left {} events of its turn", site + 1, events.len())
         });
+        self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         for action in actions {
             self.trace.action(site, &action);
             self.perform(site, action);
@@ -230,6 +231,7 @@ impl World {
         match notice {
             Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
+            Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
             Notice::MemoryFull { .. } => self.marks.hit("core.noticed_full_memory"),
             Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),

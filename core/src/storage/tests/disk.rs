@@ -190,7 +190,7 @@ impl Disk {
                 }
                 put(self.cache.entry(file).or_default(), at, &new);
                 self.changes.entry(file).or_default().push(Change::Write(at, new));
-                let free_bytes = self.limit.map_or(1 << 40, |limit| limit - self.used());
+                let free_bytes = self.limit.map_or(1 << 40, |limit| limit.saturating_sub(self.used()));
                 (ticket, DoneResult::Written { free_bytes })
             }
             Action::Truncate { ticket, len, .. } => {

@@ -1,5 +1,9 @@
 //! Tests of the room as a whole, on a disk that crashes.
 
+mod codecs;
 mod crash;
+mod damage;
 mod disk;
+mod full;
+mod model;
 mod world;

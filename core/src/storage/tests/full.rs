@@ -1,0 +1,210 @@
+//! A full disk: records are refused, nothing that was taken is lost, and it passes by itself.
+
+use super::model::small;
+use super::world::World;
+use crate::action::HaltReason;
+use std::time::Duration;
+
+#[test]
+fn a_full_disk_refuses_records_and_recovers_by_itself() {
+    let mut world = World::new(3, small());
+    let replica = world.add();
+    world.flush();
+    world.run();
+    world.disk.limit = Some(world.disk.used() + 20_000);
+    let mut index = 0;
+    while !world.is_full {
+        assert!(world.storage.accepts_records());
+        index += 1;
+        world.append(replica, index, &[3000], index == 1);
+        world.pass(Duration::from_millis(10));
+        world.run();
+        world.apply(replica, index);
+        assert!(index < 1000, "it gets full");
+    }
+    assert!(!world.storage.accepts_records());
+    assert!(world.disk.notes.contains(&"DiskFull".to_string()));
+    world.append(replica, index + 1, &[0], true);
+    for _ in 0..20 {
+        world.pass(Duration::from_millis(500));
+        world.run();
+    }
+    assert_eq!(world.disk.halted, None, "full is not failed");
+    world.check_log(replica, 10_000);
+
+    world.disk.limit = None;
+    world.pass(Duration::from_secs(2));
+    world.run();
+    assert!(!world.is_full && world.storage.accepts_records());
+    assert!(world.disk.notes.contains(&"SpaceAgain".to_string()));
+    let model = &world.replicas[&replica];
+    assert_eq!(model.acked, model.history.len() - 1, "everything that was taken is durable");
+    world.append(replica, index + 2, &[3000], false);
+    world.flush();
+    world.run();
+    let mut rng = world.rng.clone();
+    world.disk.crash(&mut rng);
+    world.boot();
+    world.run();
+    world.check_recovery();
+}
+
+#[test]
+fn little_space_is_refused_before_there_is_none() {
+    let config = crate::config::StorageConfig { free_bytes_floor: 100_000, ..small() };
+    let mut world = World::new(3, config);
+    let replica = world.add();
+    world.flush();
+    world.run();
+    world.disk.limit = Some(world.disk.used() + 90_000);
+    world.append(replica, 1, &[100], true);
+    world.flush();
+    world.run();
+    assert!(world.is_full && !world.storage.accepts_records());
+    // The floor is what keeps hard states going.
+    for index in 2..20 {
+        world.append(replica, index, &[0], true);
+        world.flush();
+        world.run();
+        assert_eq!(world.replicas[&replica].acked, index as usize);
+    }
+    world.disk.limit = Some(world.disk.used() + 160_000);
+    world.pass(Duration::from_secs(2));
+    world.run();
+    assert!(!world.is_full);
+}
+
+#[test]
+fn deleting_makes_space_where_no_checkpoint_could() {
+    let mut world = World::new(8, small());
+    let (old, new) = (world.add(), world.add());
+    for index in 1..=20 {
+        world.append(old, index, &[900], index == 1);
+        world.flush();
+        world.run();
+        world.apply(old, index);
+    }
+    world.checkpoint();
+    world.run();
+    // Not a byte is left, and what waits to be written does not go anywhere.
+    world.append(new, 1, &[3000], true);
+    world.flush();
+    world.run();
+    world.apply(new, 1);
+    world.disk.limit = Some(world.disk.used());
+    world.checkpoint();
+    world.run();
+    assert!(world.is_full);
+    let before = world.checkpoints;
+    world.drop_replica(old);
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(1));
+        world.run();
+    }
+    assert!(!world.is_full, "the dropped replica's segments made space");
+    assert_eq!(world.checkpoints, before);
+    world.check_log(new, 10_000);
+    world.checkpoint();
+    world.run();
+    assert_eq!(world.checkpoints, before + 1);
+    let mut rng = world.rng.clone();
+    world.disk.crash(&mut rng);
+    world.boot();
+    world.run();
+    world.check_recovery();
+    world.check_log(new, 10_000);
+}
+
+#[test]
+fn a_failed_sync_ends_the_node_and_is_never_tried_again() {
+    let mut world = World::new(4, small());
+    let replica = world.add();
+    world.append(replica, 1, &[100], true);
+    world.disk.fails_syncs = true;
+    world.flush();
+    world.run();
+    assert!(
+        matches!(&world.disk.halted, Some(HaltReason::DiskFailed { reason }) if reason.contains("journal/0000"))
+    );
+    assert_eq!(world.replicas[&replica].acked, 0);
+    let asked = world.disk.log.len();
+    world.disk.fails_syncs = false;
+    world.pass(Duration::from_secs(10));
+    world.run();
+    assert_eq!(world.disk.log.len(), asked, "nothing is asked of a failed disk");
+}
+
+#[test]
+fn a_clean_stop_leaves_nothing_to_replay() {
+    let mut world = World::new(5, small());
+    let replica = world.add();
+    for index in 1..=20 {
+        world.append(replica, index, &[200], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+    }
+    assert!(!world.storage.is_clean());
+    world.checkpoint();
+    world.run();
+    assert!(world.storage.is_clean());
+    let mut rng = world.rng.clone();
+    world.disk.crash(&mut rng);
+    world.boot();
+    world.run();
+    let recovery = world.recovery.clone().expect("started");
+    assert_eq!((recovery.journal_bytes, recovery.replicas[0].entries.len()), (0, 0));
+    world.check_recovery();
+    world.check_log(replica, 500);
+}
+
+#[test]
+fn what_is_given_up_goes_on_a_quiet_node_too() {
+    let mut world = World::new(9, small());
+    let replica = world.add();
+    world.append(replica, 1, &[900], true);
+    world.flush();
+    world.run();
+    world.apply(replica, 1);
+    world.checkpoint();
+    world.run();
+    let files = world.disk.cache.len();
+    world.drop_replica(replica);
+    world.flush();
+    world.run();
+    assert!(!world.storage.checkpoint_is_due());
+    while let Some(at) = world.storage.next_deadline() {
+        world.pass(at.since(world.now));
+        world.run();
+    }
+    assert!(world.storage.checkpoint_is_due());
+    world.checkpoint();
+    world.run();
+    assert_eq!(world.disk.cache.len(), files - 1, "the segment is gone");
+    assert!(!world.storage.checkpoint_is_due());
+}
+
+#[test]
+fn an_idle_node_asks_for_nothing() {
+    let mut world = World::new(6, small());
+    for _ in 0..50 {
+        world.add();
+    }
+    world.flush();
+    world.run();
+    for _ in 0..10 {
+        world.pass(Duration::from_millis(100));
+        world.run();
+    }
+    let asked = world.disk.log.len();
+    assert_eq!(world.storage.next_deadline(), None);
+    world.pass(Duration::from_secs(3600));
+    world.run();
+    assert_eq!(world.disk.log.len(), asked);
+}
+
+#[test]
+fn an_idle_replica_takes_little_memory() {
+    // 10,000 partitions idle at 8 KiB each in all rooms: here a thirtieth of that, and nothing on the heap.
+    assert!(size_of::<crate::storage::local::Local>() <= 256);
+}

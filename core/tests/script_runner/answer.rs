@@ -1,0 +1,254 @@
+//! Answers as lines of text: what a client's user would want to know, nothing else.
+
+use super::process::EPOCH_MS;
+use super::values;
+use rust_mq_core::error_code::ErrorCode;
+use rust_mq_proto::kafka::api::ResponseBody;
+use rust_mq_proto::kafka::api::create_topics::CreateTopicsResponse;
+use rust_mq_proto::kafka::api::delete_topics::DeleteTopicsResponse;
+use rust_mq_proto::kafka::api::fetch::{FetchResponse, PartitionData};
+use rust_mq_proto::kafka::api::list_offsets::ListOffsetsResponse;
+use rust_mq_proto::kafka::api::metadata::MetadataResponse;
+use rust_mq_proto::kafka::api::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+use rust_mq_proto::kafka::api::produce::{PartitionProduceResponse, ProduceResponse};
+use std::collections::BTreeMap;
+
+/// Names of topics by id.
+pub type TopicNames = BTreeMap<[u8; 16], String>;
+
+/// An answer as lines.
+pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
+    match body {
+        ResponseBody::Produce(body) => produce(body, names),
+        ResponseBody::Fetch(body) => fetch(body, names),
+        ResponseBody::ListOffsets(body) => list_offsets(body),
+        ResponseBody::Metadata(body) => metadata(body),
+        ResponseBody::CreateTopics(body) => create_topics(body),
+        ResponseBody::DeleteTopics(body) => delete_topics(body),
+        ResponseBody::OffsetForLeaderEpoch(body) => epochs(body),
+        ResponseBody::InitProducerId(body) if body.error_code != 0 => vec![error(body.error_code)],
+        ResponseBody::InitProducerId(body) => {
+            vec![format!("producer {} epoch {}", body.producer_id, body.producer_epoch)]
+        }
+        ResponseBody::ApiVersions(body) => {
+            vec![format!("{}, {} APIs", error(body.error_code), body.api_keys.len())]
+        }
+        ResponseBody::DescribeCluster(body) => {
+            let brokers: Vec<String> = body.brokers.iter().map(|one| one.broker_id.to_string()).collect();
+            vec![format!("controller {}, brokers {}", body.controller_id, brokers.join(" "))]
+        }
+    }
+}
+
+/// Kafka's name of an error code.
+pub fn error(code: i16) -> String {
+    const ALL: &[ErrorCode] = &[
+        ErrorCode::UnknownServerError,
+        ErrorCode::None,
+        ErrorCode::OffsetOutOfRange,
+        ErrorCode::CorruptMessage,
+        ErrorCode::UnknownTopicOrPartition,
+        ErrorCode::LeaderNotAvailable,
+        ErrorCode::NotLeaderOrFollower,
+        ErrorCode::RequestTimedOut,
+        ErrorCode::MessageTooLarge,
+        ErrorCode::NotEnoughReplicas,
+        ErrorCode::InvalidTopicException,
+        ErrorCode::InvalidRequiredAcks,
+        ErrorCode::InvalidTimestamp,
+        ErrorCode::UnsupportedVersion,
+        ErrorCode::TopicAlreadyExists,
+        ErrorCode::InvalidPartitions,
+        ErrorCode::InvalidReplicationFactor,
+        ErrorCode::InvalidReplicaAssignment,
+        ErrorCode::InvalidConfig,
+        ErrorCode::NotController,
+        ErrorCode::InvalidRequest,
+        ErrorCode::PolicyViolation,
+        ErrorCode::OutOfOrderSequenceNumber,
+        ErrorCode::DuplicateSequenceNumber,
+        ErrorCode::InvalidProducerEpoch,
+        ErrorCode::InvalidTxnState,
+        ErrorCode::TransactionalIdAuthorizationFailed,
+        ErrorCode::KafkaStorageError,
+        ErrorCode::UnknownProducerId,
+        ErrorCode::FetchSessionIdNotFound,
+        ErrorCode::InvalidFetchSessionEpoch,
+        ErrorCode::FencedLeaderEpoch,
+        ErrorCode::UnknownLeaderEpoch,
+        ErrorCode::UnsupportedCompressionType,
+        ErrorCode::OffsetNotAvailable,
+        ErrorCode::InvalidRecord,
+        ErrorCode::ThrottlingQuotaExceeded,
+        ErrorCode::UnknownTopicId,
+        ErrorCode::InconsistentTopicId,
+    ];
+    let Some(known) = ALL.iter().find(|known| known.code() == code) else { return format!("error {code}") };
+    let mut name = String::new();
+    for letter in format!("{known:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+fn with_leader(error: String, leader: i32, epoch: i32) -> String {
+    if leader < 0 { error } else { format!("{error}, the leader is n{leader} since epoch {epoch}") }
+}
+
+fn topic_name(name: &str, id: &[u8; 16], names: &TopicNames) -> String {
+    if *id == [0; 16] { name.to_owned() } else { names.get(id).cloned().unwrap_or_else(|| "?".into()) }
+}
+
+fn produce(body: &ProduceResponse, names: &TopicNames) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.responses {
+        let name = topic_name(&topic.name, &topic.topic_id, names);
+        for part in &topic.partition_responses {
+            lines.push(format!("{name}-{}: {}", part.index, produced(part)));
+        }
+    }
+    lines
+}
+
+fn produced(part: &PartitionProduceResponse) -> String {
+    if part.error_code == 0 {
+        return format!("offset {}", part.base_offset);
+    }
+    let said = part.error_message.as_ref().map_or(String::new(), |message| format!(" \"{message}\""));
+    let leader = &part.current_leader;
+    with_leader(error(part.error_code) + &said, leader.leader_id, leader.leader_epoch)
+}
+
+fn fetch(body: &FetchResponse, names: &TopicNames) -> Vec<String> {
+    if body.error_code != 0 {
+        return vec![error(body.error_code)];
+    }
+    let mut lines = Vec::new();
+    for topic in &body.responses {
+        let name = topic_name(&topic.topic, &topic.topic_id, names);
+        for part in &topic.partitions {
+            lines.push(format!("{name}-{}: {}", part.partition_index, fetched(part)));
+        }
+    }
+    if lines.is_empty() { vec![format!("nothing, session {}", body.session_id)] } else { lines }
+}
+
+fn fetched(part: &PartitionData) -> String {
+    let watermark = format!("(log {}..{})", part.log_start_offset, part.high_watermark);
+    if part.error_code != 0 {
+        let leader = &part.current_leader;
+        let what = with_leader(error(part.error_code), leader.leader_id, leader.leader_epoch);
+        return if part.high_watermark < 0 { what } else { format!("{what} {watermark}") };
+    }
+    if part.diverging_epoch.epoch >= 0 {
+        let from = &part.diverging_epoch;
+        return format!("diverges: epoch {} ended at {} {watermark}", from.epoch, from.end_offset);
+    }
+    let Some(records) = &part.records else { return "BREACH: null records".into() };
+    let records = values::records(&records.parts().concat());
+    let records: Vec<String> = records.iter().map(|(offset, _, value)| format!("{offset} {value}")).collect();
+    if records.is_empty() {
+        format!("nothing {watermark}")
+    } else {
+        format!("{} {watermark}", records.join(", "))
+    }
+}
+
+fn list_offsets(body: &ListOffsetsResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.topics {
+        for part in &topic.partitions {
+            let what = if part.error_code != 0 {
+                error(part.error_code)
+            } else if part.offset < 0 {
+                "no such offset".into()
+            } else if part.timestamp >= 0 {
+                let at = part.timestamp - EPOCH_MS;
+                format!("offset {} (epoch {}), of {at} ms", part.offset, part.leader_epoch)
+            } else {
+                format!("offset {} (epoch {})", part.offset, part.leader_epoch)
+            };
+            lines.push(format!("{}-{}: {what}", topic.name, part.partition_index));
+        }
+    }
+    lines
+}
+
+fn nodes(ids: &[i32]) -> String {
+    if ids.is_empty() {
+        return "none".into();
+    }
+    ids.iter().map(|id| format!("n{id}")).collect::<Vec<_>>().join(" ")
+}
+
+fn metadata(body: &MetadataResponse) -> Vec<String> {
+    let brokers: Vec<i32> = body.brokers.iter().map(|broker| broker.node_id).collect();
+    let controller =
+        if body.controller_id < 0 { "nobody".into() } else { format!("n{}", body.controller_id) };
+    let mut lines = vec![format!("controller {controller}, brokers {}", nodes(&brokers))];
+    for topic in &body.topics {
+        let name = topic.name.as_deref().unwrap_or("?");
+        if topic.error_code != 0 {
+            lines.push(format!("{name}: {}", error(topic.error_code)));
+        }
+        for part in &topic.partitions {
+            let leader = if part.error_code != 0 {
+                error(part.error_code)
+            } else {
+                format!("leader n{} since epoch {}", part.leader_id, part.leader_epoch)
+            };
+            let replicas = nodes(&part.replica_nodes);
+            let mut line = format!("{name}-{}: {leader}, replicas {replicas}", part.partition_index);
+            line += &format!(", in sync {}", nodes(&part.isr_nodes));
+            if !part.offline_replicas.is_empty() {
+                line += &format!(", offline {}", nodes(&part.offline_replicas));
+            }
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+fn create_topics(body: &CreateTopicsResponse) -> Vec<String> {
+    let line = |topic: &rust_mq_proto::kafka::api::create_topics::CreatableTopicResult| {
+        if topic.error_code == 0 {
+            let (partitions, copies) = (topic.num_partitions, topic.replication_factor);
+            return format!("{}: created, {partitions} partition(s) on {copies} node(s)", topic.name);
+        }
+        let said = topic.error_message.as_ref().map_or(String::new(), |message| format!(" \"{message}\""));
+        format!("{}: {}{said}", topic.name, error(topic.error_code))
+    };
+    body.topics.iter().map(line).collect()
+}
+
+fn delete_topics(body: &DeleteTopicsResponse) -> Vec<String> {
+    let line = |topic: &rust_mq_proto::kafka::api::delete_topics::DeletableTopicResult| {
+        let name = topic.name.as_deref().unwrap_or("?");
+        if topic.error_code == 0 {
+            format!("{name}: deleted")
+        } else {
+            format!("{name}: {}", error(topic.error_code))
+        }
+    };
+    body.responses.iter().map(line).collect()
+}
+
+fn epochs(body: &OffsetForLeaderEpochResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.topics {
+        for part in &topic.partitions {
+            let what = if part.error_code != 0 {
+                error(part.error_code)
+            } else if part.leader_epoch < 0 {
+                "no such epoch".into()
+            } else {
+                format!("epoch {} ended at {}", part.leader_epoch, part.end_offset)
+            };
+            lines.push(format!("{}-{}: {what}", topic.topic, part.partition));
+        }
+    }
+    lines
+}

@@ -1,0 +1,77 @@
+//! The verbs of stories, a file each (opposites share one).
+//!
+//! ```text
+//! cluster nodes=3 start=1,2 ...    nodes, and which start at once (all); prints until the cluster serves
+//! start 3, stop 2, kill 2          processes; crash 2 loses what is not synced too, wipe 2 the whole disk
+//! topic t partitions=1 on=1,2,3    creates a topic (at node 1, or at=2); delete t
+//! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=
+//! fetch 1 t-0 from=0 wait=0ms      min= max= bytes; epoch= what the client thinks; last= epoch it read
+//! list 1 t-0 latest                earliest, latest, max or ms since the start
+//! epoch 1 t-0 2                    where leader epoch 2 ended
+//! producer 1                       a producer id; txn= with a transactional id
+//! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
+//! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
+//! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
+//! fail 1                           its syncs fail
+//! wait 500ms, elect t-0 not=1      time passes: so long; until someone (else) leads
+//! raw 1 HEX client=c, close c      any bytes; a client goes away
+//! ```
+//! A request is sent on a connection of its own, or on that of `client=NAME`, where requests follow each other.
+
+mod close;
+mod cluster;
+mod cut;
+mod delete;
+mod elect;
+mod epoch;
+mod failing_disk;
+mod fetch;
+mod full_disk;
+mod leaders;
+mod list;
+mod log;
+mod metadata;
+mod process;
+mod produce;
+mod producer;
+mod raw;
+mod stalled_disk;
+mod topic;
+mod wait;
+
+use super::command::Command;
+use super::world::World;
+
+/// Runs one command. The error says why it makes no sense.
+pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
+    match command.verb.as_str() {
+        "close" => close::run(world, command),
+        "cluster" => cluster::run(world, command),
+        "cut" => cut::cut(world, command),
+        "heal" => cut::heal(world, command),
+        "delete" => delete::run(world, command),
+        "elect" => elect::run(world, command),
+        "epoch" => epoch::run(world, command),
+        "fetch" => fetch::run(world, command),
+        "fail" => failing_disk::run(world, command),
+        "fill" => full_disk::fill(world, command),
+        "free" => full_disk::free(world, command),
+        "leaders" => leaders::run(world, command),
+        "list" => list::run(world, command),
+        "log" => log::run(world, command),
+        "metadata" => metadata::run(world, command),
+        "start" => process::start(world, command),
+        "stop" => process::stop(world, command),
+        "crash" => process::crash(world, command),
+        "wipe" => process::wipe(world, command),
+        "kill" => process::kill(world, command),
+        "produce" => produce::run(world, command),
+        "producer" => producer::run(world, command),
+        "raw" => raw::run(world, command),
+        "stall" => stalled_disk::stall(world, command),
+        "resume" => stalled_disk::resume(world, command),
+        "topic" => topic::run(world, command),
+        "wait" => wait::run(world, command),
+        verb => Err(format!("there is no verb `{verb}`")),
+    }
+}

@@ -1,0 +1,19 @@
+//! `stall 1`: the node's disk takes work and does none, at once or `after=2` more syncs. `resume 1`: it does what has waited.
+
+use crate::script_runner::command::Command;
+use crate::script_runner::world::World;
+
+pub fn stall(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&["after"])?;
+    let after = command.option_or("after", 0)?;
+    world.node(command.number(0)?)?.disk.stall(after);
+    Ok(())
+}
+
+pub fn resume(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
+    let process = world.node(command.number(0)?)?;
+    process.disk.resume(&mut process.inbox);
+    world.settle();
+    Ok(())
+}
