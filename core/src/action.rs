@@ -4,7 +4,7 @@
 
 use crate::event::Address;
 use crate::file::File;
-use crate::ids::{LinkId, NodeId, Ticket};
+use crate::ids::{LinkId, NodeId, Ticket, TopicPartition};
 use crate::now::Mono;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -175,6 +175,14 @@ pub enum Notice {
         file: File,
         /// What, where, and what follows from it.
         what: String,
+    },
+    /// A replica of this node was behind what its leader could send it: it has fetched the records and taken the
+    /// rest as a snapshot.
+    CaughtUp {
+        /// Which partition's.
+        partition: TopicPartition,
+        /// Where its leader is.
+        from: NodeId,
     },
     /// A replica of this node must not run any more; its files stay where they are.
     ReplicaDead {

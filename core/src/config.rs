@@ -79,6 +79,8 @@ pub struct StorageConfig {
     pub free_bytes_floor: u64,
     /// Committed bytes kept in memory for reads at the tail, besides what is not yet in a segment.
     pub tail_bytes_max: u64,
+    /// Bytes of a replica's log that its leader keeps beyond a checkpoint for followers that are not far behind.
+    pub window_kept_bytes_max: u64,
 }
 
 impl Default for StorageConfig {
@@ -94,6 +96,7 @@ impl Default for StorageConfig {
             index_interval_bytes: 16 << 10,
             free_bytes_floor: 16 << 20,
             tail_bytes_max: 64 << 20,
+            window_kept_bytes_max: crate::limits::WINDOW_KEPT_BYTES_MAX as u64,
         }
     }
 }

@@ -70,6 +70,8 @@ pub enum ErrorCode {
     ThrottlingQuotaExceeded = 89,
     UnknownTopicId = 100,
     InconsistentTopicId = 103,
+    MismatchedEndpointType = 114,
+    UnsupportedEndpointType = 115,
 }
 
 impl ErrorCode {

@@ -78,6 +78,7 @@ pub fn config(nodes: i32) -> Config {
             index_interval_bytes: 512,
             free_bytes_floor: 0,
             tail_bytes_max: 1 << 10,
+            window_kept_bytes_max: 4 << 10,
         },
         ..Config::default()
     }

@@ -74,6 +74,9 @@ impl NoticeLog {
                 warn!(path = escaped(path), "a file that is not ours was left in place");
             }
             Notice::Damaged { file, what } => error!(%file, "damaged data: {}", escaped(what)),
+            Notice::CaughtUp { partition, from } => {
+                info!(%partition, leader = from.0, "a replica that was far behind has caught up")
+            }
             Notice::ReplicaDead { reason } => error!("a replica is dead: {}", escaped(reason)),
             Notice::PeerUp(node) => info!(node = node.0, "connected to a peer"),
             Notice::PeerDown(node) => warn!(node = node.0, "lost a peer"),

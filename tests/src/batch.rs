@@ -38,14 +38,27 @@ pub struct Batch {
 impl Batch {
     /// A good batch of these values, from no idempotent producer.
     pub fn of(values: &[&[u8]]) -> Batch {
-        let count = i32::try_from(values.len()).expect("a test's batch is small");
-        let mut records = BytesMut::new();
-        for (delta, value) in values.iter().enumerate() {
-            put_record(&mut records, i64::try_from(delta).expect("a test's batch is small"), value);
-        }
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
         let now = i64::try_from(now.as_millis()).expect("the year is below 292 million");
+        let records: Vec<(i64, &[u8])> = values.iter().map(|value| (now, *value)).collect();
+        Batch::stamped(&records)
+    }
+
+    /// A good batch of records with these timestamps.
+    pub fn at(timestamps: &[i64]) -> Batch {
+        let records: Vec<(i64, &[u8])> = timestamps.iter().map(|time| (*time, &b"x"[..])).collect();
+        Batch::stamped(&records)
+    }
+
+    /// A good batch of records, each with its timestamp.
+    fn stamped(from: &[(i64, &[u8])]) -> Batch {
+        let count = i32::try_from(from.len()).expect("a test's batch is small");
+        let first_timestamp = from.first().expect("a batch has a record").0;
+        let mut records = BytesMut::new();
+        for (delta, (timestamp, value)) in (0..).zip(from) {
+            put_record(&mut records, timestamp - first_timestamp, delta, value);
+        }
         Batch {
             base_offset: 0,
             length_lie: 0,
@@ -53,8 +66,8 @@ impl Batch {
             checksum_lie: 0,
             attributes: 0,
             last_offset_delta: count - 1,
-            first_timestamp: now,
-            max_timestamp: now,
+            first_timestamp,
+            max_timestamp: from.iter().map(|(timestamp, _)| *timestamp).max().expect("a batch has a record"),
             producer_id: -1,
             producer_epoch: -1,
             base_sequence: -1,
@@ -96,10 +109,10 @@ impl Batch {
 }
 
 /// One record without key and headers.
-fn put_record(into: &mut BytesMut, delta: i64, value: &[u8]) {
+fn put_record(into: &mut BytesMut, timestamp_delta: i64, delta: i64, value: &[u8]) {
     let mut body = BytesMut::new();
     body.put_i8(0); // attributes
-    put_varint(&mut body, 0); // timestamp delta
+    put_varint(&mut body, timestamp_delta);
     put_varint(&mut body, delta);
     put_varint(&mut body, -1); // no key
     put_varint(&mut body, i64::try_from(value.len()).expect("a test's record is small"));

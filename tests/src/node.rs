@@ -9,6 +9,7 @@ use kafka_protocol::messages::ApiVersionsRequest;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -70,8 +71,9 @@ impl Node {
 
     /// Like [`Node::start`], for a broker that may refuse.
     pub fn try_start(arguments: &[&str]) -> Result<Node, Refusal> {
+        let binary = binary();
         let started = Instant::now();
-        let mut process = Process::spawn(arguments);
+        let mut process = Process::spawn(binary, arguments);
         let address = loop {
             if let Some(address) = process.log.address() {
                 break address;
@@ -84,7 +86,9 @@ impl Node {
 
     /// Like [`Node::try_start`], for a broker whose configuration says where it listens.
     pub fn start_at(arguments: &[&str], address: SocketAddr) -> Result<Node, Refusal> {
-        Node::answering(Process::spawn(arguments), arguments, address, Instant::now())
+        let binary = binary();
+        let started = Instant::now();
+        Node::answering(Process::spawn(binary, arguments), arguments, address, started)
     }
 
     fn answering(
@@ -180,8 +184,10 @@ impl Node {
 
 /// Runs the binary to its end: for `--help` and for mistakes.
 pub fn run_to_end(arguments: &[&str]) -> Refusal {
-    let mut process = Process::spawn(arguments);
+    // Building it takes time of its own.
+    let binary = binary();
     let started = Instant::now();
+    let mut process = Process::spawn(binary, arguments);
     loop {
         match process.still_runs(started) {
             Ok(()) => thread::sleep(LOOK),
@@ -191,8 +197,8 @@ pub fn run_to_end(arguments: &[&str]) -> Refusal {
 }
 
 impl Process {
-    fn spawn(arguments: &[&str]) -> Process {
-        let mut command = Command::new(binary());
+    fn spawn(binary: &Path, arguments: &[&str]) -> Process {
+        let mut command = Command::new(binary);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary can be started");
         let log = Log::default();

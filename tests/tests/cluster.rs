@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::batch::Batch;
+use tests::client::{Client, PATIENCE};
 use tests::cluster::{Cluster, SIZE, metadata};
-use tests::dialogue::{fetch, produce};
+use tests::dialogue::{Produced, fetch, produce};
 use tests::folder::Folder;
 use tests::programs::{kcat, python, run};
 
 const TOPIC: &str = "counted";
+const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 /// Records a second of the counting client.
 const RATE: &str = "500";
 const KILLS_DEFAULT: usize = 5;
@@ -27,6 +29,19 @@ fn read_all(cluster: &Cluster) -> Vec<u64> {
     command.args(["-b", &cluster.bootstrap(), "-C", "-q", "-e", "-t", TOPIC, "-p", "0", "-o", "beginning"]);
     let text = run(command, b"", Duration::from_secs(120)).expect_success("kcat -C");
     text.lines().map(|line| line.parse().expect("the counting client wrote numbers")).collect()
+}
+
+/// Produces to a leader that may have been elected in this moment: until it has committed an entry of its own it
+/// says NOT_LEADER_OR_FOLLOWER, and clients ask again.
+fn settled(client: &mut Client, topic: &str, value: &[u8]) -> Produced {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = produce(client, topic, Batch::of(&[value]).bytes());
+        if answer.error != NOT_LEADER_OR_FOLLOWER || deadline < Instant::now() {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -68,7 +83,7 @@ fn a_minority_acknowledges_nothing() {
     let mut cluster = Cluster::start();
     metadata(&mut cluster.node(0).connect(), "minority").expect("a founded cluster answers");
     let leader = cluster.leader("minority");
-    assert_eq!(produce(&mut cluster.node(leader).connect(), "minority", Batch::of(&[b"x"]).bytes()).error, 0);
+    assert_eq!(settled(&mut cluster.node(leader).connect(), "minority", b"x").error, 0);
     for number in (0..SIZE).filter(|number| *number != leader) {
         cluster.kill(number);
     }
@@ -83,11 +98,17 @@ fn all_nodes_killed_at_once_come_back_with_everything() {
     let leader = cluster.leader("all");
     let mut client = cluster.node(leader).connect();
     for value in 0..50_u8 {
-        assert_eq!(produce(&mut client, "all", Batch::of(&[&[value]]).bytes()).error, 0);
+        assert_eq!(settled(&mut client, "all", &[value]).error, 0);
     }
     (0..SIZE).for_each(|number| cluster.kill(number));
     (0..SIZE).for_each(|number| cluster.revive(number));
-    let leader = cluster.leader("all");
-    let found = fetch(&mut cluster.node(leader).connect(), "all", 0);
+    let deadline = Instant::now() + PATIENCE;
+    let found = loop {
+        let leader = cluster.leader("all");
+        let found = fetch(&mut cluster.node(leader).connect(), "all", 0);
+        if found.error != NOT_LEADER_OR_FOLLOWER || deadline < Instant::now() {
+            break found;
+        }
+    };
     assert_eq!((found.error, found.high_watermark), (0, 50));
 }

@@ -118,8 +118,7 @@ impl DiskUnderTest for Simulated {
             }
             let (at, work) = running.remove(0);
             now = at;
-            events
-                .extend(self.0.finish(work).map(|(ticket, result)| Event::Done { ticket, result }));
+            events.extend(self.0.finish(work).map(|(ticket, result)| Event::Done { ticket, result }));
         }
     }
 

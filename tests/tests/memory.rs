@@ -47,6 +47,7 @@ fn a_producer_of_four_times_the_limit_is_refused_and_the_process_stays_small() {
 fn clients_that_never_read_cost_a_bounded_buffer() {
     let node = Node::start(&["--listen", "127.0.0.1:0", "--memory-limit", "64MiB"]);
     let mut client = node.connect();
+    assert_eq!(create_topic(&mut client, "big", 1), 0);
     let value = vec![b'x'; 900 << 10];
     assert_eq!(produce(&mut client, "big", Batch::of(&[&value]).bytes()).error, 0);
     let before = peak(&node);

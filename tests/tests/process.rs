@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use tests::batch::Batch;
-use tests::dialogue::{fetch, produce};
+use tests::dialogue::{create_topic, fetch, produce};
 use tests::folder::Folder;
 use tests::node::{Node, run_to_end};
 
@@ -33,6 +33,7 @@ fn port_zero_prints_the_port_it_got() {
 #[test]
 fn two_brokers_in_memory_share_nothing() {
     let (one, other) = (Node::in_memory(), Node::in_memory());
+    assert_eq!(create_topic(&mut one.connect(), "mine", 1), 0);
     assert_eq!(produce(&mut one.connect(), "mine", Batch::of(&[b"x"]).bytes()).error, 0);
     assert_eq!(fetch(&mut other.connect(), "mine", 0).error, 3, "UNKNOWN_TOPIC_OR_PARTITION");
 }
@@ -46,6 +47,7 @@ fn a_second_process_on_the_same_directory_is_refused_and_the_first_serves_on() {
     let refusal = second.expect_err("two processes on one directory destroy it");
     assert!(!refusal.status.success());
     assert!(refusal.log.contains(&data), "the line names the directory:\n{}", refusal.log);
+    assert_eq!(create_topic(&mut first.connect(), "alive", 1), 0);
     assert_eq!(produce(&mut first.connect(), "alive", Batch::of(&[b"x"]).bytes()).error, 0);
 }
 
@@ -61,6 +63,7 @@ fn a_taken_port_is_refused_with_the_address() {
 fn sigterm_stops_it_well_and_the_data_is_there_again() {
     let folder = Folder::new();
     let mut node = Node::on_disk(&folder.join("data"));
+    assert_eq!(create_topic(&mut node.connect(), "kept", 1), 0);
     assert_eq!(produce(&mut node.connect(), "kept", Batch::of(&[b"one", b"two"]).bytes()).error, 0);
     let status = node.terminate();
     assert!(status.success(), "{status}:\n{}", node.log());

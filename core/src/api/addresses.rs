@@ -23,6 +23,13 @@ fn own(node: &Node, link: LinkId) -> Option<Address> {
     Some(configured.clone().unwrap_or_else(|| client.local.clone()))
 }
 
+/// The node that a client shall send topic administration to. Any node takes it and passes it on, so while none
+/// is known to lead the metadata this one is named: clients take an id that is not among the brokers for an
+/// error (KafkaJS throws, rskafka gives up).
+pub fn controller(node: &Node) -> NodeId {
+    node.controller().unwrap_or(node.config.node)
+}
+
 /// Those of `wanted`, as [`advertised`] says them.
 pub fn of(node: &Node, link: LinkId, wanted: &[NodeId]) -> Vec<(NodeId, Address)> {
     if wanted.is_empty() {

@@ -1,7 +1,7 @@
 //! DescribeCluster: the nodes, without the topics. Controllers are not a kind of node here (KIP-919's endpoint
 //! type 2 is refused): every node leads what it is elected for.
 
-use super::{Desk, Origin, addresses};
+use super::{Desk, Origin, addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::describe_cluster::{
@@ -9,11 +9,16 @@ use rust_mq_proto::kafka::api::describe_cluster::{
 };
 
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &DescribeClusterRequest) {
     if request.endpoint_type != BROKERS {
+        let error = match request.endpoint_type {
+            CONTROLLERS => ErrorCode::MismatchedEndpointType,
+            _ => ErrorCode::UnsupportedEndpointType,
+        };
         let response = DescribeClusterResponse {
-            error_code: ErrorCode::InvalidRequest.code(),
+            error_code: error.code(),
             error_message: Some("this cluster has brokers (endpoint type 1) only".into()),
             endpoint_type: request.endpoint_type,
             ..Default::default()
@@ -28,8 +33,9 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
     };
     let response = DescribeClusterResponse {
         cluster_id: node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default(),
-        controller_id: node.controller().map_or(-1, |controller| controller.0),
+        controller_id: addresses::controller(node).0,
         brokers: addresses::advertised(node, origin.link).into_iter().map(broker).collect(),
+        cluster_authorized_operations: operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     };
     desk.answer(node, origin, &response);

@@ -72,13 +72,9 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
 }
 
 fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
-    match (request.session_id, request.session_epoch) {
-        (0, -1 | 0) => None,
-        (0, _) => Some(ErrorCode::InvalidFetchSessionEpoch),
-        // The client closes a session that it cannot have.
-        (_, -1) => None,
-        _ => Some(ErrorCode::FetchSessionIdNotFound),
-    }
+    // Epochs 0 (a new session) and -1 (none) are full fetches, whatever session they leave (KIP-227).
+    let is_full = matches!(request.session_epoch, 0 | -1);
+    (!is_full).then_some(ErrorCode::FetchSessionIdNotFound)
 }
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
@@ -107,7 +103,11 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     }
     if !pending.reads.is_empty() {
         desk.fetches.insert(waiter, pending);
-    } else if has_error || bytes >= pending.min_bytes || pending.parts.is_empty() || pending.until <= now.mono
+    } else if has_error
+        || bytes >= pending.min_bytes
+        || pending.parts.is_empty()
+        || pending.until <= now.mono
+        || node.is_stopping()
     {
         answer(desk, node, pending);
     } else {

@@ -92,6 +92,9 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
             ..Default::default()
         })
     };
+    if is_unknown_time(asked.timestamp, origin.version) {
+        return error(ErrorCode::UnsupportedVersion);
+    }
     let of = node.named(topic, asked.partition_index);
     if of.is_ok_and(|of| node.is_settling(of)) {
         let is_known = origin.version >= 5;
@@ -113,9 +116,20 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
             time if time >= 0 => by_time(node, of, asked.partition_index, time),
             _ => error(ErrorCode::None),
         },
-        time if time >= 0 => by_time(node, of, asked.partition_index, time),
-        _ => error(ErrorCode::InvalidRequest),
+        time => by_time(node, of, asked.partition_index, time),
     }
+}
+
+/// Whether a negative time means nothing in that version of the request (Kafka answers UNSUPPORTED_VERSION).
+fn is_unknown_time(time: i64, version: i16) -> bool {
+    let known_from = match time {
+        0.. | LATEST | EARLIEST => return false,
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        _ => return true,
+    };
+    version < known_from
 }
 
 fn by_time(node: &mut Node, of: TopicPartition, index: i32, time: i64) -> Found {

@@ -1,7 +1,7 @@
 //! Metadata: who leads what, and where; always from the local image and the leader table. Topics that are not
 //! there are made on the way, if the client and the configuration allow it.
 
-use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses};
+use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::limits::{LEADERS_AWAITED_MAX, METADATA_TOPICS_MAX};
@@ -18,8 +18,16 @@ use std::collections::BTreeMap;
 pub(super) struct Pending {
     origin: Origin,
     wanted: Vec<MetadataRequestTopic>,
+    allowed: Allowed,
     /// Why a topic could not be made.
     refused: BTreeMap<String, ErrorCode>,
+}
+
+/// What was asked about what the client may do.
+#[derive(Clone, Copy)]
+struct Allowed {
+    on_cluster: bool,
+    on_topics: bool,
 }
 
 pub(super) fn handle(
@@ -29,13 +37,17 @@ pub(super) fn handle(
     origin: Origin,
     request: MetadataRequest,
 ) -> Result<(), String> {
+    let allowed = Allowed {
+        on_cluster: request.include_cluster_authorized_operations,
+        on_topics: request.include_topic_authorized_operations,
+    };
     // Version 0 has no null: empty is all there.
     let wants_all = |topics: &Vec<MetadataRequestTopic>| origin.version == 0 && topics.is_empty();
     let Some(wanted) = request.topics.filter(|topics| !wants_all(topics)) else {
         let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
         let topics =
             topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
-        answer_with(desk, node, origin, topics);
+        answer_with(desk, node, origin, allowed, topics);
         return Ok(());
     };
     if wanted.len() > METADATA_TOPICS_MAX {
@@ -43,7 +55,7 @@ pub(super) fn handle(
     }
     let may_create = request.allow_auto_topic_creation && node.config.topics.auto_create;
     let missing = if may_create { missing(node, &wanted) } else { Vec::new() };
-    let pending = Pending { origin, wanted, refused: BTreeMap::new() };
+    let pending = Pending { origin, wanted, allowed, refused: BTreeMap::new() };
     if missing.is_empty() {
         answer(desk, node, &pending);
     } else {
@@ -89,7 +101,7 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
     let topics = pending.wanted.iter().map(|topic| look_up(node, topic, &pending.refused)).collect();
-    answer_with(desk, node, pending.origin, topics);
+    answer_with(desk, node, pending.origin, pending.allowed, topics);
 }
 
 fn look_up(
@@ -153,7 +165,16 @@ fn describe_partition(node: &Node, of: TopicPartition, nodes: &[NodeId]) -> Meta
     }
 }
 
-fn answer_with(desk: &mut Desk, node: &mut Node, origin: Origin, topics: Vec<MetadataResponseTopic>) {
+fn answer_with(
+    desk: &mut Desk,
+    node: &mut Node,
+    origin: Origin,
+    allowed: Allowed,
+    mut topics: Vec<MetadataResponseTopic>,
+) {
+    for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
+        topic.topic_authorized_operations = operations::of_topic(allowed.on_topics);
+    }
     let brokers: Vec<MetadataResponseBroker> = addresses::advertised(node, origin.link)
         .into_iter()
         .map(|(id, address)| MetadataResponseBroker {
@@ -167,8 +188,9 @@ fn answer_with(desk: &mut Desk, node: &mut Node, origin: Origin, topics: Vec<Met
         brokers,
         // Never null: Spring asks again and again for a cluster id that is.
         cluster_id: Some(node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default()),
-        controller_id: node.controller().map_or(-1, |controller| controller.0),
+        controller_id: addresses::controller(node).0,
         topics,
+        cluster_authorized_operations: operations::of_cluster(allowed.on_cluster),
         ..Default::default()
     };
     desk.answer(node, origin, &response);

@@ -23,6 +23,7 @@ mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod operations;
 mod produce;
 
 use crate::connection::{Request as Taken, Slot};
@@ -35,7 +36,7 @@ use crate::now::{Mono, Now};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
 use rust_mq_proto::kafka::{Reader, RequestStart, Response, write_response};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Everything that waits for an answer.
 #[derive(Default)]
@@ -48,6 +49,8 @@ pub struct Desk {
     asked: BTreeMap<Waiter, Asked>,
     awaiting_leaders: Vec<AwaitingLeaders>,
     producer_ids: init_producer_id::Block,
+    /// Requests that came before this node was open, in the order they came.
+    early: VecDeque<(Origin, RequestBody)>,
     deadlines: Deadlines<Waiter>,
     sweep_at: Option<Mono>,
 }
@@ -107,7 +110,29 @@ impl Desk {
         let unreadable = |error| format!("unreadable {key} version {version}: {error}");
         start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
         let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
-        self.handle(node, now, origin, body)
+        if node.is_open() || key == ApiKey::ApiVersions {
+            return self.handle(node, now, origin, body);
+        }
+        // Bounded by what connections may hold: their slots and their bytes stay taken.
+        self.early.push_back((origin, body));
+        Ok(())
+    }
+
+    /// Takes up what came before this node was open.
+    pub fn take_early(&mut self, node: &mut Node, now: Now) {
+        if !node.is_open() {
+            return;
+        }
+        while let Some((origin, body)) = self.early.pop_front() {
+            if let Err(reason) = self.handle(node, now, origin, body) {
+                node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
+            }
+        }
+    }
+
+    /// Whether [`Desk::take_early`] has something to take up, should the node be open.
+    pub fn has_early(&self) -> bool {
+        !self.early.is_empty()
     }
 
     fn handle(&mut self, node: &mut Node, now: Now, origin: Origin, body: RequestBody) -> Result<(), String> {

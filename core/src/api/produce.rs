@@ -1,6 +1,7 @@
 //! Produce: record batches to append. Each partition's batch stands by itself; the answer leaves when all of
 //! them are refused or committed. acks=1 waits for the commit just as acks=all does: one promise fewer to keep
-//! apart. acks=0 gets no answer at all, not even an error.
+//! apart. acks=0 gets no answer at all; a refusal closes its connection, as in Kafka, or a client that sends to
+//! the wrong node would never ask who leads now.
 
 use super::{Desk, Origin, addresses};
 use crate::error_code::ErrorCode;
@@ -30,12 +31,14 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
         is_space_left: node.takes_records(),
+        in_sync: 0,
     };
     let is_legal = matches!(request.acks, -1..=1);
     let waiter = desk.waiter();
     let mut response = ProduceResponse::default();
     let mut part = 0;
     let mut left = 0;
+    let mut refused = None;
     for topic in request.topic_data {
         let id = if origin.version >= 13 { Err(TopicId(topic.topic_id)) } else { Ok(topic.name.as_str()) };
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -45,6 +48,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
             part += 1;
             let result = if is_legal { append(node, now, id, data, to, terms) } else { Err(illegal_acks()) };
             left += usize::from(result.is_ok());
+            refused = refused.or(result.as_ref().err().map(|refusal| refusal.code));
             partitions.push(answer_part(index, result));
         }
         response.responses.push(TopicProduceResponse {
@@ -54,7 +58,13 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         });
     }
     if !wants_answer {
-        return desk.silence(node, origin);
+        return match refused {
+            None => desk.silence(node, origin),
+            Some(code) => {
+                let reason = format!("a batch sent with acks=0 was refused: {code:?}");
+                node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
+            }
+        };
     }
     if left == 0 {
         return answer(desk, node, origin, response);

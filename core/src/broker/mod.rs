@@ -68,14 +68,16 @@ impl Broker {
         }
         let first = actions.len();
         self.node.take_disk_news(now, actions);
+        self.desk.take_early(&mut self.node, now);
         self.take_held_back(now);
         for event in events.drain(..) {
             self.take(now, event, actions);
         }
-        let is_work_left = self.node.make_ready(now, actions);
+        let mut is_work_left = self.node.make_ready(now, actions);
         self.desk.settle(&mut self.node, now);
         self.node.checkpoint_if_due(now, actions);
         self.node.say_serving(actions);
+        is_work_left |= self.node.is_open() && self.desk.has_early();
         self.advance_stop(now, actions);
         self.node.flush(now, actions);
         self.set_alarm(now, is_work_left, actions);
@@ -164,7 +166,7 @@ impl Broker {
 
     fn advance_stop(&mut self, now: Now, actions: &mut Vec<Action>) {
         if let Some(Stopping::Answering { until }) = self.stopping
-            && (self.desk.is_quiet() || until <= now.mono)
+            && ((self.desk.is_quiet() && self.node.hand_over()) || until <= now.mono)
         {
             self.stopping = Some(Stopping::Closing);
         }

@@ -257,6 +257,11 @@ impl Connections {
             connection.give_credit(wanted, now);
             actions.push(Action::Allow { link, bytes: wanted as u64 });
         } else {
+            let least = connection.least_credit();
+            if least > 0 {
+                connection.give_credit(least, now);
+                actions.push(Action::Allow { link, bytes: least as u64 });
+            }
             self.starved.line_up(link, connection);
         }
         set_alarm(&mut self.alarms, link, connection);

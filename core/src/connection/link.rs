@@ -11,8 +11,9 @@ use super::stream::{BadLength, Cut, Stream};
 use super::writers::Writers;
 use crate::event::Address;
 use crate::limits::{
-    CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX, CONNECTION_REQUESTS_MAX,
-    CONNECTION_UNREAD_BYTES_MAX, CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
+    CONNECTION_CREDIT_BYTES, CONNECTION_CREDIT_BYTES_LEAST, CONNECTION_IDLE_MAX,
+    CONNECTION_REQUEST_BYTES_MAX, CONNECTION_REQUESTS_MAX, CONNECTION_UNREAD_BYTES_MAX,
+    CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
 };
 use crate::now::Mono;
 use bytes::{Bytes, BytesMut};
@@ -168,6 +169,12 @@ impl Connection {
         let missing = self.stream.first_bytes().saturating_sub(self.stream.len());
         let is_stuck = self.credit_bytes < missing.min(chunk) && missing <= room;
         if wanted >= chunk || is_stuck { wanted } else { 0 }
+    }
+
+    /// The credit to give where the budget gives none: enough for a small request, if nothing is held.
+    pub fn least_credit(&self) -> usize {
+        let least = CONNECTION_CREDIT_BYTES_LEAST.saturating_sub(self.credit_bytes);
+        if self.held_bytes() == 0 { least } else { 0 }
     }
 
     /// Takes note of credit given.

@@ -33,7 +33,8 @@
 //! given credit; when there is room again the links that wait get it in turn, those in the middle of a request
 //! first, because a whole request is what frees memory. Lest half requests hold all of it for ever, one link
 //! at a time may finish its request over the budget: the excess is at most one request and the credit that was
-//! out already.
+//! out already. A link that holds nothing always has credit for a small request, `CONNECTION_CREDIT_BYTES_LEAST`:
+//! half requests of others keep nobody from asking for metadata or records.
 //!
 //! Not here: what a request means (`api/`), TLS and limits by address (the driver).
 

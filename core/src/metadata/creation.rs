@@ -1,4 +1,5 @@
 //! Deciding a CreateTopics request: each topic by itself, in the order asked, each seeing the ones before it.
+//! A name that stands there twice is refused as a whole, as Kafka does, and answered once, at the end.
 
 use super::request::{CreatedTopic, NewTopic, Refusal};
 use super::{Command, Metadata, Topic, placement, topic_name};
@@ -12,19 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Results = Vec<(String, Result<CreatedTopic, Refusal>)>;
 
-/// The commands, and what to answer for each topic in the order asked.
+/// The commands, and what to answer for each name.
 pub fn decide(
     metadata: &Metadata,
     context: &mut Context<'_>,
     topics: Vec<NewTopic>,
 ) -> (Vec<Command>, Results) {
-    // A working copy, so that a request naming one topic twice, or 'a.b' and 'a_b', meets itself.
+    // A working copy, so that a request naming both 'a.b' and 'a_b' meets itself.
     let mut draft = metadata.clone();
     let mut collisions: BTreeSet<String> =
         draft.names.keys().map(|name| topic_name::collision_key(name)).collect();
     let mut commands = Vec::new();
     let mut results = Vec::with_capacity(topics.len());
     let mut asked = 0;
+    let (topics, twice) = apart(topics);
     for new in topics {
         asked += usize::try_from(new.partitions.max(0)).unwrap_or(0).max(new.assignments.len());
         let result = if asked > CREATE_PARTITIONS_MAX {
@@ -41,7 +43,21 @@ pub fn decide(
         });
         results.push((new.name, result));
     }
+    let named_twice =
+        |name| (name, Err(refusal(ErrorCode::InvalidRequest, "the request names it twice".into())));
+    results.extend(twice.into_iter().map(named_twice));
     (commands, results)
+}
+
+/// The topics that are named once, and the names of the others: which of two was meant is not ours to guess.
+fn apart(topics: Vec<NewTopic>) -> (Vec<NewTopic>, BTreeSet<String>) {
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<String> = topics
+        .iter()
+        .filter(|topic| !seen.insert(topic.name.as_str()))
+        .map(|topic| topic.name.clone())
+        .collect();
+    (topics.into_iter().filter(|topic| !twice.contains(&topic.name)).collect(), twice)
 }
 
 fn create(

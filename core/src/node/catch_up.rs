@@ -15,8 +15,11 @@
 //! - Invariant: only committed batches are fetched: the leader gives nothing above its high watermark.
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here.
 //! - Invariant: at most one catch-up a replica, and one call of it on the way.
+//! - Invariant: from the moment Raft has a snapshot until its ready is journaled, the snapshot is kept here: the
+//!   ready speaks of it, and may wait for room in a frame.
 
 use super::{METADATA, Node};
+use crate::action::{Action, Notice};
 use crate::entry::Stamp;
 use crate::ids::{NodeId, Offset, ReplicaId, Term, TopicPartition};
 use crate::limits::{CATCH_UP_FETCH_BYTES, CATCH_UP_PATIENCE};
@@ -46,8 +49,18 @@ struct Progress {
     until: Mono,
     /// The snapshot that waits for the batches below its end.
     snapshot: Option<Snapshot>,
-    /// All its batches are being made durable.
-    is_syncing: bool,
+    step: Step,
+}
+
+/// What a catch-up waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The answer to its call; given up after a while, or when the lane breaks.
+    Answer,
+    /// All its batches being durable.
+    Disk,
+    /// The ready that speaks of the snapshot.
+    Ready,
 }
 
 impl Node {
@@ -56,7 +69,11 @@ impl Node {
         let id = told.replica;
         let Some(replica) = self.replica_mut(id) else { return };
         let is_stale = replica.term() > told.term || replica.is_leader();
-        let is_under_way = self.catching_up.of.get(&id).is_some_and(|progress| progress.term >= told.term);
+        let is_under_way = self
+            .catching_up
+            .of
+            .get(&id)
+            .is_some_and(|progress| progress.term >= told.term || progress.step == Step::Ready);
         if is_stale || is_under_way || self.partition_of(id) != Some(told.partition) {
             return;
         }
@@ -66,7 +83,7 @@ impl Node {
         }
         let call = CallId(0);
         let until = now.mono + CATCH_UP_PATIENCE;
-        let progress = Progress { leader, term: told.term, call, until, snapshot: None, is_syncing: false };
+        let progress = Progress { leader, term: told.term, call, until, snapshot: None, step: Step::Answer };
         self.catching_up.of.insert(id, progress);
         self.catch_up_further(now, id, told.partition, told.high_watermark);
     }
@@ -82,7 +99,7 @@ impl Node {
         let ask = if end < to {
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
-            progress.is_syncing = true;
+            progress.step = Step::Disk;
             return self.storage.settle(now.mono, id, &mut self.disk_actions, &mut self.disk_news);
         } else {
             Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
@@ -94,8 +111,9 @@ impl Node {
 
     /// Which replica a call was made for, by the node it was made to.
     fn caller(&self, node: NodeId, call: CallId) -> Option<ReplicaId> {
-        let is_it =
-            |progress: &Progress| progress.call == call && progress.leader == node && !progress.is_syncing;
+        let is_it = |progress: &Progress| {
+            progress.call == call && progress.leader == node && progress.step == Step::Answer
+        };
         self.catching_up.of.iter().find(|(_, progress)| is_it(progress)).map(|(id, _)| *id)
     }
 
@@ -159,11 +177,16 @@ impl Node {
 
     /// Every batch of a replica is durable.
     pub(super) fn log_settled(&mut self, id: ReplicaId, end: Offset) {
-        let waits = |progress: &Progress| {
-            progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end)
+        let Some(progress) = self.catching_up.of.get(&id).filter(|progress| progress.step == Step::Disk)
+        else {
+            return;
         };
-        if self.catching_up.of.get(&id).is_some_and(|progress| progress.is_syncing && waits(progress)) {
+        let is_whole = progress.snapshot.as_ref().is_some_and(|snapshot| snapshot.segment_end == end);
+        if is_whole && self.kept_end(id) == end {
             self.install(id);
+        } else {
+            // Raft has brought more meanwhile: the log is near, or its leader asks again.
+            self.catching_up.of.remove(&id);
         }
     }
 
@@ -177,11 +200,14 @@ impl Node {
         let at = Stamp { index: snapshot.index, term: snapshot.term, wall: snapshot.wall };
         let meta = SnapshotMeta { at, members: snapshot.members.clone() };
         let restored = self.replica_mut(id).map(|replica| replica.restore(meta, from, term));
-        if matches!(restored, Some(Ok(Restored::Reset))) {
-            self.touch(id);
-        } else {
-            self.catching_up.of.remove(&id);
+        match self.catching_up.of.get_mut(&id) {
+            Some(progress) if matches!(restored, Some(Ok(Restored::Reset))) => progress.step = Step::Ready,
+            _ => {
+                self.catching_up.of.remove(&id);
+            }
         }
+        // Not needed, or refused, it may have told Raft something all the same.
+        self.touch(id);
     }
 
     /// A ready with a reset: the state it speaks of takes the place of what was here, in memory and in the
@@ -194,6 +220,9 @@ impl Node {
     ) -> Result<(), Undecodable> {
         let progress = self.catching_up.of.remove(&id).expect("only a catch-up restores a replica");
         let snapshot = progress.snapshot.expect("it was there when the replica was restored");
+        if let Some(partition) = self.partition_of(id) {
+            self.disk_actions.push(Action::Note(Notice::CaughtUp { partition, from: progress.leader }));
+        }
         assert!(snapshot.index == reset.at.index, "the reset is the one that was asked for");
         let hard_state = self.replica_mut(id).map(|replica| replica.hard_state());
         let hard_state = ready.hard_state.or(hard_state).expect("a replica that makes a ready is here");
@@ -224,11 +253,11 @@ impl Node {
 
     /// What was asked of a node will not be answered.
     pub(super) fn catch_ups_lost(&mut self, node: NodeId) {
-        self.catching_up.of.retain(|_, progress| progress.leader != node || progress.is_syncing);
+        self.catching_up.of.retain(|_, progress| progress.leader != node || progress.step != Step::Answer);
     }
 
     pub(super) fn tick_catch_ups(&mut self, now: Now) {
-        self.catching_up.of.retain(|_, progress| progress.until > now.mono || progress.is_syncing);
+        self.catching_up.of.retain(|_, progress| progress.until > now.mono || progress.step != Step::Answer);
     }
 
     pub(super) fn catch_up_stopped(&mut self, id: ReplicaId) {

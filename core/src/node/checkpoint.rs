@@ -59,9 +59,10 @@ impl Node {
 
     /// The checkpoint is durable: windows are cut to what followers still need.
     pub(super) fn checkpointed(&mut self) {
+        let kept_bytes_max = usize::try_from(self.config.storage.window_kept_bytes_max).unwrap_or(usize::MAX);
         for (id, applied) in std::mem::take(&mut self.checkpointing) {
             if let Some(replica) = self.replica_mut(id) {
-                trim(replica, applied);
+                trim(replica, applied, kept_bytes_max);
             }
         }
     }
@@ -78,11 +79,11 @@ fn part(id: ReplicaId, replica: &Replica, applied: Stamp, state: Bytes) -> Part 
     }
 }
 
-/// Keeps what a follower that is not far behind still needs, within `limits::WINDOW_KEPT_BYTES_MAX`: it gets the
-/// entries without a catch-up.
-fn trim(replica: &mut Replica, applied: Index) {
+/// Keeps what a follower that is not far behind still needs, within a bound: it gets the entries without a
+/// catch-up.
+fn trim(replica: &mut Replica, applied: Index, kept_bytes_max: usize) {
     let slowest = replica.progress().map(|(_, matched)| matched).min().unwrap_or(applied);
-    let to = if replica.is_leader() && replica.window_bytes() <= crate::limits::WINDOW_KEPT_BYTES_MAX {
+    let to = if replica.is_leader() && replica.window_bytes() <= kept_bytes_max {
         applied.min(slowest)
     } else {
         applied

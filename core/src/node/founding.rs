@@ -13,16 +13,11 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{HardState, Members};
 use crate::host::Host;
 use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
-use crate::limits::TICK;
 use crate::metadata::{Member, Metadata};
 use crate::now::Now;
 use crate::peer::{Founder, Founding};
 use crate::replica::{Recovered, Replica};
 use crate::storage::{NodeMeta, Reset};
-
-/// When a founder stands for election, unless there is a leader: after so many ticks. Source: chosen, a disk's
-/// first sync takes milliseconds, and seldom a tenth of a second.
-const FIRST_ELECTIONS: [u32; 2] = [1, 4];
 
 impl Node {
     /// The identity is on the disk.
@@ -117,13 +112,6 @@ impl Node {
         self.write_meta();
         let host = Host::new(replica, state, FOUNDED, self.metadata_rng());
         self.start_metadata(now, id, host, actions);
-        if self.config.bootstrap && !self.config.is_single() {
-            // All members start with equal logs; the founder need not wait for a timeout, only until the others
-            // have made it durable that they are members. If that takes them longer, the timeouts decide.
-            for ticks in FIRST_ELECTIONS {
-                self.elections.arm(now.mono + TICK * ticks, id);
-            }
-        }
     }
 
     /// Who this node is, to its disk.
@@ -144,11 +132,22 @@ impl Node {
 
     /// Says once that clients are served.
     pub fn say_serving(&mut self, actions: &mut Vec<Action>) {
-        let is_settled = !self.config.is_single() || self.metadata().is_some_and(|host| host.is_leading());
-        if !self.has_said_serving && self.is_serving() && is_settled {
+        if !self.has_said_serving && self.is_serving() && self.is_settled() {
             self.has_said_serving = true;
             let partitions = self.partitions.len() as u64;
             actions.push(Action::Note(Notice::Serving { journal_bytes: self.journal_bytes, partitions }));
         }
+    }
+
+    /// Whether requests are taken up. A node that is its own cluster knows when it is about to lead everything,
+    /// and does not tell clients of topics without leaders meanwhile; a member of a larger one may never see a
+    /// leader, and says what it knows.
+    pub fn is_open(&self) -> bool {
+        self.has_said_serving || !self.config.is_single()
+    }
+
+    fn is_settled(&self) -> bool {
+        let is_leading_all = || self.partitions.iter().all(|(_, partition)| partition.is_leading());
+        !self.config.is_single() || self.metadata().is_some_and(|host| host.is_leading()) && is_leading_all()
     }
 }

@@ -79,6 +79,7 @@ pub struct Node {
     /// Replicas that the disk knows and the image does not name yet.
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
     awaiting_image: VecDeque<(Index, Waiter, Reply)>,
+    unasked: VecDeque<requests::Unasked>,
     forwarded: BTreeMap<CallId, Waiter>,
     /// Cold reads for peers that catch up.
     peer_reads: BTreeMap<u64, (NodeId, CallId, TopicPartition)>,
@@ -168,6 +169,7 @@ impl Node {
             touched: BTreeSet::new(),
             unclaimed: BTreeMap::new(),
             awaiting_image: VecDeque::new(),
+            unasked: VecDeque::new(),
             forwarded: BTreeMap::new(),
             peer_reads: BTreeMap::new(),
             peer_calls: BTreeMap::new(),

@@ -35,6 +35,7 @@ impl Node {
                 self.touched.insert(id);
             }
         }
+        self.ask_again(now);
         !self.touched.is_empty()
     }
 
@@ -48,6 +49,9 @@ impl Node {
         self.say(id, std::mem::take(&mut ready.messages));
         if let Some(reset) = ready.reset.take() {
             self.journal_reset(id, &ready, &reset)?;
+            if self.partition_of(id) == Some(METADATA) {
+                self.image_replaced(now, actions);
+            }
         } else if ready.must_persist {
             self.journal(id, &ready);
         }

@@ -114,7 +114,7 @@ impl Node {
         host: Host<Metadata>,
         actions: &mut Vec<Action>,
     ) {
-        let is_single = host.replica().members().voters.len() == 1;
+        let rank = host.committed().members().position(|(node, _)| node == self.config.node);
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
         self.metadata = Some((id, host));
@@ -125,9 +125,7 @@ impl Node {
         }
         self.stage = Stage::Member;
         self.bind_peers(now);
-        if is_single {
-            self.campaign(id);
-        }
+        self.stand_first(now, id, rank.unwrap_or(0));
         for topic in topics {
             self.start_topic(now, topic, actions);
         }

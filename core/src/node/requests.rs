@@ -5,24 +5,34 @@ use super::Node;
 use crate::error_code::ErrorCode;
 use crate::host::Replied;
 use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
+use crate::limits::CONTROLLER_AWAITED_MAX;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
-use crate::now::Now;
+use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Partition, Terms};
 use crate::peer::CallId;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use bytes::BytesMut;
 
+/// A request that no controller was there for.
+pub(super) struct Unasked {
+    pub until: Mono,
+    waiter: Waiter,
+    request: Request,
+}
+
 impl Node {
     /// The partition of a topic's name.
     pub fn named(&self, topic: &str, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        let id = self.image().and_then(|image| image.topic_id(topic));
-        self.existing(id.ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
+        // Without an image this node knows of no topic, which is not to say that there is none.
+        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        self.existing(image.topic_id(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
     }
 
     /// The partition of a topic's id.
     pub fn identified(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        match self.image().and_then(|image| image.topic(topic)) {
+        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        match image.topic(topic) {
             Some(_) => self.existing(topic, partition),
             None => Err(ErrorCode::UnknownTopicId),
         }
@@ -44,7 +54,14 @@ impl Node {
         of: Result<TopicPartition, ErrorCode>,
         epoch: i32,
     ) -> Result<(ReplicaId, &Partition), ErrorCode> {
-        let (id, partition) = self.partitions.of(of?).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let of = of?;
+        let Some((id, partition)) = self.partitions.of(of) else {
+            // It may be that a request found the topic, and waits for it still when it is deleted.
+            return Err(self
+                .existing(of.topic, of.partition.0)
+                .err()
+                .unwrap_or(ErrorCode::NotLeaderOrFollower));
+        };
         match partition.check_epoch(epoch) {
             ErrorCode::None if partition.is_leading() => Ok((id, partition)),
             ErrorCode::None => Err(ErrorCode::NotLeaderOrFollower),
@@ -87,10 +104,12 @@ impl Node {
         })
     }
 
-    /// The nodes whose replicas are in sync, where this node leads the partition.
+    /// The nodes whose replicas are in sync, where this node leads the partition. One that is not there is not,
+    /// however short its lag was when it went.
     pub fn in_sync_nodes(&self, of: TopicPartition) -> Option<Vec<NodeId>> {
         let (_, partition) = self.partitions.of(of).filter(|(_, partition)| partition.is_leading())?;
-        Some(partition.in_sync().filter_map(|replica| self.node_of(of, replica)).collect())
+        let nodes = partition.in_sync().filter_map(|replica| self.node_of(of, replica));
+        Some(nodes.filter(|node| self.is_alive(*node)).collect())
     }
 
     /// Whether a node is there, as far as this one knows.
@@ -100,7 +119,7 @@ impl Node {
 
     /// Whether the disk takes records.
     pub fn takes_records(&self) -> bool {
-        self.storage.accepts_records() && !self.is_stopping
+        self.storage.accepts_records()
     }
 
     /// Takes a client's batch.
@@ -115,12 +134,16 @@ impl Node {
         records: BytesMut,
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
-        let Some((id, partition)) = self.partitions.of_mut(of) else {
-            return Err(AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() });
-        };
-        partition.append(now, waiter, records, terms, &mut self.decompressor)?;
-        // A duplicate of what is applied is answered by no later entry (seed 4: its sender asked for ever).
-        partition.settle(&mut self.news.settled);
+        let not_here = || AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() };
+        let (_, partition) = self.partitions.of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
+        let counts = terms.wants_all && partition.counts_in_sync();
+        let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
+        let (id, partition) = self.partitions.of_mut(of).ok_or_else(not_here)?;
+        partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
+        // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
+        if partition.has_answer() {
+            partition.settle(&mut self.news.settled);
+        }
         self.touch(id);
         Ok(())
     }
@@ -164,24 +187,47 @@ impl Node {
     }
 
     /// Asks the metadata machine, on whichever node leads it. The answer comes in the news once this node's own
-    /// image shows what it speaks of; "not controller" if nobody could be asked.
+    /// image shows what it speaks of. Where nobody leads, as just after a start, the request waits a bounded time
+    /// for someone to; then it is "not controller".
     pub fn ask(&mut self, now: Now, waiter: Waiter, request: Request) {
-        let controller = self.controller();
-        match (&mut self.metadata, controller) {
-            (Some((id, host)), Some(leader)) if leader == self.config.node => {
-                let id = *id;
-                let mut replied = Vec::new();
-                host.request(now, waiter, request, &mut replied);
-                self.touch(id);
-                self.metadata_replied(replied);
-            }
-            (Some(_), Some(leader)) => match self.peers.forward(leader, request.encode(), now.mono) {
-                Some(id) => {
-                    self.forwarded.insert(id, waiter);
+        self.unasked.push_back(Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request });
+        self.ask_again(now);
+    }
+
+    /// Asks what waits for a controller, if there is one now, and gives up what has waited too long.
+    pub(super) fn ask_again(&mut self, now: Now) {
+        for unasked in std::mem::take(&mut self.unasked) {
+            if let Some(unasked) = self.ask_controller(now, unasked) {
+                if unasked.until > now.mono {
+                    self.unasked.push_back(unasked);
+                } else {
+                    self.news.replied.push((unasked.waiter, Reply::NotController));
                 }
-                None => self.news.replied.push((waiter, Reply::NotController)),
-            },
-            _ => self.news.replied.push((waiter, Reply::NotController)),
+            }
+        }
+    }
+
+    /// Gives the request back if nobody can be asked.
+    fn ask_controller(&mut self, now: Now, unasked: Unasked) -> Option<Unasked> {
+        let Some(leader) = self.controller() else { return Some(unasked) };
+        let Some((id, host)) = &mut self.metadata else { return Some(unasked) };
+        if leader == self.config.node {
+            if !host.is_leading() {
+                return Some(unasked);
+            }
+            let id = *id;
+            let mut replied = Vec::new();
+            host.request(now, unasked.waiter, unasked.request, &mut replied);
+            self.touch(id);
+            self.metadata_replied(replied);
+            return None;
+        }
+        match self.peers.forward(leader, unasked.request.encode(), now.mono) {
+            Some(call) => {
+                self.forwarded.insert(call, unasked.waiter);
+                None
+            }
+            None => Some(unasked),
         }
     }
 

@@ -1,11 +1,12 @@
 //! What time brings to a node: ticks of Raft, retention, and the deadlines of the rooms below.
 
-use super::Node;
+use super::{METADATA, Node};
 use crate::action::Action;
-use crate::ids::ReplicaId;
+use crate::ids::{ReplicaId, TopicPartition};
 use crate::limits::TICK;
 use crate::now::{Mono, Now};
 use crate::partition::Retained;
+use crate::replica::Replica;
 
 impl Node {
     /// The deadline has come.
@@ -16,6 +17,7 @@ impl Node {
         self.connections.woke(now.mono, &mut self.budget, actions);
         self.peers_woke(now);
         self.hold_elections(now);
+        self.ask_again(now);
         if self.next_tick.is_some_and(|at| at <= now.mono) {
             self.tick(now);
         }
@@ -34,6 +36,7 @@ impl Node {
             self.peers.next_deadline(),
             self.next_tick,
             self.elections.next(),
+            self.unasked.front().map(|unasked| unasked.until),
             (!self.partitions.is_empty()).then_some(self.retention_at),
         ];
         rooms.into_iter().flatten().min()
@@ -84,8 +87,36 @@ impl Node {
         self.touched.extend(touched);
     }
 
-    /// The process was asked to stop: no more records are taken, and the disk is to be left clean.
+    /// The process was asked to stop: no more records are taken, and what is on the way is finished; then others
+    /// are to lead, and the disk is to be left clean.
     pub fn stop(&mut self) {
         self.is_stopping = true;
+    }
+
+    /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
+    /// nothing any more that it could hand over.
+    pub fn hand_over(&mut self) -> bool {
+        let host = self.metadata.iter().map(|(id, host)| (*id, METADATA, host.replica()));
+        let partitions =
+            self.partitions.iter().map(|(id, partition)| (id, partition.of(), partition.replica()));
+        let heirs: Vec<(ReplicaId, ReplicaId)> = host
+            .chain(partitions)
+            .filter(|(.., replica)| replica.is_leader())
+            .filter_map(|(id, of, replica)| Some((id, self.heir(of, replica)?)))
+            .collect();
+        for (id, heir) in &heirs {
+            if let Some(replica) = self.replica_mut(*id) {
+                replica.transfer(*heir);
+                self.touch(*id);
+            }
+        }
+        heirs.is_empty()
+    }
+
+    /// The voter that is there and is furthest.
+    fn heir(&self, of: TopicPartition, replica: &Replica) -> Option<ReplicaId> {
+        let others = replica.progress().filter(|(id, _)| *id != replica.id());
+        let alive = others.filter(|(id, _)| self.node_of(of, *id).is_some_and(|node| self.is_alive(node)));
+        alive.max_by_key(|(_, matched)| *matched).map(|(id, _)| id)
     }
 }

@@ -84,6 +84,8 @@ pub struct Terms {
     pub wants_all: bool,
     /// Whether the disk takes records.
     pub is_space_left: bool,
+    /// How many replicas are in sync; asked only of a partition that `counts_in_sync`.
+    pub in_sync: usize,
 }
 
 impl Partition {
@@ -153,16 +155,12 @@ impl Partition {
                 "the node has no space for records; it takes them again once there is",
             ));
         }
-        let members = self.replica.members().voters.len();
-        if terms.wants_all && self.config.min_insync_replicas > members / 2 + 1 {
-            let in_sync = self.in_sync_count();
-            if in_sync < self.config.min_insync_replicas {
-                let message = format!(
-                    "{in_sync} replicas are in sync, min.insync.replicas is {}",
-                    self.config.min_insync_replicas
-                );
-                return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
-            }
+        if terms.wants_all && self.counts_in_sync() && terms.in_sync < self.config.min_insync_replicas {
+            let message = format!(
+                "{} replicas are in sync, min.insync.replicas is {}",
+                terms.in_sync, self.config.min_insync_replicas
+            );
+            return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
         }
         Ok(())
     }
@@ -176,8 +174,14 @@ impl Partition {
             .map(|(id, _)| id)
     }
 
-    fn in_sync_count(&self) -> usize {
-        self.in_sync().count()
+    /// Whether `min.insync.replicas` asks for more than the majority that every commit has.
+    pub fn counts_in_sync(&self) -> bool {
+        self.config.min_insync_replicas > self.replica.members().voters.len() / 2 + 1
+    }
+
+    /// Whether `settle` has something to say although nothing new is applied.
+    pub fn has_answer(&self) -> bool {
+        self.parked.front().is_some_and(|parked| parked.index <= self.applied.index)
     }
 
     fn check_terms(&self, now: Now, summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {

@@ -233,14 +233,13 @@ impl Journal {
     }
 
     /// Asks for what zeroing wants next.
-    pub(super) fn zero(zeroing: Option<Zeroing>, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub(super) fn zero(zeroing: Zeroing, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         match zeroing {
-            None => {}
-            Some(Zeroing::Write { file, at, zeros }) => {
+            Zeroing::Write { file, at, zeros } => {
                 let ticket = tickets.draw(Job::Zero { file, end: at + zeros.len() as u64 });
                 actions.push(Action::Write { ticket, file: File::Journal(file), at, parts: vec![zeros] });
             }
-            Some(Zeroing::Sync { file }) => {
+            Zeroing::Sync { file } => {
                 let ticket = tickets.draw(Job::ZeroSync);
                 actions.push(Action::Sync { ticket, files: vec![File::Journal(file)] });
             }

@@ -217,8 +217,8 @@ impl Storage {
             running.doom(below);
         } else {
             running.give_up_log(replica, &local.log);
-            let generation = local.log.generation.saturating_add(1);
             let (of, start) = (local.log.of, reset.segment_end);
+            let generation = running.generations.get(&of).copied().unwrap_or(0);
             local.log = Log::new(of, generation, start, start, Vec::new());
         }
         let log = &local.log;
@@ -418,12 +418,14 @@ impl Storage {
         running.doom(below.unwrap_or_default());
     }
 
-    /// Whether the journal has grown enough that the floor above should begin a checkpoint.
+    /// Whether the floor above should begin a checkpoint: the journal has grown enough, or files wait to be
+    /// removed.
     pub fn checkpoint_is_due(&self) -> bool {
         match &self.state {
             State::Running(running) => {
                 let written = running.journal.bytes_written();
-                running.checkpointer.is_due(written, running.config.checkpoint_bytes)
+                let has_grown = running.checkpointer.is_due(written, running.config.checkpoint_bytes);
+                has_grown || (running.is_removal_due && running.checkpointer.is_idle())
             }
             _ => false,
         }

@@ -15,7 +15,7 @@
 
 use super::checkpoint::{Checkpoint, HEADER_BYTES, Header};
 use super::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
-use super::replay::{Replay, is_contiguous};
+use super::replay::Replay;
 use super::ticket::{Job, Tickets};
 use super::walk::{Ending, Step, Walk};
 use crate::action::Action;
@@ -122,9 +122,7 @@ impl Recovery {
             match File::parse(&path) {
                 Some(file) => {
                     if let File::Segment(name) | File::SegmentIndex(name) = file {
-                        let above = name.generation.saturating_add(1);
-                        let highest = self.findings.replay.generations.entry(name.of).or_default();
-                        *highest = above.max(*highest);
+                        self.findings.replay.see(name.of, name.generation);
                     }
                     self.findings.files.insert(file, len);
                 }
@@ -203,12 +201,9 @@ impl Recovery {
         let Stage::SlotBodies(left) = &mut self.stage else { return Reached::Waiting };
         let slot = left.remove(0);
         let Some(mut checkpoint) = Checkpoint::decode(bytes) else { return self.read_next_slot(asks) };
-        for record in std::mem::take(&mut checkpoint.records) {
-            if !is_contiguous(&record) {
-                self.findings.replay.unfit.insert(record.replica);
-            }
-            self.findings.replay.records.insert(record.replica, record);
-        }
+        checkpoint.doomed.iter().for_each(|name| self.findings.replay.see(name.of, name.generation));
+        let records = std::mem::take(&mut checkpoint.records);
+        records.into_iter().for_each(|record| self.findings.replay.take(record));
         let lens = self.findings.files.iter().filter_map(|(file, len)| match file {
             File::Journal(number) => Some((*number, *len)),
             _ => None,

@@ -24,11 +24,28 @@ pub(super) struct Replay {
     pub(super) given_up: Vec<SegmentName>,
     /// Replicas with items that cannot follow each other.
     pub(super) unfit: BTreeSet<ReplicaId>,
-    /// The generation above those of all files found, per partition that has files.
+    /// The generation above those of all files that are there or were named, per partition.
     pub(super) generations: BTreeMap<TopicPartition, u32>,
 }
 
 impl Replay {
+    /// A file of this generation is, or was, named: later ones are above it, or a file given up and one newly
+    /// written could share a name.
+    pub(super) fn see(&mut self, of: TopicPartition, generation: u32) {
+        let above = generation.saturating_add(1);
+        let next = self.generations.entry(of).or_default();
+        *next = above.max(*next);
+    }
+
+    /// Takes a checkpoint's record.
+    pub(super) fn take(&mut self, record: Record) {
+        if !is_contiguous(&record) {
+            self.unfit.insert(record.replica);
+        }
+        self.see(record.of, record.generation);
+        self.records.insert(record.replica, record);
+    }
+
     /// Applies one item of a frame that has `source_bytes`.
     pub(super) fn apply(&mut self, item: Item, source_bytes: usize) {
         match item {
@@ -63,9 +80,10 @@ impl Replay {
         if reset.index < record.applied {
             return;
         }
+        let of = record.of;
         let renewed = Record {
             replica,
-            of: record.of,
+            of,
             hard_state: reset.hard_state,
             members: reset.members,
             applied: reset.index,
@@ -84,6 +102,7 @@ impl Replay {
         let lost = old.segments.iter().map(|segment| segment.name(old.of)).filter(|name| !is_kept(name));
         self.given_up.extend(lost.collect::<Vec<_>>());
         self.unfit.remove(&replica);
+        self.see(of, reset.generation);
     }
 
     fn give_up(&mut self, record: &Record) {
@@ -118,6 +137,6 @@ fn take_entry(record: &mut Record, entry: Entry) -> bool {
 }
 
 /// Whether a checkpoint's entries are what the invariant says.
-pub(super) fn is_contiguous(record: &Record) -> bool {
+fn is_contiguous(record: &Record) -> bool {
     record.entries.iter().zip(1..).all(|(entry, place)| entry.index == Index(record.applied.0 + place))
 }

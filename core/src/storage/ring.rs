@@ -44,7 +44,7 @@ enum State {
 pub(super) enum Zeroing {
     /// Zeros, at a place.
     Write { file: u32, at: u64, zeros: Bytes },
-    /// The whole file is zeroed: make it last.
+    /// The zeros shall last.
     Sync { file: u32 },
 }
 
@@ -132,24 +132,18 @@ impl Ring {
         Some(Zeroing::Write { file, at, zeros: self.zeros.slice(..super::frame::BLOCK_BYTES as usize) })
     }
 
-    /// Zeros were written to `file` up to `end`. What to do next for it.
-    pub(super) fn zeroed(&mut self, file: u32, end: u64) -> Option<Zeroing> {
-        if self.zeroing != Some(file) {
-            return None;
+    /// Zeros were written to `file` up to `end`: they are synced at once, since a sync of a whole file of
+    /// them would hold up the frames behind it.
+    pub(super) fn zeroed(&mut self, file: u32, end: u64) -> Zeroing {
+        if let Some(state) = self.files.get_mut(&file) {
+            state.bytes = state.bytes.max(end);
         }
-        self.zeroing = None;
-        let file_bytes = self.file_bytes;
-        let state = self.files.get_mut(&file)?;
-        let was = state.bytes;
-        state.bytes = state.bytes.max(end);
-        (was < file_bytes && state.bytes >= file_bytes).then_some(Zeroing::Sync { file })
+        Zeroing::Sync { file }
     }
 
-    /// Zeroing `file` did not work: there is no space.
-    pub(super) fn not_zeroed(&mut self, file: u32) {
-        if self.zeroing == Some(file) {
-            self.zeroing = None;
-        }
+    /// The step is over: its zeros are synced, or there was no space for them.
+    pub(super) fn step_ended(&mut self) {
+        self.zeroing = None;
     }
 
     /// Frees the files whose frames are all older than `needed`. Gives the superfluous ones, to be removed.

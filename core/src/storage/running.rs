@@ -22,6 +22,11 @@ use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId, Ticket, TopicPartition};
 use crate::now::Mono;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long doomed files lie before a checkpoint is called for to remove them, on a node that is too quiet
+/// for one. Source: chosen.
+const DOOMED_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// The parts.
 #[derive(Debug)]
@@ -43,6 +48,10 @@ pub(super) struct Running {
     pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
     /// Logs whose write met a full disk.
     pub(super) stalled: BTreeSet<ReplicaId>,
+    /// When a checkpoint is due for the sake of removing what is doomed.
+    pub(super) remove_at: Option<Mono>,
+    /// That moment has come.
+    pub(super) is_removal_due: bool,
     /// Frames before this one are covered by the checkpoint in force.
     pub(super) covered: u64,
     /// What recovery brought, until the first seal is synced.
@@ -75,7 +84,11 @@ impl Running {
             }
             Job::Frame => self.frame_done(ticket, result, turn),
             Job::Zero { file, end } => self.zero_done(file, end, result, turn),
-            Job::ZeroSync | Job::Removed => no_failure(result),
+            Job::ZeroSync => {
+                self.journal.ring().step_ended();
+                no_failure(result)
+            }
+            Job::Removed => no_failure(result),
             Job::JournalRemoved(number) => {
                 self.journal.ring().removed(number);
                 no_failure(result)
@@ -124,18 +137,21 @@ impl Running {
         if self.meta.is_durable() {
             self.journal.flush(&mut self.tickets, turn.actions);
         }
-        if !self.space.is_full() {
-            let zeroing = self.journal.ring().zero();
+        if !self.space.is_full()
+            && let Some(zeroing) = self.journal.ring().zero()
+        {
             Journal::zero(zeroing, &mut self.tickets, turn.actions);
+        }
+        if self.remove_at.is_none() && !self.is_removal_due && !self.doomed.is_empty() {
+            self.remove_at = Some(turn.now + DOOMED_AGE_MAX);
         }
     }
 
     /// The earliest moment at which `woke` has something to do.
     pub(super) fn next_deadline(&self) -> Option<Mono> {
-        [self.journal.seal_at(), self.behind.next_deadline(), self.space.retry_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        let space = self.space.retry_at();
+        let deadlines = [self.journal.seal_at(), self.behind.next_deadline(), space, self.remove_at];
+        deadlines.into_iter().flatten().min()
     }
 
     /// A deadline has come, perhaps one of ours.
@@ -146,13 +162,17 @@ impl Running {
             self.checkpointer.retry(&mut self.tickets, turn.actions);
             if self.space.is_full() {
                 self.remove_early(turn);
-                let probe = self.journal.ring().probe();
-                Journal::zero(probe, &mut self.tickets, turn.actions);
+                if let Some(probe) = self.journal.ring().probe() {
+                    Journal::zero(probe, &mut self.tickets, turn.actions);
+                }
             }
             for replica in std::mem::take(&mut self.stalled) {
                 self.behind.ripen(replica);
                 self.write_log(replica, turn);
             }
+        }
+        if self.remove_at.is_some_and(|at| at <= turn.now) {
+            (self.remove_at, self.is_removal_due) = (None, true);
         }
         self.behind.woke(turn.now);
         self.write_ripe(turn);
@@ -217,7 +237,8 @@ impl Running {
     pub(super) fn give_up_log(&mut self, replica: ReplicaId, log: &Log) {
         self.behind.forget(replica, log);
         self.stalled.remove(&replica);
-        self.generations.insert(log.of, log.generation.saturating_add(1));
+        let next = self.generations.entry(log.of).or_default();
+        *next = log.generation.saturating_add(1).max(*next);
         self.doom(log.names());
     }
 
@@ -254,7 +275,7 @@ impl Running {
         turn: &mut Turn<'_>,
     ) -> Result<(), String> {
         if result == DoneResult::Full {
-            self.journal.ring().not_zeroed(file);
+            self.journal.ring().step_ended();
             turn.actions.push(Action::Forget { file: File::Journal(file) });
             return Ok(());
         }
@@ -346,6 +367,7 @@ impl Running {
         self.remove(&made.doomed, turn);
         let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
         self.doomed.retain(|name| !removed.contains(name));
+        (self.remove_at, self.is_removal_due) = (None, false);
         turn.outcomes.push(Outcome::Checkpointed);
     }
 
@@ -396,6 +418,8 @@ impl Running {
 fn no_failure(result: DoneResult) -> Result<(), String> {
     match result {
         DoneResult::Failed { reason } => Err(reason),
+        // A write that met a full disk was looked at before; nothing else may.
+        DoneResult::Full => Err("no space for what needs none".into()),
         _ => Ok(()),
     }
 }

@@ -145,6 +145,8 @@ impl Starting {
             generations: resumed.generations,
             left: resumed.left,
             stalled: Default::default(),
+            remove_at: None,
+            is_removal_due: false,
             covered: resumed.covered,
             announcement: Some(announcement),
             config: self.config.clone(),

@@ -19,7 +19,7 @@ pub(super) enum Job {
     Frame,
     /// Zeros for a journal file to come, up to here.
     Zero { file: u32, end: u64 },
-    /// The sync of a whole zeroed file: nobody waits for it, the first frame there syncs anyway.
+    /// Their sync, which ends a step of zeroing.
     ZeroSync,
     /// A journal file that is no longer needed.
     JournalRemoved(u32),

@@ -21,6 +21,8 @@ pub struct Disk {
     waiting: VecDeque<Action>,
     /// How many more syncs it does; `None` is no end.
     syncs_left: Option<u32>,
+    /// Syncs fail: nobody knows what is durable.
+    is_failing: bool,
 }
 
 #[derive(Default)]
@@ -37,7 +39,13 @@ enum Change {
 
 impl Default for Disk {
     fn default() -> Disk {
-        Disk { files: BTreeMap::new(), free_bytes: FREE_BYTES, waiting: VecDeque::new(), syncs_left: None }
+        Disk {
+            files: BTreeMap::new(),
+            free_bytes: FREE_BYTES,
+            waiting: VecDeque::new(),
+            syncs_left: None,
+            is_failing: false,
+        }
     }
 }
 
@@ -72,6 +80,11 @@ impl Disk {
         }
     }
 
+    /// The next syncs fail, until the power has failed too.
+    pub fn fail(&mut self) {
+        self.is_failing = true;
+    }
+
     /// No file can grow from now on, or all can.
     pub fn fill(&mut self, is_full: bool) {
         self.free_bytes = if is_full { 0 } else { FREE_BYTES };
@@ -81,6 +94,7 @@ impl Disk {
     pub fn crash(&mut self) {
         self.waiting.clear();
         self.syncs_left = None;
+        self.is_failing = false;
         self.files.retain(|_, stored| {
             stored.unsynced.clear();
             stored.cached = stored.durable.clone().unwrap_or_default();
@@ -114,6 +128,9 @@ impl Disk {
 
     fn sync(&mut self, files: &[File]) -> DoneResult {
         self.syncs_left = self.syncs_left.map(|left| left - 1);
+        if self.is_failing {
+            return DoneResult::Failed { reason: "input/output error".into() };
+        }
         for file in files {
             let Some(stored) = self.files.get_mut(file) else { continue };
             let durable = stored.durable.get_or_insert_default();

@@ -26,8 +26,16 @@ pub mod batch {
     use rust_mq_proto::records::{BatchBuilder, Producer};
 
     /// Values with one timestamp, perhaps an idempotent producer's.
-    pub fn of(values: &[String], timestamp: i64, producer: Option<Producer>) -> BytesMut {
+    pub fn of(
+        values: &[String],
+        timestamp: i64,
+        producer: Option<Producer>,
+        is_transactional: bool,
+    ) -> BytesMut {
         let mut batch = BatchBuilder::new();
+        if is_transactional {
+            batch = batch.transactional();
+        }
         if let Some(producer) = producer {
             batch = batch.producer(producer);
         }

@@ -229,6 +229,11 @@ impl World {
         let what = match notice {
             Notice::Serving { partitions, .. } => format!("serves with {partitions} partition(s)"),
             Notice::Controller { .. } => "is the controller now".into(),
+            Notice::CaughtUp { partition, from } => {
+                let names = self.topic_names();
+                let topic = names.get(&partition.topic.0).map_or("metadata", String::as_str);
+                format!("takes a snapshot of {topic}-{} from {from}", partition.partition.0)
+            }
             Notice::DiskFull => "says: the disk is full".into(),
             Notice::SpaceAgain => "says: there is space again".into(),
             Notice::Rejected { reason, .. } => format!("rejects a link: {reason}"),

@@ -27,7 +27,8 @@ pub trait Request: Wire {
     /// What answers it.
     type Response: Response;
 
-    /// Reads a whole body of that version.
+    /// Reads a whole body of that version. Bytes behind it are left where they are, as Kafka leaves them:
+    /// librdkafka 2.x writes the null list of Metadata 9 and later in four bytes instead of one.
     fn decode(reader: &mut Reader, version: i16) -> Result<Self, WireError> {
         read_body(Self::API, reader, version)
     }
@@ -45,7 +46,9 @@ pub trait Response: Wire {
 
     /// Reads a whole body of that version.
     fn decode(reader: &mut Reader, version: i16) -> Result<Self, WireError> {
-        read_body(Self::API, reader, version)
+        let body = read_body(Self::API, reader, version)?;
+        reader.finish()?;
+        Ok(body)
     }
 
     /// Writes the body in that version.
@@ -136,9 +139,7 @@ fn read_body<B: Wire>(api: &Api, reader: &mut Reader, version: i16) -> Result<B,
     if !api.versions.contains(version) {
         return Err(WireError::UnsupportedVersion { key: api.key, version });
     }
-    let body = B::read(reader, api.version(version))?;
-    reader.finish()?;
-    Ok(body)
+    B::read(reader, api.version(version))
 }
 
 fn write_body<B: Wire>(body: &B, api: &Api, writer: &mut Writer, version: i16) {

@@ -234,6 +234,7 @@ impl World {
         match notice {
             Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
+            Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
             Notice::MemoryFull { .. } => self.marks.hit("core.noticed_full_memory"),
             Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),

@@ -14,7 +14,10 @@ pub struct Floor {
 
 /// From the ground up.
 pub const FLOORS: [Floor; 8] = [
-    Floor { rooms: &["ids", "now", "rng", "limits", "error_code", "file", "entry"], has_open_doors: true },
+    Floor {
+        rooms: &["ids", "now", "rng", "limits", "error_code", "file", "entry", "topic_config"],
+        has_open_doors: true,
+    },
     Floor { rooms: &["event", "action", "timer", "machine", "codec", "config"], has_open_doors: true },
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
     Floor { rooms: &["metadata", "group", "transaction", "partition"], has_open_doors: false },

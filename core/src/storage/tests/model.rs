@@ -24,6 +24,7 @@ pub fn small() -> StorageConfig {
         index_interval_bytes: 512,
         free_bytes_floor: 0,
         tail_bytes_max: 1 << 10,
+        ..StorageConfig::default()
     }
 }
 
@@ -83,7 +84,11 @@ pub struct Replica {
     pub applied: u64,
     /// The highest index ever applied: no entry up to it is ever replaced.
     pub committed: u64,
+    /// Offset after the last record ever applied.
+    pub highest_end: i64,
     pub log_start: i64,
+    /// The highest start it ever had.
+    pub highest_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
     pub settled: Option<Offset>,

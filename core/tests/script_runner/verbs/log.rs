@@ -1,5 +1,5 @@
 //! `log t-0`: what each replica holds. `0 a` is offset and value; `|` is the high watermark, beyond it nothing is
-//! committed as far as this replica knows; `[e2]` begins leader epoch 2.
+//! committed as far as this replica knows; `[e2]` begins leader epoch 2; `3-9 b` is the same value seven times.
 //!
 //! Records come from the replica's window and from its segments, so that what lies in neither is seen to be lost.
 
@@ -34,25 +34,32 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
 fn line(node: &Node, disk: &Disk, partition: &Partition) -> String {
     let (start, watermark) = (partition.log_start().0, partition.high_watermark().0);
     let records = records(node, disk, partition);
+    let end = watermark.max(records.keys().max().map_or(0, |last| last + 1));
     let mut line = format!("from {start}:");
     let mut epoch = -1;
-    for offset in start..watermark.max(records.keys().max().map_or(0, |last| last + 1)) {
+    let mut offset = start;
+    while offset < end {
         if offset == watermark {
             line += " |";
         }
-        match records.get(&offset) {
-            Some((since, value)) => {
-                if *since != epoch {
-                    epoch = *since;
-                    line += &format!(" [e{epoch}]");
-                }
-                line += &format!(" {offset} {value}");
-            }
-            None => line += &format!(" {offset} LOST"),
+        let Some(record) = records.get(&offset) else {
+            line += &format!(" {offset} LOST");
+            offset += 1;
+            continue;
+        };
+        if record.0 != epoch {
+            epoch = record.0;
+            line += &format!(" [e{epoch}]");
         }
+        let last = (offset..end)
+            .take_while(|next| records.get(next) == Some(record) && (*next == offset || *next != watermark))
+            .last()
+            .unwrap_or(offset);
+        let range = if last > offset { format!("{offset}-{last}") } else { offset.to_string() };
+        line += &format!(" {range} {}", record.1);
+        offset = last + 1;
     }
-    let is_whole = records.keys().all(|offset| *offset < watermark);
-    if is_whole { line + " |" } else { line }
+    if end == watermark { line + " |" } else { line }
 }
 
 fn records(node: &Node, disk: &Disk, partition: &Partition) -> BTreeMap<i64, (i32, String)> {

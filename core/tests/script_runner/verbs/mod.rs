@@ -12,6 +12,7 @@
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
+//! fail 1                           its syncs fail
 //! wait 500ms, elect t-0 not=1      time passes: so long; until someone (else) leads
 //! raw 1 HEX client=c, close c      any bytes; a client goes away
 //! ```
@@ -23,6 +24,7 @@ mod cut;
 mod delete;
 mod elect;
 mod epoch;
+mod failing_disk;
 mod fetch;
 mod full_disk;
 mod leaders;
@@ -51,6 +53,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "elect" => elect::run(world, command),
         "epoch" => epoch::run(world, command),
         "fetch" => fetch::run(world, command),
+        "fail" => failing_disk::run(world, command),
         "fill" => full_disk::fill(world, command),
         "free" => full_disk::free(world, command),
         "leaders" => leaders::run(world, command),

@@ -1,5 +1,6 @@
 //! `start 2`: the process starts on the disk that is there. `crash 2`: the power fails, unsynced bytes are gone.
-//! `wipe 2`: so is the disk, and an empty one takes its place. `kill 2`: only the process is gone. `stop 2`: it is asked to stop, and time passes until it has. Each takes
+//! `wipe 2`: so is the disk, and an empty one takes its place. `kill 2`: only the process is gone. `stop 2`: it is asked to stop, and time passes until it has
+//! (`wait=no`: none passes). Each takes
 //! several nodes, which do it at once.
 
 use crate::script_runner::command::Command;
@@ -9,14 +10,19 @@ use rust_mq_core::event::{Event, Question};
 use std::time::Duration;
 
 pub fn start(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
     nodes(command)?.into_iter().try_for_each(|id| world.start(id))?;
     world.settle();
     Ok(())
 }
 
 pub fn crash(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
     for id in nodes(command)? {
-        world.end(id)?;
+        // The process may be gone already: then the machine goes after it.
+        if world.node(id)?.broker.is_some() {
+            world.end(id)?;
+        }
         world.node(id)?.disk.crash();
     }
     world.settle();
@@ -24,6 +30,7 @@ pub fn crash(world: &mut World, command: &Command) -> Result<(), String> {
 }
 
 pub fn wipe(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
     for id in nodes(command)? {
         world.end(id)?;
         world.node(id)?.disk = Disk::default();
@@ -33,6 +40,7 @@ pub fn wipe(world: &mut World, command: &Command) -> Result<(), String> {
 }
 
 pub fn kill(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
     for id in nodes(command)? {
         world.end(id)?;
         world.node(id)?.disk.killed();
@@ -42,9 +50,14 @@ pub fn kill(world: &mut World, command: &Command) -> Result<(), String> {
 }
 
 pub fn stop(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&["wait"])?;
     let ids = nodes(command)?;
     for id in &ids {
         world.node(*id)?.inbox.push(Event::Asked { question: 1, what: Question::Stop });
+    }
+    if command.option::<String>("wait")?.is_some_and(|wait| wait == "no") {
+        world.settle();
+        return Ok(());
     }
     let are_gone = |world: &World| ids.iter().all(|id| world.running().all(|(other, _)| other != *id));
     if world.pass_until(Duration::from_secs(30), are_gone).is_none() {
@@ -54,6 +67,5 @@ pub fn stop(world: &mut World, command: &Command) -> Result<(), String> {
 }
 
 fn nodes(command: &Command) -> Result<Vec<i32>, String> {
-    command.allow(&[])?;
     (0..command.words.len()).map(|at| command.number(at)).collect()
 }

@@ -1,0 +1,15 @@
+//! The traps that brokers which are not Apache Kafka fall into, each with a test named after its number in the
+//! project's list of them. The real binary is asked over TCP through a codec that shares no code with ours;
+//! where an answer's exact bytes matter, they are read by hand.
+//!
+//! One room a kind: `versions` (what is advertised, and what the headers look like), `topics` (Metadata,
+//! CreateTopics, DeleteTopics, DescribeCluster), `records` (Produce and Fetch), `offsets` (ListOffsets,
+//! OffsetForLeaderEpoch, InitProducerId).
+//!
+//! Not here: traps of APIs that are not served yet (SASL, groups, transactions, configs); bytes no client would
+//! send (`hostile_requests.rs`, `hostile_records.rs`).
+
+mod offsets;
+mod records;
+mod topics;
+mod versions;
