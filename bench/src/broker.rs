@@ -1,7 +1,7 @@
 //! A broker under measurement: the release binary as a process, and what the kernel says of it.
 
 use crate::client::Client;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,8 +20,6 @@ pub struct Broker {
 pub struct Counted {
     /// Processor time of all its threads.
     pub cpu: Duration,
-    /// Read and write calls, as `/proc/PID/io` counts them.
-    pub calls: u64,
 }
 
 impl Broker {
@@ -58,9 +56,28 @@ impl Broker {
             let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
             cpu += schedstat.split(' ').next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
         }
-        let io = std::fs::read_to_string(process.join("io"))?;
-        let calls = field(&io, "syscr:") + field(&io, "syscw:");
-        Ok(Counted { cpu: Duration::from_nanos(cpu), calls })
+        Ok(Counted { cpu: Duration::from_nanos(cpu) })
+    }
+
+    /// How many system calls the process makes while `work` runs, counted by `perf stat`.
+    pub fn calls_during<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<(u64, T)> {
+        let process = self.child.id().to_string();
+        let mut perf = Command::new("perf")
+            .args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", &process])
+            .stderr(Stdio::piped())
+            .spawn()?;
+        std::thread::sleep(Duration::from_millis(300));
+        let worked = work();
+        let pid = rustix::process::Pid::from_child(&perf);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        let mut said = String::new();
+        if let Some(mut stderr) = perf.stderr.take() {
+            stderr.read_to_string(&mut said)?;
+        }
+        perf.wait()?;
+        let counted = said.lines().find_map(|line| line.split(',').next()?.parse().ok());
+        let counted = counted.ok_or_else(|| io::Error::other(format!("perf stat said: {said}")))?;
+        Ok((counted, worked?))
     }
 
     /// Memory in use, bytes.
@@ -87,7 +104,7 @@ impl Drop for Broker {
 impl Counted {
     /// What was counted since `earlier`.
     pub fn since(self, earlier: Counted) -> Counted {
-        Counted { cpu: self.cpu.saturating_sub(earlier.cpu), calls: self.calls - earlier.calls }
+        Counted { cpu: self.cpu.saturating_sub(earlier.cpu) }
     }
 }
 

@@ -94,6 +94,10 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
                 }
             }
         }
+    } else {
+        // Nobody could decide: the topic may still come, so the client shall ask again.
+        let names = pending.wanted.iter().filter_map(|topic| topic.name.clone());
+        pending.refused = names.map(|name| (name, ErrorCode::LeaderNotAvailable)).collect();
     }
     let until = now.mono + LEADERS_AWAITED_MAX;
     desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Metadata(pending) });

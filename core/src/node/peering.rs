@@ -81,7 +81,7 @@ impl Node {
     fn peers_news(&mut self, now: Now) {
         while let Some(outcome) = self.peers.next_outcome() {
             match outcome {
-                Outcome::Up(greeting) => self.peer_up(greeting.node, greeting.cluster.is_none()),
+                Outcome::Up(greeting) => self.peer_up(now, greeting.node, greeting.cluster.is_none()),
                 Outcome::Down(node) => self.peer_down(now, node),
                 Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
                 Outcome::Found(_, founding) => self.told_founding(founding),
@@ -94,18 +94,36 @@ impl Node {
         }
     }
 
-    fn peer_up(&mut self, node: NodeId, is_unfounded: bool) {
+    fn peer_up(&mut self, now: Now, node: NodeId, is_unfounded: bool) {
         if is_unfounded && let Some(founding) = self.founding() {
             self.peers.send_found(node, founding);
         }
         self.found_if_complete();
         for (id, peer) in self.replicas_with(node) {
-            if let Some(replica) = self.replica_mut(id) {
-                replica.peer_found(peer);
-                self.touch(id);
+            let Some(replica) = self.replica_mut(id) else { continue };
+            replica.peer_found(peer);
+            if replica.leader() == ReplicaId::NOBODY {
+                // Perhaps there is a majority again. A leader that the peer has is heard before a turn is over.
+                let wait = TICK * (1 + self.turn(id));
+                self.elections.arm(now.mono + wait, id);
             }
+            self.touch(id);
         }
         self.news.is_leader_changed = true;
+    }
+
+    /// A replica's place among those of its group that are there: in this order they stand for election, a tick
+    /// apart, so that the first usually wins.
+    fn turn(&mut self, id: ReplicaId) -> u32 {
+        let live = self.live_members(id);
+        let Some(replica) = self.replica_mut(id) else { return 0 };
+        let rank = replica
+            .members()
+            .voters
+            .iter()
+            .filter(|voter| live.contains(voter))
+            .position(|voter| *voter == id);
+        u32::try_from(rank.unwrap_or(0)).unwrap_or(0)
     }
 
     fn peer_down(&mut self, now: Now, node: NodeId) {
@@ -117,13 +135,7 @@ impl Node {
                 replica.step_down_without_quorum(&live);
             } else if replica.leader() == peer {
                 replica.leader_lost();
-                let rank = replica
-                    .members()
-                    .voters
-                    .iter()
-                    .filter(|voter| **voter != peer)
-                    .position(|voter| *voter == id);
-                let wait = TICK * u32::try_from(rank.unwrap_or(0)).unwrap_or(0);
+                let wait = TICK * self.turn(id);
                 self.elections.arm(now.mono + wait, id);
             }
             self.touch(id);

@@ -1,17 +1,16 @@
 //! The leader's side of a catch-up: it tells followers that are behind its window, gives them committed batches
 //! through the consumers' own read path, and a snapshot of state and index.
 //!
-//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads.
-//!
-//! It need not have applied an entry of its own term: what it gives is applied here, so committed, whoever leads.
-//! And it must not wait for that: with one of three members dead, the very follower that is behind is needed for
-//! the majority that commits this entry.
+//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads. That it has
+//! applied an entry of its own term is not asked: what is applied is committed whoever leads, and a leader whose
+//! only other live member is behind the window commits nothing before that one has caught up (seed 44).
 
 use super::{METADATA, Node};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
 use crate::replica::Replica;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
@@ -47,6 +46,12 @@ impl Node {
         }
     }
 
+    /// A partition whose leader is here.
+    fn led(&self, of: TopicPartition) -> Option<&Partition> {
+        let (_, partition) = self.partitions.of(of)?;
+        partition.replica().is_leader().then_some(partition)
+    }
+
     fn bounds(&self, id: ReplicaId) -> (Offset, Offset) {
         let partition = self.partitions.get(id);
         partition
@@ -55,7 +60,7 @@ impl Node {
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
         let of = fetch.partition;
-        if !self.partitions.of(of).is_some_and(|(_, partition)| partition.replica().is_leader()) {
+        if self.led(of).is_none() {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
         match self.read(of, fetch.from, fetch.max_bytes as usize) {
@@ -117,10 +122,7 @@ impl Node {
             let host = self.metadata().filter(|host| host.replica().is_leader())?;
             return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
         }
-        let (_, partition) = self.partitions.of(wanted.partition)?;
-        if !partition.replica().is_leader() {
-            return None;
-        }
+        let partition = self.led(wanted.partition)?;
         let (log_start, end) = (partition.log_start(), partition.high_watermark());
         Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
     }

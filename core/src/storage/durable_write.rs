@@ -81,7 +81,7 @@ impl DurableWrite {
             DoneResult::Written { .. } if is_write => {}
             DoneResult::Synced if is_sync => {}
             // The driver fails what was queued behind the refused write; that is no failure of the disk.
-            DoneResult::Failed { .. } if is_sync && self.is_full => {}
+            DoneResult::Failed { .. } | DoneResult::Full if is_sync && self.is_full => {}
             DoneResult::Failed { reason } if is_write || is_sync => {
                 return Progress::Failed(format!("{}: {reason}", self.file));
             }

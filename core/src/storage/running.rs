@@ -418,6 +418,8 @@ impl Running {
 fn no_failure(result: DoneResult) -> Result<(), String> {
     match result {
         DoneResult::Failed { reason } => Err(reason),
+        // A write that met a full disk was looked at before; nothing else may.
+        DoneResult::Full => Err("no space for what needs none".into()),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Invariants: bytes given to the core <= credit it allowed (law 6); `unsent` == sum of `out`.
 
-use crate::limits::{BULK_READ_BYTES, WRITE_SLICES};
+use crate::limits::{BULK_READ_BYTES, READ_BYTES, WRITE_SLICES};
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::TcpStream;
 use rust_mq_core::event::CloseReason;
@@ -37,6 +37,21 @@ pub(super) struct Link {
     pub(super) heard: Mono,
     /// When it last took something, or had taken all.
     pub(super) took: Mono,
+}
+
+/// Where the core thread reads to.
+#[derive(Debug)]
+pub(super) struct ReadBuffers {
+    /// Small reads end here and are copied out.
+    pub(super) shared: Box<[u8]>,
+    /// A bulk read's memory, given away if it is well filled.
+    bulk: Vec<u8>,
+}
+
+impl ReadBuffers {
+    pub(super) fn new() -> ReadBuffers {
+        ReadBuffers { shared: vec![0; READ_BYTES].into_boxed_slice(), bulk: Vec::new() }
+    }
 }
 
 /// How far a link has come.
@@ -143,10 +158,11 @@ impl Link {
     }
 
     /// Reads once, at most the credit, which is not 0.
-    pub(super) fn read(&mut self, shared: &mut [u8], now: Mono) -> Arrival {
+    pub(super) fn read(&mut self, buffers: &mut ReadBuffers, now: Mono) -> Arrival {
+        let ReadBuffers { shared, bulk } = buffers;
         let is_bulk = self.is_bulk && self.credit >= BULK_READ_BYTES as u64;
         let asked = if is_bulk { BULK_READ_BYTES } else { (shared.len() as u64).min(self.credit) as usize };
-        let read = if is_bulk { self.read_bulk() } else { self.read_shared(&mut shared[..asked]) };
+        let read = if is_bulk { self.read_bulk(bulk) } else { self.read_shared(&mut shared[..asked]) };
         match read {
             Ok(bytes) if bytes.is_empty() => Arrival::End(CloseReason::Remote),
             Ok(bytes) => {
@@ -173,14 +189,15 @@ impl Link {
         Ok(BytesMut::from(&shared[..count]))
     }
 
-    fn read_bulk(&mut self) -> io::Result<BytesMut> {
-        let mut bytes = Vec::with_capacity(BULK_READ_BYTES);
-        let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(&mut bytes))?;
+    fn read_bulk(&mut self, bulk: &mut Vec<u8>) -> io::Result<BytesMut> {
+        bulk.clear();
+        bulk.reserve_exact(BULK_READ_BYTES);
+        let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(bulk))?;
         if count < BULK_READ_BYTES / 4 {
             // Most of it is empty: the core would keep four times what came.
-            return Ok(BytesMut::from(&bytes[..]));
+            return Ok(BytesMut::from(&bulk[..]));
         }
-        Ok(BytesMut::from(Bytes::from(bytes)))
+        Ok(BytesMut::from(Bytes::from(std::mem::take(bulk))))
     }
 
     /// Adds to what shall leave.

@@ -14,12 +14,12 @@ mod first_bytes;
 mod link;
 
 use crate::clock::Clock;
-use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, READ_BYTES, SWEEP, UNREAD_WAIT};
+use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
 use crate::mailbox::Room;
 use admission::Admission;
 use bytes::Bytes;
 use first_bytes::{Protocol, recognise};
-use link::{Arrival, Link, Stage};
+use link::{Arrival, Link, ReadBuffers, Stage};
 use mio::{Interest, Registry, Token};
 use rust_mq_core::event::{Address, CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
@@ -44,7 +44,7 @@ pub struct Clients {
     to_flush: Vec<LinkId>,
     /// Events that no read brings: opened, sent, closed.
     pending: VecDeque<Event>,
-    shared: Box<[u8]>,
+    buffers: ReadBuffers,
     last: LinkId,
     /// The time of this turn.
     now: Mono,
@@ -63,7 +63,7 @@ impl Clients {
             to_read: VecDeque::new(),
             to_flush: Vec::new(),
             pending: VecDeque::new(),
-            shared: vec![0; READ_BYTES].into_boxed_slice(),
+            buffers: ReadBuffers::new(),
             last: LinkId(0),
             now: clock.mono(),
             next_sweep: None,
@@ -222,13 +222,13 @@ impl Clients {
         match link.stage {
             Stage::Silent => return self.sniff(id),
             Stage::Lingering => {
-                let may_speak = link.discard(&mut self.shared);
+                let may_speak = link.discard(&mut self.buffers.shared);
                 return if may_speak { self.queue_read(id) } else { self.end(id, CloseReason::Asked) };
             }
             Stage::Open if link.wants_read() => {}
             Stage::Open | Stage::Closing => return,
         }
-        match link.read(&mut self.shared, now) {
+        match link.read(&mut self.buffers, now) {
             Arrival::Bytes(bytes) => {
                 let event = Event::Received { link: id, bytes };
                 room.charge(&event);

@@ -91,8 +91,11 @@ impl NodeClaims {
         for seen in broker.observe() {
             self.floors.stands(site, boot, &seen, verdict);
             let group = (seen.of.topic.0, seen.of.partition.0);
-            if seen.is_leader && !self.gone.contains(&group) {
-                self.leaders.led(group, seen.term.0, seen.replica.0, verdict);
+            if seen.is_leader
+                && !self.gone.contains(&group)
+                && self.leaders.led(group, seen.term.0, seen.replica.0, verdict)
+            {
+                self.elections += 1;
             }
         }
         // Encoding every state costs as much as a turn.

@@ -279,7 +279,9 @@ impl Client {
             Job::Mute(mute) => mute.topics(),
             Job::Admin(_) | Job::Vandal(_) => return,
         };
-        if !self.map.is_wanted(street.now()) || self.map_asked.is_some() {
+        // A question whose connection was broken off on purpose is never answered.
+        let is_asked = self.map_asked.is_some_and(|at| street.now().since(at) < ANSWER_WAIT_MAX / 4);
+        if !self.map.is_wanted(street.now()) || is_asked {
             return;
         }
         let topic = |name: &String| MetadataRequestTopic { name: Some(name.clone()), ..Default::default() };

@@ -35,8 +35,8 @@ pub struct Producer {
     is_identity_asked: bool,
     left: u32,
     is_calm: bool,
-    /// The last error code, for whoever asks why it is not done.
-    last_error: i16,
+    /// The last error, for whoever asks why it is not done.
+    last_error: String,
     speaks_zstd: bool,
     probed: BTreeSet<(String, i32)>,
 }
@@ -93,7 +93,7 @@ impl Producer {
             is_identity_asked: false,
             left: operations,
             is_calm: false,
-            last_error: 0,
+            last_error: String::from("none"),
             speaks_zstd: false,
             probed: BTreeSet::new(),
         }
@@ -121,7 +121,7 @@ impl Producer {
             .map(|lane| format!("{} of {}/{}", lane.drafts.len(), lane.topic, lane.shelf.partition))
             .collect();
         if !open.is_empty() {
-            let error = self.last_error;
+            let error = &self.last_error;
             return Some(format!("a producer (last error {error}) has batches open: {}", open.join(", ")));
         }
         (self.is_calm && self.probed.is_empty())
@@ -167,7 +167,8 @@ impl Producer {
                 };
                 let meaning = meaning_of(answer.error_code);
                 if answer.error_code != 0 {
-                    self.last_error = answer.error_code;
+                    let message = answer.error_message.as_deref().unwrap_or_default();
+                    self.last_error = format!("{} {message}", answer.error_code);
                 }
                 self.settle_batch(lane, batch, meaning, Some(answer.base_offset), map, dice, street);
             }

@@ -238,8 +238,13 @@ impl World {
             Spot::Site(site) => core.contains(&site),
             Spot::Client(_) => true,
         };
+        // An outsider that its peers can hear may lead; a client cut off from it for ever could not be served.
+        let is_of_a_client = matches!(
+            what,
+            Trouble::Cut { from: Spot::Client(_), .. } | Trouble::Cut { to: Spot::Client(_), .. }
+        );
         for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
-            if is_sound(from) && is_sound(to) {
+            if is_of_a_client || is_sound(from) && is_sound(to) {
                 self.network.mend(&mut self.schedule, from, to);
             } else {
                 self.marks.hit("fault.stays_for_ever");

@@ -189,7 +189,10 @@ impl World {
         match action {
             Action::Send { parts, .. } => {
                 match kind {
-                    WireKind::Peer(_) => self.claims.says(site, &parts, &mut self.verdict),
+                    WireKind::Peer(_) => {
+                        self.claims.says(site, &parts, &mut self.verdict);
+                        self.trace.remark(|| format!("n{} {link} {}", site + 1, said(&parts)));
+                    }
                     WireKind::Kafka => self.check_promises(wire, &parts),
                 }
                 self.network.send(&mut self.schedule, wire, side, &parts);
@@ -276,4 +279,31 @@ impl World {
         let wait = 500 * crate::clock::MILLI + self.nodes[site].dice.below(2_000 * crate::clock::MILLI);
         self.schedule.after(wait, Happening::Start { site });
     }
+}
+
+/// What a node says to a peer, for whoever watches.
+fn said(parts: &[Bytes]) -> String {
+    let body = rust_mq_proto::peer::codec::parse(Bytes::from(parts.concat()));
+    let mut words = match body {
+        Ok(rust_mq_proto::peer::message::PeerBody::Raft(packed)) => {
+            let messages = packed.parse().unwrap_or_default();
+            let line = |message: &rust_mq_proto::peer::raft::RaftMessage| {
+                format!(
+                    "{:?} {}->{} term {} index {} commit {} +{}{}",
+                    message.kind(),
+                    message.from,
+                    message.to,
+                    message.term,
+                    message.index,
+                    message.commit,
+                    message.entries.len(),
+                    if message.reject { " REJECT" } else { "" }
+                )
+            };
+            messages.iter().map(line).collect::<Vec<_>>().join("; ")
+        }
+        other => format!("{other:?}"),
+    };
+    words.truncate(words.floor_char_boundary(400));
+    words
 }

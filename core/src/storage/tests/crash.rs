@@ -1,7 +1,7 @@
 //! The room's promise, on a disk that crashes at any moment: whatever was acknowledged is recovered, nothing
 //! else appears, and recovering twice gives the same.
 
-use super::model::small;
+use super::model::{Replica, small};
 use super::world::World;
 use crate::config::StorageConfig;
 use crate::ids::ReplicaId;
@@ -57,12 +57,7 @@ fn happen(world: &mut World) {
         }
         78..80 => world.settle(replica),
         80..83 if model.acked + 1 == model.history.len() => {
-            let end = model.now().offset_at(model.applied);
-            let is_settled = model.settled.is_some_and(|settled| settled.0 == end);
-            let further = end + 5 + world.rng.below(5) as i64;
-            let segment_end = if is_settled { end } else { further };
-            let index = last + 1 + world.rng.below(3);
-            world.reset(replica, index, segment_end);
+            reset(world, replica, &model);
             world.flush();
         }
         83..86 => world.check_log(replica, 700),
@@ -78,6 +73,18 @@ fn happen(world: &mut World) {
             }
         }
     }
+}
+
+/// A snapshot is installed.
+fn reset(world: &mut World, replica: ReplicaId, model: &Replica) {
+    let end = model.now().offset_at(model.applied);
+    let is_settled = model.settled.is_some_and(|settled| settled.0 == end);
+    // A snapshot never lies behind what was once committed, even if a crash took that back here.
+    let is_newest = model.applied >= model.committed;
+    let further = end.max(model.highest_end) + 5 + world.rng.below(5) as i64;
+    let segment_end = if is_settled && is_newest { end } else { further };
+    let index = model.now().last().max(model.committed) + 1 + world.rng.below(3);
+    world.reset(replica, index, segment_end);
 }
 
 fn life(seed: u64, steps: u64) -> World {

@@ -84,6 +84,8 @@ pub struct Replica {
     pub applied: u64,
     /// The highest index ever applied: no entry up to it is ever replaced.
     pub committed: u64,
+    /// Offset after the last record ever applied.
+    pub highest_end: i64,
     pub log_start: i64,
     /// The highest start it ever had.
     pub highest_start: i64,

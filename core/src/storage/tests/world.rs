@@ -144,6 +144,7 @@ impl World {
             acked: 0,
             applied: 0,
             committed: 0,
+            highest_end: 0,
             log_start: 0,
             highest_start: 0,
             batches: BTreeMap::new(),
@@ -224,6 +225,7 @@ impl World {
             }
         }
         model.committed = model.committed.max(model.applied);
+        model.highest_end = model.highest_end.max(memory.offset_at(model.applied));
         let state = HardState { commit: Index(model.applied), ..memory.hard_state };
         model.history.last_mut().expect("never empty").1.hard_state = state;
         self.storage.append(replica, model.history.len() as u64 - 1, Some(state), &[]);
