@@ -9,6 +9,7 @@
 //!
 //! Law 10 (odd and even link ids) is the node's side, not the network's.
 
+mod cuts;
 pub mod wire;
 
 use crate::clock::{MILLI, SECOND};
@@ -356,37 +357,6 @@ impl Network {
         self.remove_if_dead(id);
     }
 
-    /// Cuts one direction; cuts add up.
-    pub fn cut(&mut self, schedule: &mut Schedule, from: Spot, to: Spot) {
-        *self.cuts.entry((from, to)).or_default() += 1;
-        for id in self.between(from, to) {
-            self.doom(schedule, id);
-        }
-    }
-
-    /// Takes one cut back; what was held goes on its way.
-    pub fn mend(&mut self, schedule: &mut Schedule, from: Spot, to: Spot) {
-        let Some(count) = self.cuts.get_mut(&(from, to)) else { return };
-        *count -= 1;
-        if *count > 0 {
-            return;
-        }
-        self.cuts.remove(&(from, to));
-        for id in self.between(from, to) {
-            let wire = self.wires.get_mut(&id).expect("just listed");
-            for side in [Side::Dialler, Side::Accepter] {
-                for _ in 0..std::mem::take(&mut wire.flows[side.index()].held) {
-                    schedule.after(self.weather.latency_min_ns, Happening::Arrive { wire: id, side });
-                }
-            }
-        }
-    }
-
-    /// Whether that direction is cut.
-    pub fn is_cut(&self, from: Spot, to: Spot) -> bool {
-        self.cuts.contains_key(&(from, to))
-    }
-
     /// What places are to be told, since the last call.
     pub fn take_signals(&mut self) -> Vec<Signal> {
         std::mem::take(&mut self.signals)
@@ -400,24 +370,6 @@ impl Network {
     /// The weather.
     pub fn weather(&self) -> Weather {
         self.weather
-    }
-
-    fn between(&self, one: Spot, other: Spot) -> Vec<WireId> {
-        let is_pair = |wire: &Wire| {
-            let (from, to) = (wire.places[0].spot(), wire.places[1].spot());
-            (from, to) == (one, other) || (to, from) == (one, other)
-        };
-        self.wires.iter().filter(|(_, wire)| is_pair(wire)).map(|(id, _)| *id).collect()
-    }
-
-    /// Both ends of a cut wire will give up, each at its own moment, if the cut lasts.
-    fn doom(&mut self, schedule: &mut Schedule, id: WireId) {
-        let wire = &self.wires[&id];
-        let mut throw = wire.key.throw(schedule.now().0);
-        for side in [Side::Dialler, Side::Accepter] {
-            let wait = 200 * MILLI + throw.below(5 * SECOND);
-            schedule.after(wait, Happening::Break { wire: id, side, is_forced: false });
-        }
     }
 
     /// The sending side breaks off: what was flying is lost from some piece on, then comes a reset.
