@@ -29,4 +29,5 @@ pub mod shrink;
 pub mod story;
 pub mod swarm;
 pub mod trace;
+pub mod wire;
 pub mod world;

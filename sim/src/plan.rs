@@ -4,7 +4,7 @@
 //! Everything here is plain and serialisable, so that a failing run can be shrunk by taking things away, and
 //! what is left can be stored and run for ever.
 
-use crate::client::plan::ClientPlan;
+use crate::client::plan::{ClientPlan, TopicPlan};
 use crate::network::{Spot, Weather};
 use rust_mq_core::config::StorageConfig;
 use serde::{Deserialize, Serialize};
@@ -72,17 +72,6 @@ pub struct Machine {
     pub sync_ns: u64,
     /// Time of a byte, picoseconds.
     pub byte_ps: u64,
-}
-
-/// A topic that clients use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopicPlan {
-    /// Its name.
-    pub name: String,
-    /// How many partitions.
-    pub partitions: i32,
-    /// How many replicas.
-    pub replicas: i16,
 }
 
 /// One thing that goes wrong.

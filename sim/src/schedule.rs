@@ -4,8 +4,7 @@
 
 use crate::clock::Moment;
 use crate::dice::Dice;
-use crate::network::WireId;
-use crate::network::wire::Side;
+use crate::wire::{Side, WireId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

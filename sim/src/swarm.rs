@@ -7,11 +7,11 @@
 //! The atlas: bit rot comes only to machines of one drawn minority, so that no record loses the copies of a
 //! majority; and the core that is healed in the end holds none of them.
 
-use crate::client::plan::{ClientPlan, ConsumerHabits, From, ProducerHabits, Role};
+use crate::client::plan::{ClientPlan, ConsumerHabits, From, ProducerHabits, Role, TopicPlan};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::network::{Spot, Weather};
-use crate::plan::{Fault, Knobs, Machine, Plan, TopicPlan, Trouble, TroubleKind};
+use crate::plan::{Fault, Knobs, Machine, Plan, Trouble, TroubleKind};
 use rust_mq_core::config::StorageConfig;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 
 use super::Street;
 use super::connection::{Answered, Connections, Purpose};
+use crate::client::plan::TopicPlan;
 use crate::dice::Dice;
-use crate::plan::TopicPlan;
 use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
 use rust_mq_proto::kafka::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;

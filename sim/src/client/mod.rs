@@ -18,14 +18,14 @@ pub mod rough;
 
 use crate::claims::Verdict;
 use crate::claims::c14_ids_are_new::SeenIds;
+use crate::client::plan::TopicPlan;
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::dice::{Dice, Root};
 use crate::ledger::Ledger;
 use crate::marks::Marks;
-use crate::network::wire::Place;
-use crate::network::{Network, Told, WireId};
-use crate::plan::TopicPlan;
+use crate::network::{Network, Told};
 use crate::schedule::{Happening, Schedule};
+use crate::wire::{Place, WireId};
 use admin::Admin;
 use bytes::Bytes;
 use connection::{Answered, Connections, Purpose};

@@ -79,3 +79,14 @@ pub enum From {
         ago_ms: u64,
     },
 }
+
+/// A topic that clients use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+    /// How many replicas.
+    pub replicas: i16,
+}

@@ -3,10 +3,10 @@
 //!
 //! Invariant: a direction is cut as often as it was cut and not mended.
 
-use super::wire::{Side, Wire};
-use super::{Network, Spot, WireId};
+use super::{Network, Spot};
 use crate::clock::{MILLI, SECOND};
 use crate::schedule::{Happening, Schedule};
+use crate::wire::{Side, Wire, WireId};
 
 impl Network {
     /// Cuts one direction; cuts add up.

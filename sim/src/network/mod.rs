@@ -10,20 +10,16 @@
 //! Law 10 (odd and even link ids) is the node's side, not the network's.
 
 mod cuts;
-pub mod wire;
 
 use crate::clock::{MILLI, SECOND};
 use crate::dice::{Dice, Key, Root};
 use crate::marks::Marks;
 use crate::schedule::{Happening, Schedule};
+use crate::wire::{Flow, Piece, Place, Side, Taken, Wire, WireId, WireKind};
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::event::CloseReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use wire::{Flow, Piece, Place, Side, Taken, Wire, WireKind};
-
-/// Names a wire for the whole run.
-pub type WireId = u64;
 
 /// A machine or a client, whatever process runs on it: what a cut is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -7,10 +7,10 @@ use crate::clock::MILLI;
 use crate::disk::Pace;
 use crate::disk::inode::Loss;
 use crate::network::Spot;
-use crate::network::wire::Place;
 use crate::node::Process;
 use crate::plan::{Fault, Trouble};
 use crate::schedule::Happening;
+use crate::wire::Place;
 use rust_mq_core::event::Question;
 use rust_mq_core::file::File;
 

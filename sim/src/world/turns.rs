@@ -7,11 +7,11 @@
 use super::World;
 use crate::claims::Claim;
 use crate::clock::MICRO;
-use crate::network::wire::{Place, Side, WireKind};
-use crate::network::{Spot, WireId};
+use crate::network::Spot;
 use crate::node::Node;
 use crate::schedule::Happening;
 use crate::shell;
+use crate::wire::{Place, Side, WireId, WireKind};
 use bytes::Bytes;
 use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::ids::LinkId;

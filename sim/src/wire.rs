@@ -13,6 +13,9 @@ use rust_mq_core::action::LaneKind;
 use rust_mq_core::event::CloseReason;
 use std::collections::VecDeque;
 
+/// Names a wire for the whole run.
+pub type WireId = u64;
+
 /// What a wire carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireKind {
