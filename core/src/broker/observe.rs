@@ -2,6 +2,7 @@
 //! Compiled only with the feature `simulation`, which the shipped binary never has.
 
 use super::Broker;
+use bytes::BytesMut;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::node::METADATA;
 use crate::now::Mono;
@@ -62,7 +63,9 @@ impl Broker {
             states.push((METADATA, host.applied().index, hash_bytes(&host.encode())));
         }
         for (_, partition) in self.node.partitions.iter() {
-            states.push((partition.of(), partition.applied().index, hash_bytes(&partition.encode())));
+            let mut state = BytesMut::new();
+            partition.log().encode(&mut state);
+            states.push((partition.of(), partition.applied().index, hash_bytes(&state)));
         }
         states
     }
