@@ -5,6 +5,7 @@
 //! never held it: its first frame is a `ReplicaAdded` that precedes all it ever promised.
 
 use super::Node;
+use super::deleted_ahead::DeletedAhead;
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
@@ -39,6 +40,9 @@ impl Node {
 
     /// Starts this node's replicas of a topic that the image shows.
     pub(super) fn start_topic(&mut self, now: Now, id: TopicId, actions: &mut Vec<Action>) {
+        if self.deleted_ahead.holds(id) {
+            return;
+        }
         let Some(topic) = self.image().and_then(|image| image.topic(id)).cloned() else { return };
         let config = TopicConfig::read(&topic.configs);
         for (number, placed) in topic.partitions.iter().enumerate() {
@@ -116,6 +120,7 @@ impl Node {
     /// A snapshot took the place of the image: no command says what has changed, so what runs here is compared
     /// with what is placed here.
     pub(super) fn image_replaced(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.deleted_ahead = DeletedAhead::default();
         let Some(image) = self.image() else { return };
         let placed: BTreeSet<TopicId> = image.topics().map(|(id, _)| id).collect();
         let running = self.partitions.iter().map(|(_, partition)| partition.of().topic);

@@ -22,6 +22,7 @@
 
 mod catch_up;
 mod checkpoint;
+mod deleted_ahead;
 mod effects;
 mod founding;
 mod partitions;
@@ -102,6 +103,7 @@ pub struct Node {
     journal_bytes: u64,
     /// Replicas whose disk has lost something they had promised: they never run again.
     dead: BTreeSet<ReplicaId>,
+    deleted_ahead: deleted_ahead::DeletedAhead,
     /// What the first replica starts from, while it is being written.
     joining: Option<Reset>,
 }
@@ -187,6 +189,7 @@ impl Node {
             has_said_serving: false,
             journal_bytes: 0,
             dead: BTreeSet::new(),
+            deleted_ahead: deleted_ahead::DeletedAhead::default(),
             joining: None,
             config,
         }

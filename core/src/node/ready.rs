@@ -110,6 +110,9 @@ impl Node {
                 for command in effects {
                     self.effect(now, command, actions);
                 }
+                for topic in self.deleted_ahead.passed(entry.index) {
+                    self.start_topic(now, topic, actions);
+                }
             }
             _ => {
                 let Some(partition) = self.partitions.get_mut(id) else { return Ok(()) };

@@ -3,6 +3,7 @@
 //! Invariant: before `Recovered` nothing else of the node runs; after it, what the image places here runs, and
 //! what the image does not know yet waits in `unclaimed`.
 
+use super::deleted_ahead::DeletedAhead;
 use super::effects::raft_part;
 use super::{Identity, METADATA, Node, Stage};
 use crate::action::{Action, HaltReason};
@@ -98,6 +99,7 @@ impl Node {
             Ok(state) => state,
             Err(error) => return self.halt(HaltReason::Undecodable { reason: error.to_string() }, actions),
         };
+        self.deleted_ahead = DeletedAhead::read(&recovered.entries);
         let recovered = raft_part(recovered, wall);
         let applied = recovered.applied;
         match Replica::start(self.settings(METADATA), id, recovered) {

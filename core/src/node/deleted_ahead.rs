@@ -1,0 +1,48 @@
+//! Topics that the journal says are deleted, while the image does not know it yet.
+//!
+//! A node that comes back replays its metadata from the checkpoint on. In between it meets again the creation of
+//! topics whose deletion it had carried out before it went down: the disk has dropped their replicas, and started
+//! anew these would have forgotten what they had promised. So nothing of them starts until the replay has passed
+//! all that the journal had. A deletion in it that never was committed is found out then, and the topic starts.
+//!
+//! Found by the simulator (seeds 57 and 82): all nodes lost power after a deletion, and the replicas of the deleted
+//! topic elected a leader in a term that was over.
+
+use crate::entry::{Entry, EntryKind};
+use crate::ids::{Index, TopicId};
+use crate::machine::Machine;
+use crate::metadata::{Command, Metadata};
+use std::collections::BTreeSet;
+
+/// What the recovered metadata log deletes.
+#[derive(Default)]
+pub(super) struct DeletedAhead {
+    topics: BTreeSet<TopicId>,
+    last: Index,
+}
+
+impl DeletedAhead {
+    /// Looks through the entries that the journal had above the image.
+    pub fn read(entries: &[Entry]) -> DeletedAhead {
+        let mut topics = BTreeSet::new();
+        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
+            // What cannot be decoded stops the node when it is applied.
+            for command in Metadata::decode_commands(&entry.payload).unwrap_or_default() {
+                if let Command::TopicDeleted { id } = command {
+                    topics.insert(id);
+                }
+            }
+        }
+        DeletedAhead { topics, last: entries.last().map_or(Index(0), |entry| entry.index) }
+    }
+
+    /// Whether this topic must not start yet.
+    pub fn holds(&self, topic: TopicId) -> bool {
+        self.topics.contains(&topic)
+    }
+
+    /// The image is at `applied` now: what was held back for nothing, once everything is passed.
+    pub fn passed(&mut self, applied: Index) -> BTreeSet<TopicId> {
+        if applied >= self.last { std::mem::take(&mut self.topics) } else { BTreeSet::new() }
+    }
+}
