@@ -23,7 +23,7 @@ pub fn catchers(mutant: Mutant) -> &'static [Claim] {
         Mutant::SameElectionTimeout | Mutant::DuplicateNotAnswered | Mutant::CatchUpNeedsOwnTerm => {
             &[Claim::C17, Claim::C18]
         }
-        Mutant::ReadyLargerThanFrame => &[Claim::C19],
+        Mutant::ReadyLargerThanFrame => &[Claim::C3, Claim::C19],
     }
 }
 

@@ -2,12 +2,12 @@
 //! Compiled only with the feature `simulation`, which the shipped binary never has.
 
 use super::Broker;
-use bytes::BytesMut;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::node::METADATA;
 use crate::now::Mono;
 use crate::replica::Replica;
 use crate::rng::hash;
+use bytes::BytesMut;
 
 /// One replica of a node as it stands between two turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
