@@ -8,6 +8,25 @@ use crate::run::{plan_of, run};
 use crate::trace::Watch;
 use rust_mq_core::mutant::Mutant;
 
+/// An ordinary seed that catches each. Not yet caught by random seeds, and so weak spots of the generator:
+/// `SameElectionTimeout` (pre-votes staggered by latency elect someone all the same) and `StaleTip` (needs the
+/// same process to lead, lose proposals, and lead again).
+pub const NOMINATED: [(Mutant, u64); 13] = [
+    (Mutant::AckAtPropose, 1),
+    (Mutant::EmptyReadySpeaks, 1),
+    (Mutant::VoteBeforeDurable, 1),
+    (Mutant::HardStateLost, 1),
+    (Mutant::DurableWhenHandedOver, 1),
+    (Mutant::FailedSyncBelieved, 7),
+    (Mutant::OffsetNotGivenBack, 31),
+    (Mutant::ProducersOnLeaderOnly, 1),
+    (Mutant::SnapshotWithoutProducers, 2),
+    (Mutant::OneBatchRemembered, 1),
+    (Mutant::DuplicateNotAnswered, 4),
+    (Mutant::CatchUpNeedsOwnTerm, 40),
+    (Mutant::ReadyLargerThanFrame, 31),
+];
+
 /// The claims that may catch a mutant: the first failure must be one of them.
 pub fn catchers(mutant: Mutant) -> &'static [Claim] {
     match mutant {
@@ -23,7 +42,7 @@ pub fn catchers(mutant: Mutant) -> &'static [Claim] {
         Mutant::SameElectionTimeout | Mutant::DuplicateNotAnswered | Mutant::CatchUpNeedsOwnTerm => {
             &[Claim::C17, Claim::C18]
         }
-        Mutant::ReadyLargerThanFrame => &[Claim::C3, Claim::C19],
+        Mutant::ReadyLargerThanFrame => &[Claim::C17, Claim::C18, Claim::C19],
     }
 }
 

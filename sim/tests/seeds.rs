@@ -7,6 +7,7 @@
 use sim::claims::Failure;
 use sim::golden;
 use sim::marks::Marks;
+use sim::mutants;
 use sim::run::{plan_of, run};
 use sim::shrink::shrink;
 use sim::story::{self, Total};
@@ -110,6 +111,19 @@ fn tell_one(seed: u64) {
         panic!("{}\n{}", story::tell(&small), story::plan_text(&small));
     }
     println!("seed {seed} is green: {} events, trace {:016x}", report.events, report.hash);
+}
+
+#[test]
+fn each_mutant_is_caught_by_its_claim() {
+    if chosen_seed().is_some() {
+        return;
+    }
+    for (mutant, seed) in mutants::NOMINATED {
+        let failure = mutants::run_with(seed, mutant);
+        let claim = failure.as_ref().map(|failure| failure.claim);
+        let is_caught = claim.is_some_and(|claim| mutants::catchers(mutant).contains(&claim));
+        assert!(is_caught, "{mutant:?}, seed {seed}: {failure:?}");
+    }
 }
 
 #[test]

@@ -161,8 +161,9 @@ impl World {
                     self.mend_cuts_within(&what, &core);
                     self.in_force[number] = false;
                 }
-                // A full disk is no broken node: it goes on leading, and refuses what it cannot keep.
-                Trouble::Blackout { .. } | Trouble::Full { .. } => self.undo(number),
+                // A full disk, or a wrong wall clock, breaks no node: it goes on leading, and rightly refuses what
+                // it cannot keep, or what seems to come from the future.
+                Trouble::Blackout { .. } | Trouble::Full { .. } | Trouble::Jump { .. } => self.undo(number),
                 _ if !is_outside => self.undo(number),
                 _ => self.marks.hit("fault.stays_for_ever"),
             }
