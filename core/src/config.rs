@@ -3,6 +3,7 @@
 
 use crate::event::Address;
 use crate::ids::NodeId;
+use crate::mutant::Mutant;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub topics: TopicDefaults,
     /// Sizes on the disk.
     pub storage: StorageConfig,
+    /// The bug that the simulator has planted; without effect in a build that is not its own.
+    pub mutant: Option<Mutant>,
 }
 
 /// A fixed member of the cluster.
@@ -117,6 +120,7 @@ impl Default for Config {
             retention_interval: Duration::from_secs(300),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),
+            mutant: None,
         }
     }
 }

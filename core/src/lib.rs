@@ -7,7 +7,7 @@
 //! | floor | rooms |
 //! | --- | --- |
 //! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`], [`topic_config`]: shapes |
-//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts |
+//! | 2 | [`event`], [`action`]: the door; [`config`], [`mutant`]; [`timer`], [`machine`], [`codec`]: contracts |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
 //! | 5 | [`host`]: puts a machine on a replica |
@@ -30,6 +30,7 @@ pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod metadata;
+pub mod mutant;
 pub mod node;
 pub mod now;
 pub mod partition;

@@ -19,6 +19,7 @@ pub mod disk;
 pub mod golden;
 pub mod ledger;
 pub mod marks;
+pub mod mutants;
 pub mod network;
 pub mod node;
 pub mod plan;

@@ -2,6 +2,8 @@
 //! prints how many random seeds catch each mutant.
 
 use clap::{Parser, Subcommand};
+use rust_mq_core::mutant::Mutant;
+use sim::mutants::{catchers, hunt};
 use sim::plan::Plan;
 use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
@@ -54,6 +56,8 @@ enum Command {
     Plan,
     /// Runs the golden seeds and prints their hashes.
     Golden,
+    /// Prints how many seeds from --seed on it takes to catch each mutant, at most --count.
+    Mutants,
 }
 
 impl Arguments {
@@ -73,9 +77,36 @@ fn main() -> ExitCode {
             print!("{}", sim::golden::record());
             ExitCode::SUCCESS
         }
+        Some(Command::Mutants) => mutants(&arguments),
         None if arguments.until_red || arguments.count.is_some() => many(&arguments),
         None => one(&arguments),
     }
+}
+
+/// The table of seeds to catch.
+fn mutants(arguments: &Arguments) -> ExitCode {
+    let most = usize::try_from(arguments.count.unwrap_or(30)).unwrap_or(usize::MAX);
+    let mut is_all = true;
+    for mutant in Mutant::ALL {
+        match hunt(mutant, (arguments.seed..).take(most)) {
+            Some((seed, failure)) => {
+                let verdict =
+                    if catchers(mutant).contains(&failure.claim) { "" } else { ", not the claim meant" };
+                is_all &= verdict.is_empty();
+                println!(
+                    "{mutant:?}: {} seeds, by {}{verdict} (seed {seed}): {}",
+                    seed - arguments.seed + 1,
+                    failure.claim,
+                    failure.words
+                );
+            }
+            None => {
+                is_all = false;
+                println!("{mutant:?}: not caught by {most} seeds");
+            }
+        }
+    }
+    if is_all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn one(arguments: &Arguments) -> ExitCode {

@@ -7,6 +7,7 @@
 use crate::client::plan::{ClientPlan, TopicPlan};
 use crate::network::{Spot, Weather};
 use rust_mq_core::config::StorageConfig;
+use rust_mq_core::mutant::Mutant;
 use serde::{Deserialize, Serialize};
 
 /// A whole run.
@@ -32,8 +33,8 @@ pub struct Plan {
     pub core: Vec<usize>,
     /// What goes wrong, by rising time.
     pub faults: Vec<Fault>,
-    /// The planted bug, by name.
-    pub mutant: Option<String>,
+    /// The planted bug.
+    pub mutant: Option<Mutant>,
 }
 
 /// What differs between clusters.

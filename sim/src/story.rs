@@ -78,7 +78,7 @@ pub fn tell(plan: &Plan) -> String {
     let _ = writeln!(text, "{failure}\n");
     let _ = writeln!(text, "seed {}: {} nodes, core {:?}", plan.seed, plan.sites, plan.core);
     if let Some(mutant) = &plan.mutant {
-        let _ = writeln!(text, "mutant: {mutant}");
+        let _ = writeln!(text, "mutant: {mutant:?}");
     }
     for topic in &plan.topics {
         let _ = writeln!(text, "topic {}: {} partitions x {}", topic.name, topic.partitions, topic.replicas);

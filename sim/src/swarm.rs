@@ -133,7 +133,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
     let election_min_ms = dice.log_uniform(200, 1500);
     let default = StorageConfig::default();
     // A frame holds what one replica may have waiting: many of the largest batches that clients send.
-    let frame_bytes_max = *dice.pick(&[256 << 10, 512 << 10, 2 << 20]);
+    let frame_bytes_max = *dice.pick(&[64 << 10, 128 << 10, 512 << 10, 2 << 20]);
     let journal_file_bytes = frame_bytes_max * dice.between(2, 4);
     let storage = StorageConfig {
         journal_file_bytes,

@@ -7,6 +7,7 @@ use crate::node::METADATA;
 use crate::now::Mono;
 use crate::replica::Replica;
 use crate::rng::hash;
+use bytes::BytesMut;
 
 /// One replica of a node as it stands between two turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,9 @@ impl Broker {
             states.push((METADATA, host.applied().index, hash_bytes(&host.encode())));
         }
         for (_, partition) in self.node.partitions.iter() {
-            states.push((partition.of(), partition.applied().index, hash_bytes(&partition.encode())));
+            let mut state = BytesMut::new();
+            partition.log().encode(&mut state);
+            states.push((partition.of(), partition.applied().index, hash_bytes(&state)));
         }
         states
     }

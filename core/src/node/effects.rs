@@ -11,6 +11,7 @@ use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::limits::TICK;
 use crate::metadata::{Command, partition_of};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::{Now, Wall};
 use crate::partition::{LogState, Partition};
 use crate::replica::{Recovered, Replica, Settings};
@@ -181,13 +182,16 @@ impl Node {
         // A ready goes whole into one frame: where frames are small, less may wait (seed 27: a follower's ready
         // that no frame could hold kept its node turning for ever).
         let frame_bytes = usize::try_from(self.config.storage.frame_bytes_max).unwrap_or(usize::MAX);
-        let uncommitted_bytes_max = settings.uncommitted_bytes_max.min(frame_bytes / 4 * 3);
+        let is_blind = is_planted(self.config.mutant, Mutant::ReadyLargerThanFrame);
+        let fits = if is_blind { usize::MAX } else { frame_bytes / 4 * 3 };
+        let uncommitted_bytes_max = settings.uncommitted_bytes_max.min(fits);
         Settings {
             heartbeat_ticks,
             election_ticks_min,
             election_ticks_max,
             uncommitted_bytes_max,
             append_bytes_max: settings.append_bytes_max.min(uncommitted_bytes_max / 2),
+            mutant: self.config.mutant,
             ..settings
         }
     }

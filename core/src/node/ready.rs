@@ -8,6 +8,7 @@ use crate::action::{Action, HaltReason};
 use crate::entry::{Entry, EntryKind};
 use crate::ids::{Index, Offset, ReplicaId};
 use crate::machine::{Undecodable, Waiter};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
 use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
 use crate::storage::{CommittedBatch, Durable};
@@ -74,15 +75,22 @@ impl Node {
     }
 
     pub(super) fn journal(&mut self, id: ReplicaId, ready: &Ready) {
-        let durable = self.storage.append(id, ready.number.0, ready.hard_state, &ready.entries);
-        if durable == Durable::Already {
+        let is_lost = is_planted(self.config.mutant, Mutant::HardStateLost) && !ready.entries.is_empty();
+        let hard_state = ready.hard_state.filter(|_| !is_lost);
+        let durable = self.storage.append(id, ready.number.0, hard_state, &ready.entries);
+        let is_rash = is_planted(self.config.mutant, Mutant::DurableWhenHandedOver);
+        if durable == Durable::Already || is_rash {
             self.persisted(id, ready.number.0);
         }
     }
 
     /// A frame with readies of this replica up to `number` is durable.
     pub(super) fn persisted(&mut self, id: ReplicaId, number: u64) {
+        let is_rash = is_planted(self.config.mutant, Mutant::DurableWhenHandedOver);
         let Some(replica) = self.replica_mut(id) else { return };
+        if is_rash && replica.has_persisted(ReadyNumber(number)) {
+            return;
+        }
         let messages = replica.persisted(ReadyNumber(number));
         self.say(id, messages);
         self.touch(id);

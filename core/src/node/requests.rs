@@ -8,6 +8,7 @@ use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, T
 use crate::limits::CONTROLLER_AWAITED_MAX;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Partition, Terms};
 use crate::peer::CallId;
@@ -142,7 +143,9 @@ impl Node {
         partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
         if partition.has_answer() {
-            partition.settle(&mut self.news.settled);
+            if !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
+                partition.settle(&mut self.news.settled);
+            }
         }
         self.touch(id);
         Ok(())

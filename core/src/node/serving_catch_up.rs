@@ -9,6 +9,7 @@ use super::{METADATA, Node};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
 use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
@@ -33,7 +34,8 @@ impl Node {
         let Some(of) = self.partition_of(id) else { return };
         let Some(replica) = self.replica_mut(id) else { return };
         let behind = replica.catch_up_wanted();
-        if behind.is_empty() {
+        let is_strict = is_planted(replica.settings().mutant, Mutant::CatchUpNeedsOwnTerm);
+        if behind.is_empty() || is_strict && !replica.has_applied_own_term() {
             return;
         }
         let term = replica.term();

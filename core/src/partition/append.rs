@@ -12,6 +12,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term};
 use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
 use crate::machine::Waiter;
+use crate::mutant::Mutant;
 use crate::now::Now;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{
@@ -117,6 +118,8 @@ impl Partition {
                 summary.count,
             ) {
                 Sequence::Next => {}
+                Sequence::Duplicate(batch)
+                    if self.has(Mutant::OneBatchRemembered) && batch.index < self.applied.index => {}
                 Sequence::Duplicate(batch) => {
                     self.park_duplicate(waiter, batch);
                     return Ok(());
@@ -132,6 +135,9 @@ impl Partition {
         let append_time = self.stamp(now, &mut bytes, base, &summary);
         let payload = shared(bytes);
         let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
+            if self.has(Mutant::OffsetNotGivenBack) {
+                self.overlay.end = Offset(base.0 + i64::from(summary.count));
+            }
             return Err(refuse(ErrorCode::NotLeaderOrFollower, "the replica takes no proposals just now"));
         };
         let place = summary.producer.map(|producer| {

@@ -37,11 +37,13 @@ use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
 use crate::ids::{Offset, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
+use crate::mutant::{Mutant, is_planted};
 use crate::replica::Replica;
 use crate::topic_config::TopicConfig;
 use append::Parked;
 use bytes::BytesMut;
 use overlay::Overlay;
+use producers::Producers;
 use std::collections::VecDeque;
 
 /// One partition, as this node's replica of it.
@@ -105,7 +107,11 @@ impl Partition {
     /// must stop rather than go on with a log that differs from its peers'.
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
         assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
+        let before = self.has(Mutant::ProducersOnLeaderOnly).then(|| self.log.producers.clone());
         let applied = self.log.apply(entry)?;
+        if let Some(before) = before.filter(|_| !self.replica.is_leader()) {
+            self.log.producers = before;
+        }
         self.applied = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Batch {
             self.overlay.applied(entry.index, self.log.end);
@@ -119,11 +125,15 @@ impl Partition {
         let term = self.replica.term();
         if !self.is_leading() || self.parked.front().is_some_and(|parked| parked.term != term) {
             // What was proposed in another term may stand in the log or not.
-            self.overlay = Overlay::empty(self.log.end);
+            if !self.has(Mutant::StaleTip) {
+                self.overlay = Overlay::empty(self.log.end);
+            }
             out.extend(self.parked.drain(..).filter_map(Parked::lost));
             return;
         }
-        while self.parked.front().is_some_and(|parked| parked.index <= self.applied.index) {
+        let done =
+            if self.has(Mutant::AckAtPropose) { self.replica.last_index() } else { self.applied.index };
+        while self.parked.front().is_some_and(|parked| parked.index <= done) {
             let parked = self.parked.pop_front().expect("the front was just looked at");
             out.extend(parked.done(self.log.start));
         }
@@ -237,7 +247,16 @@ impl Partition {
     /// The state as bytes, for a checkpoint or a snapshot.
     pub fn encode(&self) -> BytesMut {
         let mut bytes = BytesMut::new();
-        self.log.encode(&mut bytes);
+        if self.has(Mutant::SnapshotWithoutProducers) {
+            LogState { producers: Producers::default(), ..self.log.clone() }.encode(&mut bytes);
+        } else {
+            self.log.encode(&mut bytes);
+        }
         bytes
+    }
+
+    /// Whether that bug is planted.
+    fn has(&self, mutant: Mutant) -> bool {
+        is_planted(self.replica.settings().mutant, mutant)
     }
 }

@@ -14,9 +14,10 @@ use super::{ReadContext, Replica, Role, SnapshotMeta, log_entry, wire};
 use crate::entry::{Entry, HardState, Members, Stamp};
 use crate::ids::{Index, ReplicaId, Term};
 use crate::limits;
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Wall;
 use raft::eraftpb;
-use rust_mq_proto::peer::raft::RaftMessage;
+use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
 /// Orders a replica's readies. The first one since the start is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +124,11 @@ impl Replica {
         kept.messages
     }
 
+    /// Whether it was told that the ready `number` is durable.
+    pub fn has_persisted(&self, number: ReadyNumber) -> bool {
+        number <= self.persisted
+    }
+
     /// The floor above has applied what was handed out up to `index`. A reset counts as applied by itself,
     /// when it is durable.
     pub fn applied(&mut self, index: Index) {
@@ -136,9 +142,17 @@ impl Replica {
 
     /// Decides which of a ready's messages leave now.
     fn promise(&mut self, number: ReadyNumber, debt: Debt, said: Vec<eraftpb::Message>) -> Vec<RaftMessage> {
-        let said = wire::from_raft(said, self.window(), self.settings.append_bytes_max);
+        let mut said = wire::from_raft(said, self.window(), self.settings.append_bytes_max);
         let leads = self.is_leader().then(|| self.term());
-        let messages = self.promises.make(number, debt, leads, said);
+        let mut early = Vec::new();
+        if is_planted(self.settings.mutant, Mutant::VoteBeforeDurable) {
+            early.extend(said.extract_if(.., |message| message.kind() == RaftKind::VoteResponse));
+        }
+        if is_planted(self.settings.mutant, Mutant::EmptyReadySpeaks) && !debt.must_persist {
+            early.append(&mut said);
+        }
+        let mut messages = self.promises.make(number, debt, leads, said);
+        messages.append(&mut early);
         if self.promises.is_empty() {
             // Nothing was owed: raft-rs need not remember this one.
             self.confirm(&Kept { number, ..Kept::default() });

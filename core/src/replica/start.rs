@@ -13,6 +13,7 @@ use super::{ReadyNumber, Replica, Role, promise::Promises};
 use crate::entry::{Entry, HardState, Members, Stamp};
 use crate::ids::{Index, NodeId, ReplicaId, Term};
 use crate::limits;
+use crate::mutant::Mutant;
 use raft::eraftpb;
 use raft::{RaftState, RawNode, ReadOnlyOption};
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub uncommitted_bytes_max: usize,
     /// Weight of the committed entries of one ready.
     pub committed_bytes_max: usize,
+    /// The bug that is planted, if one is.
+    pub mutant: Option<Mutant>,
 }
 
 impl Settings {
@@ -57,6 +60,7 @@ impl Settings {
             appends_in_flight_max: limits::APPENDS_IN_FLIGHT_MAX,
             uncommitted_bytes_max: limits::REPLICA_UNCOMMITTED_BYTES_MAX,
             committed_bytes_max: limits::READY_COMMITTED_BYTES_MAX,
+            mutant: None,
         }
     }
 }

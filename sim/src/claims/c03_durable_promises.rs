@@ -27,18 +27,21 @@ pub fn check_message(node: usize, message: &RaftMessage, shadow: &Shadow, verdic
         )
     });
     let vote = durable.votes.get(&message.term).copied();
+    // A frame holds the newest hard state of a replica: a durable later term says of an earlier one that no other
+    // vote will be given in it.
+    let is_kept = |who: u64| vote == Some(who) || vote.is_none() && durable.term > message.term;
     match kind {
         RaftKind::VoteResponse if !message.reject => {
-            verdict.hold(vote == Some(message.to), Claim::C3, || {
+            verdict.hold(is_kept(message.to), Claim::C3, || {
                 format!(
                     "n{} replica {from} grants {} its vote of term {}, durable is {vote:?}",
                     node + 1,
                     message.to,
                     message.term
                 )
-            })
+            });
         }
-        RaftKind::Vote => verdict.hold(vote == Some(from), Claim::C3, || {
+        RaftKind::Vote => verdict.hold(is_kept(from), Claim::C3, || {
             format!(
                 "n{} replica {from} stands in term {}, its durable vote is {vote:?}",
                 node + 1,

@@ -100,7 +100,7 @@ impl NodeClaims {
         }
         // Encoding every state costs as much as a turn.
         if turn.is_multiple_of(STATES_EVERY) {
-            self.states.compare(site, broker, verdict);
+            self.states.compare(site, broker, &self.gone, verdict);
         }
     }
 

@@ -144,7 +144,9 @@ impl World {
     pub(super) fn heal(&mut self) {
         self.trace.note(format_args!("faults freeze; the core {:?} is healed", self.plan.core));
         self.stages.freeze(self.schedule.now());
-        let core = self.plan.core.clone();
+        // A cluster is founded by all its members: one that is not yet cannot do without some of them.
+        let is_founded = self.claims.elections > 0 || self.plan.sites == 1;
+        let core = if is_founded { self.plan.core.clone() } else { (0..self.plan.sites).collect() };
         for number in 0..self.plan.faults.len() {
             if !self.in_force[number] {
                 continue;
@@ -159,7 +161,8 @@ impl World {
                     self.mend_cuts_within(&what, &core);
                     self.in_force[number] = false;
                 }
-                Trouble::Blackout { .. } => self.undo(number),
+                // A full disk is no broken node: it goes on leading, and refuses what it cannot keep.
+                Trouble::Blackout { .. } | Trouble::Full { .. } => self.undo(number),
                 _ if !is_outside => self.undo(number),
                 _ => self.marks.hit("fault.stays_for_ever"),
             }

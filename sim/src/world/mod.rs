@@ -299,5 +299,6 @@ fn config(plan: &Plan, site: usize) -> Config {
             auto_create: false,
         },
         storage: knobs.storage.clone(),
+        mutant: plan.mutant,
     }
 }

@@ -1,0 +1,44 @@
+//! Which claim must catch which planted bug, and how many ordinary seeds it takes.
+//!
+//! A mutant that few seeds catch is a weak spot of the generator: then the generator gets a bias, not the test a
+//! seed.
+
+use crate::claims::{Claim, Failure};
+use crate::run::{plan_of, run};
+use crate::trace::Watch;
+use rust_mq_core::mutant::Mutant;
+
+/// The claims that may catch a mutant: the first failure must be one of them.
+pub fn catchers(mutant: Mutant) -> &'static [Claim] {
+    match mutant {
+        Mutant::AckAtPropose
+        | Mutant::EmptyReadySpeaks
+        | Mutant::VoteBeforeDurable
+        | Mutant::HardStateLost
+        | Mutant::DurableWhenHandedOver
+        | Mutant::FailedSyncBelieved => &[Claim::C3],
+        Mutant::OffsetNotGivenBack | Mutant::StaleTip => &[Claim::C7, Claim::C9],
+        Mutant::OneBatchRemembered => &[Claim::C7, Claim::C8],
+        Mutant::ProducersOnLeaderOnly | Mutant::SnapshotWithoutProducers => &[Claim::C6, Claim::C7],
+        Mutant::SameElectionTimeout | Mutant::DuplicateNotAnswered | Mutant::CatchUpNeedsOwnTerm => {
+            &[Claim::C17, Claim::C18]
+        }
+        Mutant::ReadyLargerThanFrame => &[Claim::C3, Claim::C19],
+    }
+}
+
+/// Runs a seed with the mutant planted.
+pub fn run_with(seed: u64, mutant: Mutant) -> Option<Failure> {
+    let mut plan = plan_of(seed);
+    plan.mutant = Some(mutant);
+    run(&plan, Watch::Nobody, None).failure
+}
+
+/// The first of `seeds` that turns red with the mutant and is green without it, and how.
+pub fn hunt(mutant: Mutant, mut seeds: impl Iterator<Item = u64>) -> Option<(u64, Failure)> {
+    seeds.find_map(|seed| {
+        let failure = run_with(seed, mutant)?;
+        let is_red_anyway = run(&plan_of(seed), Watch::Nobody, None).failure.is_some();
+        (!is_red_anyway).then_some((seed, failure))
+    })
+}
