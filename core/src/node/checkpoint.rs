@@ -15,7 +15,7 @@ use bytes::Bytes;
 impl Node {
     /// Starts a checkpoint if one is due.
     pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.storage.checkpoint_is_due() && self.metadata.is_some() {
+        if self.storage.checkpoint_is_due() && self.metadata.is_some() && !self.is_halting {
             self.begin_checkpoint(now, actions);
         }
     }

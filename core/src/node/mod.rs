@@ -99,6 +99,8 @@ pub struct Node {
     disk_actions: Vec<Action>,
     disk_news: Vec<Outcome>,
     is_stopping: bool,
+    /// The process is to end: what is in memory may not match the disk any more.
+    is_halting: bool,
     has_said_serving: bool,
     journal_bytes: u64,
     /// Replicas whose disk has lost something they had promised: they never run again.
@@ -186,6 +188,7 @@ impl Node {
             disk_actions: Vec::new(),
             disk_news: Vec::new(),
             is_stopping: false,
+            is_halting: false,
             has_said_serving: false,
             journal_bytes: 0,
             dead: BTreeSet::new(),
@@ -265,7 +268,8 @@ impl Node {
         self.release_image_waiters();
     }
 
-    fn halt(&self, reason: crate::action::HaltReason, actions: &mut Vec<Action>) {
+    fn halt(&mut self, reason: crate::action::HaltReason, actions: &mut Vec<Action>) {
+        self.is_halting = true;
         actions.push(Action::Halt(reason));
     }
 }
