@@ -176,18 +176,17 @@ impl Ledger {
         self.batches.is_empty()
     }
 
-    /// The shelf was read whole, `log_start..high_watermark`, and these are the base offsets of what is in it:
-    /// nothing acknowledged may be missing.
-    pub fn audit(&self, shelf: Shelf, log_start: i64, high_watermark: i64, verdict: &mut Verdict) {
-        for (base, batch) in self.shelves.get(&shelf).into_iter().flatten() {
+    /// The shelf was read whole, `log_start..high_watermark`: what of the acknowledged is not in it, in words.
+    pub fn missing(&self, shelf: Shelf, log_start: i64, high_watermark: i64) -> Option<String> {
+        self.shelves.get(&shelf)?.iter().find_map(|(base, batch)| {
             let entry = &self.batches[*batch as usize];
             let is_there = *base + i64::from(entry.count) <= high_watermark || *base < log_start;
-            verdict.hold(entry.fate != Fate::Acked || is_there, Claim::C7, || {
+            (entry.fate == Fate::Acked && !is_there).then(|| {
                 format!(
                     "batch {batch}, acknowledged at {base} of {shelf:?}, is above the end {high_watermark}"
                 )
-            });
-        }
+            })
+        })
     }
 
     /// Whether a batch is known to be at that offset: the audit's question for each one it does not find.
