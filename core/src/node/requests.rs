@@ -142,10 +142,8 @@ impl Node {
         let (id, partition) = self.partitions.of_mut(of).ok_or_else(not_here)?;
         partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
-        if partition.has_answer() {
-            if !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
-                partition.settle(&mut self.news.settled);
-            }
+        if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
+            partition.settle(&mut self.news.settled);
         }
         self.touch(id);
         Ok(())
