@@ -142,8 +142,7 @@ impl Node {
         let (id, partition) = self.partitions.of_mut(of).ok_or_else(not_here)?;
         partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
-        let is_left_out = is_planted(self.config.mutant, Mutant::DuplicateNotAnswered);
-        if partition.has_answer() && !is_left_out {
+        if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
             partition.settle(&mut self.news.settled);
         }
         self.touch(id);

@@ -114,18 +114,27 @@ impl Producer {
 
     /// What is open.
     pub fn open_work(&self, map: &Map) -> Option<String> {
+        let is_excused = |lane: &Lane| map.is_excused(&lane.topic, lane.shelf.partition);
+        let is_all_excused = !self.lanes.is_empty() && self.lanes.iter().all(is_excused);
         let open: Vec<String> = self
             .lanes
             .iter()
-            .filter(|lane| !lane.drafts.is_empty() && !map.is_excused(&lane.topic, lane.shelf.partition))
+            .filter(|lane| !lane.drafts.is_empty() && !is_excused(lane))
             .map(|lane| format!("{} of {}/{}", lane.drafts.len(), lane.topic, lane.shelf.partition))
             .collect();
         if !open.is_empty() {
             let error = &self.last_error;
             return Some(format!("a producer (last error {error}) has batches open: {}", open.join(", ")));
         }
-        (self.is_calm && self.probed.is_empty())
-            .then(|| format!("a producer could not probe yet (last error {})", self.last_error))
+        (self.is_calm && self.probed.is_empty() && !is_all_excused).then(|| {
+            format!(
+                "a producer could not probe yet (last error {}, id {:?}, asked {}, {} lanes)",
+                self.last_error,
+                self.identity,
+                self.is_identity_asked,
+                self.lanes.len()
+            )
+        })
     }
 
     /// Starts a batch, if one is due, and sends what can be sent.
