@@ -175,6 +175,7 @@ impl World {
         }
         for site in &core {
             self.nodes[*site].disk.heal();
+            self.start_disk_works(*site);
             self.schedule.after(MILLI, Happening::Start { site: *site });
         }
         for client in 0..self.clients.len() {

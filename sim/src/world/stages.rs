@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 /// How often the world looks.
 const LOOK_EVERY: u64 = 100 * MILLI;
+/// How often it tells whoever watches what is open.
+const TELL_EVERY: u64 = 5 * SECOND;
 /// What everybody may take besides the election timeouts: request timeouts of clients, and the backlog.
 const GRACE: u64 = 60 * SECOND;
 /// Election timeouts that healing may take.
@@ -126,6 +128,9 @@ impl World {
     fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[String]) {
         let bound = GRACE + ELECTIONS * self.plan.knobs.election_max_ms * MILLI;
         if now.since(frozen_at) <= bound {
+            if now.since(frozen_at) % TELL_EVERY < LOOK_EVERY {
+                self.trace.remark(|| format!("open: {}", open.join("; ")));
+            }
             return;
         }
         self.remark_nodes();
