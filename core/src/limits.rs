@@ -53,11 +53,23 @@ pub const FETCH_BYTES_MAX: usize = 55 << 20;
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Fetches parked on one node. Source: reliability.md section 5. At the edge: answered at once.
 pub const FETCHES_PARKED_MAX: usize = 10_000;
-/// Topics one Metadata request may name. Source: reliability.md section 3. At the edge: INVALID_REQUEST.
+/// What one partition of a parked fetch takes: the part, what it found, its place among the partition's watchers,
+/// and its part of the answer. Source: measured, rounded up. Bytes.
+pub const FETCH_PARKED_PART_BYTES: usize = 1 << 10;
+/// The part of the node's memory that parked fetches may take so: one in this many. Source: chosen; with 4 GiB
+/// 262,144 partitions, a thousand consumers of 262 each. At the edge: a fetch is answered at once.
+pub const FETCH_PARKED_SHARE: u64 = 16;
+/// Topics one Metadata request may name. Source: reliability.md section 3. At the edge: the connection is closed.
 pub const METADATA_TOPICS_MAX: usize = 10_000;
+/// Topics that one connection may make on the way in `AUTO_CREATIONS_WINDOW`. Source: reliability.md section 3.
+/// At the edge: LEADER_NOT_AVAILABLE, and the client asks again.
+pub const AUTO_CREATIONS_MAX: usize = 10;
+/// In how long. Source: as above.
+pub const AUTO_CREATIONS_WINDOW: Duration = Duration::from_secs(1);
 /// Partitions one CreateTopics request may make. Source: Kafka (POLICY_VIOLATION).
 pub const CREATE_PARTITIONS_MAX: usize = 10_000;
-/// Partitions of the whole cluster. Source: reliability.md section 5. At the edge: POLICY_VIOLATION.
+/// Partitions of the whole cluster, and so the most that one Fetch may name. Source: reliability.md section 5. At
+/// the edge: POLICY_VIOLATION; the Fetch's connection is closed.
 pub const PARTITIONS_MAX: usize = 20_000;
 /// Producers remembered per partition. Source: reliability.md section 3. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
