@@ -172,6 +172,11 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
             tracing::info!("stopped");
             Ok(())
         }
+        HaltReason::StoppedUnclean => Err(Failure::Halted(
+            "stopped, but the disk did not finish what it was given in time; what was acknowledged is on it, and \
+             the next start replays its journal"
+                .into(),
+        )),
         HaltReason::DiskFailed { reason } => Err(Failure::Halted(format!(
             "the disk failed, so what it holds is no longer known; nothing more was acknowledged: {reason}"
         ))),

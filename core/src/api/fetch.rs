@@ -220,6 +220,16 @@ pub(super) fn read_done(
     }
 }
 
+/// The node stops: what the disk has not given is refused.
+pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
+    for (_, mut pending) in std::mem::take(&mut desk.fetches) {
+        for (found, part) in pending.found.iter_mut().zip(&pending.parts) {
+            found.get_or_insert_with(|| part.unreadable());
+        }
+        answer(desk, node, pending);
+    }
+}
+
 fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
     if pending.is_parked {
         desk.parked_parts -= pending.parts.len();

@@ -215,6 +215,18 @@ impl Desk {
         }
     }
 
+    /// The node stops, and will not learn any more what is waited for: whoever waits is told so.
+    pub fn give_up(&mut self, node: &mut Node, now: Now) {
+        produce::give_up(self, node);
+        fetch::give_up(self, node);
+        list_offsets::give_up(self, node);
+        for waiter in self.asked.keys().copied().collect::<Vec<_>>() {
+            self.replied(node, now, waiter, Reply::NotController);
+        }
+        self.awaiting_leaders.iter_mut().for_each(|waiting| waiting.until = now.mono);
+        self.look_for_leaders(node, now);
+    }
+
     /// Whether nothing waits for a commit.
     pub fn is_quiet(&self) -> bool {
         self.produces.is_empty() && self.fetches.is_empty()

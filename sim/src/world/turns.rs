@@ -275,6 +275,11 @@ impl World {
                 self.verdict
                     .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
             }
+            HaltReason::StoppedUnclean => {
+                self.marks.hit("core.stopped_without_a_clean_disk");
+                self.verdict
+                    .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
+            }
             HaltReason::DiskFailed { reason } => {
                 self.marks.hit("core.stopped_on_a_disk_failure");
                 let had_one = self.stages.disk_may_fail(site);
