@@ -1,4 +1,6 @@
-//! C4: one vote per term, across restarts: what a journal says durably about a vote, it never says otherwise.
+//! C4: one vote per term, across restarts.
+//!
+//! Looked at: the hard states that become durable: what a journal says about a vote, it never says otherwise.
 
 use super::{Claim, Verdict};
 use std::collections::BTreeMap;

@@ -1,0 +1,52 @@
+//! C19: memory, queues, files and open requests stay bounded, and an idle cluster does not storm.
+//!
+//! Looked at: after each Send what waits in the driver for that link; the steps of a run; and in the idle seconds at
+//! its end the events that nodes are given, and then what each node still holds: bytes charged to its budget for
+//! requests, requests that wait, and connections, which must be among those that the driver has.
+
+use super::{Claim, Verdict};
+use crate::wire::WireKind;
+use rust_mq_core::broker::observe::Holdings;
+use rust_mq_core::limits;
+
+/// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
+const IDLE_EVENTS_MAX: u64 = 3_000;
+
+/// That many bytes wait in the driver for one link.
+pub fn check_unsent(site: usize, kind: WireKind, unsent: u64, verdict: &mut Verdict) {
+    let most = match kind {
+        WireKind::Peer(_) => limits::PEER_QUEUE_BYTES_MAX + limits::PEER_MESSAGE_BYTES_MAX,
+        WireKind::Kafka => limits::FETCH_BYTES_MAX + limits::CONNECTION_UNREAD_BYTES_MAX,
+    };
+    verdict.hold(unsent <= most as u64, Claim::C19, || {
+        format!("n{} has {unsent} bytes waiting for one link, bounded by {most}", site + 1)
+    });
+}
+
+/// The cluster was idle and got that many events. True if that is few enough.
+pub fn check_idle(events: u64, seconds: u64, sites: usize, verdict: &mut Verdict) -> bool {
+    let is_calm = events <= IDLE_EVENTS_MAX * seconds * sites as u64;
+    verdict
+        .hold(is_calm, Claim::C19, || format!("{events} events in {seconds} s of idleness of {sites} nodes"));
+    is_calm
+}
+
+/// What a node holds after idleness, when the driver has `links` connections of clients for it: nothing for those that
+/// are gone.
+pub fn check_holdings(site: usize, holds: &Holdings, links: usize, verdict: &mut Verdict) {
+    verdict.hold(holds.connections <= links, Claim::C19, || {
+        format!("n{} knows {} connections, and there are {links}", site + 1, holds.connections)
+    });
+    verdict.hold(holds.waiting <= links * limits::CONNECTION_REQUESTS_MAX, Claim::C19, || {
+        format!("n{}: {} requests of {links} idle connections wait", site + 1, holds.waiting)
+    });
+    let most = (links * (limits::CONNECTION_REQUEST_BYTES_MAX + limits::REQUEST_BYTES_MAX)) as u64;
+    verdict.hold(holds.charged_bytes <= most, Claim::C19, || {
+        format!("n{}: {} bytes are charged for {links} idle connections", site + 1, holds.charged_bytes)
+    });
+}
+
+/// A run was given up as a runaway.
+pub fn runaway(steps: u64, verdict: &mut Verdict) {
+    verdict.breach(Claim::C19, format!("the run does not end: {steps} steps"));
+}
