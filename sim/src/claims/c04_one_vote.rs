@@ -21,3 +21,19 @@ impl Votes {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_votes_in_a_term_are_a_breach() {
+        let (mut votes, mut verdict) = (Votes::default(), Verdict::default());
+        votes.cast(1, 3, 7, &mut verdict);
+        votes.cast(1, 3, 0, &mut verdict);
+        votes.cast(1, 4, 8, &mut verdict);
+        assert!(!verdict.is_broken());
+        votes.cast(1, 3, 8, &mut verdict);
+        assert!(verdict.is_broken());
+    }
+}

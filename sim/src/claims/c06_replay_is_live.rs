@@ -99,3 +99,41 @@ impl Replays {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    const GROUP: Group = ([3; 16], 0);
+
+    fn replay(live: Option<u64>, entries: &[(u64, u8)]) -> bool {
+        let (mut replays, mut states) = (Replays::default(), States::default());
+        let (mut marks, mut verdict) = (Marks::default(), Verdict::default());
+        if let Some(hash) = live {
+            states.compare(Whose::Site(0), partition_of(GROUP), Index(2), hash, &mut verdict);
+        }
+        for (index, kind) in entries {
+            let said = Said { kind: *kind, wall: 5, payload: Bytes::new() };
+            replays.committed(GROUP, (*index, 1), said, &mut states, &mut marks, &mut verdict);
+        }
+        verdict.is_broken()
+    }
+
+    #[test]
+    fn a_live_state_that_the_log_does_not_make_is_a_breach() {
+        assert!(!replay(None, &[(1, 0), (2, 0)]));
+        assert!(replay(Some(7), &[(1, 0), (2, 0)]));
+    }
+
+    #[test]
+    fn entries_wait_for_those_before_them() {
+        assert!(!replay(Some(7), &[(2, 0)]));
+        assert!(replay(Some(7), &[(2, 0), (1, 0)]));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_stand_there_is_a_breach() {
+        assert!(replay(None, &[(1, 1)]));
+    }
+}

@@ -118,3 +118,32 @@ impl Page<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_mq_proto::records::BatchBuilder;
+
+    fn breach_at(position: i64, high_watermark: i64, is_known: bool, floor: Option<i64>) -> bool {
+        let shelf = Shelf { topic: [1; 16], partition: 0 };
+        let (mut ledger, mut verdict) = (Ledger::default(), Verdict::default());
+        let batch = ledger.intend(shelf, 1, None);
+        let value = Value { batch: if is_known { batch } else { 9 }, index: 0 }.encode(20);
+        let mut builder = BatchBuilder::new();
+        builder.push(1_000, None, Some(&value), &[]);
+        let bytes = builder.build();
+        let page = Page { shelf, position, high_watermark, bytes: &bytes, not_older_than: floor };
+        let behind = read(page, &mut ledger, &mut verdict);
+        assert_eq!(behind.is_none(), verdict.is_broken());
+        verdict.is_broken()
+    }
+
+    #[test]
+    fn what_a_reader_must_not_see_is_a_breach() {
+        assert!(!breach_at(0, 1, true, Some(1_000)));
+        assert!(breach_at(1, 2, true, None), "the batch lies before the position");
+        assert!(breach_at(0, 0, true, None), "it ends above the high watermark");
+        assert!(breach_at(0, 1, false, None), "nobody wrote the value");
+        assert!(breach_at(0, 1, true, Some(1_001)), "it is older than asked for");
+    }
+}

@@ -48,3 +48,22 @@ pub fn check_halt(
     };
     verdict.hold(is_legal, Claim::C17, || format!("n{} stopped without need: {reason:?}", site + 1));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halt_needs_its_reason() {
+        let is_breach = |reason: HaltReason, is_asked, did_fail, is_spoilt| {
+            let mut verdict = Verdict::default();
+            check_halt(0, &reason, is_asked, did_fail, is_spoilt, &mut verdict);
+            verdict.is_broken()
+        };
+        let reason = String::new;
+        assert!(!is_breach(HaltReason::Stopped, true, false, false));
+        assert!(is_breach(HaltReason::Stopped, false, true, true));
+        assert!(is_breach(HaltReason::DiskFailed { reason: reason() }, true, false, true));
+        assert!(is_breach(HaltReason::CannotStart { reason: reason() }, true, true, false));
+    }
+}

@@ -50,3 +50,27 @@ pub fn check_holdings(site: usize, holds: &Holdings, links: usize, verdict: &mut
 pub fn runaway(steps: u64, verdict: &mut Verdict) {
     verdict.breach(Claim::C19, format!("the run does not end: {steps} steps"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_for_nobody_is_a_breach() {
+        let is_breach = |connections, waiting, charged_bytes, links| {
+            let mut verdict = Verdict::default();
+            let holds = Holdings { connections, waiting, charged_bytes };
+            check_holdings(0, &holds, links, &mut verdict);
+            verdict.is_broken()
+        };
+        assert!(!is_breach(0, 0, 0, 0) && !is_breach(1, 1, 100, 1));
+        assert!(is_breach(1, 0, 0, 0) && is_breach(0, 1, 0, 0) && is_breach(0, 0, 1, 0));
+    }
+
+    #[test]
+    fn a_storm_at_idle_is_a_breach() {
+        let mut verdict = Verdict::default();
+        assert!(check_idle(3 * 2 * IDLE_EVENTS_MAX, 2, 3, &mut verdict) && !verdict.is_broken());
+        assert!(!check_idle(3 * 2 * IDLE_EVENTS_MAX + 1, 2, 3, &mut verdict) && verdict.is_broken());
+    }
+}

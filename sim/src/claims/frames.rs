@@ -196,7 +196,8 @@ fn skip(fields: &mut Bytes, count: usize) -> Option<()> {
     (count <= fields.len()).then(|| fields.advance(count))
 }
 
-fn hash_bytes(bytes: &[u8]) -> u64 {
+/// A hash of bytes that are to be compared with others.
+pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

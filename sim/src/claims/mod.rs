@@ -1,4 +1,4 @@
-//! The claims: what must hold in every run, one file each (C6 has three: replicas, replay and tip), fed event by event,
+//! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip), fed event by event,
 //! so that a run stops at the step that breaks one and not at a symptom seconds later. Numbers and wording are
 //! simulation.md's, section 3.1.
 //!
@@ -13,6 +13,7 @@ pub mod c02_committed_stays;
 pub mod c03_durable_promises;
 pub mod c04_one_vote;
 pub mod c05_never_falls;
+pub mod c06_records_equal;
 pub mod c06_replay_is_live;
 pub mod c06_replicas_equal;
 pub mod c06_tip_is_committed;

@@ -7,6 +7,7 @@ use super::c02_committed_stays::Committed;
 use super::c03_durable_promises::{check_ack, check_message};
 use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
+use super::c06_records_equal::Segments;
 use super::c06_replay_is_live::Replays;
 use super::c06_replicas_equal::{States, Whose};
 use super::c06_tip_is_committed;
@@ -38,6 +39,7 @@ pub struct NodeClaims {
     replays: Replays,
     /// What each machine's process showed after its last turn, with its life.
     shown: Vec<(u32, Vec<Observation>)>,
+    segments: Segments,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
@@ -149,6 +151,11 @@ impl NodeClaims {
             self.marks.add("replay.met_a_restart", u64::from(is_replayed && is_restart));
             self.marks.add("replay.met_an_election", u64::from(is_replayed && is_elected));
         }
+    }
+
+    /// What a node has written to its segments is compared with what others have.
+    pub fn compare_segments(&mut self, site: usize, broker: &Broker, disk: &Disk, verdict: &mut Verdict) {
+        self.segments.compare(site, broker, disk, verdict);
     }
 
     /// A node acknowledges a batch.

@@ -145,6 +145,7 @@ impl World {
             c19_all_is_bounded::check_holdings(node.site, &holds, process.clients_links(), &mut self.verdict);
             self.marks.hit("bounds.weighed_an_idle_node");
         }
+        (0..self.plan.sites).for_each(|site| self.compare_segments(site));
         self.stages.stage = Stage::Over;
     }
 }
