@@ -1,8 +1,9 @@
 //! C19: memory, queues, files and open requests stay bounded, and an idle cluster does not storm.
 //!
-//! Looked at: after each Send what waits in the driver for that link; the steps of a run; and in the idle seconds at
-//! its end the events that nodes are given, and then what each node still holds: bytes charged to its budget for
-//! requests, requests that wait, and connections, which must be among those that the driver has.
+//! Looked at: after each Send what waits in the driver for that link; turns that lead to nothing but the next turn; the
+//! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
+//! holds: bytes charged to its budget for requests, requests that wait, and connections, which must be among those that
+//! the driver has.
 
 use super::{Claim, Verdict};
 use crate::wire::WireKind;
@@ -11,6 +12,15 @@ use rust_mq_core::limits;
 
 /// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
 const IDLE_EVENTS_MAX: u64 = 3_000;
+/// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
+const SPINS_MAX: u32 = 1_000;
+
+/// A node did nothing but ask for the next turn at once, so many times in a row.
+pub fn check_spins(site: usize, spins: u32, verdict: &mut Verdict) {
+    verdict.hold(spins <= SPINS_MAX, Claim::C19, || {
+        format!("n{} turns {SPINS_MAX} times without anything happening", site + 1)
+    });
+}
 
 /// That many bytes wait in the driver for one link.
 pub fn check_unsent(site: usize, kind: WireKind, unsent: u64, verdict: &mut Verdict) {

@@ -14,6 +14,7 @@ use crate::shell;
 use crate::wire::{Place, WireId, WireKind};
 use bytes::Bytes;
 use rust_mq_core::action::{Action, HaltReason, Notice};
+use rust_mq_core::event::Event;
 use rust_mq_core::ids::LinkId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -61,6 +62,7 @@ impl World {
         }
         self.events += events.len() as u64;
         self.turns += 1;
+        let is_only_time = events.iter().all(|event| matches!(event, Event::Woke));
         let now = node.clock.now(self.schedule.now());
         let mut actions = Vec::new();
         let broker = &mut process.broker;
@@ -71,6 +73,10 @@ impl World {
         }
         c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
+        let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
+        let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
+        process.spins = if is_spin { process.spins + 1 } else { 0 };
+        c19_all_is_bounded::check_spins(site, process.spins, &mut self.verdict);
         for action in actions {
             self.trace.action(site, &action);
             self.perform(site, action);
