@@ -201,6 +201,12 @@ impl Desk {
         self.look_for_leaders(node, now);
     }
 
+    /// Requests that wait for something: for the simulator's bounds.
+    pub fn waiting(&self) -> usize {
+        let parked = self.produces.len() + self.fetches.len() + self.offsets.len() + self.asked.len();
+        parked + self.awaiting_leaders.len() + self.early.len()
+    }
+
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         let leaders = self.awaiting_leaders.iter().map(|waiting| waiting.until).min();

@@ -207,6 +207,11 @@ impl Partition {
         &self.log
     }
 
+    /// Whether the tip adds nothing to the log: for the simulator's comparison.
+    pub fn is_overlay_empty(&self) -> bool {
+        self.overlay.is_empty_on(self.log.end)
+    }
+
     /// A client's view of the leader epoch: is it asking the right leader (KIP-320)? -1 asks nothing.
     pub fn check_epoch(&self, epoch: i32) -> ErrorCode {
         let term = self.replica.term();
