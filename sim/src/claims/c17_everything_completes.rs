@@ -40,7 +40,7 @@ pub fn check_halt(
     verdict: &mut Verdict,
 ) {
     let is_legal = match reason {
-        HaltReason::Stopped => is_asked,
+        HaltReason::Stopped | HaltReason::StoppedUnclean => is_asked,
         HaltReason::DiskFailed { .. } => did_disk_fail,
         HaltReason::CannotStart { .. } => is_spoilt,
         // Another claim's.

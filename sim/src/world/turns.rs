@@ -253,29 +253,10 @@ impl World {
         let (did_fail, is_spoilt) = (self.stages.disk_may_fail(site), self.stages.disk_is_spoilt(site));
         c17_everything_completes::check_halt(site, reason, is_asked, did_fail, is_spoilt, &mut self.verdict);
         match reason {
-<<<<<<< HEAD
-            HaltReason::Stopped => {
-                self.marks.hit("core.stopped_when_asked");
-                self.verdict
-                    .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
-            }
-            HaltReason::StoppedUnclean => {
-                self.marks.hit("core.stopped_without_a_clean_disk");
-                self.verdict
-                    .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
-            }
-            HaltReason::DiskFailed { reason } => {
-                self.marks.hit("core.stopped_on_a_disk_failure");
-                let had_one = self.stages.disk_may_fail(site);
-                self.verdict.hold(had_one, Claim::C17, || {
-                    format!("n{} stopped for a disk failure that did not happen: {reason}", site + 1)
-                });
-            }
-=======
             HaltReason::Stopped => self.marks.hit("core.stopped_when_asked"),
+            HaltReason::StoppedUnclean => self.marks.hit("core.stopped_without_a_clean_disk"),
             HaltReason::DiskFailed { .. } => self.marks.hit("core.stopped_on_a_disk_failure"),
             HaltReason::CannotStart { .. } => self.marks.hit("core.refused_to_start"),
->>>>>>> claims
             HaltReason::Undecodable { reason } => {
                 c07_acked_is_there::undecodable(site, reason, &mut self.verdict);
             }
