@@ -4,15 +4,18 @@
 //! ```text
 //! cargo run --release -p rust-mq-bench -- figures            all of them, about two minutes
 //! cargo run --release -p rust-mq-bench -- figures --only produce
+//! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
 //! ```
 //! `broker` starts the binary and reads what the kernel counted for it; `client` speaks Kafka's protocol over one
-//! blocking connection; `load` keeps many requests in flight; `figures` is the list of what is measured.
+//! blocking connection; `load` keeps many requests in flight; `figures` is the list of what is measured;
+//! `floor` measures the machine itself.
 //!
 //! Not here yet: other brokers side by side.
 
 mod broker;
 mod client;
 mod figures;
+mod floor;
 mod load;
 
 use clap::{Parser, Subcommand};
@@ -35,9 +38,17 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         times: usize,
     },
+    /// Print what the parts of a durable gigabyte cost on this machine without a broker
+    Floor {
+        /// Measure each this often, and print the median
+        #[arg(long, default_value_t = 3)]
+        times: usize,
+    },
 }
 
 fn main() -> std::io::Result<()> {
-    let Command::Figures { only, times } = Arguments::parse().command;
-    figures::print(only.as_deref().unwrap_or(""), times.max(1))
+    match Arguments::parse().command {
+        Command::Figures { only, times } => figures::print(only.as_deref().unwrap_or(""), times.max(1)),
+        Command::Floor { times } => floor::print(&std::env::temp_dir(), times.max(1)),
+    }
 }

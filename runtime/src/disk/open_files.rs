@@ -2,7 +2,7 @@
 //!
 //! A lane holds the lock to look something up, never while it reads, writes or syncs.
 //!
-//! Invariant: at most `OPEN_FILES_MAX` descriptors of segments and indexes are kept; the journal, checkpoint
+//! Invariant: at most `OPEN_FILES_MAX` segments and indexes are kept open, a segment twice; the journal, checkpoint
 //! and node.meta keep theirs, so that a node without spare descriptors can still commit.
 
 use crate::limits::OPEN_FILES_MAX;
@@ -27,11 +27,15 @@ struct Table {
     durable_names: BTreeSet<File>,
     failed: BTreeMap<File, String>,
     uses: u64,
+    /// The file system takes no direct writes.
+    refuses_direct: bool,
 }
 
 #[derive(Debug)]
 struct Open {
     descriptor: Arc<std::fs::File>,
+    /// A second one, for writes around the page cache.
+    direct: Option<Arc<std::fs::File>>,
     used: u64,
 }
 
@@ -79,6 +83,38 @@ impl OpenFiles {
             result => result?,
         };
         Ok(self.lock().keep(file, opened))
+    }
+
+    /// A second descriptor of an open file, for writes around the page cache; `None` if there are none of these
+    /// here.
+    pub(super) fn open_direct(&self, file: File) -> io::Result<Option<Arc<std::fs::File>>> {
+        {
+            let table = self.lock();
+            if table.refuses_direct {
+                return Ok(None);
+            }
+            if let Some(direct) = table.open.get(&file).and_then(|open| open.direct.clone()) {
+                return Ok(Some(direct));
+            }
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+        let direct = match options.write(true).custom_flags(flags).open(self.path(file)) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.never_direct();
+                return Ok(None);
+            }
+            result => Arc::new(result?),
+        };
+        if let Some(open) = self.lock().open.get_mut(&file) {
+            open.direct = Some(Arc::clone(&direct));
+        }
+        Ok(Some(direct))
+    }
+
+    /// The file system, or the device below it, refuses direct writes.
+    pub(super) fn never_direct(&self) {
+        self.lock().refuses_direct = true;
     }
 
     /// Closes a file, once whoever uses it now is done.
@@ -133,7 +169,7 @@ impl Table {
 
     fn keep(&mut self, file: File, opened: std::fs::File) -> Arc<std::fs::File> {
         self.uses += 1;
-        let open = Open { descriptor: Arc::new(opened), used: self.uses };
+        let open = Open { descriptor: Arc::new(opened), direct: None, used: self.uses };
         let descriptor = Arc::clone(&open.descriptor);
         self.open.insert(file, open);
         let is_spare = |file: &File| matches!(file, File::Segment(_) | File::SegmentIndex(_));
