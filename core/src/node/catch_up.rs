@@ -10,9 +10,10 @@
 //! Snapshot{index, state, segment end}  ->  the rest is fetched, made durable, and Raft starts anew above it
 //! ```
 //! The leader's side is `serving_catch_up`. A step that fails is simply dropped: the leader asks again with
-//! every heartbeat's answer for as long as it must.
+//! every heartbeat's answer for as long as it must. Only batches that the leader has not got, because its disk rots,
+//! are asked of the other replicas first: it may be that nobody can be reached who could mend it (seed 50090).
 //!
-//! - Invariant: only committed batches are fetched: the leader gives nothing above its high watermark.
+//! - Invariant: only committed batches are fetched: nobody gives what is above its high watermark.
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here.
 //! - Invariant: at most one catch-up a replica, and one call of it on the way.
 //! - Invariant: from the moment Raft has a snapshot until its ready is journaled, the snapshot is kept here: the
@@ -43,8 +44,15 @@ pub(super) struct CatchUps {
 struct Progress {
     leader: NodeId,
     term: Term,
-    /// The call that is on the way.
+    /// The call that is on the way, and whom it was made to.
     call: CallId,
+    asked: NodeId,
+    /// Who gives the batches.
+    giver: NodeId,
+    /// Nodes that gave none, one after the other.
+    refusals: usize,
+    /// Where the batches end that are to be fetched, as far as is known.
+    to: Offset,
     /// Given up then: the leader will ask again.
     until: Mono,
     /// The snapshot that waits for the batches below its end.
@@ -83,7 +91,18 @@ impl Node {
         }
         let call = CallId(0);
         let until = now.mono + CATCH_UP_PATIENCE;
-        let progress = Progress { leader, term: told.term, call, until, snapshot: None, step: Step::Answer };
+        let progress = Progress {
+            leader,
+            term: told.term,
+            call,
+            asked: leader,
+            giver: leader,
+            refusals: 0,
+            to: told.high_watermark,
+            until,
+            snapshot: None,
+            step: Step::Answer,
+        };
         self.catching_up.of.insert(id, progress);
         self.catch_up_further(now, id, told.partition, told.high_watermark);
     }
@@ -95,7 +114,9 @@ impl Node {
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         progress.call = call;
         progress.until = now.mono + CATCH_UP_PATIENCE;
+        progress.asked = progress.leader;
         let ask = if end < to {
+            progress.asked = progress.giver;
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
             progress.step = Step::Disk;
@@ -103,9 +124,26 @@ impl Node {
         } else {
             Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
         };
-        if self.peers.send_bulk(progress.leader, ask).is_err() {
+        if self.peers.send_bulk(progress.asked, ask).is_err() {
             self.catching_up.of.remove(&id);
         }
+    }
+
+    /// Who was asked for batches has none to give: a rotten disk, or a log that ends too early. What is committed is
+    /// the same at every replica, so the next one is asked; when all were, the leader will ask again.
+    fn ask_another(&mut self, now: Now, id: ReplicaId, of: TopicPartition) {
+        let others: Vec<NodeId> =
+            self.other_holders(id).into_iter().filter(|node| self.peers.has_bulk(*node)).collect();
+        let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
+        progress.refusals += 1;
+        if progress.refusals >= others.len() {
+            self.catching_up.of.remove(&id);
+            return;
+        }
+        let place = others.iter().position(|node| *node == progress.giver).unwrap_or(0);
+        progress.giver = others[(place + 1) % others.len()];
+        let to = progress.to;
+        self.catch_up_further(now, id, of, to);
     }
 
     /// A number for a call on the bulk lane.
@@ -117,7 +155,7 @@ impl Node {
     /// Which replica a call was made for, by the node it was made to.
     fn caller(&self, node: NodeId, call: CallId) -> Option<ReplicaId> {
         let is_it = |progress: &Progress| {
-            progress.call == call && progress.leader == node && progress.step == Step::Answer
+            progress.call == call && progress.asked == node && progress.step == Step::Answer
         };
         self.catching_up.of.iter().find(|(_, progress)| is_it(progress)).map(|(id, _)| *id)
     }
@@ -126,12 +164,15 @@ impl Node {
         let Some(id) = self.caller(node, fetched.id) else { return };
         let Some(of) = self.partition_of(id) else { return };
         let is_kept = fetched.error == 0 && self.keep_fetched(id, &fetched);
+        let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         if !is_kept {
-            self.catching_up.of.remove(&id);
-            return;
+            return self.ask_another(now, id, of);
         }
-        let snapshot = self.catching_up.of.get(&id).and_then(|progress| progress.snapshot.as_ref());
-        let to = snapshot.map_or(fetched.high_watermark, |snapshot| snapshot.segment_end);
+        progress.refusals = 0;
+        if progress.snapshot.is_none() {
+            progress.to = progress.to.max(fetched.high_watermark);
+        }
+        let to = progress.to;
         self.catch_up_further(now, id, of, to);
     }
 
@@ -172,6 +213,7 @@ impl Node {
         let to = snapshot.segment_end;
         if let Some(progress) = self.catching_up.of.get_mut(&id) {
             progress.snapshot = Some(snapshot);
+            progress.to = to;
         }
         if of == METADATA {
             self.install(id);
@@ -259,7 +301,7 @@ impl Node {
 
     /// What was asked of a node will not be answered.
     pub(super) fn catch_ups_lost(&mut self, node: NodeId) {
-        self.catching_up.of.retain(|_, progress| progress.leader != node || progress.step != Step::Answer);
+        self.catching_up.of.retain(|_, progress| progress.asked != node || progress.step != Step::Answer);
     }
 
     pub(super) fn tick_catch_ups(&mut self, now: Now) {

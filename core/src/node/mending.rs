@@ -145,7 +145,7 @@ impl Node {
     }
 
     /// The other nodes that hold the partition.
-    fn other_holders(&self, id: ReplicaId) -> Vec<NodeId> {
+    pub(super) fn other_holders(&self, id: ReplicaId) -> Vec<NodeId> {
         let Some(of) = self.partitions.get(id).map(Partition::of) else { return Vec::new() };
         let Some(topic) = self.image().and_then(|image| image.topic(of.topic)) else { return Vec::new() };
         let placed = usize::try_from(of.partition.0).ok().and_then(|number| topic.partitions.get(number));

@@ -90,6 +90,8 @@ struct Connection {
     /// What the broker has sent and was not looked through yet.
     overheard: BytesMut,
     dialled_at: Moment,
+    /// When anything last came.
+    heard_at: Moment,
     is_raw: bool,
 }
 
@@ -217,6 +219,7 @@ impl Connections {
                 Taken::Bytes(_) if self.open[&site].is_raw => {}
                 Taken::Bytes(bytes) => {
                     let connection = self.open.get_mut(&site).expect("open until it ends");
+                    connection.heard_at = street.now();
                     if connection.inbound.is_empty() {
                         connection.inbound = bytes;
                     } else {
@@ -268,7 +271,8 @@ impl Connections {
         promises
     }
 
-    /// Hangs up where an answer is overdue; the wire then tells that it is closed.
+    /// Hangs up where an answer is overdue and nothing comes; the wire then tells that it is closed. A large answer
+    /// on a slow way is no silence: to ask for it again would never end.
     pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
         let now = street.now();
         let overdue: Vec<WireId> = self
@@ -276,7 +280,7 @@ impl Connections {
             .values()
             .filter(|connection| {
                 let since = connection.pending.front().map_or(now, |pending| pending.asked_at);
-                now.since(since.max(connection.dialled_at)) > wait_max
+                now.since(since.max(connection.dialled_at).max(connection.heard_at)) > wait_max
             })
             .map(|connection| connection.wire)
             .collect();
@@ -343,6 +347,7 @@ impl Connections {
             inbound: BytesMut::new(),
             overheard: BytesMut::new(),
             dialled_at: street.now(),
+            heard_at: street.now(),
             is_raw: false,
         };
         self.open.insert(site, connection);
