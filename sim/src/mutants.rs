@@ -18,7 +18,7 @@ pub const NOMINATED: [(Mutant, u64); 13] = [
     (Mutant::HardStateLost, 1),
     (Mutant::DurableWhenHandedOver, 1),
     (Mutant::FailedSyncBelieved, 7),
-    (Mutant::OffsetNotGivenBack, 31),
+    (Mutant::OffsetNotGivenBack, 104),
     (Mutant::ProducersOnLeaderOnly, 1),
     (Mutant::SnapshotWithoutProducers, 2),
     (Mutant::OneBatchRemembered, 1),

@@ -65,6 +65,8 @@ pub struct Process {
     pub is_stopping: bool,
     /// Events it was given.
     pub events: u64,
+    /// Turns in a row in which it did nothing but ask for the next.
+    pub spins: u32,
 }
 
 /// What happened and was not told yet.
@@ -118,6 +120,7 @@ impl Process {
             is_turn_due: false,
             is_stopping: false,
             events: 0,
+            spins: 0,
         }
     }
 
