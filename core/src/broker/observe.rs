@@ -20,10 +20,14 @@ pub struct Observation {
     pub is_leader: bool,
     /// Its term.
     pub term: Term,
+    /// For whom it voted in it.
+    pub vote: ReplicaId,
     /// Whom it follows.
     pub leader: ReplicaId,
     /// The newest entry.
     pub last: Index,
+    /// The newest entry that it takes for durable.
+    pub durable: Index,
     /// What it knows committed.
     pub commit: Index,
     /// What the machine or the partition has applied.
@@ -55,6 +59,17 @@ impl Broker {
         seen
     }
 
+    /// Index and term of the entries that a replica has in memory.
+    pub fn observe_log(&self, replica: ReplicaId) -> Vec<(Index, Term)> {
+        let host = self.node.metadata().map(crate::host::Host::replica);
+        let partitions = self.node.partitions.iter().map(|(_, partition)| partition.replica());
+        let Some(replica) = host.into_iter().chain(partitions).find(|other| other.id() == replica) else {
+            return Vec::new();
+        };
+        let entries = replica.entries(replica.first_index(), replica.last_index().next());
+        entries.iter().map(|entry| (entry.index, entry.term)).collect()
+    }
+
     /// A hash over the replicated state of each replica, with what it has applied: replicas that have applied
     /// the same have the same.
     pub fn observe_states(&self) -> Vec<(TopicPartition, Index, u64)> {
@@ -79,6 +94,11 @@ impl Broker {
         Some(crate::host::Host::encode_state(host.applied().wall, tip) == committed)
     }
 
+    /// Fetches that were to be answered by now and wait for nothing but that.
+    pub fn observe_overdue(&self, now: Mono) -> usize {
+        self.desk.overdue_fetches(now)
+    }
+
     /// The rooms' deadlines, for whoever asks why a node does not rest.
     pub fn observe_deadlines(&self) -> Vec<(&'static str, Option<Mono>)> {
         vec![
@@ -97,8 +117,10 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
         of,
         is_leader: replica.is_leader(),
         term: replica.term(),
+        vote: replica.hard_state().vote,
         leader: replica.leader(),
         last: replica.last_index(),
+        durable: replica.durable_index(),
         commit: replica.commit(),
         applied: Index(0),
         log_start: Offset(0),

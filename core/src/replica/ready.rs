@@ -162,7 +162,8 @@ impl Replica {
 
     fn confirm(&mut self, kept: &Kept) {
         self.persisted = kept.number;
-        self.node.on_persist_ready(kept.number.0);
+        let is_rash = is_planted(self.settings.mutant, Mutant::NewestConfirmed);
+        self.node.on_persist_ready(if is_rash { self.taken.0 } else { kept.number.0 });
         if let Some(reset) = kept.reset
             && reset > self.applied_index()
         {

@@ -12,6 +12,7 @@ pub mod c05_never_falls;
 pub mod c06_replicas_equal;
 pub mod c14_ids_are_new;
 pub mod frames;
+pub mod recovered;
 pub mod shadow;
 pub mod watch;
 

@@ -9,7 +9,8 @@ use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
 use super::c06_replicas_equal::States;
 use super::frames::Item;
-use super::shadow::{Group, Shadow};
+use super::recovered::Recovered;
+use super::shadow::{Durable, Group, Shadow};
 use crate::disk::{Disk, Synced};
 use bytes::Bytes;
 use rust_mq_core::broker::Broker;
@@ -30,6 +31,7 @@ pub struct NodeClaims {
     votes: Votes,
     floors: Floors,
     states: States,
+    recovered: Recovered,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
@@ -88,18 +90,24 @@ impl NodeClaims {
 
     /// A node's turn is over.
     pub fn turned(&mut self, site: usize, boot: u32, turn: u64, broker: &Broker, verdict: &mut Verdict) {
+        let nothing = Durable::default();
+        let mut is_news = false;
         for seen in broker.observe() {
             self.floors.stands(site, boot, &seen, verdict);
             let group = (seen.of.topic.0, seen.of.partition.0);
-            if seen.is_leader
-                && !self.gone.contains(&group)
-                && self.leaders.led(group, seen.term.0, seen.replica.0, verdict)
-            {
+            if self.gone.contains(&group) {
+                continue;
+            }
+            let durable = self.shadows[site].replica(seen.replica.0).unwrap_or(&nothing);
+            let log = || broker.observe_log(seen.replica);
+            is_news |= self.recovered.stands((site, boot), &seen, durable, log, verdict);
+            if seen.is_leader && self.leaders.led(group, seen.term.0, seen.replica.0, verdict) {
                 self.elections += 1;
+                is_news = true;
             }
         }
-        // Encoding every state costs as much as a turn.
-        if turn.is_multiple_of(STATES_EVERY) {
+        // Encoding every state costs as much as a turn; but what a start or an election brings is always looked at.
+        if is_news || turn.is_multiple_of(STATES_EVERY) {
             self.states.compare(site, broker, &self.gone, verdict);
         }
     }

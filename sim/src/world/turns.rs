@@ -14,6 +14,7 @@ use crate::shell;
 use crate::wire::{Place, Side, WireId, WireKind};
 use bytes::Bytes;
 use rust_mq_core::action::{Action, HaltReason, Notice};
+use rust_mq_core::event::Event;
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::limits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,6 +64,7 @@ impl World {
         self.events += events.len() as u64;
         self.turns += 1;
         let now = node.clock.now(self.schedule.now());
+        let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
         let mut actions = Vec::new();
         let broker = &mut process.broker;
         let handled = catch_unwind(AssertUnwindSafe(|| broker.handle(now, &mut events, &mut actions)));
@@ -74,6 +76,12 @@ impl World {
         self.verdict.hold(events.is_empty(), Claim::C20, || {
             format!("n{} left {} events of its turn", site + 1, events.len())
         });
+        if is_awake {
+            let overdue = process.broker.observe_overdue(now.mono);
+            self.verdict.hold(overdue == 0, Claim::C17, || {
+                format!("n{} woke, and {overdue} fetches are overdue all the same", site + 1)
+            });
+        }
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         for action in actions {
             self.trace.action(site, &action);
@@ -165,7 +173,7 @@ impl World {
                 self.schedule.at(at, happening);
             }
             Action::Tell { .. } => {}
-            Action::Note(notice) => self.noticed(&notice),
+            Action::Note(notice) => self.noticed(site, &notice),
             Action::Halt(reason) => self.halted(site, &reason),
         }
     }
@@ -179,6 +187,9 @@ impl World {
         let wire = self.network.dial(&mut self.schedule, kind, from, to, accepter);
         if let Some(process) = &mut self.nodes[site].process {
             process.dials(link, wire, kind, &mut self.verdict);
+            if let (Some(target), WireKind::Peer(lane)) = (target, kind) {
+                process.dials_again(target, lane, self.schedule.now(), &mut self.verdict);
+            }
         }
     }
 
@@ -230,9 +241,15 @@ impl World {
         });
     }
 
-    fn noticed(&mut self, notice: &Notice) {
+    fn noticed(&mut self, site: usize, notice: &Notice) {
         match notice {
-            Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
+            Notice::Damaged { file, what } => {
+                self.marks.hit("core.found_damage");
+                let may_be = self.stages.disk_is_unreadable(site);
+                self.verdict.hold(may_be, Claim::C7, || {
+                    format!("n{} finds {file} damaged on a sound disk: {what}", site + 1)
+                });
+            }
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
             Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
