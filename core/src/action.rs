@@ -4,7 +4,7 @@
 
 use crate::event::Address;
 use crate::file::File;
-use crate::ids::{LinkId, NodeId, Ticket, TopicPartition};
+use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicPartition};
 use crate::now::Mono;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -155,11 +155,6 @@ pub enum Notice {
         /// What was wrong.
         reason: String,
     },
-    /// The memory given to the node is used up: writes are refused until something is deleted.
-    MemoryFull {
-        /// The limit that was reached.
-        limit_bytes: u64,
-    },
     /// The disk is full: writes are refused, everything else goes on.
     DiskFull,
     /// There is space again.
@@ -175,6 +170,15 @@ pub enum Notice {
         file: File,
         /// What, where, and what follows from it.
         what: String,
+    },
+    /// Damaged data is whole again: another replica's bytes were written in place.
+    Mended {
+        /// Which partition's.
+        partition: TopicPartition,
+        /// The first offset that could not be read.
+        offset: Offset,
+        /// Whose bytes.
+        from: NodeId,
     },
     /// A replica of this node was behind what its leader could send it: it has fetched the records and taken the
     /// rest as a snapshot.

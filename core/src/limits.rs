@@ -123,6 +123,18 @@ pub const CATCH_UP_FETCH_BYTES: u32 = 1 << 20;
 /// How long a replica that catches up waits for an answer. Source: chosen. At the edge: it gives up; the leader
 /// asks it again.
 pub const CATCH_UP_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of one fetch of a replica that mends a segment. Source: chosen, four times what lies between two entries
+/// of an index. At the edge: what is left is asked for next.
+pub const MEND_FETCH_BYTES: u32 = 64 << 10;
+/// Bytes of one read of a replica that looks whether a segment is whole. Source: chosen, as a consumer's.
+pub const MEND_READ_BYTES: usize = 1 << 20;
+/// How long a mending waits for a peer's answer. Source: chosen, many round trips. At the edge: the next peer is
+/// asked, after a wait.
+pub const MEND_PATIENCE: Duration = Duration::from_secs(2);
+/// Wait before a mending asks again. Source: chosen, an election or a peer's own mending may be over by then.
+pub const MEND_WAIT_MIN: Duration = Duration::from_millis(50);
+/// Longest such wait. Source: chosen. At the edge: no longer doubled.
+pub const MEND_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
 /// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
 pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;

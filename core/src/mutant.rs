@@ -26,8 +26,6 @@ pub enum Mutant {
     ConflictSurvives,
     /// 7: when an older ready is durable, the newest one counts as durable.
     NewestConfirmed,
-    /// 8: a leader tells the end of the log without asking a majority whether it still leads.
-    LatestUnconfirmed,
     /// 13: a frame is whole if its header is.
     TornFrameAccepted,
     /// 14: rot in the journal is taken for its end.

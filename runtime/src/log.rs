@@ -64,7 +64,6 @@ impl NoticeLog {
                     warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
                 }
             }
-            Notice::MemoryFull { limit_bytes } => warn_of_full_memory(*limit_bytes),
             Notice::DiskFull if self.memory_limit.is_some() => {
                 warn_of_full_memory(self.memory_limit.unwrap_or_default());
             }
@@ -74,6 +73,9 @@ impl NoticeLog {
                 warn!(path = escaped(path), "a file that is not ours was left in place");
             }
             Notice::Damaged { file, what } => error!(%file, "damaged data: {}", escaped(what)),
+            Notice::Mended { partition, offset, from } => {
+                info!(%partition, offset = offset.0, from = from.0, "damaged data is mended from a replica")
+            }
             Notice::CaughtUp { partition, from } => {
                 info!(%partition, leader = from.0, "a replica that was far behind has caught up")
             }

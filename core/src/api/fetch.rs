@@ -29,6 +29,8 @@ pub(super) struct Pending {
     /// By part; `None` while its cold read is under way.
     found: Vec<Option<PartitionData>>,
     reads: Vec<(ReadId, usize)>,
+    /// Parts that the disk has just refused: another batch may be the answer's first.
+    refused: Vec<usize>,
     min_bytes: usize,
     max_bytes: usize,
     until: Mono,
@@ -62,6 +64,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         topics,
         found: Vec::new(),
         reads: Vec::new(),
+        refused: Vec::new(),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         until: if is_room { now.mono + wait } else { now.mono },
@@ -86,12 +89,17 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     let mut has_error = false;
     pending.found.clear();
     for (position, part) in pending.parts.iter().enumerate() {
-        match fetch_partition::read(node, part, left, bytes == 0 && pending.reads.is_empty()) {
+        let is_first = bytes == 0 && pending.reads.is_empty();
+        let read = match pending.refused.contains(&position) {
+            true => Read::Done(part.unreadable()),
+            false => fetch_partition::read(node, part, left, is_first),
+        };
+        match read {
             Read::Done(data) => {
                 let size = data.records.as_ref().map_or(0, |records| records.len());
                 bytes += size;
                 left = left.saturating_sub(size);
-                has_error |= data.error_code != 0 || data.diverging_epoch.epoch >= 0;
+                has_error |= !fetch_partition::may_come(node, part, &data);
                 pending.found.push(Some(data));
             }
             Read::Later(read) => {
@@ -117,6 +125,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
 }
 
 fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
+    pending.refused.clear();
     for part in &pending.parts {
         if let Ok(of) = part.of {
             node.watch(of, waiter);
@@ -175,16 +184,23 @@ pub(super) fn read_done(
         .take(position)
         .flatten()
         .all(|data| data.records.as_ref().is_none_or(|records| records.is_empty()));
+    if result.is_err() {
+        pending.refused.push(position);
+    }
     let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
     pending.found[position] = Some(data);
     if pending.reads.is_empty()
         && let Some(pending) = desk.fetches.remove(&waiter)
     {
-        let is_empty = |data: &PartitionData| {
-            data.error_code == 0 && data.records.as_ref().is_none_or(|records| records.is_empty())
-        };
-        // The only way to read and find nothing is that the log start has moved meanwhile.
-        if pending.found.iter().flatten().all(is_empty) && pending.until > now.mono {
+        let has_none = |data: &PartitionData| data.records.as_ref().is_none_or(|records| records.is_empty());
+        let is_empty = pending.found.iter().flatten().all(has_none);
+        let parts = pending.parts.iter().zip(pending.found.iter().flatten());
+        // To read and find nothing: the log start has moved meanwhile, or what was found damaged is being mended.
+        let may_come = pending.until > now.mono
+            && parts.clone().all(|(part, data)| fetch_partition::may_come(node, part, data));
+        // Or it was refused, and took the place of what another part may have.
+        let may_be_elsewhere = pending.refused.len() < pending.parts.len() && !pending.refused.is_empty();
+        if is_empty && (may_come || may_be_elsewhere) {
             look(desk, node, now, waiter, pending);
         } else {
             answer(desk, node, pending);

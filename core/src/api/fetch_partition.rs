@@ -1,6 +1,8 @@
 //! Reading one partition for a Fetch: whether the asked offset can be read, and how much of it.
 //!
 //! - Invariant: nothing at or above the high watermark is ever given (claim C9).
+//! - An offset that cannot be read and is being mended is waited for, as one that is not written yet; whoever can
+//!   wait no longer is told KAFKA_STORAGE_ERROR, which clients retry.
 //! - Records are empty and never null where there are none: librdkafka refuses a null.
 
 use crate::error_code::ErrorCode;
@@ -64,6 +66,11 @@ impl Part {
         }
     }
 
+    /// What is answered where the disk does not give back what was written.
+    pub fn unreadable(&self) -> PartitionData {
+        self.error(ErrorCode::KafkaStorageError)
+    }
+
     fn data(&self, partition: &Partition, records: Chain) -> PartitionData {
         let high_watermark = partition.high_watermark().0;
         PartitionData {
@@ -96,6 +103,9 @@ pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) ->
         return Read::Done(part.data(partition, Chain::default()));
     }
     let of = partition.of();
+    if node.is_being_mended(of, part.offset) {
+        return Read::Done(part.unreadable());
+    }
     match node.read(of, part.offset, max_bytes) {
         Lookup::Later(read) => Read::Later(read),
         Lookup::Now(chunk) => Read::Done(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
@@ -131,8 +141,16 @@ fn from_disk_within(
             part.data(partition, if is_fitting { records } else { Chain::default() })
         }
         Err(ReadFault::OutOfRange) => part.error(ErrorCode::OffsetOutOfRange),
-        Err(_) => part.error(ErrorCode::KafkaStorageError),
+        Err(_) => part.unreadable(),
     }
+}
+
+/// Whether waiting may bring more for this part than was found.
+pub(super) fn may_come(node: &Node, part: &Part, found: &PartitionData) -> bool {
+    if found.error_code == ErrorCode::KafkaStorageError.code() {
+        return part.of.is_ok_and(|of| node.is_being_mended(of, part.offset));
+    }
+    found.error_code == 0 && found.diverging_epoch.epoch < 0
 }
 
 /// Where a reader's log left ours (KIP-320, KIP-595): its last epoch ended earlier here than where it stands.

@@ -9,7 +9,6 @@ use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::DECOMPRESSED_BYTES_MAX;
 use crate::machine::Waiter;
-use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
@@ -110,7 +109,6 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
         Found::Now(answer(partition, asked.partition_index, offset, timestamp))
     };
     match asked.timestamp {
-        LATEST if node.is_planted(Mutant::LatestUnconfirmed) => at(partition.high_watermark(), -1),
         LATEST => Found::Confirm(of),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         LATEST_TIERED => error(ErrorCode::None),

@@ -92,8 +92,7 @@ impl Node {
     /// The next call: batches while some are missing below `to`, then the snapshot.
     fn catch_up_further(&mut self, now: Now, id: ReplicaId, of: TopicPartition, to: Offset) {
         let end = if of == METADATA { to } else { self.kept_end(id) };
-        self.catching_up.next_call += 1;
-        let call = CallId(self.catching_up.next_call);
+        let call = self.next_call();
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         progress.call = call;
         progress.until = now.mono + CATCH_UP_PATIENCE;
@@ -108,6 +107,12 @@ impl Node {
         if self.peers.send_bulk(progress.leader, ask).is_err() {
             self.catching_up.of.remove(&id);
         }
+    }
+
+    /// A number for a call on the bulk lane.
+    pub(super) fn next_call(&mut self) -> CallId {
+        self.catching_up.next_call += 1;
+        CallId(self.catching_up.next_call)
     }
 
     /// Which replica a call was made for, by the node it was made to.
@@ -245,6 +250,7 @@ impl Node {
             log_start: snapshot.log_start,
             state,
         };
+        self.mending_over(id);
         self.storage.reset(id, ready.number.0, reset);
         if !ready.entries.is_empty() {
             self.journal(id, ready);

@@ -60,6 +60,7 @@ impl Node {
             let voters = placed.iter().map(|placed| placed.replica).collect();
             let members = Members { voters, learners: Vec::new() };
             self.start_partition((of, id), members, config, actions);
+            self.look_at_cuts(now, id);
             self.stand_first(now, id, rank.unwrap_or(0));
         }
     }
@@ -152,6 +153,7 @@ impl Node {
             self.touched.remove(&replica);
             self.storage.drop_replica(replica);
             self.catch_up_stopped(replica);
+            self.mending_over(replica);
         }
         let left: Vec<ReplicaId> = self
             .unclaimed

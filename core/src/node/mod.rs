@@ -25,6 +25,7 @@ mod checkpoint;
 mod deleted_ahead;
 mod effects;
 mod founding;
+mod mending;
 mod partitions;
 mod peering;
 mod ready;
@@ -94,6 +95,7 @@ pub struct Node {
     next_context: u64,
     checkpointing: Vec<(ReplicaId, Index)>,
     catching_up: catch_up::CatchUps,
+    mendings: mending::Mendings,
     next_tick: Option<Mono>,
     retention_at: Mono,
     /// What storage asked of the disk, and told, between two events.
@@ -184,6 +186,7 @@ impl Node {
             next_context: 0,
             checkpointing: Vec::new(),
             catching_up: catch_up::CatchUps::default(),
+            mendings: mending::Mendings::default(),
             next_tick: None,
             retention_at: Mono::default(),
             disk_actions: Vec::new(),

@@ -89,7 +89,10 @@ impl Node {
                 Outcome::Forwarded { id, index, reply } => self.forwarded(id, Some((index, &reply))),
                 Outcome::ForwardLost(id) => self.forwarded(id, None),
                 Outcome::Bulk(node, bulk) => self.bulk(now, node, bulk),
-                Outcome::BulkDown(node) => self.catch_ups_lost(node),
+                Outcome::BulkDown(node) => {
+                    self.catch_ups_lost(node);
+                    self.mendings_lost(now, node);
+                }
             }
         }
     }
@@ -205,6 +208,7 @@ impl Node {
             self.news.woken.extend(partition.take_watchers());
             self.reads_lost(id);
             self.catch_up_stopped(id);
+            self.mending_over(id);
             // Checkpoints go on naming what it had.
             self.unclaimed.insert(id, remains(id, &partition));
         }

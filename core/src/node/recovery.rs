@@ -54,8 +54,8 @@ impl Node {
                 Outcome::Read { read, result } => self.read_done(now, read, result),
                 Outcome::Checkpointed => self.checkpointed(),
                 Outcome::Settled { replica, end } => self.log_settled(replica, end),
-                // Storage says it for the log, and is asked before each batch.
-                Outcome::SpaceChanged { .. } => {}
+                Outcome::Damaged { replica, from, below } => self.found_damage(now, replica, from, below),
+                Outcome::Mended { replica, from, is_mended } => self.mended(now, replica, from, is_mended),
             }
         }
     }
@@ -73,6 +73,9 @@ impl Node {
         self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
         self.dead = meta.dead.into_iter().collect();
         self.dead.extend(recovery.dead);
+        for cut in recovery.cut {
+            self.mendings.found_cut(cut.replica, cut.from, cut.below);
+        }
         let mut metadata = None;
         for replica in recovery.replicas {
             if replica.of != METADATA {

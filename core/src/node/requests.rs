@@ -181,8 +181,8 @@ impl Node {
         }
     }
 
-    pub(super) fn read_done(&mut self, _now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
-        if !self.answer_catch_up_read(read, &result) {
+    pub(super) fn read_done(&mut self, now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
+        if !self.answer_catch_up_read(read, &result) && !self.looked_through(now, read, &result) {
             self.news.read.push((read, result));
         }
     }

@@ -1,9 +1,12 @@
 //! The leader's side of a catch-up: it tells followers that are behind its window, gives them committed batches
 //! through the consumers' own read path, and a snapshot of state and index.
 //!
-//! Invariant: nothing above the high watermark is given, and nothing at all unless this replica leads. That it has
-//! applied an entry of its own term is not asked: what is applied is committed whoever leads, and a leader whose
-//! only other live member is behind the window commits nothing before that one has caught up (seed 44).
+//! Batches are given by followers too: what is applied is committed whoever leads, and a replica that mends a
+//! segment asks any that has it. For the same reason it is not asked of a leader that it has applied an entry of
+//! its own term: one whose only other live member is behind the window commits nothing before that one has caught
+//! up (seed 44).
+//!
+//! Invariant: nothing above the high watermark is given, and no snapshot but by a replica that leads.
 
 use super::{METADATA, Node};
 use crate::entry::Stamp;
@@ -23,7 +26,11 @@ impl Node {
         match bulk {
             Bulk::CatchUp(told) => self.told_to_catch_up(now, node, &told),
             Bulk::Fetch(fetch) => self.give_batches(node, &fetch),
-            Bulk::Fetched(fetched) => self.fetched(now, node, fetched),
+            Bulk::Fetched(fetched) => {
+                if !self.fetched_for_mending(now, node, &fetched) {
+                    self.fetched(now, node, fetched);
+                }
+            }
             Bulk::SnapshotWanted(wanted) => self.give_snapshot(node, &wanted),
             Bulk::Snapshot(snapshot) => self.snapshot_came(now, node, snapshot),
         }
@@ -62,7 +69,7 @@ impl Node {
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
         let of = fetch.partition;
-        if self.led(of).is_none() {
+        if self.partitions.replica_of(of).is_none() {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
         match self.read(of, fetch.from, fetch.max_bytes as usize) {

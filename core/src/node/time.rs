@@ -17,6 +17,7 @@ impl Node {
         self.connections.woke(now.mono, &mut self.budget, actions);
         self.peers_woke(now);
         self.hold_elections(now);
+        self.mendings_due(now);
         self.ask_again(now);
         if self.next_tick.is_some_and(|at| at <= now.mono) {
             self.tick(now);
@@ -36,6 +37,7 @@ impl Node {
             self.peers.next_deadline(),
             self.next_tick,
             self.elections.next(),
+            self.mendings.next_deadline(),
             self.unasked.front().map(|unasked| unasked.until),
             (!self.partitions.is_empty()).then_some(self.retention_at),
         ];

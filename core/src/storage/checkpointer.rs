@@ -163,6 +163,11 @@ impl Checkpointer {
         self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Gathering | Stage::Syncing))
     }
 
+    /// Whether its segments are being synced.
+    pub(super) fn is_syncing(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Syncing))
+    }
+
     /// A log was written: its part follows if that was all.
     pub(super) fn written(&mut self, replica: ReplicaId, local: &Local) {
         let Some(round) = &mut self.round else { return };

@@ -12,7 +12,7 @@
 //!   [frame 7: items of r1 r2 r9][frame 8: r2][seal 9][frame 10 ...torn?]
 //! checkpoint.a  checkpoint.b             everything small, in turn            (checkpoint, checkpointer)
 //! data/TOPIC/PARTITION/BASE-GEN.log      batches back to back              (segment, log, write_behind)
-//! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking                   (segment_index, read)
+//! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking             (segment_index, read, mend)
 //!
 //!                 append               keep
 //! replica's log -> journal   machine's apply -> tail in memory -> segment -> named by a checkpoint
@@ -43,6 +43,7 @@ mod frame;
 mod journal;
 mod local;
 mod log;
+mod mend;
 mod node_meta;
 mod outcome;
 mod plan;
@@ -64,8 +65,9 @@ mod write_behind;
 
 pub use checkpointer::Part;
 pub use log::{CommittedBatch, Extent};
+pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
-pub use outcome::{Durable, Outcome, RecoveredReplica, Recovery, Reset};
+pub use outcome::{Cut, Durable, Outcome, RecoveredReplica, Recovery, Reset};
 pub use read::{Chunk, Lookup, ReadFault, ReadId};
 pub use segment::Segment;
 
@@ -73,19 +75,16 @@ use crate::action::{Action, HaltReason};
 use crate::config::StorageConfig;
 use crate::entry::{Entry, HardState};
 use crate::event::DoneResult;
-use crate::file::File;
 use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
 use crate::mutant::Mutant;
 use crate::now::Mono;
 use crate::rng::Rng;
-use bytes::Bytes;
 use frame::StoredReset;
 use local::Local;
 use log::Log;
 use read::Want;
 use running::{Running, Turn};
 use start::{Started, Starting};
-use ticket::Job;
 
 /// The node's storage.
 #[derive(Debug)]
@@ -369,28 +368,6 @@ impl Storage {
             )),
             None => Lookup::Now(log.find_tail(from, timestamp)),
         }
-    }
-
-    /// Writes good bytes over damaged ones: `bytes` are whole batches from `from` on, the place that a
-    /// [`ReadFault::Damaged`] named. Whether they are that.
-    pub fn mend(
-        &mut self,
-        replica: ReplicaId,
-        from: Offset,
-        bytes: Bytes,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let Some(running) = self.running() else { return false };
-        let Some(local) = running.locals.get(&replica) else { return false };
-        let Some(segment) = local.log.segment_of(from) else { return false };
-        let name = segment.name(local.log.of);
-        let Some(at) = running.reads.damaged_at(name, from) else { return false };
-        if at + bytes.len() as u64 > segment.bytes || !read::is_run(&bytes, from) {
-            return false;
-        }
-        let ticket = running.tickets.draw(Job::Mend(replica, name, from));
-        actions.push(Action::Write { ticket, file: File::Segment(name), at, parts: vec![bytes] });
-        true
     }
 
     /// What a replica's data spans; `None` if it is not here.

@@ -34,13 +34,26 @@ pub enum Outcome {
         /// What it brought.
         result: Result<Chunk, ReadFault>,
     },
+    /// A read met bytes that are not what was written: a peer's can be written over them.
+    Damaged {
+        /// Whose.
+        replica: ReplicaId,
+        /// First offset that cannot be read.
+        from: Offset,
+        /// The first after it that may be readable.
+        below: Offset,
+    },
+    /// A mending ended.
+    Mended {
+        /// Whose.
+        replica: ReplicaId,
+        /// Where the damage was.
+        from: Offset,
+        /// Whether good bytes are there now, durably.
+        is_mended: bool,
+    },
     /// A checkpoint is durable: what its parts covered is not needed in the journal any more.
     Checkpointed,
-    /// Records are refused from now on, or taken again.
-    SpaceChanged {
-        /// Whether they are refused.
-        is_full: bool,
-    },
     /// A `write_meta` is durable.
     MetaWritten,
 }
@@ -55,8 +68,21 @@ pub struct Recovery {
     /// The replicas found dead at this start (all that ever were are in the meta). After rot in the journal
     /// the meta's disk is a new one, too: what was bound to the old one is void, known here or not.
     pub dead: Vec<ReplicaId>,
+    /// Segments of which the disk does not have all that was synced.
+    pub cut: Vec<Cut>,
     /// Bytes of journal that were replayed.
     pub journal_bytes: u64,
+}
+
+/// A segment that is shorter than it was when it was synced, or gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Its first offset.
+    pub from: Offset,
+    /// The offset after its last.
+    pub below: Offset,
 }
 
 /// A replica as it was when the last synced frame was written.

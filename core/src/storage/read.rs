@@ -3,7 +3,12 @@
 //! A read finds its segment, looks into the segment's index (from memory, or the file first), and walks the
 //! batches from there. Every batch given out has its structure, its CRC and its place checked: it begins at
 //! the offset where the one before it ended. What fails is damage: it is said once a place, refused to every
-//! reader, and can be mended with the same bytes from a peer, in place, since a log is the same everywhere.
+//! reader, and can be mended with the same bytes from a peer, in place, since a log is the same everywhere
+//! (`mend`).
+//!
+//! A batch that is only passed may be rotten and still lead to the next, so it stops nobody. But where the way
+//! ends at nothing sensible, the first rotten batch passed is to blame: its length may have led astray, and what
+//! lies where it led to must not be taken for the place of the next.
 //!
 //! Invariants: nothing is read beyond what was `Written`; at most one request of a read is open; a chunk holds
 //! whole batches without a gap, at least one unless there is none, and more than `max_bytes` only if that one
@@ -89,8 +94,18 @@ struct Cold {
 enum Stage {
     /// The index file is being read.
     Index,
-    /// Batches are, from this position, where the one of this offset lies.
-    Batches { at: u64, expected: Offset, asked: u64 },
+    /// Batches are.
+    Batches(Position),
+}
+
+/// How far a walk through a segment's batches has come.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    place: Place,
+    /// Bytes asked for from there on.
+    asked: u64,
+    /// The first rotten batch that was passed.
+    suspect: Option<Place>,
 }
 
 /// The reads under way, the indexes in memory, the damage known.
@@ -104,7 +119,11 @@ pub(super) struct Reads {
 }
 
 /// How a read ended.
-pub(super) type ReadEnd = (ReadId, Result<Chunk, ReadFault>);
+pub(super) struct ReadEnd {
+    pub(super) read: ReadId,
+    pub(super) replica: ReplicaId,
+    pub(super) result: Result<Chunk, ReadFault>,
+}
 
 impl Reads {
     /// Looks for `want` in `segment` of `log`.
@@ -134,13 +153,14 @@ impl Reads {
         actions: &mut Vec<Action>,
     ) -> Option<ReadEnd> {
         let cold = self.open.remove(&id)?;
+        let end = |result| Some(ReadEnd { read: id, replica: cold.replica, result });
         let Some(log) = locals.get(&cold.replica).map(|local| &local.log) else {
-            return Some((id, Err(ReadFault::Gone)));
+            return end(Err(ReadFault::Gone));
         };
         let segment = log.segments().iter().find(|segment| segment.name(log.of) == cold.name);
         let Some(segment) = segment.cloned() else {
             // The log's start passed it, or a reset did.
-            return Some((id, Err(ReadFault::OutOfRange)));
+            return end(Err(ReadFault::OutOfRange));
         };
         let bytes = match result {
             DoneResult::Bytes(bytes) => bytes,
@@ -156,23 +176,21 @@ impl Reads {
                 self.indexes.insert(cold.name, SegmentIndex::decode(&bytes, segment.base));
                 Next::Enter(segment.clone())
             }
-            Stage::Batches { at, expected, asked } => {
-                self.walk(&cold, &segment, &bytes, Place { at, expected }, asked, log)
-            }
+            Stage::Batches(position) => self.walk(&cold, &segment, &bytes, position, log),
         };
         match next {
             Next::Damaged { place, below } => {
                 self.note_damage(cold.name, place, below, actions);
-                Some((id, Err(ReadFault::Damaged { from: place.expected, below })))
+                end(Err(ReadFault::Damaged { from: place.expected, below }))
             }
-            Next::End(end) => Some((id, end)),
+            Next::End(result) => end(result),
             Next::Enter(segment) => {
                 let cold = Cold { name: segment.name(log.of), ..cold };
                 self.enter(id, cold, &segment, tickets, actions);
                 None
             }
-            Next::More { at, expected, asked } => {
-                self.ask(id, cold, &segment, at, expected, asked, tickets, actions);
+            Next::More(position) => {
+                self.ask(id, cold, &segment, position, tickets, actions);
                 None
             }
         }
@@ -181,6 +199,11 @@ impl Reads {
     /// Where the damage at `from` lies, if there is one.
     pub(super) fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<u64> {
         self.damages.get(&(name, from)).copied()
+    }
+
+    /// Where the batch of an indexed offset lies, as far as the index in memory says.
+    pub(super) fn indexed_at(&self, name: SegmentName, offset: Offset) -> Option<u64> {
+        self.indexes.find(name).and_then(|index| index.position_of(offset))
     }
 
     /// Good bytes are there again.
@@ -218,44 +241,36 @@ impl Reads {
             Want::Offset { from, .. } => index.find_offset(segment.base, from),
             Want::Time { timestamp, .. } => index.find_time(segment.base, timestamp),
         };
-        self.ask(id, cold, segment, at, expected, 0, tickets, actions);
+        let position = Position { place: Place { at, expected }, asked: 0, suspect: None };
+        self.ask(id, cold, segment, position, tickets, actions);
     }
 
-    /// Reads batches from `at` on, at least `needed` bytes.
-    #[allow(clippy::too_many_arguments, reason = "a read's whole position is passed, nothing else")]
+    /// Reads batches from a position on, at least as many bytes as it asks for.
     fn ask(
         &mut self,
         id: ReadId,
         cold: Cold,
         segment: &Segment,
-        at: u64,
-        expected: Offset,
-        needed: u64,
+        position: Position,
         tickets: &mut Tickets,
         actions: &mut Vec<Action>,
     ) {
+        let at = position.place.at;
         let wished = match cold.want {
             Want::Offset { max_bytes, .. } => max_bytes.saturating_add(READ_BYTES_MIN).min(READ_BYTES_MAX),
             Want::Time { .. } => READ_BYTES_MIN,
         };
-        let asked = wished.max(needed).min(segment.bytes.saturating_sub(at));
+        let asked = wished.max(position.asked).min(segment.bytes.saturating_sub(at));
         let len = u32::try_from(asked).unwrap_or(u32::MAX);
         let file = File::Segment(cold.name);
         actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at, len });
-        let stage = Stage::Batches { at, expected, asked: u64::from(len) };
+        let stage = Stage::Batches(Position { asked: u64::from(len), ..position });
         self.open.insert(id, Cold { stage, ..cold });
     }
 
-    /// Walks the batches in `bytes`, which were read at `place`.
-    fn walk(
-        &self,
-        cold: &Cold,
-        segment: &Segment,
-        bytes: &Bytes,
-        mut place: Place,
-        asked: u64,
-        log: &Log,
-    ) -> Next {
+    /// Walks the batches in `bytes`, which were read at a position.
+    fn walk(&self, cold: &Cold, segment: &Segment, bytes: &Bytes, position: Position, log: &Log) -> Next {
+        let Position { mut place, asked, mut suspect } = position;
         let mut taken: Option<(usize, usize)> = None;
         let start = place.at;
         let needed = loop {
@@ -267,6 +282,9 @@ impl Reads {
                 Cut::Whole { len, next, max_timestamp } => {
                     let from = (place.at - start) as usize;
                     match cold.want.judge(next, max_timestamp, taken.map_or(0, |(from, to)| to - from), len) {
+                        Verdict::Skip if suspect.is_none() && !is_sound(&left[..len]) => {
+                            suspect = Some(place)
+                        }
                         Verdict::Skip => {}
                         Verdict::Stop => return end(bytes, taken),
                         Verdict::Take | Verdict::TakeLast if !is_sound(&left[..len]) => {
@@ -281,17 +299,17 @@ impl Reads {
                     if (bytes.len() as u64) < asked || needed as u64 > segment.bytes - place.at =>
                 {
                     // The file ends before what was written to it does.
-                    return self.damage(cold, segment, place, bytes, taken);
+                    return self.damage(cold, segment, suspect.unwrap_or(place), bytes, taken);
                 }
                 Cut::Short(needed) => break needed as u64,
-                Cut::Broken => return self.damage(cold, segment, place, bytes, taken),
+                Cut::Broken => return self.damage(cold, segment, suspect.unwrap_or(place), bytes, taken),
             }
         };
         if taken.is_some() {
             return end(bytes, taken);
         }
         if place.at < segment.bytes {
-            return Next::More { at: place.at, expected: place.expected, asked: needed };
+            return Next::More(Position { place, asked: needed, suspect });
         }
         // This segment has nothing of what is wanted; later ones may.
         let later = match cold.want {
@@ -349,7 +367,7 @@ enum Next {
     End(Result<Chunk, ReadFault>),
     Damaged { place: Place, below: Offset },
     Enter(Segment),
-    More { at: u64, expected: Offset, asked: u64 },
+    More(Position),
 }
 
 enum Verdict {
@@ -400,20 +418,19 @@ fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
     Cut::Whole { len, next, max_timestamp: batch.max_timestamp() }
 }
 
-/// Whether a batch carries the CRC of what it holds. Not asked of batches that are skipped: those may be what
-/// they like as long as they lead to the next.
+/// Whether a batch carries the CRC of what it holds.
 fn is_sound(batch: &[u8]) -> bool {
     Batch::parse(batch).is_ok_and(|batch| batch.check_crc().is_ok())
 }
 
-/// Whether `bytes` are whole, sound batches, one after the other from `from` on.
-pub(super) fn is_run(bytes: &[u8], from: Offset) -> bool {
+/// Where `bytes` end, if they are whole, sound batches, one after the other from `from` on.
+pub(super) fn run_end(bytes: &[u8], from: Offset) -> Option<Offset> {
     let mut expected = from.0;
-    let batches = Batches::new(bytes).all(|batch| {
+    let is_run = Batches::new(bytes).all(|batch| {
         let Ok(batch) = batch else { return false };
         let follows = batch.base_offset() == expected && batch.check_crc().is_ok();
         expected = batch.last_offset().saturating_add(1);
         follows
     });
-    batches && expected > from.0
+    (is_run && expected > from.0).then_some(Offset(expected))
 }

@@ -12,6 +12,7 @@
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
 //! that a replica here holds. What nobody knows stays, and is noted.
 
+use super::Cut;
 use super::checkpoint::{self, Checkpoint, RESERVED_BYTES, Record};
 use super::codec::Sink;
 use super::frame::{BLOCK_BYTES, Chain};
@@ -20,7 +21,7 @@ use super::node_meta::{self, NodeMeta, SLOT_BYTES};
 use super::plan::{Plan, Work};
 use super::recovery::{Findings, Journaled};
 use super::ring::Ring;
-use super::segment::files;
+use super::segment::{Segment, files};
 use super::walk::Ending;
 use crate::action::Notice;
 use crate::config::StorageConfig;
@@ -56,6 +57,8 @@ pub(super) struct Resumed {
     pub(super) covered: u64,
     /// Bytes of frames since the checkpoint.
     pub(super) journal_bytes: u64,
+    /// Segments that have lost their ends.
+    pub(super) cut: Vec<Cut>,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -108,6 +111,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         checkpoint_bytes: used as u64,
         covered: chain.sequence,
         journal_bytes: 0,
+        cut: Vec::new(),
         notices,
     }
 }
@@ -137,12 +141,12 @@ fn go_on(
     plan.then(vec![Work::Sync { files: read }]);
 
     let given_up = std::mem::take(&mut findings.replay.given_up);
-    let cut = cut_segments(&findings, &records, &checkpoint.doomed, &given_up);
+    let trim = trim_segments(&findings, &records, &checkpoint.doomed, &given_up);
     let gone = checkpoint.doomed.iter().chain(&given_up).map(|name| name.of);
     let known = records.values().map(|record| record.of).chain(gone).collect();
     let (left, mut notices) = left_in_place(&findings, &known);
-    notices.extend(cut.notices);
-    plan.then(cut.work);
+    notices.extend(trim.notices);
+    plan.then(trim.work);
 
     let ring = Ring::new(config, &walk.chain, &journal_files(&findings), &walk.live);
     Resumed {
@@ -160,6 +164,7 @@ fn go_on(
         checkpoint_bytes: checkpoint.bytes,
         covered: checkpoint.chain.sequence,
         journal_bytes: walk.bytes,
+        cut: trim.cut,
         notices,
     }
 }
@@ -222,6 +227,7 @@ fn bury(
         checkpoint_bytes: used as u64,
         covered: chain.sequence,
         journal_bytes: walk.bytes,
+        cut: Vec::new(),
         notices,
     }
 }
@@ -260,33 +266,35 @@ fn journal_files(findings: &Findings) -> BTreeMap<u32, u64> {
 }
 
 #[derive(Default)]
-struct Cut {
+struct Trim {
     work: Vec<Work>,
+    cut: Vec<Cut>,
     notices: Vec<Notice>,
 }
 
 /// Cuts segments to the ends they are known to have, and removes what was given up or is left over.
-fn cut_segments(
+fn trim_segments(
     findings: &Findings,
     records: &BTreeMap<ReplicaId, Record>,
     doomed: &[SegmentName],
     given_up: &[SegmentName],
-) -> Cut {
-    let mut cut = Cut::default();
-    let mut named: BTreeMap<SegmentName, u64> = BTreeMap::new();
-    for record in records.values() {
-        named.extend(record.segments.iter().map(|segment| (segment.name(record.of), segment.bytes)));
+) -> Trim {
+    let mut trim = Trim::default();
+    let mut named: BTreeMap<SegmentName, (ReplicaId, &Segment)> = BTreeMap::new();
+    for (replica, record) in records {
+        named.extend(record.segments.iter().map(|segment| (segment.name(record.of), (*replica, segment))));
     }
     let of_ours: BTreeSet<TopicPartition> = records.values().map(|record| record.of).collect();
-    for (name, bytes) in &named {
-        let file = File::Segment(*name);
+    for (name, (replica, segment)) in &named {
+        let (file, bytes) = (File::Segment(*name), segment.bytes);
         let len = findings.files.get(&file).copied().unwrap_or(0);
-        if len > *bytes {
-            cut.work.push(Work::Truncate { file, len: *bytes });
+        if len > bytes {
+            trim.work.push(Work::Truncate { file, len: bytes });
         }
-        if len < *bytes {
+        if len < bytes {
             let what = format!("{bytes} bytes were synced and {len} are there: reads beyond will be refused");
-            cut.notices.push(Notice::Damaged { file, what });
+            trim.notices.push(Notice::Damaged { file, what });
+            trim.cut.push(Cut { replica: *replica, from: segment.base, below: segment.next });
         }
     }
     for file in findings.files.keys() {
@@ -294,10 +302,10 @@ fn cut_segments(
         // What the replayed frames gave up goes after the next checkpoint: the one in force still names it.
         let is_left_over = of_ours.contains(&name.of) && !given_up.contains(name);
         if !named.contains_key(name) && (is_left_over || doomed.contains(name)) {
-            cut.work.push(Work::Remove { file: *file });
+            trim.work.push(Work::Remove { file: *file });
         }
     }
-    cut
+    trim
 }
 
 /// What nobody knows: the segments of partitions that no replica here holds, and files that are none of ours.

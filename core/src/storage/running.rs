@@ -9,7 +9,7 @@ use super::journal::{Journal, Landed};
 use super::local::{Local, Locals};
 use super::log::Log;
 use super::node_meta::MetaFile;
-use super::read::{ReadEnd, Reads};
+use super::read::{ReadEnd, ReadFault, Reads};
 use super::resume::removal;
 use super::space::Space;
 use super::ticket::{Job, Tickets};
@@ -19,7 +19,7 @@ use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
-use crate::ids::{Offset, ReplicaId, Ticket, TopicPartition};
+use crate::ids::{ReplicaId, Ticket, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +49,8 @@ pub(super) struct Running {
     pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
     /// Logs whose write met a full disk.
     pub(super) stalled: BTreeSet<ReplicaId>,
+    /// Logs of which a segment is being mended: nothing else is written to them, or synced, until that is done.
+    pub(super) mending: BTreeSet<ReplicaId>,
     /// When a checkpoint is due for the sake of removing what is doomed.
     pub(super) remove_at: Option<Mono>,
     /// That moment has come.
@@ -126,10 +128,15 @@ impl Running {
             }
             Job::Read(id) => {
                 let end = self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions);
-                turn.outcomes.extend(end.map(|(read, result): ReadEnd| Outcome::Read { read, result }));
+                if let Some(ReadEnd { read, replica, result }) = end {
+                    if let Err(ReadFault::Damaged { from, below }) = result {
+                        turn.outcomes.push(Outcome::Damaged { replica, from, below });
+                    }
+                    turn.outcomes.push(Outcome::Read { read, result });
+                }
                 Ok(())
             }
-            Job::Mend(replica, name, from) => self.mend_done(replica, name, from, result, turn),
+            Job::Mend(replica, name, from) => self.mend_done((replica, name, from), result, turn),
         }
     }
 
@@ -209,7 +216,7 @@ impl Running {
             None if self.checkpointer.holds_logs() => return,
             None => local.log.end(),
         };
-        if self.stalled.contains(&replica) {
+        if self.stalled.contains(&replica) || self.mending.contains(&replica) {
             return;
         }
         let indexes = &mut self.reads.indexes;
@@ -246,13 +253,10 @@ impl Running {
     }
 
     fn watch_space(&mut self, job: &Job, result: &DoneResult, turn: &mut Turn<'_>) {
-        let has_changed = match result {
+        match result {
             DoneResult::Written { free_bytes } => self.space.written(turn.now, *free_bytes, turn.actions),
             DoneResult::Full if !matches!(job, Job::Index(_)) => self.space.met_full(turn.now, turn.actions),
-            _ => false,
-        };
-        if has_changed {
-            turn.outcomes.push(Outcome::SpaceChanged { is_full: self.space.is_full() });
+            _ => {}
         }
     }
 
@@ -339,8 +343,8 @@ impl Running {
     }
 
     /// Goes on with a checkpoint whose logs may all be written now.
-    fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
-        if self.checkpointer.begins_to_sync() {
+    pub(super) fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
+        if self.mending.is_empty() && self.checkpointer.begins_to_sync() {
             let synced = self.behind.unsynced();
             if synced.is_empty() || is_planted(self.mutant, Mutant::SegmentsNotSynced) {
                 self.checkpointer.synced();
@@ -398,32 +402,9 @@ impl Running {
             turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
         }
     }
-
-    fn mend_done(
-        &mut self,
-        replica: ReplicaId,
-        name: SegmentName,
-        from: Offset,
-        result: DoneResult,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), String> {
-        if result == DoneResult::Full {
-            turn.actions.push(Action::Forget { file: File::Segment(name) });
-            return Ok(());
-        }
-        no_failure(result)?;
-        let log = self.locals.get(&replica).map(|local| &local.log);
-        let segments =
-            log.into_iter().flat_map(|log| log.segments().iter().map(|one| (one.name(log.of), one)));
-        for (_, segment) in segments.filter(|(other, _)| *other == name) {
-            self.behind.touch(name, segment.bytes);
-        }
-        self.reads.mended(name, from);
-        Ok(())
-    }
 }
 
-fn no_failure(result: DoneResult) -> Result<(), String> {
+pub(super) fn no_failure(result: DoneResult) -> Result<(), String> {
     match result {
         DoneResult::Failed { reason } => Err(reason),
         // A write that met a full disk was looked at before; nothing else may.

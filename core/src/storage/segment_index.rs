@@ -89,6 +89,12 @@ impl SegmentIndex {
         Self::start(base, self.0[..self.0.partition_point(|entry| entry.latest_before < timestamp)].last())
     }
 
+    /// Where the batch of that offset lies, if it has an entry.
+    pub(super) fn position_of(&self, offset: Offset) -> Option<u64> {
+        let found = self.0.binary_search_by_key(&offset, |entry| entry.offset).ok()?;
+        Some(self.0[found].position)
+    }
+
     /// The first indexed offset after `offset`: how far damage at `offset` may reach.
     pub(super) fn after(&self, offset: Offset) -> Option<Offset> {
         self.0.get(self.0.partition_point(|entry| entry.offset <= offset)).map(|entry| entry.offset)

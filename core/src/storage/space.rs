@@ -35,32 +35,28 @@ impl Space {
         self.retry_at
     }
 
-    /// A write worked and left so much. Whether that changes anything.
-    pub(super) fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) -> bool {
+    /// A write worked and left so much.
+    pub(super) fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) {
         if free_bytes < self.floor {
             return self.met_full(now, actions);
         }
         // Half as much again before records are let in, so that the edge is not crossed with each of them.
         if !self.is_full || free_bytes < self.floor.saturating_add(self.floor / 2) {
-            return false;
+            return;
         }
         // What was refused a moment ago is tried once more at once: nothing else would wake it.
         (self.is_full, self.retry_at) = (false, Some(now));
         actions.push(Action::Note(Notice::SpaceAgain));
-        true
     }
 
-    /// There is no space. Whether that is new.
-    pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) -> bool {
+    /// There is no space.
+    pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if self.retry_at.is_none() {
             self.retry_at = Some(now + RETRY_AFTER);
         }
-        if self.is_full {
-            return false;
+        if !std::mem::replace(&mut self.is_full, true) {
+            actions.push(Action::Note(Notice::DiskFull));
         }
-        self.is_full = true;
-        actions.push(Action::Note(Notice::DiskFull));
-        true
     }
 
     /// Whether it is time to try; the next time is set.

@@ -131,6 +131,7 @@ impl Starting {
             meta: resumed.meta.clone(),
             replicas: resumed.records.into_values().map(recovered).collect(),
             dead: resumed.dead,
+            cut: resumed.cut,
             journal_bytes: resumed.journal_bytes,
         };
         let mut tickets = std::mem::take(&mut self.tickets);
@@ -153,6 +154,7 @@ impl Starting {
             generations: resumed.generations,
             left: resumed.left,
             stalled: Default::default(),
+            mending: Default::default(),
             remove_at: None,
             is_removal_due: false,
             covered: resumed.covered,

@@ -181,11 +181,6 @@ impl WriteBehind {
         });
     }
 
-    /// Bytes were written into the middle of a segment of this length.
-    pub(super) fn touch(&mut self, name: SegmentName, bytes: u64) {
-        self.unsynced.insert(name, bytes);
-    }
-
     /// All segments a checkpoint has to sync.
     pub(super) fn unsynced(&self) -> Synced {
         self.unsynced.iter().map(|(name, bytes)| (*name, *bytes)).collect()

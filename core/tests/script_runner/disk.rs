@@ -85,6 +85,18 @@ impl Disk {
         self.is_failing = true;
     }
 
+    /// A bit of a byte changes by itself, on the disk and for every reader.
+    pub fn flip(&mut self, file: File, at: usize) {
+        let stored = self.files.get_mut(&file).expect("only a file that is there rots");
+        let copies = [Some(&mut stored.cached), stored.durable.as_mut()].into_iter().flatten();
+        copies.filter_map(|bytes| bytes.get_mut(at)).for_each(|byte| *byte ^= 1);
+    }
+
+    /// A file is gone by itself.
+    pub fn lose(&mut self, file: File) {
+        self.files.remove(&file);
+    }
+
     /// No file can grow from now on, or all can.
     pub fn fill(&mut self, is_full: bool) {
         self.free_bytes = if is_full { 0 } else { FREE_BYTES };

@@ -23,6 +23,8 @@ pub struct Process {
     pub inbox: Vec<Event>,
     /// When it wants to be woken.
     pub wake_at: Option<Mono>,
+    /// How far its wall clock is ahead of the story's.
+    pub wall_ahead_ms: i64,
     starts: u64,
     accepted: u64,
 }
@@ -36,6 +38,7 @@ impl Process {
             disk: Disk::default(),
             inbox: Vec::new(),
             wake_at: None,
+            wall_ahead_ms: 0,
             starts: 0,
             accepted: 0,
         }

@@ -13,7 +13,7 @@ use rust_mq_core::action::{Action, Answer, HaltReason, Notice};
 use rust_mq_core::event::{CloseReason, Event};
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::node::Node;
-use rust_mq_core::now::Mono;
+use rust_mq_core::now::{Mono, Now, Wall};
 use rust_mq_proto::kafka::api::RequestBody;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -157,13 +157,16 @@ impl World {
         let now = clocks(self.now);
         let turns: Vec<(i32, Vec<Event>)> =
             self.nodes.iter_mut().map(|(id, process)| (*id, process.take_events(now))).collect();
+        let ahead = |process: &Process| Now { wall: Wall(now.wall.0 + process.wall_ahead_ms), ..now };
+        let clocks: BTreeMap<i32, Now> =
+            self.nodes.iter().map(|(id, process)| (*id, ahead(process))).collect();
         let mut is_busy = false;
         for (id, mut events) in turns {
             let broker = self.nodes.get_mut(&id).and_then(|process| process.broker.as_mut());
             let Some(broker) = broker.filter(|_| !events.is_empty()) else { continue };
             is_busy = true;
             let mut actions = Vec::new();
-            broker.handle(now, &mut events, &mut actions);
+            broker.handle(clocks[&id], &mut events, &mut actions);
             actions.into_iter().for_each(|action| self.perform(id, action));
         }
         is_busy
@@ -233,6 +236,14 @@ impl World {
                 let names = self.topic_names();
                 let topic = names.get(&partition.topic.0).map_or("metadata", String::as_str);
                 format!("takes a snapshot of {topic}-{} from {from}", partition.partition.0)
+            }
+            Notice::Mended { partition, offset, from } => {
+                let names = self.topic_names();
+                let topic = names.get(&partition.topic.0).map_or("?", String::as_str);
+                format!(
+                    "mends {topic}-{} from offset {} on, with bytes of {from}",
+                    partition.partition.0, offset.0
+                )
             }
             Notice::DiskFull => "says: the disk is full".into(),
             Notice::SpaceAgain => "says: there is space again".into(),

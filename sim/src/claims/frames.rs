@@ -173,7 +173,8 @@ fn item(body: &mut Bytes) -> Option<Item> {
     })
 }
 
-fn hash_bytes(bytes: &[u8]) -> u64 {
+/// A hash of bytes that are to be compared with others.
+pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

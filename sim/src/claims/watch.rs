@@ -7,7 +7,7 @@ use super::c02_committed_stays::Committed;
 use super::c03_durable_promises::{check_ack, check_message};
 use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
-use super::c06_replicas_equal::States;
+use super::c06_replicas_equal::{Segments, States};
 use super::frames::Item;
 use super::recovered::Recovered;
 use super::shadow::{Durable, Group, Shadow};
@@ -32,6 +32,7 @@ pub struct NodeClaims {
     floors: Floors,
     states: States,
     recovered: Recovered,
+    segments: Segments,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
@@ -110,6 +111,11 @@ impl NodeClaims {
         if is_news || turn.is_multiple_of(STATES_EVERY) {
             self.states.compare(site, broker, &self.gone, verdict);
         }
+    }
+
+    /// What a node has written to its segments is compared with what others have.
+    pub fn compare_segments(&mut self, site: usize, broker: &Broker, disk: &Disk, verdict: &mut Verdict) {
+        self.segments.compare(site, broker, disk, verdict);
     }
 
     /// A node acknowledges a batch.

@@ -76,22 +76,29 @@ impl Inode {
         bytes
     }
 
+    /// What readers would see, rot excluded.
+    pub fn written(&self) -> &Image {
+        &self.cached
+    }
+
     /// What would survive a loss of power for certain, rot excluded.
     pub fn durable(&self) -> &Image {
         &self.durable
     }
 
-    /// Performs a write.
-    pub fn write(&mut self, order: u64, at: u64, parts: Vec<Bytes>) {
+    /// Performs a write. How many rotten bytes it wrote over.
+    pub fn write(&mut self, order: u64, at: u64, parts: Vec<Bytes>) -> usize {
         let mut end = at;
         for part in &parts {
             self.cached.write(end, part);
             end += part.len() as u64;
         }
-        if !self.rot.is_empty() {
+        let rotten = self.rot.len();
+        if rotten > 0 {
             self.rot.retain(|place, _| !(at..end).contains(place));
         }
         self.changes.push(Change::Write { order, at, parts });
+        rotten - self.rot.len()
     }
 
     /// Performs a truncation.

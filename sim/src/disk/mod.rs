@@ -33,6 +33,8 @@ pub struct Disk {
     started: Vec<Started>,
     synced: Vec<Synced>,
     works_made: u64,
+    /// Rotten bytes that were written over since somebody asked.
+    written_over: usize,
     capacity: u64,
     armed: Armed,
     pace: Pace,
@@ -123,6 +125,7 @@ impl Disk {
             started: Vec::new(),
             synced: Vec::new(),
             works_made: 0,
+            written_over: 0,
             capacity,
             armed: Armed::default(),
             pace,
@@ -163,6 +166,11 @@ impl Disk {
     /// Ranges that became durable since the last call.
     pub fn take_synced(&mut self) -> Vec<Synced> {
         std::mem::take(&mut self.synced)
+    }
+
+    /// How many rotten bytes were written over since the last call.
+    pub fn take_written_over(&mut self) -> usize {
+        std::mem::take(&mut self.written_over)
     }
 
     /// Performs a work that began. `None` if a crash undid it, or if nobody waits for it.
@@ -216,6 +224,11 @@ impl Disk {
     /// The files there are, with what would survive a loss of power.
     pub fn durable_files(&self) -> impl Iterator<Item = (File, &Image)> + '_ {
         self.files.iter().map(|(file, inode)| (*file, inode.durable()))
+    }
+
+    /// What a file was told, synced or not, rot excluded.
+    pub fn written(&self, file: File) -> Option<&Image> {
+        self.files.get(&file).map(Inode::written)
     }
 
     /// What of a file would survive a loss of power, rot excluded.
@@ -385,7 +398,7 @@ impl Disk {
             }
         }
         if !is_full || at < has {
-            self.files.entry(file).or_default().write(number, at, parts);
+            self.written_over += self.files.entry(file).or_default().write(number, at, parts);
         }
         if is_full {
             return DoneResult::Full;

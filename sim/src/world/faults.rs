@@ -307,7 +307,8 @@ impl World {
         }
     }
 
-    /// A byte of a durable segment changes on its own.
+    /// A byte of a durable segment changes on its own: mostly of one that its log has finished, as disks hold more
+    /// of those, and nothing else will write there.
     fn rot(&mut self, site: usize, number: usize) {
         let disk = &mut self.nodes[site].disk;
         let segments: Vec<(File, u64)> = disk
@@ -316,10 +317,23 @@ impl World {
             .map(|(file, image)| (file, image.len()))
             .collect();
         let mut dice = self.root.key("rot", &[]).throw(number as u64);
-        if segments.is_empty() {
+        let finished = |(file, _): &&(File, u64)| {
+            let File::Segment(one) = file else { return false };
+            let is_later = |(other, _): &(File, u64)| {
+                matches!(other, File::Segment(other)
+                if other.of == one.of && other.base > one.base)
+            };
+            segments.iter().any(is_later)
+        };
+        let sealed: Vec<(File, u64)> = segments.iter().filter(finished).copied().collect();
+        let among = if sealed.is_empty() || dice.below(4) == 0 { &segments } else { &sealed };
+        if among.is_empty() {
             return;
         }
-        let (file, len) = *dice.pick(&segments);
+        if !sealed.is_empty() {
+            self.marks.hit("disk.had_sealed_segments_to_rot");
+        }
+        let (file, len) = *dice.pick(among);
         let mask = 1 << dice.below(8);
         if disk.flip(file, dice.below(len), mask) {
             self.marks.hit("disk.rotted");

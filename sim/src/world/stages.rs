@@ -194,6 +194,7 @@ impl World {
         self.verdict.hold(seen <= most, Claim::C19, || {
             format!("{seen} events in {} s of idleness of {} nodes", IDLE / SECOND, self.plan.sites)
         });
+        (0..self.plan.sites).for_each(|site| self.compare_segments(site));
         self.stages.stage = Stage::Over;
     }
 }

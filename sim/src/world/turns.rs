@@ -122,6 +122,7 @@ impl World {
             return;
         }
         let finished = node.disk.finish(work);
+        self.marks.add("disk.rot_was_written_over", node.disk.take_written_over() as u64);
         let synced = node.disk.take_synced();
         if !synced.is_empty() {
             let items = self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
@@ -250,14 +251,25 @@ impl World {
                     format!("n{} finds {file} damaged on a sound disk: {what}", site + 1)
                 });
             }
+            Notice::Mended { .. } => {
+                self.marks.hit("core.mended_a_segment");
+                self.compare_segments(site);
+            }
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
             Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
-            Notice::MemoryFull { .. } => self.marks.hit("core.noticed_full_memory"),
             Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),
             Notice::LeftInPlace { .. } => self.marks.hit("core.left_a_file_in_place"),
             Notice::Serving { .. } => self.marks.hit("core.served"),
             _ => {}
+        }
+    }
+
+    /// What that machine's node has in segments must be what others have (C6).
+    pub(super) fn compare_segments(&mut self, site: usize) {
+        let node = &self.nodes[site];
+        if let Some(process) = &node.process {
+            self.claims.compare_segments(site, &process.broker, &node.disk, &mut self.verdict);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::file::{File, SegmentName};
 use crate::ids::{Index, NodeId, Offset, ReplicaId};
 use crate::rng::Rng;
 use crate::storage::node_meta::SLOT_BYTES;
-use crate::storage::{ReadFault, Storage};
+use crate::storage::{MendRefused, ReadFault, Storage};
 use std::time::Duration;
 
 /// A world whose replica 1 has entries 1 to 6 in six frames, all synced, sealed if `is_sealed`.
@@ -259,8 +259,9 @@ fn a_flipped_bit_is_refused_said_once_and_mended() {
         .collect();
     let mut actions = Vec::new();
     let wrong = good[..good.len() - 1].to_vec().into();
-    assert!(!world.storage.mend(replica, from, wrong, &mut actions) || good.len() > 400);
-    assert!(world.storage.mend(replica, from, good.into(), &mut actions));
+    assert_eq!(world.storage.mend(replica, from, wrong, &mut actions), Err(MendRefused::Unfit));
+    assert_eq!(world.storage.mend(replica, from, good.clone().into(), &mut actions), Ok(()));
+    assert_eq!(world.storage.mend(replica, from, good.into(), &mut actions), Err(MendRefused::Busy));
     world.disk.queue(&mut actions);
     world.run();
     world.check_log(replica, 500);

@@ -307,13 +307,12 @@ impl World {
                     self.reads.insert(read, result);
                 }
                 Outcome::Checkpointed => self.checkpoints += 1,
-                Outcome::SpaceChanged { is_full } => {
-                    self.is_full = is_full;
-                    self.was_limited |= is_full;
-                }
                 Outcome::MetaWritten => self.metas += 1,
+                Outcome::Damaged { .. } | Outcome::Mended { .. } => {}
             }
         }
+        self.is_full = self.recovery.is_some() && !self.storage.accepts_records();
+        self.was_limited |= self.is_full;
     }
 
     fn persisted(&mut self, replica: ReplicaId, number: u64) {

@@ -9,8 +9,17 @@ use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;
 use std::time::Duration;
 
-const OPTIONS: &[&str] =
-    &["nodes", "founder", "start", "auto_create", "checkpoint", "segment", "window", "retention_check"];
+const OPTIONS: &[&str] = &[
+    "nodes",
+    "founder",
+    "start",
+    "auto_create",
+    "checkpoint",
+    "segment",
+    "window",
+    "tail",
+    "retention_check",
+];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(OPTIONS)?;
@@ -55,6 +64,7 @@ fn config(id: i32, count: i32, founder: i32, command: &Command) -> Result<Config
         frame_bytes_max: 1 << 20,
         checkpoint_bytes: command.option_or("checkpoint", 1 << 20)?,
         segment_bytes: command.option_or("segment", 1 << 20)?,
+        tail_bytes_max: command.option_or("tail", 64 << 20)?,
         window_kept_bytes_max: command.option_or("window", 32 << 20)?,
         ..StorageConfig::default()
     };

@@ -4,7 +4,7 @@
 //! cluster nodes=3 start=1,2 ...    nodes, and which start at once (all); prints until the cluster serves
 //! start 3, stop 2, kill 2          processes; crash 2 loses what is not synced too, wipe 2 the whole disk
 //! topic t partitions=1 on=1,2,3    creates a topic (at node 1, or at=2); delete t
-//! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=
+//! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=; t-0,t-1 both
 //! fetch 1 t-0 from=0 wait=0ms      min= max= bytes; epoch= what the client thinks; last= epoch it read
 //! list 1 t-0 latest                earliest, latest, max or ms since the start
 //! epoch 1 t-0 2                    where leader epoch 2 ended
@@ -13,11 +13,14 @@
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
 //! fail 1                           its syncs fail
+//! rot 1 t-0 5, lose 1 t-0 5        the batch there changes on the disk; its segment is gone from it
+//! clock 1 by=-3600s                the node's wall clock jumps
 //! wait 500ms, elect t-0 not=1      time passes: so long; until someone (else) leads
 //! raw 1 HEX client=c, close c      any bytes; a client goes away
 //! ```
 //! A request is sent on a connection of its own, or on that of `client=NAME`, where requests follow each other.
 
+mod clock;
 mod close;
 mod cluster;
 mod cut;
@@ -35,6 +38,7 @@ mod process;
 mod produce;
 mod producer;
 mod raw;
+mod rot;
 mod stalled_disk;
 mod topic;
 mod wait;
@@ -45,6 +49,7 @@ use super::world::World;
 /// Runs one command. The error says why it makes no sense.
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     match command.verb.as_str() {
+        "clock" => clock::run(world, command),
         "close" => close::run(world, command),
         "cluster" => cluster::run(world, command),
         "cut" => cut::cut(world, command),
@@ -68,6 +73,8 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "produce" => produce::run(world, command),
         "producer" => producer::run(world, command),
         "raw" => raw::run(world, command),
+        "rot" => rot::rot(world, command),
+        "lose" => rot::lose(world, command),
         "stall" => stalled_disk::stall(world, command),
         "resume" => stalled_disk::resume(world, command),
         "topic" => topic::run(world, command),

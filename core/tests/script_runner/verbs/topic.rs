@@ -9,7 +9,13 @@ use rust_mq_proto::kafka::api::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 
-const CONFIGS: &[&str] = &["retention_ms", "retention_bytes", "max_message_bytes", "min_insync_replicas"];
+const CONFIGS: &[&str] = &[
+    "retention_ms",
+    "retention_bytes",
+    "max_message_bytes",
+    "min_insync_replicas",
+    "message_timestamp_type",
+];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&[&["partitions", "rf", "on", "at", "client"], CONFIGS].concat())?;

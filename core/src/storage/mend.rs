@@ -1,0 +1,112 @@
+//! Mending: good bytes, from a peer, over damaged ones of a segment, in place.
+//!
+//! ```text
+//! read finds damage at (segment, byte, offset)  --Damaged-->  the floor above asks a peer
+//! the peer's batches  --mend-->  compared, written, synced  --Mended-->  the place is readable again
+//! ```
+//! While bytes are mended the replica's log is not written and no checkpoint syncs: so the sync that follows
+//! speaks of these bytes alone, and a full disk is told from a failed one.
+//!
+//! - Invariant: what is written is whole batches with their own CRCs, contiguous from the damaged offset on, ends
+//!   within the segment, and ends where the index, or the segment, says that the next batch begins.
+//! - Invariant: at most one mending a replica is under way.
+//!
+//! Not here: who has good bytes, and when to ask again (`node/mending`).
+
+use super::read::run_end;
+use super::running::{Running, Turn, no_failure};
+use super::ticket::Job;
+use super::{Outcome, Storage};
+use crate::action::Action;
+use crate::event::DoneResult;
+use crate::file::{File, SegmentName};
+use crate::ids::{Offset, ReplicaId};
+use bytes::Bytes;
+
+/// Why good bytes are not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MendRefused {
+    /// Not now: the log is being written or synced. Ask again.
+    Busy,
+    /// No damage is known there, any more.
+    Sound,
+    /// They are not what belongs there.
+    Unfit,
+}
+
+impl Storage {
+    /// Writes good bytes over damaged ones: `bytes` are whole batches from `from` on, the place that a
+    /// [`super::ReadFault::Damaged`] named. Answered by [`Outcome::Mended`].
+    ///
+    /// # Errors
+    /// Nothing is written.
+    pub fn mend(
+        &mut self,
+        replica: ReplicaId,
+        from: Offset,
+        bytes: Bytes,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), MendRefused> {
+        let Some(running) = self.running() else { return Err(MendRefused::Sound) };
+        let Some(local) = running.locals.get(&replica) else { return Err(MendRefused::Sound) };
+        let Some(segment) = local.log.segment_of(from) else { return Err(MendRefused::Sound) };
+        let name = segment.name(local.log.of);
+        let Some(at) = running.reads.damaged_at(name, from) else { return Err(MendRefused::Sound) };
+        let is_held = local.log.is_writing() || local.log.is_syncing || running.checkpointer.is_syncing();
+        if is_held || running.mending.contains(&replica) {
+            return Err(MendRefused::Busy);
+        }
+        let next_at = at + bytes.len() as u64;
+        let next = run_end(&bytes, from).ok_or(MendRefused::Unfit)?;
+        let is_end = (next == segment.next) == (next_at == segment.bytes);
+        let is_indexed = running.reads.indexed_at(name, next).is_none_or(|indexed| indexed == next_at);
+        if next > segment.next || next_at > segment.bytes || !is_end || !is_indexed {
+            return Err(MendRefused::Unfit);
+        }
+        running.mending.insert(replica);
+        let ticket = running.tickets.draw(Job::Mend(replica, name, from));
+        actions.push(Action::Write { ticket, file: File::Segment(name), at, parts: vec![bytes] });
+        Ok(())
+    }
+}
+
+impl Running {
+    /// A write of good bytes, or their sync, is answered.
+    pub(super) fn mend_done(
+        &mut self,
+        (replica, name, from): (ReplicaId, SegmentName, Offset),
+        result: DoneResult,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), String> {
+        let file = File::Segment(name);
+        let is_mended = match result {
+            DoneResult::Written { .. } if self.is_here(replica, name) => {
+                let ticket = self.tickets.draw(Job::Mend(replica, name, from));
+                turn.actions.push(Action::Sync { ticket, files: vec![file] });
+                return Ok(());
+            }
+            // The segment has been given up meanwhile: its file is removed behind the write.
+            DoneResult::Written { .. } => false,
+            DoneResult::Full => {
+                turn.actions.push(Action::Forget { file });
+                false
+            }
+            synced => {
+                no_failure(synced)?;
+                self.reads.mended(name, from);
+                true
+            }
+        };
+        self.mending.remove(&replica);
+        turn.outcomes.push(Outcome::Mended { replica, from, is_mended });
+        // What was held back meanwhile goes on.
+        self.write_log(replica, turn);
+        self.advance_checkpoint(turn);
+        Ok(())
+    }
+
+    fn is_here(&self, replica: ReplicaId, name: SegmentName) -> bool {
+        let log = self.locals.get(&replica).map(|local| &local.log);
+        log.is_some_and(|log| log.segments().iter().any(|segment| segment.name(log.of) == name))
+    }
+}
