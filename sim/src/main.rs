@@ -2,7 +2,7 @@
 //! prints how many random seeds catch each mutant.
 
 use clap::{Parser, Subcommand};
-use sim::plan::Plan;
+use sim::plan::{Plan, TroubleKind};
 use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
 use sim::story;
@@ -41,6 +41,9 @@ struct Arguments {
     /// Machines at most, of those that the seed would have.
     #[arg(long, default_value_t = REACH.sites_max)]
     sites_max: usize,
+    /// A kind of trouble to leave out of the seed's plan, as `Rot`; may be given several times.
+    #[arg(long, value_parser = kind_of)]
+    without: Vec<TroubleKind>,
     /// Print no table, only the outcome.
     #[arg(long)]
     quiet: bool,
@@ -68,8 +71,16 @@ enum Command {
 
 impl Arguments {
     fn plan_of(&self, seed: u64) -> Plan {
-        plan_within(seed, Reach { sites_max: self.sites_max })
+        let mut plan = plan_within(seed, Reach { sites_max: self.sites_max });
+        plan.faults.retain(|fault| !self.without.contains(&fault.what.kind()));
+        plan
     }
+}
+
+/// The kind of trouble of that name.
+fn kind_of(name: &str) -> Result<TroubleKind, String> {
+    let is_it = |kind: &TroubleKind| format!("{kind:?}").eq_ignore_ascii_case(name);
+    TroubleKind::ALL.into_iter().find(is_it).ok_or_else(|| format!("one of {:?}", TroubleKind::ALL))
 }
 
 fn main() -> ExitCode {

@@ -71,6 +71,8 @@ pub struct Process {
     pub events: u64,
     /// When it last dialled a machine, by lane.
     dialled_at: BTreeMap<(usize, LaneKind), Moment>,
+    /// Turns in a row in which it did nothing but ask for the next.
+    pub spins: u32,
 }
 
 /// What happened and was not told yet.
@@ -125,6 +127,7 @@ impl Process {
             is_stopping: false,
             events: 0,
             dialled_at: BTreeMap::new(),
+            spins: 0,
         }
     }
 

@@ -73,13 +73,13 @@ impl Broker {
         for event in events.drain(..) {
             self.take(now, event, actions);
         }
-        let mut is_work_left = self.node.make_ready(now, actions);
+        self.node.make_ready(now, actions);
         self.desk.settle(&mut self.node, now);
         self.node.checkpoint_if_due(now, actions);
         self.node.say_serving(actions);
-        is_work_left |= self.node.is_open() && self.desk.has_early();
         self.advance_stop(now, actions);
         self.node.flush(now, actions);
+        let is_work_left = self.node.can_go_on() || self.node.is_open() && self.desk.has_early();
         self.set_alarm(now, is_work_left, actions);
         if let Some(at) = actions[first..].iter().position(|action| matches!(action, Action::Halt(_))) {
             // Nothing else will come: what was said before still leaves.

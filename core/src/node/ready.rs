@@ -14,8 +14,8 @@ use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
 use crate::storage::{CommittedBatch, Durable};
 
 impl Node {
-    /// Lets every touched replica make its ready. Returns whether any is left for the next turn.
-    pub fn make_ready(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
+    /// Lets every touched replica make its ready.
+    pub fn make_ready(&mut self, now: Now, actions: &mut Vec<Action>) {
         let touched = std::mem::take(&mut self.touched);
         for id in touched {
             let room = self.storage.room();
@@ -29,15 +29,25 @@ impl Node {
                 continue;
             };
             if let Err(error) = self.carry(now, id, ready, actions) {
-                self.halt(HaltReason::Undecodable { reason: format!("{id}: {error}") }, actions);
-                return false;
+                return self.halt(HaltReason::Undecodable { reason: format!("{id}: {error}") }, actions);
             }
             if self.replica_mut(id).is_some_and(|replica| replica.has_ready()) {
                 self.touched.insert(id);
             }
         }
         self.ask_again(now);
-        !self.touched.is_empty()
+    }
+
+    /// Whether a touched replica could make a ready at once. One whose ready the next frame has no room for waits
+    /// for the disk, whose answer is an event: turning until then would only burn the processor.
+    pub fn can_go_on(&mut self) -> bool {
+        let room = self.storage.room();
+        let touched = std::mem::take(&mut self.touched);
+        let is_any = touched.iter().any(|id| {
+            self.replica_mut(*id).is_some_and(|replica| replica.has_ready() && replica.ready_bytes() <= room)
+        });
+        self.touched = touched;
+        is_any
     }
 
     fn carry(

@@ -117,7 +117,11 @@ impl Running {
             Job::Settle(replica, synced) => {
                 no_failure(result)?;
                 self.behind.synced(&synced);
-                self.settled(replica, turn);
+                if let Some(local) = self.locals.get_mut(&replica) {
+                    local.log.is_syncing = false;
+                }
+                // Settled, unless more was wanted while the disk was busy.
+                self.write_log(replica, turn);
                 Ok(())
             }
             Job::Slot => {
@@ -329,8 +333,6 @@ impl Running {
 
     fn settled(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
         let Some(goal) = self.behind.settling(replica) else { return };
-        let Some(local) = self.locals.get_mut(&replica) else { return };
-        local.log.is_syncing = false;
         self.behind.settled(replica);
         turn.outcomes.push(Outcome::Settled { replica, end: goal });
         self.write_log(replica, turn);

@@ -86,9 +86,11 @@ impl WriteBehind {
         }
     }
 
-    /// The logs to be written, which the caller writes.
+    /// The logs to be written or settled, which the caller goes on with. One that settles may have nothing to
+    /// write any more: a checkpoint has written it, or a full disk was in the way when its turn came.
     pub(super) fn ripe(&self) -> Vec<ReplicaId> {
-        self.ripe.iter().copied().collect()
+        let settling = self.settling.keys().filter(|replica| !self.ripe.contains(replica));
+        self.ripe.iter().chain(settling).copied().collect()
     }
 
     /// Whether `replica`'s log is to be written.

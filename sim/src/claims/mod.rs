@@ -48,7 +48,7 @@ pub enum Claim {
     C17,
     /// The same with a minority broken for ever.
     C18,
-    /// Memory, queues and files stay bounded; no storm at idle.
+    /// Memory, queues and files stay bounded; no storm at idle, no turning without cause.
     C19,
     /// Nothing from outside makes the core panic, and it keeps the laws of the door.
     C20,

@@ -130,9 +130,10 @@ impl Connections {
         self.versions[&key]
     }
 
-    /// Requests that are not answered.
-    pub fn pending(&self) -> usize {
-        self.open.values().map(|connection| connection.pending.len()).sum()
+    /// Requests that those of the machines that `counts` says have not answered.
+    pub fn pending(&self, counts: impl Fn(usize) -> bool) -> usize {
+        let counted = self.open.iter().filter(|(site, _)| counts(**site));
+        counted.map(|(_, connection)| connection.pending.len()).sum()
     }
 
     /// Sends a request, dialling first if need be. False if the machine was tried a moment ago.

@@ -117,7 +117,8 @@ impl Consumer {
     /// What is open.
     pub fn open_work(&self, connections: &Connections, map: &Map) -> Option<String> {
         if !self.is_auditor {
-            let pending = connections.pending();
+            // A machine that stands still for ever takes connections and answers nothing: nobody promises more.
+            let pending = connections.pending(|site| map.may_answer(site));
             return (pending > 0).then(|| format!("a consumer waits for {pending} answers"));
         }
         if !self.is_released || self.places.is_empty() {

@@ -17,6 +17,8 @@ pub struct Map {
     asked_at: Option<Moment>,
     /// Machines that are sound for good; known in the calm only.
     core: Option<Vec<usize>>,
+    /// Machines that a fault holds for ever; known in the calm only.
+    broken: Vec<usize>,
 }
 
 /// A topic.
@@ -43,7 +45,15 @@ pub struct Leader {
 impl Map {
     /// An empty map of a cluster of so many machines.
     pub fn new(sites: usize, is_stubborn: bool) -> Map {
-        Map { topics: BTreeMap::new(), sites, is_stubborn, is_stale: true, asked_at: None, core: None }
+        Map {
+            topics: BTreeMap::new(),
+            sites,
+            is_stubborn,
+            is_stale: true,
+            asked_at: None,
+            core: None,
+            broken: Vec::new(),
+        }
     }
 
     /// A topic, if it is known.
@@ -88,9 +98,15 @@ impl Map {
         !leader.replicas.is_empty() && sound * 2 <= leader.replicas.len()
     }
 
-    /// Stubbornness ends; these machines are sound from now on.
-    pub fn calm(&mut self, core: &[usize]) {
+    /// Whether a machine can be expected to answer.
+    pub fn may_answer(&self, site: usize) -> bool {
+        !self.broken.contains(&site)
+    }
+
+    /// Stubbornness ends; the machines of the core are sound from now on, some others broken.
+    pub fn calm(&mut self, core: &[usize], broken: &[usize]) {
         self.core = Some(core.to_vec());
+        self.broken = broken.to_vec();
         self.is_stubborn = false;
         self.is_stale = true;
     }

@@ -178,9 +178,9 @@ impl Client {
     }
 
     /// Faults are over: finish what is open, start one probe.
-    pub fn calm(&mut self, core: &[usize]) {
+    pub fn calm(&mut self, core: &[usize], broken: &[usize]) {
         self.is_calm = true;
-        self.map.calm(core);
+        self.map.calm(core, broken);
         match &mut self.job {
             Job::Admin(admin) => admin.calm(),
             Job::Producer(producer) => producer.calm(),

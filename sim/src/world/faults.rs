@@ -181,6 +181,7 @@ impl World {
         // A cluster is founded by all its members: one that is not yet cannot do without some of them.
         let is_founded = self.claims.elections > 0 || self.plan.sites == 1;
         let core = if is_founded { self.plan.core.clone() } else { (0..self.plan.sites).collect() };
+        let mut broken: Vec<usize> = Vec::new();
         for number in 0..self.plan.faults.len() {
             if !self.in_force[number] {
                 continue;
@@ -193,13 +194,17 @@ impl World {
                 | Trouble::Halves { .. }
                 | Trouble::Bridge { .. } => {
                     self.mend_cuts_within(&what, &core);
+                    broken.extend(what.site().filter(|_| is_outside));
                     self.in_force[number] = false;
                 }
                 // A full disk, or a wrong wall clock, breaks no node: it goes on leading, and rightly refuses what
                 // it cannot keep, or what seems to come from the future.
                 Trouble::Blackout { .. } | Trouble::Full { .. } | Trouble::Jump { .. } => self.undo(number),
                 _ if !is_outside => self.undo(number),
-                _ => self.marks.hit("fault.stays_for_ever"),
+                _ => {
+                    broken.extend(what.site());
+                    self.marks.hit("fault.stays_for_ever");
+                }
             }
         }
         for site in &core {
@@ -207,7 +212,7 @@ impl World {
             self.schedule.after(MILLI, Happening::Start { site: *site });
         }
         for client in 0..self.clients.len() {
-            self.clients[client].calm(&core);
+            self.clients[client].calm(&core, &broken);
         }
         self.schedule.after(MILLI, Happening::Look);
     }

@@ -23,6 +23,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const TURN_NS: u64 = 5 * MICRO;
 /// Time that an event takes.
 const EVENT_NS: u64 = 2 * MICRO;
+/// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
+const SPINS_MAX: u32 = 1_000;
 
 impl World {
     /// Has a turn come, soon.
@@ -63,6 +65,7 @@ impl World {
         }
         self.events += events.len() as u64;
         self.turns += 1;
+        let is_only_time = events.iter().all(|event| matches!(event, Event::Woke));
         let now = node.clock.now(self.schedule.now());
         let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
         let mut actions = Vec::new();
@@ -83,6 +86,12 @@ impl World {
             });
         }
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
+        let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
+        let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
+        process.spins = if is_spin { process.spins + 1 } else { 0 };
+        self.verdict.hold(process.spins <= SPINS_MAX, Claim::C19, || {
+            format!("n{} turns {SPINS_MAX} times without anything happening", site + 1)
+        });
         for action in actions {
             self.trace.action(site, &action);
             self.perform(site, action);

@@ -116,6 +116,47 @@ fn deleting_makes_space_where_no_checkpoint_could() {
 }
 
 #[test]
+fn a_log_settles_though_a_checkpoint_writes_it_meanwhile() {
+    let mut world = World::new(10, small());
+    let replica = world.add();
+    world.flush();
+    world.run();
+    world.append(replica, 1, &[100], true);
+    world.flush();
+    world.run();
+    world.apply(replica, 1);
+    world.checkpoint();
+    // Its turn comes while the checkpoint holds the logs; later there is nothing left to write.
+    world.settle(replica);
+    world.run();
+    assert_eq!(world.checkpoints, 1);
+    world.flush();
+    world.run();
+    let end = world.storage.extent(replica).map(|extent| extent.end);
+    assert_eq!(world.replicas[&replica].settled, end);
+}
+
+#[test]
+fn what_is_wanted_settled_meanwhile_is_settled_too() {
+    let mut world = World::new(11, small());
+    let replica = world.add();
+    for index in 1..=2 {
+        world.append(replica, index, &[100], index == 1);
+        world.flush();
+        world.run();
+    }
+    world.apply(replica, 1);
+    world.settle(replica);
+    // The segment is written, its sync is under way.
+    assert!(world.step(), "a write waits");
+    world.apply(replica, 2);
+    world.settle(replica);
+    world.run();
+    world.reset(replica, 3, world.replicas[&replica].settled.expect("settled").0);
+    assert_eq!(world.storage.extent(replica).map(|extent| extent.end), world.replicas[&replica].settled);
+}
+
+#[test]
 fn a_failed_sync_ends_the_node_and_is_never_tried_again() {
     let mut world = World::new(4, small());
     let replica = world.add();
