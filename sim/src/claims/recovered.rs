@@ -87,11 +87,14 @@ mod tests {
             log_start: Offset(0),
             high_watermark: Offset(0),
             unsynced_bytes: 0,
+            is_machine: false,
+            is_overlay_empty: true,
         }
     }
 
     fn broken(durable: u64, log: &[(u64, u64)]) -> Option<Claim> {
-        let shadow = Durable { term: 3, base: 4, entries: vec![(2, 0), (3, 0)], ..Durable::default() };
+        let mut shadow = Durable::default();
+        (shadow.term, shadow.base, shadow.entries) = (3, 4, vec![(2, 0), (3, 0)]);
         let log = log.iter().map(|(index, term)| (Index(*index), Term(*term))).collect::<Vec<_>>();
         let (mut recovered, mut verdict) = (Recovered::default(), Verdict::default());
         assert!(recovered.stands((0, 1), &seen(durable), &shadow, || log, &mut verdict));

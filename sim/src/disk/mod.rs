@@ -247,10 +247,14 @@ impl Disk {
         self.files.clear();
     }
 
-    /// Ends all faults: what failed before may be used again, flipped bits are back.
+    /// Ends all faults: what failed before may be used again, flipped bits are back, and what it was at while it
+    /// stalled goes on at the pace it has now.
     pub fn heal(&mut self) {
         self.armed = Armed::default();
         self.files.values_mut().for_each(Inode::heal);
+        let under_way: Vec<u64> = self.works.keys().copied().filter(|work| self.is_first(*work)).collect();
+        let again = under_way.into_iter().map(|work| Started { work, takes_ns: self.time_of(work) });
+        self.started = again.collect();
     }
 
     /// The node dies: any subset of what is outstanding is done, then what was not synced is lost or kept.
