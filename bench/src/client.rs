@@ -3,11 +3,12 @@
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
-use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData};
 use rust_mq_proto::kafka::api::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use rust_mq_proto::kafka::{Reader, Request, Response, Writer, read_response_start, write_request};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// A connection.
 pub struct Client {
@@ -38,6 +39,25 @@ impl Client {
         let mut message = BytesMut::zeroed(u32::from_be_bytes(length) as usize);
         self.stream.read_exact(&mut message)?;
         Ok(message)
+    }
+
+    /// Sends a whole request and reads the bytes of its answer.
+    pub fn exchange(&mut self, request: &[u8]) -> io::Result<BytesMut> {
+        self.stream.write_all(request)?;
+        self.message()
+    }
+
+    /// From now on an answer that takes longer is an error.
+    pub fn answer_within(&self, most: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(most))
+    }
+
+    /// What a fetch says of its one partition; an error code is an error.
+    pub fn fetch_partition(&mut self, body: &FetchRequest) -> io::Result<PartitionData> {
+        let response = self.ask(11, body)?;
+        let mut partitions = response.responses.into_iter().flat_map(|topic| topic.partitions);
+        let partition = partitions.next().filter(|partition| partition.error_code == 0);
+        partition.ok_or_else(|| io::Error::other("a fetch was refused"))
     }
 
     /// The stream below, for whoever counts messages only.

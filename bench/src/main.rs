@@ -1,19 +1,30 @@
-//! Figures: measures the release binary from outside, by processor time and not by the clock wherever it can,
-//! because a busy machine slows a clock and not a count.
+//! Measures the release binary from outside, by processor time and not by the clock wherever it can, because a busy
+//! machine slows a clock and not a count; alone, and side by side with Apache Kafka.
 //!
 //! ```text
 //! cargo run --release -p rust-mq-bench -- figures            all of them, about two minutes
 //! cargo run --release -p rust-mq-bench -- figures --only produce
+//! cargo run --release -p rust-mq-bench -- compare --quick    side by side, three minutes
+//! cargo run --release -p rust-mq-bench -- compare            the same in earnest, twenty
 //! ```
-//! `broker` starts the binary and reads what the kernel counted for it; `client` speaks Kafka's protocol over one
-//! blocking connection; `load` keeps many requests in flight; `figures` is the list of what is measured.
-//!
-//! Not here yet: other brokers side by side.
+//! For the figures: `broker` starts the binary and reads what the kernel counted for it, `load` keeps many requests
+//! in flight, `figures` is the list of what is measured. For the comparison: `side` starts either broker, `workload`
+//! is what is done to it, `compare` the order and the matrix, `finding` what came of it, `report` what is written, `ground` what the machine can do. `client` speaks Kafka's
+//! protocol over one blocking connection, `instructions` counts what the core executes, `metric` and `statistics` are the numbers.
 
 mod broker;
 mod client;
+mod compare;
 mod figures;
+mod finding;
+mod ground;
+mod instructions;
 mod load;
+mod metric;
+mod report;
+mod side;
+mod statistics;
+mod workload;
 
 use clap::{Parser, Subcommand};
 
@@ -35,9 +46,16 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         times: usize,
     },
+    /// Compare with Apache Kafka, and write a report
+    Compare(compare::Options),
+    /// Count the instructions of fixed scripts in the core, and compare with those that are kept
+    Instructions(instructions::Options),
 }
 
 fn main() -> std::io::Result<()> {
-    let Command::Figures { only, times } = Arguments::parse().command;
-    figures::print(only.as_deref().unwrap_or(""), times.max(1))
+    match Arguments::parse().command {
+        Command::Figures { only, times } => figures::print(only.as_deref().unwrap_or(""), times.max(1)),
+        Command::Compare(options) => compare::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
+    }
 }

@@ -226,6 +226,8 @@ pub enum Notice {
 pub enum HaltReason {
     /// It was asked to, and the disk is clean.
     Stopped,
+    /// It was asked to, and the disk did not finish in time. What was acknowledged is durable all the same.
+    StoppedUnclean,
     /// The disk failed a sync or a write: what it holds is no longer known (fsyncgate).
     DiskFailed {
         /// Which file and the system's words.

@@ -136,7 +136,7 @@ pub enum DoneResult {
     Full,
     /// Anything else went wrong; everything queued on the file fails until `Forget`.
     Failed {
-        /// The system's words, for the log.
+        /// The file and the system's words, for the log.
         reason: String,
     },
 }

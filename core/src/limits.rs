@@ -53,17 +53,32 @@ pub const FETCH_BYTES_MAX: usize = 55 << 20;
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Fetches parked on one node. Source: reliability.md section 5. At the edge: answered at once.
 pub const FETCHES_PARKED_MAX: usize = 10_000;
-/// Topics one Metadata request may name. Source: reliability.md section 3. At the edge: INVALID_REQUEST.
+/// What one partition of a parked fetch takes: the part, what it found, its place among the partition's watchers,
+/// and its part of the answer. Source: measured, rounded up. Bytes.
+pub const FETCH_PARKED_PART_BYTES: usize = 1 << 10;
+/// The part of the node's memory that parked fetches may take so: one in this many. Source: chosen; with 4 GiB
+/// 262,144 partitions, a thousand consumers of 262 each. At the edge: a fetch is answered at once.
+pub const FETCH_PARKED_SHARE: u64 = 16;
+/// Topics one Metadata request may name. Source: reliability.md section 3. At the edge: the connection is closed.
 pub const METADATA_TOPICS_MAX: usize = 10_000;
+/// Topics that one connection may make on the way in `AUTO_CREATIONS_WINDOW`. Source: reliability.md section 3.
+/// At the edge: LEADER_NOT_AVAILABLE, and the client asks again.
+pub const AUTO_CREATIONS_MAX: usize = 10;
+/// In how long. Source: as above.
+pub const AUTO_CREATIONS_WINDOW: Duration = Duration::from_secs(1);
 /// Partitions one CreateTopics request may make. Source: Kafka (POLICY_VIOLATION).
 pub const CREATE_PARTITIONS_MAX: usize = 10_000;
-/// Partitions of the whole cluster. Source: reliability.md section 5. At the edge: POLICY_VIOLATION.
+/// Partitions of the whole cluster, and so the most that one Fetch may name. Source: reliability.md section 5. At
+/// the edge: POLICY_VIOLATION; the Fetch's connection is closed.
 pub const PARTITIONS_MAX: usize = 20_000;
 /// Producers remembered per partition. Source: reliability.md section 3. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered per producer. Source: Kafka (max.in.flight.requests.per.connection of 5).
 pub const PRODUCER_BATCHES: usize = 5;
-/// How long an idle producer is remembered. Source: Kafka's producer.id.expiration.ms.
+/// Producers of a partition whose time is over, and whose newest batch is remembered. Source: chosen, 150 KB. At the
+/// edge: the longest idle are forgotten, and must begin at sequence 0 again.
+pub const PRODUCERS_EXPIRED_MAX: usize = 1_000;
+/// How long all that is remembered of an idle producer is kept. Source: Kafka's producer.id.expiration.ms.
 pub const PRODUCER_EXPIRATION: Duration = Duration::from_secs(24 * 3600);
 /// Producer ids one node takes at a time. Source: Kafka's ProducerIdsBlock.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
@@ -80,9 +95,14 @@ pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
 /// A batch below this is copied out of the buffer it came in, so that it does not keep the whole buffer alive.
 /// Source: chosen, a quarter of a read. Bytes.
 pub const BATCH_COPY_BELOW: usize = 16 << 10;
-/// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen; Kafka
-/// counts time instead (replica.lag.time.max.ms), which a busy leader's own log end makes as fuzzy.
+/// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen. At the
+/// edge: it is not named in the ISR, nor counted for min.insync.replicas.
 pub const ISR_LAG_MAX: u64 = 4_096;
+/// How long ago a replica may have had all that its leader had then, and still count as in sync. Source: chosen, a
+/// third of Kafka's replica.lag.time.max.ms: no producer waits for a slow replica here. At the edge: as above.
+pub const ISR_LAG_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often leaders look how far their followers are, for that. Source: chosen, a tenth of it.
+pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
@@ -93,8 +113,12 @@ pub const SWEEP: Duration = Duration::from_millis(250);
 /// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
 pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;
 /// How long a stopping node lets produces finish. Source: chosen; a supervisor kills after 10 s or more.
-/// At the edge: their links close unanswered.
+/// At the edge: whoever waits is told that the outcome is unknown.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stopping node waits, after that, for its disk to be clean. Source: chosen; both together are below
+/// the 30 s that reliability.md section 7 and most supervisors give. At the edge: the process ends all the same,
+/// and says why; the next start replays the journal.
+pub const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
 /// the rest goes in the next append; a single larger entry goes alone.
 pub const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -162,3 +186,38 @@ pub const LEADERS_PER_MESSAGE: usize = 16_384;
 /// How long a request waits for someone to lead the metadata partition. Source: chosen: longer than a start, and
 /// than most elections. At the edge: NOT_CONTROLLER.
 pub const CONTROLLER_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// How long the journal is quiet before the last frame is sealed. Source: DESIGN section 7.
+pub const JOURNAL_SEAL_AFTER: Duration = Duration::from_millis(50);
+/// What an item and its header may take of a frame at least. Source: chosen. At the edge: the frame is
+/// called full a little early.
+pub const FRAME_ROOM_SPARED_BYTES: usize = 1 << 10;
+/// Bytes of one write to a segment. Source: chosen. At the edge: the rest follows in another.
+pub const SEGMENT_WRITE_BYTES_MAX: u64 = 8 << 20;
+/// Dead replicas remembered. Source: what a slot holds. At the edge: the oldest are forgotten, whose ids are
+/// never drawn again anyway.
+pub const DEAD_REPLICAS_MAX: usize = 400;
+/// Smallest read of a segment. Source: chosen, a usual readahead.
+pub const SEGMENT_READ_BYTES_MIN: u64 = 64 << 10;
+/// Largest, unless a single batch is larger. Source: chosen. At the edge: a smaller answer.
+pub const SEGMENT_READ_BYTES_MAX: u64 = 8 << 20;
+/// Damaged places remembered. Source: chosen. At the edge: the first is forgotten and found again.
+pub const DAMAGES_MAX: usize = 1024;
+/// Notes about files left in place, at one start. Source: chosen. At the edge: the others are not named.
+pub const LEFT_NOTES_MAX: usize = 20;
+/// What one step of zeroing writes: a frame behind it waits for about 0.1 ms. Source: chosen.
+pub const JOURNAL_ZERO_STEP_BYTES: u64 = 256 << 10;
+/// Free files kept for reuse. Source: chosen: one in use next, one spare. At the edge: removed.
+pub const JOURNAL_FREE_FILES_MAX: usize = 2;
+/// How long doomed files lie before a checkpoint is called for to remove them, on a node that is too quiet
+/// for one. Source: chosen.
+pub const DOOMED_AGE_MAX: Duration = Duration::from_secs(10);
+/// Entries kept in memory over all segments. Source: chosen, 3 MiB. At the edge: the index that was loaded
+/// first is forgotten, and read again when it is needed.
+pub const INDEX_ENTRIES_CACHED_MAX: usize = 128 << 10;
+/// Between two tries. Source: chosen.
+pub const SPACE_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// What one read asks for, if the frame is not larger. Source: chosen.
+pub const WALK_READ_BYTES: u64 = 1 << 20;
+/// Logs written before their time at once when memory is short: those that have waited longest.
+/// Source: chosen. At the edge: the next ones follow when these are written.
+pub const LOGS_WRITTEN_EARLY: usize = 64;

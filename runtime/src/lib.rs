@@ -7,6 +7,7 @@
 //! | [`clients`] | the clients' sockets, on that thread |
 //! | [`disk`] | files: a data directory with its lanes, or memory |
 //! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
+//! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
 //! | [`clock`], [`limits`], [`log`] | the clocks; every bound; the log |
 //! | [`command_line`], [`cluster_file`], [`memory_limit`] | what a person said |
@@ -18,6 +19,7 @@ pub mod clients;
 pub mod clock;
 pub mod cluster_file;
 pub mod command_line;
+pub mod descriptors;
 pub mod dev_cluster;
 pub mod disk;
 pub mod limits;

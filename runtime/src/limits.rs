@@ -26,9 +26,10 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
 /// Connections taken from the kernel in one turn. Source: chosen. At the edge: the rest next turn.
 pub const ACCEPTS_PER_TURN: usize = 64;
-/// Descriptors that connections leave to files, peers and the runtime. Source: `OPEN_FILES_MAX` plus the ring
-/// of journal files. At the edge: the connection limit is lowered, and said.
-pub const RESERVED_DESCRIPTORS: usize = 512;
+/// Descriptors that connections leave to files, peers and the runtime. Source: `OPEN_FILES_MAX`,
+/// `PEER_CONNECTIONS_MAX`, and 128 for the ring of journal files and the rest. At the edge: the connection limit
+/// is lowered, and said; see `descriptors` for what is left of a small limit.
+pub const RESERVED_DESCRIPTORS: usize = 640;
 /// How long accepting rests when the process is out of descriptors. Source: chosen; never a busy loop.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection may stay silent before its first four bytes. Source: reliability.md section 5
@@ -42,6 +43,10 @@ pub const UNREAD_WAIT: Duration = Duration::from_secs(30);
 pub const SWEEP: Duration = Duration::from_secs(5);
 /// How long the last answers may take to leave at the end. Source: chosen. At the edge: they are lost.
 pub const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+
+/// How long after the first signal to stop another one is a second wish, and not the same. Source: chosen, below
+/// what a person needs to press Ctrl-C again.
+pub const SECOND_SIGNAL_AFTER: Duration = Duration::from_millis(300);
 
 /// Open files besides the journal, checkpoint and node.meta. Source: chosen; an open costs 2 us.
 /// At the edge: the one used longest ago is closed.
@@ -76,6 +81,12 @@ pub const PEER_WINDOW_BYTES: u32 = 1 << 20;
 /// How long connecting to a peer may take. Source: chosen, under two election timeouts.
 /// At the edge: `Closed`; the core dials again.
 pub const PEER_CONNECT_WAIT: Duration = Duration::from_secs(2);
+/// Connections that others may hold open at the peers' door. Source: chosen, as `PEER_LINKS_MAX`. At the edge:
+/// a new one is closed, one log line a second says so.
+pub const PEER_CONNECTIONS_MAX: usize = 256;
+/// How long a connection at the peers' door may be without a lane. Source: reliability.md section 5 (pre-auth
+/// deadline). At the edge: it is closed.
+pub const PEER_LANELESS_WAIT: Duration = Duration::from_secs(10);
 /// Lanes that others may hold open here. Source: chosen, far above two lanes a member. At the edge: refused.
 pub const PEER_LINKS_MAX: usize = 256;
 

@@ -116,6 +116,9 @@ impl Node {
             }
             if let Some(reason) = turns.halt.take() {
                 self.say_last_words(&mut turns)?;
+                if reason == HaltReason::StoppedUnclean {
+                    self.disk.abandon();
+                }
                 return Ok(reason);
             }
             if !self.disk.has_done() {

@@ -1,26 +1,34 @@
-//! SIGTERM and SIGINT: the first asks the core to stop, the second ends the process at once.
+//! SIGTERM and SIGINT: the first asks the core to stop, a second one ends the process at once.
+//!
+//! What comes within a moment of the first is the same wish: coreutils' `timeout` signals the process and then its
+//! group, and a terminal's Ctrl-C reaches a process and the one that started it, which may pass it on.
 
+use crate::limits::SECOND_SIGNAL_AFTER;
 use crate::mailbox::Mailbox;
 use rust_mq_core::event::{Event, Question};
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for signals for ever.
 pub async fn watch(questions: Arc<Mailbox>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut count = 0;
+    let mut asked: Option<Instant> = None;
     loop {
         let number = tokio::select! {
             _ = terminate.recv() => 15,
             _ = interrupt.recv() => 2,
         };
-        count += 1;
-        if count > 1 {
+        if let Some(asked) = asked {
+            if asked.elapsed() < SECOND_SIGNAL_AFTER {
+                continue;
+            }
             tracing::warn!("stopping at once");
             std::process::exit(128 + number);
         }
+        asked = Some(Instant::now());
         tracing::info!("stopping; a second signal stops at once");
         questions.put([Event::Asked { question: 0, what: Question::Stop }]);
     }

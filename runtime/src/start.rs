@@ -7,6 +7,7 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::cluster_file::{ClusterFile, HostPort, Mistake};
 use crate::command_line::{CommandLine, NodeArguments, OtherCommand};
+use crate::descriptors::Descriptors;
 use crate::disk::{DirectoryError, Disk, MemoryDisk, RealDisk};
 use crate::limits::BUFFER_RESERVE_MAX;
 use crate::log::{self, NoticeLog};
@@ -127,6 +128,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, "rust-mq");
     let memory_only = data.is_none().then_some(config.memory_limit);
     let wait = Wait::new()?;
+    let descriptors = Descriptors::of_this_process();
     let disk = match &data {
         None => {
             let capacity = config.memory_limit - (config.memory_limit / 4).min(BUFFER_RESERVE_MAX);
@@ -134,7 +136,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
             Disk::Memory(MemoryDisk::new(capacity))
         }
         Some(path) => {
-            let disk = RealDisk::open(path, wait.waker())?;
+            let disk = RealDisk::open(path, wait.waker(), descriptors.segments)?;
             config.storage.free_bytes_floor = free_bytes_floor(path)?;
             Disk::Real(disk)
         }
@@ -151,8 +153,9 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     let clock = Clock::new();
     let questions = Arc::new(Mailbox::new(wait.waker()));
     let beside = start_beside(&questions)?;
-    let peers = rpc.map(|listener| Peers::start(listener, beside, wait.waker())).transpose()?;
-    let clients = Clients::new(listener, wait.registry()?, clock)?;
+    let peers =
+        rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
+    let clients = Clients::new(listener, wait.registry()?, clock, descriptors.clients)?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),
@@ -169,6 +172,11 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
             tracing::info!("stopped");
             Ok(())
         }
+        HaltReason::StoppedUnclean => Err(Failure::Halted(
+            "stopped, but the disk did not finish what it was given in time; what was acknowledged is on it, and \
+             the next start replays its journal"
+                .into(),
+        )),
         HaltReason::DiskFailed { reason } => Err(Failure::Halted(format!(
             "the disk failed, so what it holds is no longer known; nothing more was acknowledged: {reason}"
         ))),
@@ -203,6 +211,8 @@ fn end_with_any_thread() {
 
 fn resolve(flag: &'static str, text: &str) -> Result<SocketAddr, Failure> {
     let wrong = |reason: String| Failure::Address { flag, reason };
+    // The system's own words for a missing port are "invalid socket address".
+    HostPort::try_from(text.to_owned()).map_err(wrong)?;
     let mut found = text.to_socket_addrs().map_err(|error| wrong(format!("`{text}`: {error}")))?;
     found.next().ok_or_else(|| wrong(format!("`{text}` has no address")))
 }

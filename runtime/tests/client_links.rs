@@ -23,7 +23,8 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let registry = poll.registry().try_clone().expect("a registry can be cloned");
-        let clients = Clients::new(listener, registry, Clock::new()).expect("a listener can be registered");
+        let clients =
+            Clients::new(listener, registry, Clock::new(), 100).expect("a listener can be registered");
         Bench { poll, clients, address }
     }
 

@@ -23,7 +23,7 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let peers =
-            Peers::start(listener, runtime.handle().clone(), Arc::new(|| ())).expect("peers can start");
+            Peers::start(listener, runtime.handle().clone(), Arc::new(|| ()), 16).expect("peers can start");
         // As in a node, it runs on a thread of its own until the process ends.
         std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
         Bench { peers, address }

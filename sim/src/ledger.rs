@@ -4,17 +4,22 @@
 //! a value at two offsets. A batch is `intended` before its first byte leaves; then it is acknowledged, refused
 //! for ever, or stays unknown (Jepsen's ok, fail, unknown).
 //!
-//! Checked here, because the data is here: C7 (with the audit at the end), C8, C9's "one value per offset", C10.
+//! What must hold of it is in `claims`: C7 to C10 and C14 are asked from here, where what they look at becomes known.
 //!
 //! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
 
-use crate::claims::{Claim, Verdict};
+use crate::claims::c08_send_order::SendOrder;
+use crate::claims::{
+    Claim, Verdict, c07_acked_is_there, c09_readers_see_one_log, c10_refused_never_appears, c14_ids_are_new,
+};
 use bytes::{BufMut, BytesMut};
+use rust_mq_core::ids::TopicId;
 use rust_mq_core::rng::hash;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A partition of one incarnation of a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shelf {
     /// The topic's id.
     pub topic: [u8; 16],
@@ -76,7 +81,7 @@ pub struct Value {
 pub struct Ledger {
     batches: Vec<Batch>,
     shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
-    sequences: BTreeMap<(Shelf, Author), BTreeMap<i64, i32>>,
+    order: SendOrder,
     /// Acknowledged batches.
     pub acked: u64,
     /// Batches that were refused.
@@ -106,6 +111,12 @@ impl Value {
         let is_ours = u32::from_be_bytes(*check) == hash(&[value.batch, u64::from(value.index)]) as u32
             && filling.iter().all(|byte| *byte == (value.batch ^ u64::from(value.index)) as u8);
         is_ours.then_some(value)
+    }
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", TopicId(self.topic), self.partition)
     }
 }
 
@@ -141,9 +152,7 @@ impl Ledger {
         assert!(entry.fate == Fate::Unknown, "a batch's fate is decided once");
         entry.fate = Fate::Refused;
         self.refused += 1;
-        verdict.hold(entry.place.is_none(), Claim::C10, || {
-            format!("batch {batch} was refused although a reader had seen it at {:?}", entry.place)
-        });
+        c10_refused_never_appears::check_refusal(batch, entry, verdict);
     }
 
     /// A reader saw a value.
@@ -152,12 +161,8 @@ impl Ledger {
         let Some(batch) = self.batches.get(value.batch as usize) else {
             return verdict.breach(Claim::C9, format!("{shelf:?} {offset}: {value:?} was never written"));
         };
-        verdict.hold(batch.shelf == shelf, Claim::C14, || {
-            format!("{value:?}, written to {:?}, was read at {offset} of {shelf:?}", batch.shelf)
-        });
-        verdict.hold(batch.fate != Fate::Refused, Claim::C10, || {
-            format!("{value:?} of {shelf:?} was refused for ever, and read at {offset}")
-        });
+        c14_ids_are_new::check_home(value, batch, shelf, offset, verdict);
+        c10_refused_never_appears::check_seen(value, batch, shelf, offset, verdict);
         self.place(value.batch, offset - i64::from(value.index), Claim::C9, verdict);
     }
 
@@ -176,17 +181,9 @@ impl Ledger {
         self.batches.is_empty()
     }
 
-    /// The shelf was read whole, `log_start..high_watermark`: what of the acknowledged is not in it, in words.
-    pub fn missing(&self, shelf: Shelf, log_start: i64, high_watermark: i64) -> Option<String> {
-        self.shelves.get(&shelf)?.iter().find_map(|(base, batch)| {
-            let entry = &self.batches[*batch as usize];
-            let is_there = *base + i64::from(entry.count) <= high_watermark || *base < log_start;
-            (entry.fate == Fate::Acked && !is_there).then(|| {
-                format!(
-                    "batch {batch}, acknowledged at {base} of {shelf:?}, is above the end {high_watermark}"
-                )
-            })
-        })
+    /// All batches of a shelf, in the order in which they were intended.
+    pub fn of(&self, shelf: Shelf) -> impl Iterator<Item = (BatchId, &Batch)> {
+        (0..).zip(&self.batches).filter(move |(_, batch)| batch.shelf == shelf)
     }
 
     /// Whether a batch is known to be at that offset: the audit's question for each one it does not find.
@@ -197,32 +194,18 @@ impl Ledger {
     /// The batch is at an offset: once, alone, and in its author's order.
     fn place(&mut self, batch: BatchId, base: i64, claim: Claim, verdict: &mut Verdict) {
         let entry = &mut self.batches[batch as usize];
-        let shelf = entry.shelf;
-        if let Some(place) = entry.place {
-            return verdict.hold(place == base, Claim::C7, || {
-                format!("batch {batch} of {shelf:?} is at {place} and at {base}")
-            });
+        if entry.place.is_some() {
+            return c07_acked_is_there::check_place(batch, entry, base, verdict);
         }
         entry.place = Some(base);
-        let count = i64::from(entry.count);
-        let author = entry.author;
+        let (shelf, count, author) = (entry.shelf, i64::from(entry.count), entry.author);
         let offsets = self.shelves.entry(shelf).or_default();
         let before = offsets.range(..base + count).next_back();
-        if let Some((at, other)) = before {
-            let end = at + i64::from(self.batches[*other as usize].count);
-            verdict.hold(end <= base, claim, || {
-                format!("{shelf:?}: batch {other} at {at} and batch {batch} at {base} hold the same offset")
-            });
-        }
+        let before = before.map(|(at, other)| (*other, *at, self.batches[*other as usize].count));
+        c09_readers_see_one_log::check_alone(shelf, (batch, base), before, claim, verdict);
         offsets.insert(base, batch);
         if let Some((author, sequence)) = author {
-            let order = self.sequences.entry((shelf, author)).or_default();
-            let before = order.range(..base).next_back().is_none_or(|(_, before)| *before < sequence);
-            let after = order.range(base..).next().is_none_or(|(_, after)| *after > sequence);
-            verdict.hold(before && after, Claim::C8, || {
-                format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
-            });
-            order.insert(base, sequence);
+            self.order.placed(shelf, author, sequence, base, verdict);
         }
     }
 }

@@ -20,10 +20,10 @@ use std::time::Instant;
 #[command(about, long_about = None)]
 struct Arguments {
     /// The seed to run.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, global = true)]
     seed: u64,
     /// Run so many seeds from --seed on, quietly, and go on after red ones.
-    #[arg(long)]
+    #[arg(long, global = true)]
     count: Option<u64>,
     /// Stop the run at this step.
     #[arg(long)]
@@ -31,7 +31,7 @@ struct Arguments {
     /// Print the table from this step on.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Run seeds from --seed on until one is red, then shrink it.
+    /// Run seeds from --seed on until one is red, then shrink it into a plan (--shrink says where).
     #[arg(long)]
     until_red: bool,
     /// Run this plan instead of a seed's.
@@ -168,12 +168,16 @@ fn many(arguments: &Arguments) -> ExitCode {
 
 fn finish(plan: &Plan, report: &Report, arguments: &Arguments) -> ExitCode {
     let Some(failure) = &report.failure else { return ExitCode::SUCCESS };
-    if let Some(path) = &arguments.shrink {
-        let small = shrink(plan, failure.claim, &mut |words| eprintln!("{words}"));
-        println!("{}", story::tell(&small));
-        if let Err(error) = std::fs::write(path, story::plan_text(&small)) {
-            eprintln!("{}: {error}", path.display());
-        }
+    let beside = || std::env::temp_dir().join(format!("rust-mq-seed-{}.json", plan.seed));
+    let Some(path) = arguments.shrink.clone().or_else(|| arguments.until_red.then(beside)) else {
+        println!("`--shrink FILE` makes it small, tells its story and stores its plan");
+        return ExitCode::FAILURE;
+    };
+    let small = shrink(plan, failure.claim, &mut |words| eprintln!("{words}"));
+    println!("{}", story::tell(&small));
+    match std::fs::write(&path, story::plan_text(&small)) {
+        Ok(()) => println!("its plan is stored; `cargo run -p sim -- --plan {}` runs it", path.display()),
+        Err(error) => eprintln!("{}: {error}", path.display()),
     }
     ExitCode::FAILURE
 }

@@ -36,7 +36,7 @@ pub fn catchers(mutant: Mutant) -> &'static [Claim] {
         | Mutant::HardStateLost
         | Mutant::DurableWhenHandedOver
         | Mutant::FailedSyncBelieved => &[Claim::C3],
-        Mutant::OffsetNotGivenBack | Mutant::StaleTip => &[Claim::C7, Claim::C9],
+        Mutant::OffsetNotGivenBack | Mutant::StaleTip => &[Claim::C6, Claim::C7, Claim::C9],
         Mutant::OneBatchRemembered => &[Claim::C7, Claim::C8],
         Mutant::ProducersOnLeaderOnly | Mutant::SnapshotWithoutProducers => &[Claim::C6, Claim::C7],
         Mutant::SameElectionTimeout | Mutant::DuplicateNotAnswered | Mutant::CatchUpNeedsOwnTerm => {

@@ -5,7 +5,7 @@
 //!
 //! Invariants: one `Done` per ticket; nothing about a link after its `Closed`; no event of an earlier life.
 
-use crate::claims::{Claim, Verdict};
+use crate::claims::{Verdict, c20_never_panics};
 use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::disk::Disk;
@@ -126,8 +126,7 @@ impl Process {
 
     /// A dialled link has a wire.
     pub fn dials(&mut self, link: LinkId, wire: WireId, kind: WireKind, verdict: &mut Verdict) {
-        let is_new = link.0 % 2 == 1 && self.dialled.insert(link);
-        verdict.hold(is_new, Claim::C20, || format!("{link} was dialled, which is even or used before"));
+        c20_never_panics::check_dial(link, self.dialled.insert(link), verdict);
         self.links.insert(link, (wire, Side::Dialler, kind));
         self.ids.insert((wire, Side::Dialler), link);
     }
@@ -137,13 +136,13 @@ impl Process {
         let found = self.links.get(&link).copied();
         let was_there =
             if link.0.is_multiple_of(2) { link.0 < 2 * self.accepted } else { self.dialled.contains(&link) };
-        verdict.hold(was_there, Claim::C20, || format!("{link} is named and was never there"));
+        c20_never_panics::check_link(link, was_there, verdict);
         found
     }
 
     /// A ticket is given out.
     pub fn issues(&mut self, ticket: Ticket, verdict: &mut Verdict) {
-        verdict.hold(self.tickets.insert(ticket), Claim::C20, || format!("{ticket} is used twice at a time"));
+        c20_never_panics::check_ticket(ticket, self.tickets.insert(ticket), verdict);
     }
 
     /// A file action ended.
@@ -183,6 +182,11 @@ impl Process {
             WireKind::Kafka => self.inbox.clients.push_back(News { link, what }),
             WireKind::Peer(_) => self.inbox.peers.push_back(News { link, what }),
         }
+    }
+
+    /// Connections of clients.
+    pub fn clients_links(&self) -> usize {
+        self.links.values().filter(|(_, _, kind)| *kind == WireKind::Kafka).count()
     }
 
     /// Whether something waits for a turn.

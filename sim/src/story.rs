@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Lines of the trace that a story ends with.
 const TAIL: usize = 40;
+/// Notes that a story has at most.
+const NOTES: usize = 60;
 
 /// Many runs together.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,7 @@ pub struct Total {
     events: u64,
     turns: u64,
     node_ns: u64,
+    completed: Vec<u64>,
     acked: Vec<u64>,
     elections: Vec<u64>,
     clusters: u64,
@@ -65,7 +68,10 @@ pub fn summary(report: &Report, took: Duration) -> String {
         Some(failure) => {
             let _ = write!(text, "RED: {failure}");
         }
-        None => text.push_str("green"),
+        None if report.is_whole => text.push_str("green"),
+        None => {
+            let _ = write!(text, "stopped after {} steps; nothing has broken so far", report.steps);
+        }
     }
     text
 }
@@ -81,15 +87,38 @@ pub fn tell(plan: &Plan) -> String {
         let _ = writeln!(text, "mutant: {mutant:?}");
     }
     for topic in &plan.topics {
-        let _ = writeln!(text, "topic {}: {} partitions x {}", topic.name, topic.partitions, topic.replicas);
+        let _ = writeln!(
+            text,
+            "topic {}: partitions {}, replicas {}",
+            topic.name, topic.partitions, topic.replicas
+        );
     }
     for (number, client) in plan.clients.iter().enumerate() {
-        let _ = writeln!(text, "client {number}: {:?}, {} operations", client.role, client.operations);
+        let _ = match client.operations {
+            u32::MAX => writeln!(text, "client {number}: {:?}", client.role),
+            operations => writeln!(text, "client {number}: {:?}, {operations} operations", client.role),
+        };
     }
     for fault in &plan.faults {
         let _ = writeln!(text, "{:>6} ms for {:>6} ms  {:?}", fault.at_ms, fault.lasts_ms, fault.what);
     }
-    let _ = writeln!(text, "\nthe last lines:");
+    let _ = writeln!(text, "\nwhat happened, by milliseconds:");
+    let (first, last) = report.notes.split_at(report.notes.len().min(NOTES / 2));
+    let last = &last[last.len().saturating_sub(NOTES / 2)..];
+    for line in first {
+        let _ = writeln!(text, "{line}");
+    }
+    let left_out = report.notes.len() - first.len() - last.len();
+    if left_out > 0 {
+        let _ = writeln!(text, "       ... {left_out} more ...");
+    }
+    for line in last {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(
+        text,
+        "\nthe last that was said, by step and milliseconds (<- told to a node, -> asked by it):"
+    );
     for line in &report.tail {
         let _ = writeln!(text, "{line}");
     }
@@ -104,9 +133,15 @@ impl Total {
         self.turns += report.turns;
         self.node_ns += report.lasted_ns;
         self.clusters += u64::from(report.sites >= 3);
+        self.completed.push(report.completed);
         self.acked.push(report.acked);
         self.elections.push(report.elections);
         self.marks.merge(&report.marks);
+    }
+
+    /// The median of operations that were answered as hoped, acknowledged batches among them.
+    pub fn completed_median(&self) -> u64 {
+        median(&self.completed)
     }
 
     /// The median of acknowledged batches.
@@ -139,7 +174,8 @@ impl Total {
         );
         let _ = writeln!(
             text,
-            "median: {} batches acknowledged, {} elections",
+            "median: {} operations completed, {} batches acknowledged, {} elections",
+            self.completed_median(),
             self.acked_median(),
             self.elections_median()
         );

@@ -11,6 +11,7 @@ use rust_mq_core::action::Action;
 use rust_mq_core::event::{DoneResult, Event};
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
 
 /// Steps between two checkpoints.
 const CHECKPOINT_STEPS: u64 = 1024;
@@ -21,7 +22,7 @@ pub enum Watch {
     /// Nobody.
     #[default]
     Nobody,
-    /// The last lines are kept, for the story of a failure.
+    /// The last lines but routine are kept, and all notes, for the story of a failure.
     Tail(usize),
     /// Every line is printed, from one step to another.
     Print {
@@ -39,15 +40,63 @@ pub struct Trace {
     checkpoints: Vec<u64>,
     watch: Watch,
     tail: VecDeque<String>,
+    notes: Vec<String>,
     step: u64,
     at_ns: u64,
 }
 
 /// FxHash's step over words: fast, and any change shows. Not for adversaries.
+///
+/// What comes often is folded in by its fields, for formatting it cost a tenth of a run; the rest by its line.
 #[derive(Clone, Copy, Debug)]
 struct Rolling(u64);
 
 impl Rolling {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Received { link, bytes } => {
+                self.words(&[1, link.0]);
+                self.bytes(bytes);
+            }
+            Event::Sent { link, bytes } => self.words(&[2, link.0, *bytes]),
+            Event::Done { ticket, result: DoneResult::Bytes(bytes) } => {
+                self.words(&[3, ticket.0]);
+                self.bytes(bytes);
+            }
+            Event::Done { ticket, result: DoneResult::Written { free_bytes } } => {
+                self.words(&[4, ticket.0, *free_bytes]);
+            }
+            Event::Done { ticket, result: DoneResult::Synced } => self.words(&[5, ticket.0]),
+            Event::Woke => self.word(6),
+            rare => write!(self, "{rare}").expect("a hash takes any text"),
+        }
+    }
+
+    fn action(&mut self, action: &Action) {
+        match action {
+            Action::Send { link, parts } => {
+                self.words(&[11, link.0]);
+                self.parts(parts);
+            }
+            Action::Allow { link, bytes } => self.words(&[12, link.0, *bytes]),
+            Action::Write { ticket, file, at, parts } => {
+                self.words(&[13, ticket.0, *at]);
+                file.hash(self);
+                self.parts(parts);
+            }
+            Action::Sync { ticket, files } => {
+                self.words(&[14, ticket.0, files.len() as u64]);
+                files.iter().for_each(|file| file.hash(self));
+            }
+            Action::WakeAt { mono } => self.words(&[15, mono.0]),
+            rare => write!(self, "{rare}").expect("a hash takes any text"),
+        }
+    }
+
+    fn words(&mut self, words: &[u64]) {
+        words.iter().for_each(|word| self.word(*word));
+    }
+
     fn word(&mut self, word: u64) {
         self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
@@ -66,6 +115,17 @@ impl Rolling {
     }
 }
 
+/// For the names of files. Every number goes through its bytes, lowest first, as on all machines we run on.
+impl Hasher for Rolling {
+    fn write(&mut self, bytes: &[u8]) {
+        self.bytes(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Write for Rolling {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.bytes(text.as_bytes());
@@ -76,7 +136,15 @@ impl Write for Rolling {
 impl Trace {
     /// An empty one.
     pub fn new(watch: Watch) -> Trace {
-        Trace { hash: Rolling(0), checkpoints: Vec::new(), watch, tail: VecDeque::new(), step: 0, at_ns: 0 }
+        Trace {
+            hash: Rolling(0),
+            checkpoints: Vec::new(),
+            watch,
+            tail: VecDeque::new(),
+            notes: Vec::new(),
+            step: 0,
+            at_ns: 0,
+        }
     }
 
     /// A step begins.
@@ -93,13 +161,9 @@ impl Trace {
         self.hash.word(self.step);
         self.hash.word(self.at_ns);
         self.hash.word(site as u64);
-        write!(self.hash, "{event}").expect("a hash takes any text");
-        match event {
-            Event::Received { bytes, .. } => self.hash.bytes(bytes),
-            Event::Done { result: DoneResult::Bytes(bytes), .. } => self.hash.bytes(bytes),
-            _ => {}
-        }
-        if self.is_watched() {
+        self.hash.event(event);
+        let is_routine = matches!(event, Event::Sent { .. });
+        if self.is_watched() && !(is_routine && self.is_told()) {
             self.line(format_args!("n{} <- {event}", site + 1));
         }
     }
@@ -107,12 +171,9 @@ impl Trace {
     /// A node asks for an action.
     pub fn action(&mut self, site: usize, action: &Action) {
         self.hash.word(site as u64 | 1 << 32);
-        write!(self.hash, "{action}").expect("a hash takes any text");
-        match action {
-            Action::Send { parts, .. } | Action::Write { parts, .. } => self.hash.parts(parts),
-            _ => {}
-        }
-        if self.is_watched() {
+        self.hash.action(action);
+        let is_routine = matches!(action, Action::WakeAt { .. } | Action::Allow { .. });
+        if self.is_watched() && !(is_routine && self.is_told()) {
             self.line(format_args!("n{} -> {action}", site + 1));
         }
     }
@@ -121,7 +182,13 @@ impl Trace {
     pub fn note(&mut self, words: fmt::Arguments<'_>) {
         self.hash.word(self.at_ns);
         write!(self.hash, "{words}").expect("a hash takes any text");
-        if self.is_watched() {
+        if self.is_told() {
+            self.notes.push(format!(
+                "{:>6}.{:03} {words}",
+                self.at_ns / 1_000_000,
+                self.at_ns / 1_000 % 1_000
+            ));
+        } else if self.is_watched() {
             self.line(format_args!("*  {words}"));
         }
     }
@@ -130,6 +197,10 @@ impl Trace {
     pub fn remark(&mut self, words: impl FnOnce() -> String) {
         if self.is_watched() {
             let words = words();
+            // Heartbeats are most of what peers say, and seldom what a story is about.
+            if self.is_told() && words.split("; ").all(|said| said.contains("Heartbeat")) {
+                return;
+            }
             self.line(format_args!("#  {words}"));
         }
     }
@@ -144,9 +215,18 @@ impl Trace {
         &self.checkpoints
     }
 
+    /// The notes that were kept.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// The lines that were kept.
     pub fn tail(&self) -> impl Iterator<Item = &String> {
         self.tail.iter()
+    }
+
+    fn is_told(&self) -> bool {
+        matches!(self.watch, Watch::Tail(_))
     }
 
     fn is_watched(&self) -> bool {

@@ -57,6 +57,11 @@ impl Client {
     /// Sends a request and waits for its answer; nothing if the connection broke first.
     pub fn try_ask<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
         self.send_request(version, request).ok()?;
+        self.answer_to(version, request)
+    }
+
+    /// Waits for the answer to the request that was sent last; nothing if the connection broke first.
+    pub fn answer_to<R: Request>(&mut self, version: i16, _: &R) -> Option<R::Response> {
         match self.receive(PATIENCE) {
             Reply::Message(message) => Some(self.decode::<R>(version, message)),
             Reply::Closed | Reply::Silence => None,

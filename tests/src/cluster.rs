@@ -7,6 +7,7 @@ use kafka_protocol::messages::{
     MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
 };
 use kafka_protocol::protocol::StrBytes;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct Cluster {
     addresses: Vec<SocketAddr>,
     peers: Vec<SocketAddr>,
     nodes: Vec<Option<Node>>,
+    /// Stopped in their tracks.
+    frozen: BTreeSet<usize>,
     /// Last, so that it is removed after the nodes are dead.
     _folder: Folder,
 }
@@ -46,8 +49,9 @@ impl Cluster {
                 .expect("a temporary file can be written");
             configs.push(path);
         }
+        let nodes = (0..SIZE).map(|_| None).collect();
         let mut cluster =
-            Cluster { configs, addresses, peers, nodes: (0..SIZE).map(|_| None).collect(), _folder: folder };
+            Cluster { configs, addresses, peers, nodes, frozen: BTreeSet::new(), _folder: folder };
         for number in (0..SIZE).rev() {
             cluster.revive(number);
         }
@@ -80,20 +84,33 @@ impl Cluster {
         self.nodes[number] = Some(node);
     }
 
+    /// Stops a node in its tracks: it holds its sockets and answers nobody.
+    pub fn freeze(&mut self, number: usize) {
+        self.node(number).freeze();
+        self.frozen.insert(number);
+    }
+
+    /// Lets a frozen node go on, as if no time had passed.
+    pub fn thaw(&mut self, number: usize) {
+        self.node(number).thaw();
+        self.frozen.remove(&number);
+    }
+
     /// A running node.
     #[track_caller]
     pub fn node(&self, number: usize) -> &Node {
         self.nodes[number].as_ref().unwrap_or_else(|| panic!("node {} is down", number + 1))
     }
 
-    /// The number of the node that leads partition 0 of `topic`, as a majority of the running nodes sees it.
+    /// The number of the node that leads partition 0 of `topic`, as two of the running nodes see it.
     pub fn leader(&self, topic: &str) -> usize {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let views: Vec<usize> =
                 (0..SIZE).filter_map(|number| self.leader_seen_by(number, topic)).collect();
             for number in 0..SIZE {
-                if views.iter().filter(|view| **view == number).count() >= 2 && self.nodes[number].is_some() {
+                let is_running = self.nodes[number].is_some() && !self.frozen.contains(&number);
+                if views.iter().filter(|view| **view == number).count() >= 2 && is_running {
                     return number;
                 }
             }
@@ -106,7 +123,7 @@ impl Cluster {
     }
 
     fn leader_seen_by(&self, number: usize, topic: &str) -> Option<usize> {
-        let node = self.nodes[number].as_ref()?;
+        let node = self.nodes[number].as_ref().filter(|_| !self.frozen.contains(&number))?;
         let answer = metadata(&mut Client::try_connect(node.address()).ok()?, topic)?;
         let leader = answer.topics.first()?.partitions.first()?.leader_id.0;
         usize::try_from(leader - 1).ok().filter(|index| *index < SIZE)

@@ -8,7 +8,7 @@ use kafka_protocol::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use kafka_protocol::messages::{BrokerId, InitProducerIdRequest, TopicName};
+use kafka_protocol::messages::{BrokerId, DeleteTopicsRequest, InitProducerIdRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
 /// A request's time limit at the broker, milliseconds.
@@ -48,6 +48,13 @@ pub fn create_topic(client: &mut Client, topic: &str, partitions: i32) -> i16 {
     let answer =
         client.ask(5, &CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(TIMEOUT_MS));
     answer.topics[0].error_code
+}
+
+/// Deletes a topic; the error code.
+pub fn delete_topic(client: &mut Client, topic: &str) -> i16 {
+    let request =
+        DeleteTopicsRequest::default().with_topic_names(vec![name(topic)]).with_timeout_ms(TIMEOUT_MS);
+    client.ask(4, &request).responses[0].error_code
 }
 
 /// A Produce request for partition 0 of `topic`.

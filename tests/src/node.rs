@@ -30,6 +30,7 @@ pub struct Log(Arc<Mutex<Vec<String>>>);
 #[derive(Debug)]
 pub struct Node {
     process: Process,
+    /// How it was started, without what it was started under.
     arguments: Vec<String>,
     address: SocketAddr,
     /// Spawn to first answer.
@@ -69,11 +70,24 @@ impl Node {
             .unwrap_or_else(|refusal| panic!("the broker ended with {}:\n{}", refusal.status, refusal.log))
     }
 
+    /// Like [`Node::start`], by a command that becomes the broker or watches it without standing between: the
+    /// limits of `prlimit`, the faults of `strace -D`. A restart is without it.
+    #[track_caller]
+    pub fn start_under(above: &[&str], arguments: &[&str]) -> Node {
+        Node::try_start_under(above, arguments)
+            .unwrap_or_else(|refusal| panic!("the broker ended with {}:\n{}", refusal.status, refusal.log))
+    }
+
     /// Like [`Node::start`], for a broker that may refuse.
     pub fn try_start(arguments: &[&str]) -> Result<Node, Refusal> {
+        Node::try_start_under(&[], arguments)
+    }
+
+    /// Like [`Node::start_under`], for a broker that may refuse.
+    pub fn try_start_under(above: &[&str], arguments: &[&str]) -> Result<Node, Refusal> {
         let binary = binary();
         let started = Instant::now();
-        let mut process = Process::spawn(binary, arguments);
+        let mut process = Process::spawn(above, binary, arguments);
         let address = loop {
             if let Some(address) = process.log.address() {
                 break address;
@@ -88,7 +102,7 @@ impl Node {
     pub fn start_at(arguments: &[&str], address: SocketAddr) -> Result<Node, Refusal> {
         let binary = binary();
         let started = Instant::now();
-        Node::answering(Process::spawn(binary, arguments), arguments, address, started)
+        Node::answering(Process::spawn(&[], binary, arguments), arguments, address, started)
     }
 
     fn answering(
@@ -144,25 +158,69 @@ impl Node {
         kibibytes * 1024
     }
 
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.process.child.id());
+        std::fs::read_dir(path).expect("our own child's descriptors can be listed").count()
+    }
+
+    /// How many files and sockets it may have open from now on.
+    pub fn limit_descriptors(&self, most: usize) {
+        let status = Command::new("prlimit")
+            .args(["--pid", &self.process.child.id().to_string(), &format!("--nofile={most}:")])
+            .status();
+        let is_set = status.expect("prlimit is part of util-linux, which every system has").success();
+        assert!(is_set, "our own child's limits can be changed");
+    }
+
+    /// Processor time of its core thread (the kernel's schedstat).
+    pub fn core_time(&self) -> Duration {
+        let path = format!("/proc/{}/schedstat", self.process.child.id());
+        let text = std::fs::read_to_string(path).expect("a running process has a schedstat");
+        let nanoseconds = text.split_whitespace().next().and_then(|first| first.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("schedstat begins with nanoseconds"))
+    }
+
     /// Ends it at once, as `kill -9` does.
     pub fn kill(&mut self) {
         self.process.end();
     }
 
-    /// Asks it to stop, as service managers do, and waits for that.
+    /// Stops it in its tracks; its sockets stay open.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Asks it to stop, as service managers do.
+    pub fn ask_to_stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process.child), signal).expect("our own child can be signalled");
+    }
+
+    /// Asks it to stop, and waits for that.
     pub fn terminate(&mut self) -> ExitStatus {
-        let pid = Pid::from_child(&self.process.child);
-        kill_process(pid, Signal::TERM).expect("our own child can be signalled");
+        self.ask_to_stop();
+        self.end()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + STOP_MAX;
         loop {
             if let Some(status) = self.process.child.try_wait().expect("our own child can be waited for") {
+                // Its last lines may still be on their way through the pipes.
+                thread::sleep(LOOK * 5);
                 return status;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the broker did not stop within {STOP_MAX:?}:\n{}",
-                self.log()
-            );
+            assert!(Instant::now() < deadline, "the broker did not end within {STOP_MAX:?}:\n{}", self.log());
             thread::sleep(LOOK);
         }
     }
@@ -187,7 +245,7 @@ pub fn run_to_end(arguments: &[&str]) -> Refusal {
     // Building it takes time of its own.
     let binary = binary();
     let started = Instant::now();
-    let mut process = Process::spawn(binary, arguments);
+    let mut process = Process::spawn(&[], binary, arguments);
     loop {
         match process.still_runs(started) {
             Ok(()) => thread::sleep(LOOK),
@@ -197,8 +255,15 @@ pub fn run_to_end(arguments: &[&str]) -> Refusal {
 }
 
 impl Process {
-    fn spawn(binary: &Path, arguments: &[&str]) -> Process {
-        let mut command = Command::new(binary);
+    fn spawn(above: &[&str], binary: &Path, arguments: &[&str]) -> Process {
+        let mut command = match above {
+            [] => Command::new(binary),
+            [program, before @ ..] => {
+                let mut command = Command::new(program);
+                command.args(before).arg(binary);
+                command
+            }
+        };
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary can be started");
         let log = Log::default();

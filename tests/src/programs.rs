@@ -1,5 +1,6 @@
-//! The foreign programs that are let loose on the broker: Debian's kcat, and two Python clients in an
-//! environment of their own, which is made on first use and kept in the cache folder.
+//! The foreign programs that are let loose on the broker: Debian's kcat, two Python clients in an environment
+//! of their own, which is made on first use and kept in the cache folder; and strace, which makes its system
+//! calls fail.
 //!
 //! Invariant: no program runs longer than the time it is given.
 
@@ -89,15 +90,36 @@ fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
 /// A command of kcat, installed if it is missing and we may.
 pub fn kcat() -> Command {
     static PRESENT: OnceLock<()> = OnceLock::new();
-    PRESENT.get_or_init(|| {
-        let _guard = lock();
-        if !is_there("kcat") {
-            let is_installed = apt_get(&["install", "-y", "-q", "kcat"])
-                || (apt_get(&["update", "-q"]) && apt_get(&["install", "-y", "-q", "kcat"]));
-            assert!(is_installed && is_there("kcat"), "this test needs kcat: sudo apt-get install kcat");
-        }
-    });
+    PRESENT.get_or_init(|| demand("kcat"));
     Command::new("kcat")
+}
+
+/// What to start a broker under so that strace makes its system calls fail, each by a rule of strace's own:
+/// `pwritev:error=ENOSPC:when=20`. A rule counts for each thread by itself. The broker stays our own child.
+pub fn strace(rules: &[&str]) -> Vec<String> {
+    static PRESENT: OnceLock<()> = OnceLock::new();
+    PRESENT.get_or_init(|| demand("strace"));
+    let mut words: Vec<String> =
+        ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null"].map(String::from).to_vec();
+    let calls: Vec<&str> = rules.iter().filter_map(|rule| rule.split(':').next()).collect();
+    words.extend(["-e".into(), format!("trace={}", calls.join(","))]);
+    for rule in rules {
+        words.extend(["-e".into(), format!("inject={rule}")]);
+    }
+    words
+}
+
+/// Debian's package of that name is there; it is installed if it is missing and we may.
+fn demand(program: &str) {
+    let _guard = lock();
+    if !is_there(program) {
+        let install = ["install", "-y", "-q", program];
+        let is_installed = apt_get(&install) || (apt_get(&["update", "-q"]) && apt_get(&install));
+        assert!(
+            is_installed && is_there(program),
+            "this test needs {program}: sudo apt-get install {program}"
+        );
+    }
 }
 
 fn is_there(program: &str) -> bool {

@@ -3,24 +3,65 @@
 //!
 //! `LEADER_KILLS` sets how often the leader dies; `.ci/run` says 20.
 
+use kafka_protocol::messages::ProduceRequest;
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::batch::Batch;
 use tests::client::{Client, PATIENCE};
 use tests::cluster::{Cluster, SIZE, metadata};
-use tests::dialogue::{Produced, fetch, produce};
+use tests::dialogue::{Produced, fetch, produce, produce_request};
 use tests::folder::Folder;
-use tests::programs::{kcat, python, run};
+use tests::programs::{Outcome, kcat, python, run};
 
 const TOPIC: &str = "counted";
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 /// Records a second of the counting client.
 const RATE: &str = "500";
 const KILLS_DEFAULT: usize = 5;
+/// How often a leader is frozen.
+const FREEZES: u64 = 3;
+/// Values from here on are not the counting client's.
+const OURS: u64 = 1 << 40;
 
 fn kills() -> usize {
     std::env::var("LEADER_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS_DEFAULT)
+}
+
+/// The counting client, at work until it is told to stop.
+struct Counting {
+    folder: Folder,
+    client: thread::JoinHandle<Outcome>,
+}
+
+impl Counting {
+    fn start(cluster: &Cluster) -> Counting {
+        let folder = Folder::new();
+        let mut command = python("counting.py");
+        command.args([&cluster.bootstrap(), TOPIC, RATE, &folder.join("stop"), &folder.join("acknowledged")]);
+        Counting { folder, client: thread::spawn(move || run(command, b"", Duration::from_secs(900))) }
+    }
+
+    /// Stops it and looks for everything that it, or we, were told is safe: nothing is lost, nothing there twice.
+    #[track_caller]
+    fn has_lost_nothing(self, cluster: &Cluster, what: &str, ours: &BTreeSet<u64>) {
+        std::fs::write(self.folder.join("stop"), "").expect("a temporary file can be written");
+        let summary = self.client.join().expect("the client ran").expect_success("counting.py");
+        let counts = std::fs::read_to_string(self.folder.join("acknowledged"));
+        let counts = counts.expect("the client wrote its counts");
+        let mut acknowledged: BTreeSet<u64> =
+            counts.lines().map(|line| line.parse().expect("numbers")).collect();
+        assert!(!acknowledged.is_empty(), "nothing was acknowledged at all");
+        acknowledged.extend(ours);
+        let found = read_all(cluster);
+        let distinct: BTreeSet<u64> = found.iter().copied().collect();
+        let lost = acknowledged.difference(&distinct).count();
+        let doubled = found.len() - distinct.len();
+        println!("{what}; {}; found {}, lost {lost}, doubled {doubled}", summary.trim(), found.len());
+        assert_eq!((lost, doubled), (0, 0), "of {} acknowledged", acknowledged.len());
+        let theirs = found.iter().filter(|value| **value < OURS);
+        assert!(theirs.is_sorted(), "an idempotent producer's records keep their order");
+    }
 }
 
 /// Values of all records of partition 0, in order.
@@ -48,11 +89,7 @@ fn settled(client: &mut Client, topic: &str, value: &[u8]) -> Produced {
 fn nothing_acknowledged_is_lost_or_doubled_while_leaders_are_killed() {
     let mut cluster = Cluster::start();
     metadata(&mut cluster.node(0).connect(), TOPIC).expect("a founded cluster answers");
-    let folder = Folder::new();
-    let (stop, counts) = (folder.join("stop"), folder.join("acknowledged"));
-    let mut command = python("counting.py");
-    command.args([&cluster.bootstrap(), TOPIC, RATE, &stop, &counts]);
-    let client = thread::spawn(move || run(command, b"", Duration::from_secs(900)));
+    let counting = Counting::start(&cluster);
     for _ in 0..kills() {
         let leader = cluster.leader(TOPIC);
         cluster.kill(leader);
@@ -63,19 +100,36 @@ fn nothing_acknowledged_is_lost_or_doubled_while_leaders_are_killed() {
         cluster.revive(leader);
         thread::sleep(Duration::from_millis(500));
     }
-    std::fs::write(&stop, "").expect("a temporary file can be written");
-    let summary = client.join().expect("the client ran").expect_success("counting.py");
-    let acknowledged = std::fs::read_to_string(&counts).expect("the client wrote its counts");
-    let acknowledged: BTreeSet<u64> =
-        acknowledged.lines().map(|line| line.parse().expect("numbers")).collect();
-    let found = read_all(&cluster);
-    let distinct: BTreeSet<u64> = found.iter().copied().collect();
-    let lost = acknowledged.difference(&distinct).count();
-    let doubled = found.len() - distinct.len();
-    println!("{} kills; {}; found {}, lost {lost}, doubled {doubled}", kills(), summary.trim(), found.len());
-    assert_eq!((lost, doubled), (0, 0), "of {} acknowledged", acknowledged.len());
-    assert!(found.is_sorted(), "an idempotent producer's records keep their order");
-    assert!(!acknowledged.is_empty(), "nothing was acknowledged at all");
+    counting.has_lost_nothing(&cluster, &format!("{} kills", kills()), &BTreeSet::new());
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_or_doubled_while_leaders_are_frozen() {
+    let mut cluster = Cluster::start();
+    metadata(&mut cluster.node(0).connect(), TOPIC).expect("a founded cluster answers");
+    let counting = Counting::start(&cluster);
+    let mut ours = BTreeSet::new();
+    for value in OURS..OURS + FREEZES {
+        let leader = cluster.leader(TOPIC);
+        let mut stale = cluster.node(leader).connect();
+        cluster.freeze(leader);
+        // It lies in the frozen leader's socket, and is the first thing it sees when it goes on.
+        let record = Batch::of(&[value.to_string().as_bytes()]).bytes();
+        stale.send_request(9, &produce_request(TOPIC, -1, record)).expect("the kernel takes it");
+        let next = cluster.leader(TOPIC);
+        assert_ne!(next, leader, "a frozen node leads nothing");
+        thread::sleep(Duration::from_millis(500));
+        cluster.thaw(leader);
+        // Whatever it says, it must be true: an acknowledged record is there in the end.
+        if let Some(answer) = stale.answer_to(9, &ProduceRequest::default())
+            && answer.responses[0].partition_responses[0].error_code == 0
+        {
+            ours.insert(value);
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+    let what = format!("{FREEZES} freezes, {} acknowledged by who led before", ours.len());
+    counting.has_lost_nothing(&cluster, &what, &ours);
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Real {
     fn open(folder: Folder) -> Real {
         let (wake, woken) = channel();
         let wake = Arc::new(move || wake.send(()).unwrap_or(()));
-        let disk = RealDisk::open(folder.path(), wake).expect("a fresh directory can be used");
+        let disk = RealDisk::open(folder.path(), wake, 8).expect("a fresh directory can be used");
         Real { disk, outstanding: 0, woken, folder }
     }
 }

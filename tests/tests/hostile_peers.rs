@@ -102,14 +102,57 @@ fn what_is_no_http_2_is_dropped() {
     stage.is_unharmed();
 }
 
+/// More than a node keeps of strangers.
+const FLOOD: usize = 400;
+/// `PEER_CONNECTIONS_MAX`.
+const KEPT_MAX: usize = 256;
+
 #[test]
-fn a_hundred_connections_that_say_nothing_hold_up_nobody() {
+fn a_flood_of_connections_that_say_nothing_holds_up_nobody_and_is_let_go() {
     let stage = Stage::new();
-    let silent: Vec<TcpStream> = (0..100)
+    let before = stage.cluster.node(0).descriptors();
+    let flood: Vec<TcpStream> = (0..FLOOD)
         .map(|_| TcpStream::connect(stage.cluster.peer_address(0)).expect("the port for nodes is open"))
         .collect();
     stage.is_unharmed();
-    drop(silent);
+    let kept = stage.cluster.node(0).descriptors() - before;
+    assert!(kept <= KEPT_MAX, "{kept} of them are kept");
+    let deadline = Instant::now() + PATIENCE;
+    // Its own peers, and clients, come and go.
+    while stage.cluster.node(0).descriptors() > before + 10 {
+        assert!(Instant::now() < deadline, "{} descriptors", stage.cluster.node(0).descriptors());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(flood);
+    stage.is_unharmed();
+}
+
+/// An HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a test's frame is short").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[test]
+fn http_2_floods_cost_a_bounded_amount() {
+    const HEADERS: u8 = 1;
+    const RESET: u8 = 3;
+    const CONTINUATION: u8 = 9;
+    let stage = Stage::new();
+    let greeting = [PREFACE, &frame(4, 0, 0, &[])].concat();
+    // POST, http and "/", from the static table; the call is over before it can be answered.
+    let begun_and_reset = |stream: u32| {
+        [frame(HEADERS, 4, stream, &[0x83, 0x86, 0x84]), frame(RESET, 0, stream, &[0, 0, 0, 8])]
+    };
+    let resets: Vec<u8> = (0..10_000_u32).flat_map(|call| begun_and_reset(2 * call + 1).concat()).collect();
+    // Headers that never end.
+    let endless: Vec<u8> = (0..500).flat_map(|_| frame(CONTINUATION, 0, 1, &[0x82; 10_000])).collect();
+    let endless = [frame(HEADERS, 0, 1, &[0x83]), endless].concat();
+    for flood in [resets, endless] {
+        for number in 0..SIZE {
+            until_closed(stage.cluster.peer_address(number), &[&greeting[..], &flood].concat());
+        }
+    }
     stage.is_unharmed();
 }
 

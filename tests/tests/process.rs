@@ -1,6 +1,9 @@
 //! The process as an operator meets it: its help, its refusals, how it stops, who may use a directory.
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
 use tests::batch::Batch;
 use tests::dialogue::{create_topic, fetch, produce};
 use tests::folder::Folder;
@@ -21,6 +24,122 @@ fn a_wrong_option_is_refused_with_its_name() {
     let ended = run_to_end(&["--lisen", "127.0.0.1:0"]);
     assert!(!ended.status.success(), "it took --lisen");
     assert!(ended.log.contains("--lisen"), "{}", ended.log);
+}
+
+#[test]
+fn each_mistake_on_the_command_line_is_named_with_what_to_do() {
+    let folder = Folder::new();
+    let file = folder.join("file");
+    std::fs::write(&file, "somebody's").expect("a temporary file can be written");
+    let below_a_file = format!("{file}/data");
+    let mistakes: [(&[&str], &[&str]); 13] = [
+        (&["--data"], &["--data <DIR>"]),
+        (&["--listen", "nonsense"], &["--listen", "nonsense", "127.0.0.1:9092"]),
+        (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1:9092"]),
+        (&["--listen", "127.0.0.1:port"], &["--listen", "127.0.0.1:9092"]),
+        (&["--listen", "0.0.0.0:0"], &["0.0.0.0:0", "other machines", "--insecure"]),
+        (&["--advertise", "broker"], &["--advertise", "broker"]),
+        (&["--memory-limit", "1M"], &["--memory-limit", "32 MiB"]),
+        (&["--memory-limit", "much"], &["--memory-limit", "much", "512M"]),
+        (&["--log-format", "xml"], &["--log-format", "human", "json"]),
+        (&["--config", &file, "--data", "x"], &["--config", "--data"]),
+        (&["--data", &file], &[&file, "not a directory"]),
+        (&["--data", &below_a_file], &[&below_a_file, "Not a directory"]),
+        (&["serve"], &["serve", "--help"]),
+    ];
+    for (arguments, words) in mistakes {
+        let ended = run_to_end(arguments);
+        assert!(!ended.status.success(), "it took {arguments:?}");
+        for word in words {
+            assert!(ended.log.contains(word), "no {word:?} after {arguments:?} in\n{}", ended.log);
+        }
+        assert!(!ended.log.contains("panicked"), "{}", ended.log);
+    }
+    assert_eq!(std::fs::read(&file).ok().as_deref(), Some(&b"somebody's"[..]), "the file is as it was");
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_is_refused_with_the_reason() {
+    let folder = Folder::new();
+    let data = folder.join("data");
+    std::fs::create_dir(&data).expect("a temporary folder can be made");
+    std::fs::set_permissions(&data, Permissions::from_mode(0o500)).expect("our own folder's mode can be set");
+    // Root may write anywhere but where the kernel keeps house.
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    let data = if is_root { "/proc/rust-mq-data" } else { data.as_str() };
+    let ended = run_to_end(&["--listen", "127.0.0.1:0", "--data", data]);
+    assert!(!ended.status.success(), "it took {data}");
+    let reason = if is_root { "No such file or directory" } else { "Permission denied" };
+    for word in ["cannot use", data, reason] {
+        assert!(ended.log.contains(word), "no {word:?} in\n{}", ended.log);
+    }
+}
+
+#[test]
+fn what_is_not_ours_in_a_data_directory_is_left_as_it_is() {
+    let folder = Folder::new();
+    let data = folder.join("data");
+    std::fs::create_dir_all(format!("{data}/photos/2019")).expect("a temporary folder can be made");
+    let theirs: Vec<String> = (0..50).map(|number| format!("{data}/photos/2019/{number}.jpg")).collect();
+    for path in &theirs {
+        std::fs::write(path, path).expect("a temporary file can be written");
+    }
+    let mut node = Node::on_disk(&data);
+    assert_eq!(create_topic(&mut node.connect(), "beside", 1), 0);
+    assert_eq!(produce(&mut node.connect(), "beside", Batch::of(&[b"x"]).bytes()).error, 0);
+    assert!(node.terminate().success());
+    node.restart();
+    assert_eq!(fetch(&mut node.connect(), "beside", 0).high_watermark, 1);
+    for path in &theirs {
+        assert_eq!(std::fs::read_to_string(path).ok().as_ref(), Some(path), "their file is as it was");
+    }
+    let lines = node.log().matches("not ours").count();
+    assert!((1..=30).contains(&lines), "{lines} lines about it");
+}
+
+#[test]
+fn a_data_directory_without_its_node_meta_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let data = folder.join("data");
+    let mut node = Node::on_disk(&data);
+    assert_eq!(create_topic(&mut node.connect(), "kept", 1), 0);
+    assert!(node.terminate().success());
+    let meta = format!("{data}/node.meta");
+    let moved = folder.join("elsewhere");
+    std::fs::rename(&meta, &moved).expect("a file can be moved");
+    let ended = run_to_end(&["--listen", "127.0.0.1:0", "--data", &data]);
+    assert!(!ended.status.success(), "it founded anew over what was there");
+    for word in ["cannot start", "node.meta", "nothing was touched"] {
+        assert!(ended.log.contains(word), "no {word:?} in\n{}", ended.log);
+    }
+    std::fs::rename(&moved, &meta).expect("a file can be moved back");
+    node.restart();
+    assert_eq!(create_topic(&mut node.connect(), "kept", 1), 36, "TOPIC_ALREADY_EXISTS");
+}
+
+#[test]
+fn a_terminal_gets_lines_for_people_and_a_pipe_gets_json() {
+    // script(1) gives it a terminal.
+    let binary = tests::binary::binary().to_str().expect("the target folder's path is UTF-8");
+    let command = format!("timeout 2 {binary} --listen 127.0.0.1:0");
+    let mut script = std::process::Command::new("script");
+    script.args(["-q", "-e", "-c", &command, "/dev/null"]);
+    let seen = tests::programs::run(script, b"", Duration::from_secs(30)).output;
+    assert!(seen.contains("listening") && !seen.contains("{\"timestamp\""), "{seen}");
+    let piped = Node::in_memory().log();
+    assert!(piped.lines().all(|line| line.starts_with('{')), "{piped}");
+}
+
+#[test]
+fn signals_in_the_same_moment_are_one_wish_and_a_later_one_is_another() {
+    let folder = Folder::new();
+    let mut node = Node::on_disk(&folder.join("data"));
+    for _ in 0..3 {
+        node.ask_to_stop();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(node.end().success(), "{}", node.log());
+    assert!(node.log().contains("stopped"), "{}", node.log());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rskafka::record::Record;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
+use tests::dialogue::fetch;
 use tests::folder::Folder;
 use tests::node::Node;
 
@@ -63,5 +64,47 @@ fn rskafka_creates_produces_and_consumes_across_a_kill() {
             found.into_iter().filter_map(|found| Some((found.offset, found.record.value?))).collect();
         assert_eq!(values, [(1, b"two".to_vec()), (2, b"three".to_vec())]);
         assert_eq!(high_watermark, 3);
+    });
+}
+
+#[test]
+fn rskafka_reads_each_compression_back_across_a_kill() {
+    let codecs = [
+        ("none", Compression::NoCompression),
+        ("gzip", Compression::Gzip),
+        ("snappy", Compression::Snappy),
+        ("lz4", Compression::Lz4),
+        ("zstd", Compression::Zstd),
+    ];
+    let folder = Folder::new();
+    let mut node = Node::on_disk(&folder.join("data"));
+    let text = "the same again and again ".repeat(50);
+    block_on(async {
+        let client = client(&node).await;
+        let controller = client.controller_client().expect("there is a controller");
+        for (name, codec) in codecs {
+            controller.create_topic(name, 1, 1, 5_000).await.expect("the topic is created");
+            let unknown = UnknownTopicHandling::Retry;
+            let partition = client.partition_client(name, 0, unknown).await.expect("it has a leader");
+            let records = vec![record(&text), record(name)];
+            assert_eq!(partition.produce(records, codec).await.expect("the records are taken"), [0, 1]);
+        }
+    });
+    node.kill();
+    node.restart();
+    for (code, (name, _)) in codecs.iter().enumerate() {
+        let batch = fetch(&mut node.connect(), name, 0).records.expect("records are never null");
+        assert_eq!(usize::from(batch[22] & 7), code, "stored as {name}");
+    }
+    block_on(async {
+        let client = client(&node).await;
+        for (name, _) in codecs {
+            let unknown = UnknownTopicHandling::Retry;
+            let partition = client.partition_client(name, 0, unknown).await.expect("it has a leader");
+            let (found, _) =
+                partition.fetch_records(0, 1..1_000_000, 1_000).await.expect("records are there");
+            let values: Vec<_> = found.into_iter().filter_map(|found| found.record.value).collect();
+            assert_eq!(values, [text.clone().into_bytes(), name.as_bytes().to_vec()], "through {name}");
+        }
     });
 }

@@ -14,6 +14,8 @@ use rust_mq_proto::kafka::api::delete_topics::{
 pub(super) struct Pending {
     origin: Origin,
     topics: Vec<TopicRef>,
+    /// Those that are named by both name and id, which is one too many.
+    ambiguous: Vec<DeleteTopicState>,
 }
 
 pub(super) fn handle(
@@ -28,9 +30,11 @@ pub(super) fn handle(
         None => TopicRef::Id(TopicId(topic.topic_id)),
     };
     let names = request.topic_names.into_iter().map(TopicRef::Name);
-    let topics: Vec<TopicRef> = names.chain(request.topics.into_iter().map(by_either)).collect();
+    let has_both = |topic: &DeleteTopicState| topic.name.is_some() && topic.topic_id != TopicId::ZERO.0;
+    let (ambiguous, plain) = request.topics.into_iter().partition::<Vec<_>, _>(has_both);
+    let topics: Vec<TopicRef> = names.chain(plain.into_iter().map(by_either)).collect();
     let waiter = desk.waiter();
-    desk.asked.insert(waiter, Asked::Delete(Pending { origin, topics: topics.clone() }));
+    desk.asked.insert(waiter, Asked::Delete(Pending { origin, topics: topics.clone(), ambiguous }));
     node.ask(now, waiter, Request::DeleteTopics { topics });
 }
 
@@ -39,11 +43,17 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply:
         Reply::DeleteTopics(deletions) => deletions,
         _ => pending.topics.into_iter().map(undecided).collect(),
     };
-    let responses = deletions.into_iter().map(|deletion| DeletableTopicResult {
+    let ambiguous = pending.ambiguous.into_iter().map(|topic| Deletion {
+        name: topic.name,
+        id: TopicId(topic.topic_id),
+        code: ErrorCode::InvalidRequest,
+    });
+    let responses = deletions.into_iter().chain(ambiguous).map(|deletion| DeletableTopicResult {
         name: deletion.name,
         topic_id: deletion.id.0,
         error_code: deletion.code.code(),
-        error_message: None,
+        error_message: (deletion.code == ErrorCode::InvalidRequest)
+            .then(|| "each topic must be named once, by its name or by its id".into()),
     });
     desk.answer(
         node,

@@ -4,13 +4,17 @@
 //! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
 //!
 //! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
+//! - Invariant: `desk.parked_parts` is the sum of the parts of all fetches that were parked and are not answered.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
 use super::fetch_partition::{self, Part, Read};
 use super::{Desk, Origin, addresses};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
-use crate::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MAX, FETCHES_PARKED_MAX};
+use crate::limits::{
+    FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX, FETCHES_PARKED_MAX,
+    PARTITIONS_MAX,
+};
 use crate::machine::Waiter;
 use crate::node::Node;
 use crate::now::{Mono, Now};
@@ -36,17 +40,27 @@ pub(super) struct Pending {
     is_parked: bool,
 }
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: FetchRequest) {
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: FetchRequest,
+) -> Result<(), String> {
     if let Some(error) = session_error(&request) {
         let response = FetchResponse { error_code: error.code(), ..Default::default() };
-        return desk.answer(node, origin, &response);
+        desk.answer(node, origin, &response);
+        return Ok(());
+    }
+    let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    if count > PARTITIONS_MAX {
+        return Err(format!("Fetch names {count} partitions; there are at most {PARTITIONS_MAX}"));
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
-    let is_room = desk.fetches.len() < FETCHES_PARKED_MAX;
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
     let is_committed_only = request.isolation_level == 1;
     let mut topics = Vec::with_capacity(request.topics.len());
-    let mut parts = Vec::new();
+    let mut parts = Vec::with_capacity(count);
     for topic in request.topics {
         for partition in &topic.partitions {
             let of = if origin.version >= 13 {
@@ -66,12 +80,20 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         refused: Vec::new(),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
-        until: if is_room { now.mono + wait } else { now.mono },
+        until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
         is_parked: false,
         parts,
     };
     let waiter = desk.waiter();
     look(desk, node, now, waiter, pending);
+    Ok(())
+}
+
+/// Whether one more fetch, of so many parts, may wait. Their wire bytes are charged to the budget, but what they
+/// become is ten times that.
+fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
+    let bytes = (desk.parked_parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
+    desk.fetches.len() < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
 }
 
 fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
@@ -132,6 +154,7 @@ fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) 
     }
     if !pending.is_parked {
         pending.is_parked = true;
+        desk.parked_parts += pending.parts.len();
         desk.deadlines.arm(pending.until, waiter);
     }
     desk.fetches.insert(waiter, pending);
@@ -197,7 +220,20 @@ pub(super) fn read_done(
     }
 }
 
+/// The node stops: what the disk has not given is refused.
+pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
+    for (_, mut pending) in std::mem::take(&mut desk.fetches) {
+        for (found, part) in pending.found.iter_mut().zip(&pending.parts) {
+            found.get_or_insert_with(|| part.unreadable());
+        }
+        answer(desk, node, pending);
+    }
+}
+
 fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
+    if pending.is_parked {
+        desk.parked_parts -= pending.parts.len();
+    }
     let Pending { origin, topics, parts, found, .. } = pending;
     let mut responses: Vec<FetchableTopicResponse> = topics
         .into_iter()

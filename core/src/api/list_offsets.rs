@@ -214,6 +214,25 @@ pub(super) fn read_done(
     put(desk, node, request, at, found);
 }
 
+/// The node stops: what is not known yet is asked of another one.
+pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
+    let parts: Vec<Waiter> = desk
+        .offsets
+        .iter()
+        .filter(|(_, pending)| matches!(pending, Pending::Part { .. }))
+        .map(|(waiter, _)| *waiter)
+        .collect();
+    for waiter in parts {
+        let Some(Pending::Part { request, at, of, .. }) = desk.offsets.remove(&waiter) else { continue };
+        let refused = ListOffsetsPartitionResponse {
+            partition_index: of.partition.0,
+            error_code: ErrorCode::NotLeaderOrFollower.code(),
+            ..Default::default()
+        };
+        put(desk, node, request, at, refused);
+    }
+}
+
 fn put(
     desk: &mut Desk,
     node: &mut Node,

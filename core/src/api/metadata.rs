@@ -54,8 +54,12 @@ pub(super) fn handle(
         return Err(format!("Metadata names {} topics; the limit is {METADATA_TOPICS_MAX}", wanted.len()));
     }
     let may_create = request.allow_auto_topic_creation && node.config.topics.auto_create;
-    let missing = if may_create { missing(node, &wanted) } else { Vec::new() };
-    let pending = Pending { origin, wanted, allowed, refused: BTreeMap::new() };
+    let mut missing = if may_create { missing(node, &wanted) } else { Vec::new() };
+    let may_make = desk.auto_creations.take(now.mono, origin.link, missing.len());
+    // Not now: the client asks again, as it would for a topic that has no leader yet.
+    let later = missing.split_off(may_make);
+    let refused = later.into_iter().map(|topic| (topic.name, ErrorCode::LeaderNotAvailable)).collect();
+    let pending = Pending { origin, wanted, allowed, refused };
     if missing.is_empty() {
         answer(desk, node, &pending);
     } else {

@@ -14,6 +14,7 @@
 
 mod addresses;
 mod api_versions;
+mod auto_creations;
 mod create_topics;
 mod delete_topics;
 mod describe_cluster;
@@ -44,11 +45,13 @@ pub struct Desk {
     next_waiter: u64,
     produces: BTreeMap<Waiter, produce::Pending>,
     fetches: BTreeMap<Waiter, fetch::Pending>,
+    parked_parts: usize,
     reads: BTreeMap<u64, Waiter>,
     offsets: BTreeMap<Waiter, list_offsets::Pending>,
     asked: BTreeMap<Waiter, Asked>,
     awaiting_leaders: Vec<AwaitingLeaders>,
     producer_ids: init_producer_id::Block,
+    auto_creations: auto_creations::AutoCreations,
     /// Requests that came before this node was open, in the order they came.
     early: VecDeque<(Origin, RequestBody)>,
     deadlines: Deadlines<Waiter>,
@@ -138,7 +141,7 @@ impl Desk {
     fn handle(&mut self, node: &mut Node, now: Now, origin: Origin, body: RequestBody) -> Result<(), String> {
         match body {
             RequestBody::Produce(request) => produce::handle(self, node, now, origin, request),
-            RequestBody::Fetch(request) => fetch::handle(self, node, now, origin, request),
+            RequestBody::Fetch(request) => return fetch::handle(self, node, now, origin, request),
             RequestBody::ListOffsets(request) => list_offsets::handle(self, node, origin, request),
             RequestBody::Metadata(request) => return metadata::handle(self, node, now, origin, request),
             RequestBody::ApiVersions(request) => api_versions::handle(self, node, origin, &request),
@@ -198,6 +201,12 @@ impl Desk {
         self.look_for_leaders(node, now);
     }
 
+    /// Requests that wait for something: for the simulator's bounds.
+    pub fn waiting(&self) -> usize {
+        let parked = self.produces.len() + self.fetches.len() + self.offsets.len() + self.asked.len();
+        parked + self.awaiting_leaders.len() + self.early.len()
+    }
+
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         let leaders = self.awaiting_leaders.iter().map(|waiting| waiting.until).min();
@@ -210,6 +219,18 @@ impl Desk {
         for waiter in waiting {
             fetch::timed_out(self, node, now, waiter);
         }
+    }
+
+    /// The node stops, and will not learn any more what is waited for: whoever waits is told so.
+    pub fn give_up(&mut self, node: &mut Node, now: Now) {
+        produce::give_up(self, node);
+        fetch::give_up(self, node);
+        list_offsets::give_up(self, node);
+        for waiter in self.asked.keys().copied().collect::<Vec<_>>() {
+            self.replied(node, now, waiter, Reply::NotController);
+        }
+        self.awaiting_leaders.iter_mut().for_each(|waiting| waiting.until = now.mono);
+        self.look_for_leaders(node, now);
     }
 
     /// Whether nothing waits for a commit.

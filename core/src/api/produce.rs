@@ -134,17 +134,28 @@ pub(super) fn sweep(desk: &mut Desk, node: &mut Node, now: Now) {
         .filter(|(_, pending)| pending.until <= now.mono)
         .map(|(waiter, _)| *waiter)
         .collect();
-    for waiter in late {
+    answer_unsure(desk, node, late, ErrorCode::RequestTimedOut);
+    if !desk.produces.is_empty() {
+        desk.sweep_soon(now);
+    }
+}
+
+/// The node stops without knowing what becomes of them.
+pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
+    let all = desk.produces.keys().copied().collect();
+    answer_unsure(desk, node, all, ErrorCode::NotLeaderOrFollower);
+}
+
+/// What is not committed yet gets a code that promises nothing.
+fn answer_unsure(desk: &mut Desk, node: &mut Node, waiters: Vec<Waiter>, code: ErrorCode) {
+    for waiter in waiters {
         let Some(mut pending) = desk.produces.remove(&waiter) else { continue };
         for part in pending.response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses) {
             if part.error_code == 0 && part.base_offset == -1 {
-                part.error_code = ErrorCode::RequestTimedOut.code();
+                part.error_code = code.code();
             }
         }
         answer(desk, node, pending.origin, pending.response);
-    }
-    if !desk.produces.is_empty() {
-        desk.sweep_soon(now);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::connection::Client;
 use crate::event::{Event, LinkKind, Question};
 use crate::ids::LinkId;
+use crate::limits::{CLOSE_PATIENCE, STOP_PATIENCE};
 use crate::node::Node;
 use crate::now::{Mono, Now};
 
@@ -44,7 +45,10 @@ enum Stopping {
         until: Mono,
     },
     /// The disk is being left clean.
-    Closing,
+    Closing {
+        /// At the latest then the process ends without that.
+        until: Mono,
+    },
 }
 
 impl Broker {
@@ -151,7 +155,7 @@ impl Broker {
         match what {
             Question::Stop => {
                 if self.stopping.is_none() {
-                    let until = now.mono + crate::limits::STOP_PATIENCE;
+                    let until = now.mono + STOP_PATIENCE;
                     self.stopping = Some(Stopping::Answering { until });
                     self.node.stop();
                     self.desk.stop(&mut self.node, now);
@@ -165,21 +169,29 @@ impl Broker {
     }
 
     fn advance_stop(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if let Some(Stopping::Answering { until }) = self.stopping
-            && ((self.desk.is_quiet() && self.node.hand_over()) || until <= now.mono)
-        {
-            self.stopping = Some(Stopping::Closing);
+        if let Some(Stopping::Answering { until }) = self.stopping {
+            let is_late = until <= now.mono;
+            // Late or not, others are to lead from here on.
+            let is_handed_over = (self.desk.is_quiet() || is_late) && self.node.hand_over();
+            if is_handed_over || is_late {
+                self.desk.give_up(&mut self.node, now);
+                self.stopping = Some(Stopping::Closing { until: now.mono + CLOSE_PATIENCE });
+            }
         }
-        if self.stopping == Some(Stopping::Closing) && self.node.close(now, actions) {
+        let Some(Stopping::Closing { until }) = self.stopping else { return };
+        let is_clean = self.node.close(now, actions);
+        if is_clean || until <= now.mono {
+            self.desk.give_up(&mut self.node, now);
             self.node.flush(now, actions);
-            actions.push(Action::Halt(HaltReason::Stopped));
+            let reason = if is_clean { HaltReason::Stopped } else { HaltReason::StoppedUnclean };
+            actions.push(Action::Halt(reason));
         }
     }
 
     fn set_alarm(&mut self, now: Now, is_work_left: bool, actions: &mut Vec<Action>) {
         let patience = match self.stopping {
-            Some(Stopping::Answering { until }) => Some(until),
-            _ => None,
+            Some(Stopping::Answering { until } | Stopping::Closing { until }) => Some(until),
+            None => None,
         };
         let left = is_work_left.then_some(now.mono);
         let earliest = [self.node.next_deadline(), self.desk.next_deadline(), patience, left];

@@ -2,9 +2,14 @@
 //! Compiled only with the feature `simulation`, which the shipped binary never has.
 
 use super::Broker;
+use crate::entry::{Entry, EntryKind, Stamp};
+use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::machine::{Machine, Undecodable};
+use crate::metadata::Metadata;
 use crate::node::METADATA;
-use crate::now::Mono;
+use crate::now::{Mono, Wall};
+use crate::partition::LogState;
 use crate::replica::Replica;
 use crate::rng::hash;
 use bytes::BytesMut;
@@ -34,6 +39,76 @@ pub struct Observation {
     pub high_watermark: Offset,
     /// Bytes that wait for the disk.
     pub unsynced_bytes: usize,
+    /// Whether it is a machine's; its tip is looked at by [`Broker::observe_tip`].
+    pub is_machine: bool,
+    /// Whether a partition's tip adds nothing to its log.
+    pub is_overlay_empty: bool,
+}
+
+/// What clients make a node hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// Their connections.
+    pub connections: usize,
+    /// Their requests that wait for something.
+    pub waiting: usize,
+    /// Bytes of their requests.
+    pub charged_bytes: u64,
+}
+
+/// A state that the log alone makes, entry by entry, for the comparison with the states that nodes have.
+#[derive(Clone, Debug)]
+pub enum Replayed {
+    /// The metadata machine's.
+    Metadata(Box<Metadata>),
+    /// A partition's.
+    Partition(Box<LogState>),
+}
+
+impl Replayed {
+    /// What a log begins with.
+    pub fn empty(of: TopicPartition) -> Replayed {
+        if of == METADATA { Replayed::Metadata(Box::default()) } else { Replayed::Partition(Box::default()) }
+    }
+
+    /// From the bytes of a snapshot.
+    ///
+    /// # Errors
+    /// Bytes that no state has.
+    pub fn decode(of: TopicPartition, state: &[u8]) -> Result<Replayed, Undecodable> {
+        Ok(if of == METADATA {
+            Replayed::Metadata(Box::new(Host::decode_state(state)?.1))
+        } else {
+            Replayed::Partition(Box::new(LogState::decode(state)?))
+        })
+    }
+
+    /// Takes the next committed entry in.
+    ///
+    /// # Errors
+    /// An entry that cannot stand there.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Undecodable> {
+        match self {
+            Replayed::Metadata(machine) if entry.kind == EntryKind::Commands => {
+                let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
+                let commands = Metadata::decode_commands(&entry.payload)?;
+                commands.iter().for_each(|command| machine.apply(at, command));
+            }
+            Replayed::Metadata(_) => {}
+            Replayed::Partition(log) => {
+                log.apply(entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What [`Broker::observe_state`] says of a node with this state, if the log's time is `wall`.
+    pub fn hash(&self, wall: Wall) -> u64 {
+        match self {
+            Replayed::Metadata(machine) => hash_of_state(&Host::encode_state(wall, &**machine)),
+            Replayed::Partition(log) => hash_of_log(log),
+        }
+    }
 }
 
 impl Broker {
@@ -42,17 +117,26 @@ impl Broker {
         let mut seen = Vec::with_capacity(self.node.partitions.len() + 1);
         if let Some(host) = self.node.metadata() {
             let machine = of_replica(host.replica(), METADATA);
-            seen.push(Observation { applied: host.applied().index, ..machine });
+            seen.push(Observation { applied: host.applied().index, is_machine: true, ..machine });
         }
         for (_, partition) in self.node.partitions.iter() {
             seen.push(Observation {
                 applied: partition.applied().index,
                 log_start: partition.log_start(),
                 high_watermark: partition.high_watermark(),
+                is_overlay_empty: partition.is_overlay_empty(),
                 ..of_replica(partition.replica(), partition.of())
             });
         }
         seen
+    }
+
+    /// A hash over the replicated state of one replica.
+    pub fn observe_state(&self, of: TopicPartition) -> Option<u64> {
+        if of == METADATA {
+            return self.node.metadata().map(|host| hash_of_state(&host.encode()));
+        }
+        self.node.partitions.of(of).map(|(_, partition)| hash_of_log(partition.log()))
     }
 
     /// A hash over the replicated state of each replica, with what it has applied: replicas that have applied
@@ -60,23 +144,29 @@ impl Broker {
     pub fn observe_states(&self) -> Vec<(TopicPartition, Index, u64)> {
         let mut states = Vec::new();
         if let Some(host) = self.node.metadata() {
-            states.push((METADATA, host.applied().index, hash_bytes(&host.encode())));
+            states.push((METADATA, host.applied().index, hash_of_state(&host.encode())));
         }
         for (_, partition) in self.node.partitions.iter() {
-            let mut state = BytesMut::new();
-            partition.log().encode(&mut state);
-            states.push((partition.of(), partition.applied().index, hash_bytes(&state)));
+            states.push((partition.of(), partition.applied().index, hash_of_log(partition.log())));
         }
         states
     }
 
-    /// Whether the metadata machine's two copies are equal, where nothing is between them.
+    /// Whether the metadata machine's two copies are equal, where nothing is between them. What is applied beyond
+    /// the tip's index holds no commands: a leader's tip has seen all of its term.
     pub fn observe_tip(&self) -> Option<bool> {
         let host = self.node.metadata()?;
-        let (tip, index) = host.tip().filter(|(_, index)| *index == host.applied().index)?;
-        let _ = index;
-        let committed = crate::host::Host::encode_state(host.applied().wall, host.committed());
-        Some(crate::host::Host::encode_state(host.applied().wall, tip) == committed)
+        let (tip, _) = host.tip().filter(|(_, index)| *index <= host.applied().index)?;
+        Some(tip == host.committed())
+    }
+
+    /// What clients make this node hold.
+    pub fn observe_holdings(&self) -> Holdings {
+        Holdings {
+            connections: self.node.connections.len(),
+            waiting: self.desk.waiting(),
+            charged_bytes: self.node.budget.used_bytes(),
+        }
     }
 
     /// The rooms' deadlines, for whoever asks why a node does not rest.
@@ -104,10 +194,19 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
         log_start: Offset(0),
         high_watermark: Offset(0),
         unsynced_bytes: replica.unsynced_bytes(),
+        is_machine: false,
+        is_overlay_empty: true,
     }
 }
 
-fn hash_bytes(bytes: &[u8]) -> u64 {
+fn hash_of_log(log: &LogState) -> u64 {
+    let mut state = BytesMut::new();
+    log.encode(&mut state);
+    hash_of_state(&state)
+}
+
+/// The hash of a state's bytes, as a snapshot carries them.
+pub fn hash_of_state(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

@@ -117,17 +117,17 @@ impl<M: Machine> Host<M> {
         self.release(out);
     }
 
-    /// Takes a committed entry in; its commands are appended to `effects`.
+    /// Takes a committed entry in; each of its commands is told with the state that it finds.
     ///
     /// # Errors
     /// A command that this build does not know: the node must stop rather than skip it.
-    pub fn apply(&mut self, entry: &Entry, effects: &mut Vec<M::Command>) -> Result<(), Undecodable> {
+    pub fn apply(&mut self, entry: &Entry, mut told: impl FnMut(&M, &M::Command)) -> Result<(), Undecodable> {
         assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Commands {
             for command in M::decode_commands(&entry.payload)? {
+                told(&self.committed, &command);
                 self.committed.apply(stamp, &command);
-                effects.push(command);
             }
         }
         self.applied = stamp;

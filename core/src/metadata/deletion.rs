@@ -1,42 +1,50 @@
 //! Deciding a DeleteTopics request (KIP-516: by name or by id).
+//!
+//! Which topic is meant must be said once: a name, or an id, that comes twice is refused and deletes nothing, and so
+//! is a name whose id is given too; each is answered once. That is Kafka's answer (its `ControllerApis`).
 
 use super::request::{Deletion, TopicRef};
 use super::{Command, Metadata};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The commands, and what to answer for each topic in the order asked. A topic named twice is deleted once and
-/// unknown the second time.
+/// The commands, and what to answer for each topic in the order asked.
 pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>) -> (Vec<Command>, Vec<Deletion>) {
-    let mut commands: Vec<Command> = Vec::new();
+    let mut times: BTreeMap<&TopicRef, u32> = BTreeMap::new();
+    topics.iter().for_each(|topic| *times.entry(topic).or_default() += 1);
+    let is_named_by_id = |id: TopicId| times.contains_key(&TopicRef::Id(id));
     let mut results = Vec::with_capacity(topics.len());
-    for reference in topics {
-        let (name, id) = match &reference {
-            TopicRef::Name(name) => (Some(name.clone()), metadata.topic_id(name)),
+    let mut answered: BTreeSet<&TopicRef> = BTreeSet::new();
+    for reference in topics.iter().filter(|reference| answered.insert(reference)) {
+        let is_doubled = times[reference] > 1;
+        match reference {
+            TopicRef::Name(name) => {
+                let id = metadata.topic_id(name);
+                let code = match id {
+                    _ if is_doubled => ErrorCode::InvalidRequest,
+                    Some(id) if is_named_by_id(id) => ErrorCode::InvalidRequest,
+                    Some(_) => ErrorCode::None,
+                    None => ErrorCode::UnknownTopicOrPartition,
+                };
+                let id = id.filter(|_| !is_doubled).unwrap_or(TopicId::ZERO);
+                results.push(Deletion { name: Some(name.clone()), id, code });
+            }
             TopicRef::Id(id) => {
-                let topic = metadata.topic(*id);
-                (topic.map(|topic| topic.name.clone()), topic.map(|_| *id))
-            }
-        };
-        let unknown = match reference {
-            TopicRef::Name(_) => ErrorCode::UnknownTopicOrPartition,
-            TopicRef::Id(_) => ErrorCode::UnknownTopicId,
-        };
-        let is_doomed = |id: &TopicId| {
-            commands
-                .iter()
-                .any(|command| matches!(command, Command::TopicDeleted { id: other } if other == id))
-        };
-        match id.filter(|id| !is_doomed(id)) {
-            Some(id) => {
-                commands.push(Command::TopicDeleted { id });
-                results.push(Deletion { name, id, code: ErrorCode::None });
-            }
-            None => {
-                let id = if let TopicRef::Id(id) = reference { id } else { TopicId::ZERO };
-                results.push(Deletion { name, id, code: unknown });
+                let name = metadata.topic(*id).map(|topic| topic.name.clone());
+                let by_name = name.clone().map(TopicRef::Name);
+                if !is_doubled && by_name.is_some_and(|name| times.contains_key(&name)) {
+                    continue;
+                }
+                let code = match name {
+                    _ if is_doubled || *id == TopicId::ZERO => ErrorCode::InvalidRequest,
+                    Some(_) => ErrorCode::None,
+                    None => ErrorCode::UnknownTopicId,
+                };
+                results.push(Deletion { name: name.filter(|_| code == ErrorCode::None), id: *id, code });
             }
         }
     }
-    (commands, results)
+    let deleted = results.iter().filter(|deletion| deletion.code == ErrorCode::None);
+    (deleted.map(|deletion| Command::TopicDeleted { id: deletion.id }).collect(), results)
 }

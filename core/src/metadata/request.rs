@@ -46,7 +46,7 @@ pub struct NewTopic {
 }
 
 /// A topic, by either of its names.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
 pub enum TopicRef {
     /// By name.
     Name(String),

@@ -10,7 +10,7 @@ use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::limits::TICK;
-use crate::metadata::{Command, partition_of};
+use crate::metadata::{Command, Metadata, partition_of};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Now, Wall};
 use crate::partition::{LogState, Partition};
@@ -25,16 +25,39 @@ use std::collections::BTreeSet;
 /// second. If all that takes longer, the timeouts decide.
 const FIRST_ELECTIONS: [u32; 3] = [1, 4, 12];
 
-impl Node {
-    pub(super) fn effect(&mut self, now: Now, command: Command, actions: &mut Vec<Action>) {
+/// What a committed command means for this node.
+pub(super) enum Effect {
+    Created { id: TopicId, name: String, partitions: i32 },
+    Deleted { id: TopicId, name: String },
+}
+
+impl Effect {
+    /// `before` is the state that the command found.
+    pub fn of(before: &Metadata, command: &Command) -> Option<Effect> {
         match command {
             Command::TopicCreated { id, topic } => {
                 let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-                self.start_topic(now, id, actions);
-                actions.push(Action::Note(Notice::TopicCreated { name: topic.name, partitions }));
+                Some(Effect::Created { id: *id, name: topic.name.clone(), partitions })
             }
-            Command::TopicDeleted { id } => self.stop_topic(id, actions),
-            Command::ProducerIdsTaken { .. } => {}
+            Command::TopicDeleted { id } => Some(Effect::Deleted { id: *id, name: name_in(before, *id) }),
+            Command::ProducerIdsTaken { .. } => None,
+        }
+    }
+}
+
+/// The name of a topic; its id where there is none.
+fn name_in(image: &Metadata, id: TopicId) -> String {
+    image.topic(id).map_or_else(|| id.to_string(), |topic| topic.name.clone())
+}
+
+impl Node {
+    pub(super) fn effect(&mut self, now: Now, effect: Effect, actions: &mut Vec<Action>) {
+        match effect {
+            Effect::Created { id, name, partitions } => {
+                self.start_topic(now, id, actions);
+                actions.push(Action::Note(Notice::TopicCreated { name, partitions }));
+            }
+            Effect::Deleted { id, name } => self.stop_topic(id, name, actions),
         }
     }
 
@@ -120,7 +143,7 @@ impl Node {
 
     /// A snapshot took the place of the image: no command says what has changed, so what runs here is compared
     /// with what is placed here.
-    pub(super) fn image_replaced(&mut self, now: Now, actions: &mut Vec<Action>) {
+    pub(super) fn image_replaced(&mut self, now: Now, before: &Metadata, actions: &mut Vec<Action>) {
         self.deleted_ahead = DeletedAhead::default();
         let Some(image) = self.image() else { return };
         let placed: BTreeSet<TopicId> = image.topics().map(|(id, _)| id).collect();
@@ -128,7 +151,7 @@ impl Node {
         let known: BTreeSet<TopicId> =
             running.chain(self.unclaimed.values().map(|known| known.of.topic)).collect();
         for topic in known.difference(&placed) {
-            self.stop_topic(*topic, actions);
+            self.stop_topic(*topic, name_in(before, *topic), actions);
         }
         for topic in placed {
             self.start_topic(now, topic, actions);
@@ -136,7 +159,7 @@ impl Node {
         self.release_image_waiters();
     }
 
-    fn stop_topic(&mut self, id: TopicId, actions: &mut Vec<Action>) {
+    fn stop_topic(&mut self, id: TopicId, name: String, actions: &mut Vec<Action>) {
         let is_gone = |partition: &Partition| partition.of().topic == id;
         let gone: Vec<ReplicaId> = self
             .partitions
@@ -166,7 +189,7 @@ impl Node {
             self.storage.drop_replica(replica);
         }
         self.peers.retain_leaders(|of| of.topic != id);
-        actions.push(Action::Note(Notice::TopicDeleted { name: id.to_string() }));
+        actions.push(Action::Note(Notice::TopicDeleted { name }));
     }
 
     /// How a replica of this partition behaves.

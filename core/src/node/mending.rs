@@ -30,7 +30,7 @@ use crate::peer::{Bulk, CallId, Fetch, Fetched};
 use crate::storage::{Chunk, Lookup, MendRefused, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use bytes::{Bytes, BytesMut};
-use rust_mq_proto::records::Batches;
+use rust_mq_proto::records::{Batch, Batches};
 use std::collections::BTreeMap;
 
 /// The mendings of this node's replicas.
@@ -103,6 +103,35 @@ impl Node {
         let mending = Mending { from, below, until, tries, at: now.mono, step: Step::Time };
         self.mendings.of.insert(id, mending);
         self.ask_for_good_bytes(now, id);
+    }
+
+    /// What was read out of a segment, up to the first batch that is not of the epoch that the log has there. No
+    /// checksum covers a batch's epoch, since its leader writes it; but the log knows it.
+    pub(super) fn compare_epochs(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        chunk: Chunk,
+    ) -> Result<Chunk, ReadFault> {
+        let (Some(place), Some(run)) = (chunk.place, chunk.batches.first()) else { return Ok(chunk) };
+        let Some(partition) = self.partitions.get(id) else { return Ok(chunk) };
+        let mut good = 0;
+        let mut wrong = None;
+        for batch in Batches::new(run).map_while(Result::ok) {
+            if !is_of_its_epoch(partition, &batch) {
+                wrong = Some((Offset(batch.base_offset()), Offset(batch.last_offset().saturating_add(1))));
+                break;
+            }
+            good += batch.bytes().len();
+        }
+        let Some((from, below)) = wrong else { return Ok(chunk) };
+        let good_run = run.slice(..good);
+        self.storage.doubt(place, good as u64, (from, below), &mut self.disk_actions);
+        self.found_damage(now, id, from, below);
+        if good_run.is_empty() {
+            return Err(ReadFault::Damaged { from, below });
+        }
+        Ok(Chunk { batches: vec![good_run], ..chunk })
     }
 
     /// A replica runs now: if the start found segments of it cut short, they are read through.
@@ -259,7 +288,6 @@ impl Node {
 }
 
 /// The batches of an answer that belong into `[from, below)`, as one run of bytes; `None` if the first is not there.
-/// Their epochs are compared here: a batch's checksum does not cover it.
 fn good_run(partition: &Partition, fetched: &Fetched, from: Offset, below: Offset) -> Option<Bytes> {
     let mut run = BytesMut::new();
     let mut end = from;
@@ -267,12 +295,11 @@ fn good_run(partition: &Partition, fetched: &Fetched, from: Offset, below: Offse
         for batch in Batches::new(chunk) {
             let Ok(batch) = batch else { break };
             let next = Offset(batch.last_offset().saturating_add(1));
-            let epoch = partition.epochs().epoch_at(end).map(|term| term.epoch());
             let is_ours = batch.base_offset() == end.0
                 && next > end
                 && next <= below.min(partition.high_watermark())
                 && batch.check_crc().is_ok()
-                && epoch.is_none_or(|epoch| epoch == batch.leader_epoch());
+                && is_of_its_epoch(partition, &batch);
             if !is_ours {
                 break;
             }
@@ -281,6 +308,11 @@ fn good_run(partition: &Partition, fetched: &Fetched, from: Offset, below: Offse
         }
     }
     (end > from).then(|| run.freeze())
+}
+
+fn is_of_its_epoch(partition: &Partition, batch: &Batch<'_>) -> bool {
+    let known = partition.epochs().epoch_at(Offset(batch.base_offset()));
+    known.is_none_or(|term| term.epoch() == batch.leader_epoch())
 }
 
 /// Where the last batch of a chunk ends.

@@ -96,6 +96,8 @@ pub struct Node {
     catching_up: catch_up::CatchUps,
     mendings: mending::Mendings,
     next_tick: Option<Mono>,
+    /// When leaders look at their followers next.
+    followers_at: Mono,
     retention_at: Mono,
     /// What storage asked of the disk, and told, between two events.
     disk_actions: Vec<Action>,
@@ -187,6 +189,7 @@ impl Node {
             catching_up: catch_up::CatchUps::default(),
             mendings: mending::Mendings::default(),
             next_tick: None,
+            followers_at: Mono::default(),
             retention_at: Mono::default(),
             disk_actions: Vec::new(),
             disk_news: Vec::new(),

@@ -3,6 +3,7 @@
 //! Invariant: a ready goes whole into one journal frame; where the frame has no room, the replica stays touched
 //! and nothing of it is taken.
 
+use super::effects::Effect;
 use super::{METADATA, Node};
 use crate::action::{Action, HaltReason};
 use crate::entry::{Entry, EntryKind};
@@ -59,9 +60,11 @@ impl Node {
     ) -> Result<(), Undecodable> {
         self.say(id, std::mem::take(&mut ready.messages));
         if let Some(reset) = ready.reset.take() {
+            let is_metadata = self.partition_of(id) == Some(METADATA);
+            let before = self.image().filter(|_| is_metadata).cloned();
             self.journal_reset(id, &ready, &reset)?;
-            if self.partition_of(id) == Some(METADATA) {
-                self.image_replaced(now, actions);
+            if let Some(before) = before {
+                self.image_replaced(now, &before, actions);
             }
         } else if ready.must_persist {
             self.journal(id, &ready);
@@ -116,9 +119,9 @@ impl Node {
         match &mut self.metadata {
             Some((metadata, host)) if *metadata == id => {
                 let mut effects = Vec::new();
-                host.apply(entry, &mut effects)?;
-                for command in effects {
-                    self.effect(now, command, actions);
+                host.apply(entry, |before, command| effects.extend(Effect::of(before, command)))?;
+                for effect in effects {
+                    self.effect(now, effect, actions);
                 }
                 for topic in self.deleted_ahead.passed(entry.index) {
                     self.start_topic(now, topic, actions);

@@ -49,7 +49,10 @@ impl Node {
                     self.joined(now, replica, actions);
                 }
                 Outcome::Persisted { replica, number } => self.persisted(replica, number),
-                Outcome::Read { read, result } => self.read_done(now, read, result),
+                Outcome::Read { read, replica, result } => {
+                    let result = result.and_then(|chunk| self.compare_epochs(now, replica, chunk));
+                    self.read_done(now, read, result);
+                }
                 Outcome::Checkpointed => self.checkpointed(),
                 Outcome::Settled { replica, end } => self.log_settled(replica, end),
                 Outcome::Damaged { replica, from, below } => self.found_damage(now, replica, from, below),

@@ -3,7 +3,7 @@
 use super::{METADATA, Node};
 use crate::action::Action;
 use crate::ids::{ReplicaId, TopicPartition};
-use crate::limits::TICK;
+use crate::limits::{ISR_LOOK_INTERVAL, TICK};
 use crate::now::{Mono, Now};
 use crate::partition::Retained;
 use crate::replica::Replica;
@@ -66,6 +66,10 @@ impl Node {
         }
         self.touched.extend(touched);
         self.tick_catch_ups(now);
+        if self.followers_at <= now.mono {
+            self.followers_at = now.mono + ISR_LOOK_INTERVAL;
+            self.partitions.iter_mut().for_each(|(_, partition)| partition.look_at_followers(now.mono));
+        }
     }
 
     /// The leaders among this node's partitions look for records that may go.

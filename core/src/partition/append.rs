@@ -9,8 +9,8 @@ use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term};
-use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX, ISR_LAG_MAX};
+use crate::ids::{Index, Offset, ProducerId, Term};
+use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
@@ -169,15 +169,6 @@ impl Partition {
             return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
         }
         Ok(())
-    }
-
-    /// Replicas within `limits::ISR_LAG_MAX` entries of the leader's log, itself among them.
-    pub fn in_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
-        let last = self.replica.last_index();
-        self.replica
-            .progress()
-            .filter(move |(_, matched)| last.0 - matched.0.min(last.0) <= ISR_LAG_MAX)
-            .map(|(id, _)| id)
     }
 
     /// Whether `min.insync.replicas` asks for more than the majority that every commit has.

@@ -23,6 +23,7 @@
 
 mod append;
 mod epochs;
+mod followers;
 mod log;
 mod overlay;
 mod producers;
@@ -35,13 +36,15 @@ pub use retention::Retained;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
-use crate::ids::{Offset, Term, TopicPartition};
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
+use crate::now::Mono;
 use crate::replica::Replica;
 use crate::topic_config::TopicConfig;
 use append::Parked;
 use bytes::BytesMut;
+use followers::Followers;
 use overlay::Overlay;
 use producers::Producers;
 use std::collections::VecDeque;
@@ -54,6 +57,7 @@ pub struct Partition {
     log: LogState,
     applied: Stamp,
     overlay: Overlay,
+    followers: Followers,
     parked: VecDeque<Parked>,
     watchers: Vec<Waiter>,
 }
@@ -95,6 +99,7 @@ impl Partition {
             log,
             applied,
             overlay,
+            followers: Followers::default(),
             parked: VecDeque::new(),
             watchers: Vec::new(),
         }
@@ -202,6 +207,11 @@ impl Partition {
         &self.log
     }
 
+    /// Whether the tip adds nothing to the log: for the simulator's comparison.
+    pub fn is_overlay_empty(&self) -> bool {
+        self.overlay.is_empty_on(self.log.end)
+    }
+
     /// A client's view of the leader epoch: is it asking the right leader (KIP-320)? -1 asks nothing.
     pub fn check_epoch(&self, epoch: i32) -> ErrorCode {
         let term = self.replica.term();
@@ -212,6 +222,18 @@ impl Partition {
             asked if asked > known => ErrorCode::UnknownLeaderEpoch,
             _ => ErrorCode::None,
         }
+    }
+
+    /// Looks how far the followers are, if this replica leads.
+    pub fn look_at_followers(&mut self, now: Mono) {
+        self.followers.look(now, &self.replica);
+    }
+
+    /// The replicas that keep up with the leader, itself among them. Means something on a leader only.
+    pub fn in_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        let keeps_up =
+            |(id, matched): &(ReplicaId, Index)| self.followers.is_in_sync(&self.replica, *id, *matched);
+        self.replica.progress().filter(keeps_up).map(|(id, _)| id)
     }
 
     /// Wakes `waiter` once, when records are committed, or when this replica stops leading.

@@ -25,6 +25,11 @@ impl Overlay {
         Overlay { end, producers: BTreeMap::new() }
     }
 
+    /// Whether nothing is in flight on a log that ends at `end`.
+    pub fn is_empty_on(&self, end: Offset) -> bool {
+        self.end == end && self.producers.is_empty()
+    }
+
     /// What is known of that producer, in flight or applied.
     pub fn entry<'a>(&'a self, id: ProducerId, applied: &'a Producers) -> Option<&'a ProducerEntry> {
         self.producers.get(&id).map(|(_, entry)| entry).or_else(|| applied.entry(id))

@@ -4,12 +4,18 @@
 //! A function of the log. Expiry goes by the entries' own wall time, so every replica forgets the same producer
 //! at the same entry; a sweep runs at most once in a sixtieth of the expiration, not at every batch.
 //!
+//! Of a producer that has expired the newest batch is remembered still: it may go on where it was, and does not
+//! learn that it had expired (decision 0006).
+//!
 //! - Invariant: at most `limits::PRODUCER_BATCHES` batches a producer, their sequences contiguous.
-//! - Invariant: at most `limits::PRODUCERS_PER_PARTITION_MAX` producers; beyond, the longest idle tenth goes.
+//! - Invariant: at most `limits::PRODUCERS_PER_PARTITION_MAX` producers; beyond, the longest idle tenth goes. After a
+//!   sweep at most `limits::PRODUCERS_EXPIRED_MAX` of them have expired.
 
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId};
-use crate::limits::{PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_PER_PARTITION_MAX};
+use crate::limits::{
+    PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_EXPIRED_MAX, PRODUCERS_PER_PARTITION_MAX,
+};
 use crate::now::Wall;
 use rust_mq_proto::records::Producer;
 use std::collections::{BTreeMap, VecDeque};
@@ -61,7 +67,7 @@ impl ProducerEntry {
         let first = producer.base_sequence;
         let Some(entry) = entry else {
             // Kafka takes any sequence from a producer it has forgotten. After a failover that would let a
-            // pipelined second batch in before its first; refused, clients send them again in order.
+            // pipelined second batch in before its first; refused, clients send them again in order (decision 0006).
             return if first == 0 {
                 Sequence::Next
             } else {
@@ -103,6 +109,14 @@ impl ProducerEntry {
         self.batches.push_back(batch);
         self.last_seen = wall;
     }
+
+    /// Remembers nothing but its newest batch.
+    fn keep_newest(&mut self) {
+        if self.batches.len() > 1 {
+            self.batches.drain(..self.batches.len() - 1);
+            self.batches.shrink_to_fit();
+        }
+    }
 }
 
 /// Whether `first` lies before everything remembered, going back at most a quarter of the sequence space.
@@ -133,7 +147,7 @@ impl Producers {
         self.by_id.entry(ProducerId(producer.id)).or_default().record(producer.epoch, batch, wall);
         self.sweep(wall);
         if self.by_id.len() > PRODUCERS_PER_PARTITION_MAX {
-            self.evict_idle_tenth();
+            self.evict_idle(PRODUCERS_PER_PARTITION_MAX / 10);
         }
     }
 
@@ -141,16 +155,27 @@ impl Producers {
         let expiration = i64::try_from(PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
         if wall.0.saturating_sub(self.swept.0) >= expiration / 60 {
             self.swept = wall;
-            self.by_id.retain(|_, entry| wall.0.saturating_sub(entry.last_seen.0) < expiration);
+            let mut expired = 0;
+            for entry in self.by_id.values_mut() {
+                if wall.0.saturating_sub(entry.last_seen.0) >= expiration {
+                    entry.keep_newest();
+                    expired += 1;
+                }
+            }
+            self.evict_idle(expired - PRODUCERS_EXPIRED_MAX.min(expired));
         }
     }
 
-    fn evict_idle_tenth(&mut self) {
+    /// Forgets so many of the longest idle.
+    fn evict_idle(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
         let seen = |entry: &ProducerEntry| entry.batches.back().map_or(Index(0), |batch| batch.index);
         let mut by_age: Vec<(Index, ProducerId)> =
             self.by_id.iter().map(|(id, entry)| (seen(entry), *id)).collect();
         by_age.sort_unstable();
-        for (_, id) in by_age.iter().take(PRODUCERS_PER_PARTITION_MAX / 10) {
+        for (_, id) in by_age.iter().take(count) {
             self.by_id.remove(id);
         }
     }
@@ -207,15 +232,35 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_producer_is_forgotten_by_the_time_in_the_log() {
+    fn an_expired_producer_may_go_on_where_it_was() {
         let mut producers = Producers::default();
         producers.applied(&sent(0, 0), batch(0, 1), Wall(0));
+        producers.applied(&sent(0, 1), batch(1, 1), Wall(0));
+        let batches = |producers: &Producers| producers.entry(ProducerId(7)).map(|entry| entry.batches.len());
         let other = Producer { id: 8, epoch: 0, base_sequence: 0 };
         producers.applied(&other, batch(0, 1), Wall(23 * 3_600_000));
-        assert!(producers.entry(ProducerId(7)).is_some());
+        assert_eq!(batches(&producers), Some(2));
         let later = Producer { id: 8, epoch: 0, base_sequence: 1 };
         producers.applied(&later, batch(1, 1), Wall(25 * 3_600_000));
-        assert!(producers.entry(ProducerId(7)).is_none());
-        assert!(producers.entry(ProducerId(8)).is_some());
+        assert_eq!(batches(&producers), Some(1), "by the time in the log");
+        let entry = producers.entry(ProducerId(7));
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 2), 1), Sequence::Next);
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 1), 1), Sequence::Duplicate(batch(1, 1)));
+        let refused = Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber);
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 3), 1), refused);
+    }
+
+    #[test]
+    fn of_many_expired_producers_the_longest_idle_are_forgotten() {
+        let mut producers = Producers::default();
+        let many = PRODUCERS_EXPIRED_MAX as i64 + 10;
+        let at = |number: i64| ProducerBatch { index: Index(1 + number as u64), ..batch(0, 1) };
+        for id in 0..many {
+            producers.applied(&Producer { id, epoch: 0, base_sequence: 0 }, at(id), Wall(0));
+        }
+        let late = Producer { id: many, epoch: 0, base_sequence: 0 };
+        producers.applied(&late, at(many), Wall(25 * 3_600_000));
+        assert_eq!(producers.len(), PRODUCERS_EXPIRED_MAX + 1);
+        assert!(producers.entry(ProducerId(9)).is_none() && producers.entry(ProducerId(10)).is_some());
     }
 }

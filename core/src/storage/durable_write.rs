@@ -83,7 +83,7 @@ impl DurableWrite {
             // The driver fails what was queued behind the refused write; that is no failure of the disk.
             DoneResult::Failed { .. } | DoneResult::Full if is_sync && self.is_full => {}
             DoneResult::Failed { reason } if is_write || is_sync => {
-                return Progress::Failed(format!("{}: {reason}", self.file));
+                return Progress::Failed(reason);
             }
             other => return Progress::Failed(format!("{}: unexpected answer: {other}", self.file)),
         }

@@ -18,16 +18,11 @@ use crate::entry::HardState;
 use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::{ReplicaId, Ticket};
+use crate::limits::{FRAME_ROOM_SPARED_BYTES, JOURNAL_SEAL_AFTER};
 use crate::now::Mono;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
-/// How long the journal is quiet before the last frame is sealed. Source: DESIGN section 7.
-const SEAL_AFTER: Duration = Duration::from_millis(50);
-/// What an item and its header may take of a frame at least. Source: chosen. At the edge: the frame is
-/// called full a little early.
-const ROOM_SPARED_BYTES: usize = 1 << 10;
 /// First size of a frame's buffer, which holds headers and small payloads. Source: chosen.
 const BUFFER_BYTES: usize = 4 << 10;
 
@@ -128,7 +123,7 @@ impl Journal {
     /// Bytes that may still wait for the next frame.
     pub(super) fn room(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(Filling::bytes).sum();
-        self.frame_bytes_max.saturating_sub(waiting + ROOM_SPARED_BYTES)
+        self.frame_bytes_max.saturating_sub(waiting + FRAME_ROOM_SPARED_BYTES)
     }
 
     /// Ends the filling frame: what is appended from now on is in later frames. Gives the sequence of the
@@ -188,7 +183,7 @@ impl Journal {
             Progress::Failed(reason) => Landed::Failed(reason),
             Progress::Durable => {
                 let flight = self.flight.take().expect("looked at above");
-                self.seal_at = flight.has_items.then(|| now + SEAL_AFTER);
+                self.seal_at = flight.has_items.then(|| now + JOURNAL_SEAL_AFTER);
                 Landed::Synced(flight.persisted)
             }
         }

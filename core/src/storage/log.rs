@@ -17,11 +17,9 @@ use super::segment::Segment;
 use super::segment_index::IndexEntry;
 use crate::file::SegmentName;
 use crate::ids::{Offset, TopicPartition};
+use crate::limits::SEGMENT_WRITE_BYTES_MAX;
 use bytes::Bytes;
 use std::collections::VecDeque;
-
-/// Bytes of one write to a segment. Source: chosen. At the edge: the rest follows in another.
-const WRITE_BYTES_MAX: u64 = 8 << 20;
 
 /// One applied record batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +136,8 @@ impl Log {
         let (mut parts, mut index) = (Vec::new(), Vec::new());
         for batch in self.tail.range(self.cached..) {
             let len = batch.bytes.len() as u64;
-            let is_room = segment.bytes + len <= segment_bytes && segment.bytes - at + len <= WRITE_BYTES_MAX;
+            let is_room =
+                segment.bytes + len <= segment_bytes && segment.bytes - at + len <= SEGMENT_WRITE_BYTES_MAX;
             if batch.next > goal || !(is_room || parts.is_empty()) {
                 break;
             }
@@ -300,6 +299,6 @@ impl Log {
     pub(super) fn find_tail(&self, from: Offset, timestamp: i64) -> Chunk {
         let first = self.tail.partition_point(|batch| batch.next <= from);
         let found = self.tail.range(first..).find(|batch| batch.max_timestamp >= timestamp);
-        Chunk { batches: found.map(|batch| batch.bytes.clone()).into_iter().collect() }
+        Chunk { batches: found.map(|batch| batch.bytes.clone()).into_iter().collect(), place: None }
     }
 }

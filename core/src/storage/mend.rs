@@ -16,7 +16,7 @@
 use super::read::run_end;
 use super::running::{Running, Turn, no_failure};
 use super::ticket::Job;
-use super::{Outcome, Storage};
+use super::{ChunkPlace, Outcome, Storage};
 use crate::action::Action;
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
@@ -35,6 +35,20 @@ pub enum MendRefused {
 }
 
 impl Storage {
+    /// Somebody who knows more than a checksum covers has found damage in what was read: the batch that starts
+    /// `after` so many bytes of the chunk, of these offsets. It can be mended now.
+    pub fn doubt(
+        &mut self,
+        chunk: ChunkPlace,
+        after: u64,
+        offsets: (Offset, Offset),
+        actions: &mut Vec<Action>,
+    ) {
+        if let Some(running) = self.running() {
+            running.reads.doubt(chunk, after, offsets, actions);
+        }
+    }
+
     /// Writes good bytes over damaged ones: `bytes` are whole batches from `from` on, the place that a
     /// [`super::ReadFault::Damaged`] named. Answered by [`Outcome::Mended`].
     ///

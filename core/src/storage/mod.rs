@@ -72,7 +72,7 @@ pub use log::{CommittedBatch, Extent};
 pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
 pub use outcome::{Cut, Durable, Outcome, RecoveredReplica, Recovery, Reset};
-pub use read::{Chunk, Lookup, ReadFault, ReadId};
+pub use read::{Chunk, ChunkPlace, Lookup, ReadFault, ReadId};
 pub use segment::Segment;
 
 use crate::action::{Action, HaltReason};

@@ -18,6 +18,7 @@ use crate::action::Action;
 use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId, Ticket};
+use crate::limits::DEAD_REPLICAS_MAX;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 
@@ -26,9 +27,6 @@ pub(super) const SLOT_BYTES: usize = 4096;
 const MAGIC: [u8; 4] = *b"RMQn";
 /// The format of the whole data directory.
 const FORMAT: u32 = 1;
-/// Dead replicas remembered. Source: what a slot holds. At the edge: the oldest are forgotten, whose ids are
-/// never drawn again anyway.
-const DEAD_MAX: usize = 400;
 
 /// Who a data directory belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +60,7 @@ pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
     body.u128(meta.cluster.unwrap_or_default().0);
     body.i32(meta.node.0);
     body.u128(meta.disk.0);
-    body.replicas(&meta.dead[meta.dead.len().saturating_sub(DEAD_MAX)..]);
+    body.replicas(&meta.dead[meta.dead.len().saturating_sub(DEAD_REPLICAS_MAX)..]);
     let body = body.into_bytes();
     let mut slot = Sink::default();
     slot.slice(&MAGIC);
@@ -70,7 +68,7 @@ pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
     slot.u32(crc(FORMAT, &body));
     slot.count(body.len());
     slot.slice(&body);
-    let padding = SLOT_BYTES.checked_sub(slot.len()).expect("DEAD_MAX keeps a meta within its slot");
+    let padding = SLOT_BYTES.checked_sub(slot.len()).expect("DEAD_REPLICAS_MAX keeps a meta within its slot");
     slot.slice(&[0; SLOT_BYTES][..padding]);
     slot.into_bytes()
 }

@@ -31,6 +31,8 @@ pub enum Outcome {
     Read {
         /// Which.
         read: ReadId,
+        /// Of which replica.
+        replica: ReplicaId,
         /// What it brought.
         result: Result<Chunk, ReadFault>,
     },

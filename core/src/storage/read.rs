@@ -23,16 +23,10 @@ use crate::action::{Action, Notice};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
+use crate::limits::{DAMAGES_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN};
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, Batches, HEADER_BYTES};
 use std::collections::BTreeMap;
-
-/// Smallest read of a segment. Source: chosen, a usual readahead.
-const READ_BYTES_MIN: u64 = 64 << 10;
-/// Largest, unless a single batch is larger. Source: chosen. At the edge: a smaller answer.
-const READ_BYTES_MAX: u64 = 8 << 20;
-/// Damaged places remembered. Source: chosen. At the edge: the first is forgotten and found again.
-const DAMAGES_MAX: usize = 1024;
 
 /// Names a read under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +38,15 @@ pub struct ReadId(pub u64);
 pub struct Chunk {
     /// The runs.
     pub batches: Vec<Bytes>,
+    /// Where the one run lies, if it is out of a segment.
+    pub place: Option<ChunkPlace>,
+}
+
+/// A place in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkPlace {
+    name: SegmentName,
+    at: u64,
 }
 
 /// Why a read gives nothing.
@@ -201,6 +204,19 @@ impl Reads {
         self.damages.get(&(name, from)).copied()
     }
 
+    /// Somebody who knows more has found damage in a chunk: the batch that starts `after` so many of its bytes, and
+    /// holds the offsets from `from` up to `below`.
+    pub(super) fn doubt(
+        &mut self,
+        chunk: ChunkPlace,
+        after: u64,
+        (from, below): (Offset, Offset),
+        actions: &mut Vec<Action>,
+    ) {
+        let place = Place { at: chunk.at + after, expected: from };
+        self.note_damage(chunk.name, place, below, actions);
+    }
+
     /// Where the batch of an indexed offset lies, as far as the index in memory says.
     pub(super) fn indexed_at(&self, name: SegmentName, offset: Offset) -> Option<u64> {
         self.indexes.find(name).and_then(|index| index.position_of(offset))
@@ -257,8 +273,10 @@ impl Reads {
     ) {
         let at = position.place.at;
         let wished = match cold.want {
-            Want::Offset { max_bytes, .. } => max_bytes.saturating_add(READ_BYTES_MIN).min(READ_BYTES_MAX),
-            Want::Time { .. } => READ_BYTES_MIN,
+            Want::Offset { max_bytes, .. } => {
+                max_bytes.saturating_add(SEGMENT_READ_BYTES_MIN).min(SEGMENT_READ_BYTES_MAX)
+            }
+            Want::Time { .. } => SEGMENT_READ_BYTES_MIN,
         };
         let asked = wished.max(position.asked).min(segment.bytes.saturating_sub(at));
         let len = u32::try_from(asked).unwrap_or(u32::MAX);
@@ -286,12 +304,12 @@ impl Reads {
                             suspect = Some(place)
                         }
                         Verdict::Skip => {}
-                        Verdict::Stop => return end(bytes, taken),
+                        Verdict::Stop => return end(cold.name, start, bytes, taken),
                         Verdict::Take | Verdict::TakeLast if !is_sound(&left[..len]) => {
-                            return self.damage(cold, segment, place, bytes, taken);
+                            return self.damage(cold, segment, place, (start, bytes), taken);
                         }
                         Verdict::Take => taken = Some((taken.map_or(from, |(first, _)| first), from + len)),
-                        Verdict::TakeLast => return end(bytes, Some((from, from + len))),
+                        Verdict::TakeLast => return end(cold.name, start, bytes, Some((from, from + len))),
                     }
                     place = Place { at: place.at + len as u64, expected: next };
                 }
@@ -299,14 +317,16 @@ impl Reads {
                     if (bytes.len() as u64) < asked || needed as u64 > segment.bytes - place.at =>
                 {
                     // The file ends before what was written to it does.
-                    return self.damage(cold, segment, suspect.unwrap_or(place), bytes, taken);
+                    return self.damage(cold, segment, suspect.unwrap_or(place), (start, bytes), taken);
                 }
                 Cut::Short(needed) => break needed as u64,
-                Cut::Broken => return self.damage(cold, segment, suspect.unwrap_or(place), bytes, taken),
+                Cut::Broken => {
+                    return self.damage(cold, segment, suspect.unwrap_or(place), (start, bytes), taken);
+                }
             }
         };
         if taken.is_some() {
-            return end(bytes, taken);
+            return end(cold.name, start, bytes, taken);
         }
         if place.at < segment.bytes {
             return Next::More(Position { place, asked: needed, suspect });
@@ -332,11 +352,11 @@ impl Reads {
         cold: &Cold,
         segment: &Segment,
         place: Place,
-        bytes: &Bytes,
+        (start, bytes): (u64, &Bytes),
         taken: Option<(usize, usize)>,
     ) -> Next {
         if taken.is_some() {
-            return end(bytes, taken);
+            return end(cold.name, start, bytes, taken);
         }
         let indexed = self.indexes.find(cold.name).and_then(|index| index.after(place.expected));
         Next::Damaged { place, below: indexed.unwrap_or(segment.next) }
@@ -397,8 +417,11 @@ impl Want {
     }
 }
 
-fn end(bytes: &Bytes, taken: Option<(usize, usize)>) -> Next {
-    Next::End(Ok(Chunk { batches: taken.map(|(from, to)| bytes.slice(from..to)).into_iter().collect() }))
+/// What was taken of `bytes`, which were read at `start`.
+fn end(name: SegmentName, start: u64, bytes: &Bytes, taken: Option<(usize, usize)>) -> Next {
+    let place = taken.map(|(from, _)| ChunkPlace { name, at: start + from as u64 });
+    let batches = taken.map(|(from, to)| bytes.slice(from..to)).into_iter().collect();
+    Next::End(Ok(Chunk { batches, place }))
 }
 
 /// The batch that `left` starts with, if it is the one that belongs at `place`.

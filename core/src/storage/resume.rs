@@ -27,12 +27,10 @@ use crate::action::Notice;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{DiskId, ReplicaId, TopicPartition};
+use crate::limits::LEFT_NOTES_MAX;
 use crate::rng::Rng;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Notes about files left in place, at one start. Source: chosen. At the edge: the others are not named.
-const LEFT_NOTES_MAX: usize = 20;
 
 /// A disk about to be served from.
 #[derive(Debug)]

@@ -13,13 +13,9 @@
 
 use super::frame::Chain;
 use crate::config::StorageConfig;
+use crate::limits::{JOURNAL_FREE_FILES_MAX, JOURNAL_ZERO_STEP_BYTES};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-
-/// What one step of zeroing writes: a frame behind it waits for about 0.1 ms. Source: chosen.
-const ZERO_STEP_BYTES: u64 = 256 << 10;
-/// Free files kept for reuse. Source: chosen: one in use next, one spare. At the edge: removed.
-const FREE_FILES_MAX: usize = 2;
 
 /// A file of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +81,7 @@ impl Ring {
             head_limit,
             file_bytes: config.journal_file_bytes,
             zeroing: None,
-            zeros: Bytes::from(vec![0; ZERO_STEP_BYTES as usize]),
+            zeros: Bytes::from(vec![0; JOURNAL_ZERO_STEP_BYTES as usize]),
         }
     }
 
@@ -116,7 +112,7 @@ impl Ring {
         let file = self.free_file().unwrap_or_else(|| self.add());
         self.zeroing = Some(file);
         let at = self.files[&file].bytes;
-        let len = ZERO_STEP_BYTES.min(self.file_bytes - at);
+        let len = JOURNAL_ZERO_STEP_BYTES.min(self.file_bytes - at);
         let zeros = self.zeros.slice(..len as usize);
         Some(Zeroing::Write { file, at, zeros })
     }
@@ -160,7 +156,7 @@ impl Ring {
             .files
             .iter()
             .filter(|(number, file)| file.state == State::Free && self.zeroing != Some(**number));
-        let superfluous: Vec<u32> = free.map(|(number, _)| *number).skip(FREE_FILES_MAX).collect();
+        let superfluous: Vec<u32> = free.map(|(number, _)| *number).skip(JOURNAL_FREE_FILES_MAX).collect();
         for number in &superfluous {
             self.files.entry(*number).and_modify(|file| file.state = State::Removing);
         }

@@ -20,13 +20,9 @@ use crate::config::StorageConfig;
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{ReplicaId, Ticket, TopicPartition};
+use crate::limits::DOOMED_AGE_MAX;
 use crate::now::Mono;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-/// How long doomed files lie before a checkpoint is called for to remove them, on a node that is too quiet
-/// for one. Source: chosen.
-const DOOMED_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// The parts.
 #[derive(Debug)]
@@ -133,7 +129,7 @@ impl Running {
                     if let Err(ReadFault::Damaged { from, below }) = result {
                         turn.outcomes.push(Outcome::Damaged { replica, from, below });
                     }
-                    turn.outcomes.push(Outcome::Read { read, result });
+                    turn.outcomes.push(Outcome::Read { read, replica, result });
                 }
                 Ok(())
             }

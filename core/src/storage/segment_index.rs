@@ -11,6 +11,7 @@
 
 use crate::file::SegmentName;
 use crate::ids::Offset;
+use crate::limits::INDEX_ENTRIES_CACHED_MAX;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,9 +20,6 @@ use super::codec::Cursor;
 
 /// Bytes of an entry in the file.
 pub(super) const ENTRY_BYTES: usize = 32;
-/// Entries kept in memory over all segments. Source: chosen, 3 MiB. At the edge: the index that was loaded
-/// first is forgotten, and read again when it is needed.
-const CACHED_ENTRIES_MAX: usize = 128 << 10;
 
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +121,7 @@ impl IndexCache {
         self.entries += index.0.len();
         self.indexes.insert(name, index);
         self.order.push_back(name);
-        while self.entries > CACHED_ENTRIES_MAX && self.order.len() > 1 {
+        while self.entries > INDEX_ENTRIES_CACHED_MAX && self.order.len() > 1 {
             let oldest = self.order.front().copied().expect("longer than one");
             self.forget(oldest);
         }

@@ -8,11 +8,8 @@
 //! Invariant: `is_full` falls only after a write that worked and said that more than the floor is free.
 
 use crate::action::{Action, Notice};
+use crate::limits::SPACE_RETRY_AFTER;
 use crate::now::Mono;
-use std::time::Duration;
-
-/// Between two tries. Source: chosen.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The disk's space, as far as known.
 #[derive(Debug)]
@@ -52,7 +49,7 @@ impl Space {
     /// There is no space.
     pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if self.retry_at.is_none() {
-            self.retry_at = Some(now + RETRY_AFTER);
+            self.retry_at = Some(now + SPACE_RETRY_AFTER);
         }
         if !std::mem::replace(&mut self.is_full, true) {
             actions.push(Action::Note(Notice::DiskFull));
@@ -63,7 +60,7 @@ impl Space {
     pub(super) fn woke(&mut self, now: Mono) -> bool {
         let is_due = self.retry_at.is_some_and(|at| at <= now);
         if is_due {
-            self.retry_at = self.is_full.then(|| now + RETRY_AFTER);
+            self.retry_at = self.is_full.then(|| now + SPACE_RETRY_AFTER);
         }
         is_due
     }

@@ -20,12 +20,9 @@ use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::event::DoneResult;
 use crate::ids::{NodeId, Ticket};
+use crate::limits::SPACE_RETRY_AFTER;
 use crate::now::Mono;
 use crate::rng::Rng;
-use std::time::Duration;
-
-/// Between two tries while the disk is full. Source: chosen.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A storage before it runs.
 #[derive(Debug)]
@@ -109,7 +106,7 @@ impl Starting {
         match progress {
             PlanProgress::Waiting => Started::Waiting,
             PlanProgress::Full => {
-                self.retry_at = Some(now + RETRY_AFTER);
+                self.retry_at = Some(now + SPACE_RETRY_AFTER);
                 Started::Waiting
             }
             PlanProgress::Failed(reason) => Started::Failed(reason),

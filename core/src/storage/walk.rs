@@ -16,11 +16,9 @@
 
 use super::frame::{BLOCK_BYTES, Chain, HEADER_BYTES, Header, Item, items};
 use super::replay::Replay;
+use crate::limits::WALK_READ_BYTES;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-
-/// What one read asks for, if the frame is not larger. Source: chosen.
-const CHUNK_BYTES: u64 = 1 << 20;
 
 /// What the walk wants next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,13 +240,13 @@ impl Walk {
 
     /// The whole frame at a place whose header is `wanted`.
     fn frame(&mut self, file: u32, at: u64, wanted: impl Fn(&Header) -> bool) -> Found<(Header, Bytes)> {
-        let header = match self.want(file, at, HEADER_BYTES as u64, CHUNK_BYTES) {
+        let header = match self.want(file, at, HEADER_BYTES as u64, WALK_READ_BYTES) {
             Found::Here(bytes) => Header::parse(&bytes).filter(&wanted),
             Found::Nothing => None,
             Found::Asked(step) => return Found::Asked(step),
         };
         let Some(header) = header else { return Found::Nothing };
-        match self.want(file, at, header.content_bytes() as u64, CHUNK_BYTES) {
+        match self.want(file, at, header.content_bytes() as u64, WALK_READ_BYTES) {
             Found::Here(frame) if header.matches(&frame) => Found::Here((header, frame)),
             Found::Here(_) | Found::Nothing => Found::Nothing,
             Found::Asked(step) => Found::Asked(step),

@@ -14,16 +14,13 @@ use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
+use crate::limits::LOGS_WRITTEN_EARLY;
 use crate::now::Mono;
 use crate::timer::Deadlines;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::segment_index::{ENTRY_BYTES, IndexCache};
-
-/// Logs written before their time at once when memory is short: those that have waited longest.
-/// Source: chosen. At the edge: the next ones follow when these are written.
-const LOGS_WRITTEN_EARLY: usize = 64;
 
 /// What is in memory and what is not on the disk for good.
 #[derive(Debug, Default)]

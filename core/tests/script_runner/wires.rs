@@ -11,10 +11,11 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Default)]
 pub struct Wires {
     wires: Vec<Wire>,
-    cut: BTreeSet<(i32, i32)>,
+    cut: BTreeSet<(i32, i32, LaneKind)>,
 }
 
 struct Wire {
+    lane: LaneKind,
     ends: [End; 2],
 }
 
@@ -36,9 +37,11 @@ impl End {
 }
 
 impl Wires {
-    /// Nothing passes between the two any more.
-    pub fn cut(&mut self, one: i32, other: i32) {
-        self.cut.insert((one.min(other), one.max(other)));
+    /// Nothing passes between the two any more, on one lane or on both.
+    pub fn cut(&mut self, one: i32, other: i32, lane: Option<LaneKind>) {
+        let lanes = [LaneKind::Raft, LaneKind::Bulk].into_iter();
+        let cut = lanes.filter(|other| lane.is_none_or(|lane| lane == *other));
+        self.cut.extend(cut.map(|lane| (one.min(other), one.max(other), lane)));
     }
 
     /// Everything passes again.
@@ -46,9 +49,9 @@ impl Wires {
         self.cut.clear();
     }
 
-    /// Whether nothing passes between the two.
-    pub fn is_cut(&self, one: i32, other: i32) -> bool {
-        self.cut.contains(&(one.min(other), one.max(other)))
+    /// Whether nothing passes between the two on that lane.
+    pub fn is_cut(&self, one: i32, other: i32, lane: LaneKind) -> bool {
+        self.cut.contains(&(one.min(other), one.max(other), lane))
     }
 
     /// A wire between two ends; both are told.
@@ -59,7 +62,7 @@ impl Wires {
         lane: LaneKind,
         told: &mut Vec<(i32, Event)>,
     ) {
-        self.wires.push(Wire { ends: [End::new(from.0, from.1), End::new(to.0, to.1)] });
+        self.wires.push(Wire { lane, ends: [End::new(from.0, from.1), End::new(to.0, to.1)] });
         for (node, link) in [from, to] {
             told.push((node, Event::Opened { link, kind: LinkKind::Peer { lane } }));
         }
@@ -110,7 +113,7 @@ impl Wires {
     pub fn deliver(&mut self, told: &mut Vec<(i32, Event)>) {
         for wire in &mut self.wires {
             let (one, other) = (wire.ends[0].node, wire.ends[1].node);
-            if self.cut.contains(&(one.min(other), one.max(other))) {
+            if self.cut.contains(&(one.min(other), one.max(other), wire.lane)) {
                 continue;
             }
             for to in 0..2 {

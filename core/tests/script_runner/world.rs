@@ -202,7 +202,7 @@ impl World {
     }
 
     fn dial(&mut self, from: i32, link: LinkId, to: i32, lane: rust_mq_core::action::LaneKind) {
-        let is_cut = self.wires.is_cut(from, to);
+        let is_cut = self.wires.is_cut(from, to, lane);
         let target = self.nodes.get_mut(&to).filter(|process| process.broker.is_some() && !is_cut);
         let mut told = Vec::new();
         match target.map(Process::accept) {
@@ -245,6 +245,7 @@ impl World {
                     partition.partition.0, offset.0
                 )
             }
+            Notice::TopicDeleted { name } => format!("drops {name}"),
             Notice::DiskFull => "says: the disk is full".into(),
             Notice::SpaceAgain => "says: there is space again".into(),
             Notice::Rejected { reason, .. } => format!("rejects a link: {reason}"),

@@ -5,9 +5,7 @@
 //!
 //! Invariant: `per_address` counts exactly the connections let in and not yet `on_closed`.
 
-use crate::limits::{
-    ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, RESERVED_DESCRIPTORS,
-};
+use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
 use crate::log::RateLimit;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -32,13 +30,23 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(listener: std::net::TcpListener, registry: &Registry) -> io::Result<Admission> {
+    /// Lets in at most `limit` connections at a time.
+    pub(super) fn new(
+        listener: std::net::TcpListener,
+        registry: &Registry,
+        limit: usize,
+    ) -> io::Result<Admission> {
+        if limit < CONNECTIONS_MAX {
+            tracing::warn!(
+                "at most {limit} client connections, because of the limit on open files (ulimit -n)"
+            );
+        }
         listener.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(listener);
         registry.register(&mut listener, super::LISTENER, Interest::READABLE)?;
         Ok(Admission {
             listener: Some(listener),
-            limit: connection_limit(),
+            limit,
             count: 0,
             per_address: BTreeMap::new(),
             is_ready: false,
@@ -127,19 +135,4 @@ impl Admission {
         *self.per_address.entry(remote.ip()).or_default() += 1;
         true
     }
-}
-
-/// Connections that the process's descriptors allow, after raising their limit as far as it goes.
-fn connection_limit() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let allowed = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, maximum: allowed.maximum });
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let spare = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(RESERVED_DESCRIPTORS);
-    // Even a tiny limit (fault tests run with 64) leaves half of it to clients.
-    let limit = spare.max(usize::try_from(descriptors / 2).unwrap_or(usize::MAX)).min(CONNECTIONS_MAX);
-    if limit < CONNECTIONS_MAX {
-        tracing::warn!("at most {limit} client connections, because of the limit on open files (ulimit -n)");
-    }
-    limit
 }

@@ -52,9 +52,14 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Serves the clients that come to `listener`.
-    pub fn new(listener: std::net::TcpListener, registry: Registry, clock: Clock) -> io::Result<Clients> {
-        let admission = Admission::new(listener, &registry)?;
+    /// Serves the clients that come to `listener`, at most `limit` at a time.
+    pub fn new(
+        listener: std::net::TcpListener,
+        registry: Registry,
+        clock: Clock,
+        limit: usize,
+    ) -> io::Result<Clients> {
+        let admission = Admission::new(listener, &registry, limit)?;
         Ok(Clients {
             registry,
             clock,

@@ -130,7 +130,8 @@ fn sync(files: &OpenFiles, which: &[File]) -> DoneResult {
             Err(error) => return fail(files, *file, &error),
         }
     }
-    if let Err(error) = directories.iter().try_for_each(|directory| sync_directory(directory)) {
+    let sync_name = |directory: &PathBuf| files.with_room(|| sync_directory(directory));
+    if let Err(error) = directories.iter().try_for_each(sync_name) {
         return which.first().map_or(DoneResult::Synced, |file| fail(files, *file, &error));
     }
     files.names_are_durable(&named);

@@ -47,6 +47,14 @@ impl Disk {
         }
     }
 
+    /// What it was given is not waited for any more: it may never end.
+    pub fn abandon(&mut self) {
+        match self {
+            Disk::Memory(_) => {}
+            Disk::Real(disk) => disk.abandon(),
+        }
+    }
+
     /// Moves what has ended into `into`; says whether there is more than the turn has room for.
     pub fn take_done(&mut self, into: &mut Vec<Event>, room: &mut Room) -> bool {
         match self {

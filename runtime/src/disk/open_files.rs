@@ -2,10 +2,10 @@
 //!
 //! A lane holds the lock to look something up, never while it reads, writes or syncs.
 //!
-//! Invariant: at most `OPEN_FILES_MAX` descriptors of segments and indexes are kept; the journal, checkpoint
-//! and node.meta keep theirs, so that a node without spare descriptors can still commit.
+//! Invariant: at most `spare_max` descriptors of segments and indexes are kept; the journal, checkpoint and
+//! node.meta keep theirs, so that a node without spare descriptors can still commit. Where the system has none
+//! left (its limit is shared by all processes), all spare ones are closed and the file is opened once more.
 
-use crate::limits::OPEN_FILES_MAX;
 use rust_mq_core::file::File;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     root: PathBuf,
+    spare_max: usize,
     table: Mutex<Table>,
 }
 
@@ -37,8 +38,8 @@ struct Open {
 
 impl OpenFiles {
     /// No file is open yet.
-    pub(super) fn new(root: PathBuf) -> OpenFiles {
-        OpenFiles { root, table: Mutex::default() }
+    pub(super) fn new(root: PathBuf, spare_max: usize) -> OpenFiles {
+        OpenFiles { root, spare_max, table: Mutex::default() }
     }
 
     /// The data directory.
@@ -56,8 +57,9 @@ impl OpenFiles {
         if let Some(descriptor) = self.lock().find(file) {
             return Ok(descriptor);
         }
-        let opened = std::fs::OpenOptions::new().read(true).write(true).open(self.path(file))?;
-        Ok(self.lock().keep(file, opened))
+        let path = self.path(file);
+        let opened = self.with_room(|| std::fs::OpenOptions::new().read(true).write(true).open(&path))?;
+        Ok(self.lock().keep(file, opened, self.spare_max))
     }
 
     /// A file, made if it is not there, with its directories.
@@ -70,15 +72,26 @@ impl OpenFiles {
             let mut options = std::fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)
         };
-        let opened = match make() {
+        let opened = match self.with_room(make) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let directory = path.parent().unwrap_or(&self.root);
                 std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-                make()?
+                self.with_room(make)?
             }
             result => result?,
         };
-        Ok(self.lock().keep(file, opened))
+        Ok(self.lock().keep(file, opened, self.spare_max))
+    }
+
+    /// Opens something; without descriptors it closes the spare ones and tries once more.
+    pub(super) fn with_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match open() {
+            Err(error) if is_out_of_descriptors(&error) => {
+                self.lock().open.retain(|file, _| !is_spare(*file));
+                open()
+            }
+            result => result,
+        }
     }
 
     /// Closes a file, once whoever uses it now is done.
@@ -131,18 +144,26 @@ impl Table {
         Some(Arc::clone(&open.descriptor))
     }
 
-    fn keep(&mut self, file: File, opened: std::fs::File) -> Arc<std::fs::File> {
+    fn keep(&mut self, file: File, opened: std::fs::File, spare_max: usize) -> Arc<std::fs::File> {
         self.uses += 1;
         let open = Open { descriptor: Arc::new(opened), used: self.uses };
         let descriptor = Arc::clone(&open.descriptor);
         self.open.insert(file, open);
-        let is_spare = |file: &File| matches!(file, File::Segment(_) | File::SegmentIndex(_));
-        if self.open.len() > OPEN_FILES_MAX {
-            let spare = self.open.iter().filter(|(file, _)| is_spare(file));
-            if let Some(oldest) = spare.min_by_key(|(_, open)| open.used).map(|(file, _)| *file) {
-                self.open.remove(&oldest);
-            }
+        let spare = || self.open.iter().filter(|(file, _)| is_spare(**file));
+        if spare().count() > spare_max
+            && let Some(oldest) = spare().min_by_key(|(_, open)| open.used).map(|(file, _)| *file)
+        {
+            self.open.remove(&oldest);
         }
         descriptor
     }
+}
+
+fn is_spare(file: File) -> bool {
+    matches!(file, File::Segment(_) | File::SegmentIndex(_))
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let code = rustix::io::Errno::from_io_error(error);
+    code.is_some_and(|code| [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].contains(&code))
 }

@@ -67,6 +67,9 @@ pub enum DirectoryError {
         /// The other's process id, if it could be read.
         process: String,
     },
+    /// It is a file, or something else.
+    #[error("cannot use {} as data directory: it is not a directory", .0.display())]
+    NoDirectory(PathBuf),
     /// The system says no.
     #[error("cannot use {} as data directory: {error}", path.display())]
     Unusable {
@@ -79,11 +82,11 @@ pub enum DirectoryError {
 
 impl RealDisk {
     /// Makes the directory if it is not there, locks it, and starts the lanes. `wake` is called when answers
-    /// are there to take.
-    pub fn open(path: &Path, wake: Wake) -> Result<RealDisk, DirectoryError> {
+    /// are there to take; at most `segments_open` segments and indexes are kept open.
+    pub fn open(path: &Path, wake: Wake, segments_open: usize) -> Result<RealDisk, DirectoryError> {
         let lock = lock(path)?;
         let unusable = |error| DirectoryError::Unusable { path: path.to_path_buf(), error };
-        let files = Arc::new(OpenFiles::new(path.to_path_buf()));
+        let files = Arc::new(OpenFiles::new(path.to_path_buf(), segments_open));
         let done = Arc::new(Mailbox::new(wake));
         let mut threads = Vec::new();
         let mut start = |name: &str, run: Box<dyn FnOnce() + Send>| -> Result<(), DirectoryError> {
@@ -213,6 +216,13 @@ impl RealDisk {
     }
 }
 
+impl RealDisk {
+    /// What it was given is not waited for: it may never end.
+    pub fn abandon(&mut self) {
+        self.threads.clear();
+    }
+}
+
 impl Drop for RealDisk {
     /// Ends the lanes after what they were given, so that the lock outlives the last write.
     fn drop(&mut self) {
@@ -232,6 +242,9 @@ fn is_zeroing(parts: &[Bytes]) -> bool {
 
 fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
     let unusable = |error| DirectoryError::Unusable { path: path.to_path_buf(), error };
+    if path.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(DirectoryError::NoDirectory(path.to_path_buf()));
+    }
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
     if let Some(parent) = path.canonicalize().map_err(unusable)?.parent() {
         sync_directory(parent).map_err(unusable)?;

@@ -14,6 +14,7 @@
 mod codec;
 mod lane;
 mod server;
+mod visitor;
 
 use crate::mailbox::{Mailbox, Room, Wake};
 use lane::Lanes;
@@ -36,15 +37,21 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Serves the peers that come to `listener`, and dials others, on `runtime`.
-    pub fn start(listener: std::net::TcpListener, runtime: Handle, wake: Wake) -> io::Result<Peers> {
+    /// Serves the peers that come to `listener`, over at most `connections` at a time, and dials others, on
+    /// `runtime`.
+    pub fn start(
+        listener: std::net::TcpListener,
+        runtime: Handle,
+        wake: Wake,
+        connections: usize,
+    ) -> io::Result<Peers> {
         listener.set_nonblocking(true)?;
         let lanes = Arc::new(Lanes::new(Mailbox::new(Arc::clone(&wake)), Mailbox::new(wake)));
         let listener = {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        runtime.spawn(server::serve(listener, Arc::clone(&lanes)));
+        runtime.spawn(server::serve(listener, Arc::clone(&lanes), connections));
         Ok(Peers { lanes, runtime })
     }
 

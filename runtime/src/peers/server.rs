@@ -1,9 +1,11 @@
 //! The accepting side: one gRPC service with one call. Every HTTP/2 limit is set here, because tonic sets none.
 //!
-//! Own accept loop: without descriptors accepting rests for `ACCEPT_PAUSE`; tonic's own would spin.
+//! Own accept loop: without descriptors accepting rests for `ACCEPT_PAUSE`, where tonic's own would spin; and
+//! connections are counted and must open a lane in time (`visitor`), which tonic does not ask of them.
 
 use super::codec::RawCodec;
 use super::lane::{Lanes, Outgoing};
+use super::visitor::{Door, Pass, Visitor};
 use super::{LANE_HEADER, PATH};
 use crate::limits::{
     ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_LINKS_MAX,
@@ -16,7 +18,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
 use tonic::body::Body;
 use tonic::codegen::tokio_stream::StreamExt;
@@ -31,9 +33,9 @@ use tonic::{Request, Response, Status, Streaming};
 const HANDED_OVER: usize = 16;
 
 /// Serves peers until the runtime ends.
-pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>) {
+pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>, connections: usize) {
     let (accepted, incoming) = channel(HANDED_OVER);
-    tokio::spawn(accept(listener, accepted));
+    tokio::spawn(accept(listener, Door::new(connections), accepted));
     let served = Server::builder()
         .max_concurrent_streams(PEER_STREAMS_MAX)
         .http2_max_local_error_reset_streams(Some(PEER_RESETS_MAX))
@@ -51,13 +53,12 @@ pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>) {
     }
 }
 
-async fn accept(listener: TcpListener, accepted: Sender<io::Result<TcpStream>>) {
+async fn accept(listener: TcpListener, mut door: Door, accepted: Sender<io::Result<Visitor>>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // A vote must not wait for a delayed acknowledgement.
-                let _ = stream.set_nodelay(true);
-                if accepted.send(Ok(stream)).await.is_err() {
+            Ok((stream, remote)) => {
+                let Some(visitor) = door.admit(stream, remote) else { continue };
+                if accepted.send(Ok(visitor)).await.is_err() {
                     return;
                 }
             }
@@ -121,8 +122,14 @@ impl PeerService {
         if self.lanes.count() >= PEER_LINKS_MAX {
             return Err(Status::resource_exhausted("all lanes are taken"));
         }
+        let pass = request.extensions().get::<Pass>().cloned();
         let outgoing = self.lanes.add(self.lanes.next_accepted(), lane);
-        tokio::spawn(outgoing.listener().run(request.into_inner()));
+        let listener = outgoing.listener();
+        tokio::spawn(async move {
+            // The connection may stay as long as its lane.
+            let _stay = pass.map(|pass| pass.stay());
+            listener.run(request.into_inner()).await;
+        });
         Ok(Response::new(outgoing.map(Ok)))
     }
 }

@@ -1,6 +1,8 @@
-//! C1: at most one leader per group and term. Who sends appends or heartbeats in a term leads in it.
+//! C1: at most one leader per partition and term.
+//!
+//! Looked at: who sends appends or heartbeats in a term, and who shows itself as leader after a turn.
 
-use super::shadow::Group;
+use super::shadow::{Group, partition_of};
 use super::{Claim, Verdict};
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ impl Leaders {
         let is_new = !self.0.contains_key(&(group, term));
         let first = *self.0.entry((group, term)).or_insert(replica);
         verdict.hold(first == replica, Claim::C1, || {
-            format!("{group:?}: replicas {first} and {replica} both lead in term {term}")
+            format!("{}: replicas {first} and {replica} both lead in term {term}", partition_of(group))
         });
         is_new
     }

@@ -1,7 +1,9 @@
-//! C2: a committed entry never changes. The first replica whose journal says that an index is committed writes it
-//! down; every other must have the same term and bytes there, after restarts and catch-ups too.
+//! C2: a committed entry never changes.
+//!
+//! Looked at: what becomes durable in journals. The first replica whose journal says that an index is committed writes
+//! it down; every other must have the same term and bytes there, after restarts and catch-ups too.
 
-use super::shadow::{Durable, Group};
+use super::shadow::{Durable, Group, partition_of};
 use super::{Claim, Verdict};
 use std::collections::BTreeMap;
 
@@ -24,9 +26,11 @@ impl Committed {
             let first = *self.entries.entry((group, index)).or_insert(mine);
             verdict.hold(first == mine, Claim::C2, || {
                 format!(
-                    "{group:?} index {index}: replica {replica} holds an entry of term {}, another of term {} was \
+                    "{} index {index}: replica {replica} holds an entry of term {}, another of term {} was \
                      committed",
-                    mine.0, first.0
+                    partition_of(group),
+                    mine.0,
+                    first.0
                 )
             });
         }

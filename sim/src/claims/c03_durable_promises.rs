@@ -5,7 +5,7 @@
 //! nothing); a granted vote is the durable vote of that term; a candidate has voted for itself; an append-ok up to
 //! an index finds the log durable up to it. A produce-ack finds the batch durable on a majority of the voters.
 
-use super::shadow::{Durable, Shadow};
+use super::shadow::{Durable, Shadow, partition_of};
 use super::{Claim, Verdict};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
@@ -79,6 +79,9 @@ pub fn check_ack(
     };
     let holders = shadows.iter().filter(holds).count();
     verdict.hold(holders * 2 > voters, Claim::C3, || {
-        format!("{group:?}: the batch at {base_offset} is acknowledged, and durable on {holders} of {voters} nodes")
+        format!(
+            "{}: the batch at {base_offset} is acknowledged, and durable on {holders} of {voters} nodes",
+            partition_of(group)
+        )
     });
 }

@@ -1,4 +1,6 @@
-//! C4: one vote per term, across restarts: what a journal says durably about a vote, it never says otherwise.
+//! C4: one vote per term, across restarts.
+//!
+//! Looked at: the hard states that become durable: what a journal says about a vote, it never says otherwise.
 
 use super::{Claim, Verdict};
 use std::collections::BTreeMap;
@@ -17,5 +19,21 @@ impl Votes {
         verdict.hold(first == vote, Claim::C4, || {
             format!("replica {replica} voted for {first} and for {vote} in term {term}")
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_votes_in_a_term_are_a_breach() {
+        let (mut votes, mut verdict) = (Votes::default(), Verdict::default());
+        votes.cast(1, 3, 7, &mut verdict);
+        votes.cast(1, 3, 0, &mut verdict);
+        votes.cast(1, 4, 8, &mut verdict);
+        assert!(!verdict.is_broken());
+        votes.cast(1, 3, 8, &mut verdict);
+        assert!(verdict.is_broken());
     }
 }

@@ -1,5 +1,9 @@
-//! C5: what must not fall does not fall: the durable term and commit of each replica, in the order they are
-//! written, and the high watermark and log start that one process serves.
+//! C5: what must not fall does not fall: commit, applied, high watermark, log start, leader epoch (which is the term)
+//! and the metadata's version (which is its applied index), of each replica.
+//!
+//! Looked at: the durable term and commit in the order they are written, across lives; and after each turn what a
+//! process shows of each replica, where `applied <= commit <= last` and `log_start <= high_watermark` hold too. What
+//! stands as it stood after the turn before was weighed then.
 
 use super::{Claim, Verdict};
 use rust_mq_core::broker::observe::Observation;
@@ -11,14 +15,29 @@ use std::collections::BTreeMap;
 pub struct Floors {
     terms: BTreeMap<u64, u64>,
     commits: BTreeMap<u64, u64>,
-    /// By machine and life of its process.
-    seen: BTreeMap<(usize, u32, ReplicaId), Observation>,
+    /// By machine: the life of its process, and what it showed.
+    seen: Vec<(u32, BTreeMap<ReplicaId, Observation>)>,
 }
 
 impl Floors {
-    /// A replica stands so, after a turn.
-    pub fn stands(&mut self, site: usize, boot: u32, now: &Observation, verdict: &mut Verdict) {
-        if let Some(before) = self.seen.insert((site, boot, now.replica), *now) {
+    /// A replica stands so, after a turn. Returns how it stood before in this life, if it was there.
+    pub fn stands(
+        &mut self,
+        site: usize,
+        boot: u32,
+        now: &Observation,
+        verdict: &mut Verdict,
+    ) -> Option<Observation> {
+        if self.seen.len() <= site {
+            self.seen.resize_with(site + 1, Default::default);
+        }
+        let (life, replicas) = &mut self.seen[site];
+        if *life != boot {
+            *life = boot;
+            replicas.clear();
+        }
+        let before = replicas.insert(now.replica, *now);
+        if let Some(before) = before {
             let is_well = before.term <= now.term
                 && before.commit <= now.commit
                 && before.applied <= now.applied
@@ -29,6 +48,10 @@ impl Floors {
         verdict.hold(now.applied <= now.commit && now.commit <= now.last, Claim::C5, || {
             format!("n{}: applied, commit, last do not rise: {now:?}", site + 1)
         });
+        verdict.hold(now.log_start <= now.high_watermark, Claim::C5, || {
+            format!("n{}: a log starts above its high watermark: {now:?}", site + 1)
+        });
+        before
     }
 
     /// A hard state became durable.
@@ -41,5 +64,21 @@ impl Floors {
             format!("replica {replica}: commit {floor}, then {commit}")
         });
         *floor = commit;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_or_a_commit_that_falls_is_a_breach() {
+        let (mut floors, mut verdict) = (Floors::default(), Verdict::default());
+        floors.wrote(1, 3, 10, &mut verdict);
+        floors.wrote(1, 3, 12, &mut verdict);
+        floors.wrote(2, 1, 0, &mut verdict);
+        assert!(!verdict.is_broken());
+        floors.wrote(1, 4, 11, &mut verdict);
+        assert!(verdict.is_broken());
     }
 }

@@ -1,95 +1,82 @@
 //! C6: replicas are equal up to what they have applied: the state of a partition (producers, epochs, log start) and
-//! of the metadata machine is a function of the log. The first replica seen at an applied index writes its hash
-//! down, all others compare, after restarts and catch-ups too. A leader's tip equals what is committed when
-//! nothing is between them.
+//! of the metadata machine is a function of the log.
 //!
-//! So are their records, byte by byte: what was written to segments, by write-behind, a catch-up or a mending, is
-//! compared batch by batch as the disk was told it, before anything rotted. This looks at a replica when it has mended
-//! something, and at all in the end.
+//! Looked at: a hash over the encoded state of a replica, each time that what it has applied moves, at the first
+//! sight of it in a process, at its election, and now and then without a reason. The first one seen at an applied
+//! index writes its hash down, all others compare, after restarts and catch-ups too. One of those who write is no
+//! node: `c06_replay_is_live` replays the log from its beginning into a state of its own.
 
-use super::frames::hash_bytes;
-use super::shadow::Group;
 use super::{Claim, Verdict};
-use crate::disk::Disk;
-use rust_mq_core::broker::Broker;
-use rust_mq_core::file::{File, SegmentName};
-use rust_mq_core::ids::{Index, Offset, TopicPartition};
-use rust_mq_core::storage::Segment;
-use rust_mq_proto::records::Batches;
-use std::collections::{BTreeMap, BTreeSet};
+use rust_mq_core::ids::{Index, TopicPartition};
+use std::collections::BTreeMap;
+
+/// Whose state it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A machine's.
+    Site(usize),
+    /// Of no machine: the log's, replayed.
+    Replay,
+}
 
 /// The hash of each state that was seen.
 #[derive(Debug, Default)]
-pub struct States(BTreeMap<(TopicPartition, Index), (usize, u64)>);
+pub struct States(BTreeMap<(TopicPartition, Index), State>);
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    first: Whose,
+    hash: u64,
+    is_replayed: bool,
+}
 
 impl States {
-    /// Compares all replicas of a node but those of partitions that are gone.
-    pub fn compare(&mut self, site: usize, broker: &Broker, gone: &BTreeSet<Group>, verdict: &mut Verdict) {
-        for (of, applied, hash) in broker.observe_states() {
-            if gone.contains(&(of.topic.0, of.partition.0)) {
-                continue;
-            }
-            let (first, expected) = *self.0.entry((of, applied)).or_insert((site, hash));
-            verdict.hold(hash == expected, Claim::C6, || {
-                format!("{of} at {applied}: n{} and n{} have different states", first + 1, site + 1)
-            });
-        }
-        verdict.hold(broker.observe_tip() != Some(false), Claim::C6, || {
-            format!("n{}: tip and committed metadata differ with nothing between them", site + 1)
+    /// Compares a state with what was seen at that index. True if the replay has been there.
+    pub fn compare(
+        &mut self,
+        whose: Whose,
+        of: TopicPartition,
+        applied: Index,
+        hash: u64,
+        verdict: &mut Verdict,
+    ) -> bool {
+        let new = State { first: whose, hash, is_replayed: false };
+        let state = self.0.entry((of, applied)).or_insert(new);
+        state.is_replayed |= whose == Whose::Replay;
+        verdict.hold(hash == state.hash, Claim::C6, || {
+            format!("{of} at {applied}: the states of {} and {whose} differ", state.first)
         });
+        state.is_replayed
+    }
+
+    /// Whether a state was seen there.
+    pub fn holds(&self, of: TopicPartition, applied: Index) -> bool {
+        self.0.contains_key(&(of, applied))
     }
 }
 
-/// The hash of each batch that was written to a segment, and who was seen with it first.
-#[derive(Debug, Default)]
-pub struct Segments(BTreeMap<(TopicPartition, Offset), (usize, u64)>);
-
-impl Segments {
-    /// Compares everything a node has in segments.
-    pub fn compare(&mut self, site: usize, broker: &Broker, disk: &Disk, verdict: &mut Verdict) {
-        let node = broker.node();
-        for (replica, partition) in node.partitions.iter() {
-            for segment in node.storage.segments(replica) {
-                self.compare_one(site, partition.of(), segment, disk, verdict);
-            }
+impl std::fmt::Display for Whose {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Whose::Site(site) => write!(out, "n{}", site + 1),
+            Whose::Replay => out.write_str("the replayed log"),
         }
     }
+}
 
-    fn compare_one(
-        &mut self,
-        site: usize,
-        of: TopicPartition,
-        segment: &Segment,
-        disk: &Disk,
-        verdict: &mut Verdict,
-    ) {
-        let name = SegmentName { of, base: segment.base, generation: segment.generation };
-        let bytes = disk
-            .written(File::Segment(name))
-            .map_or_else(Default::default, |image| image.read(0, segment.bytes));
-        let mut next = segment.base;
-        for batch in Batches::new(&bytes).map_while(Result::ok) {
-            if batch.base_offset() != next.0 || batch.check_crc().is_err() {
-                break;
-            }
-            let found = hash_bytes(batch.bytes());
-            let (first, expected) = *self.0.entry((of, next)).or_insert((site, found));
-            verdict.hold(found == expected, Claim::C6, || {
-                format!(
-                    "{of} at offset {next}: n{} and n{} have written different bytes",
-                    first + 1,
-                    site + 1
-                )
-            });
-            next = Offset(batch.last_offset() + 1);
-        }
-        verdict.hold(next == segment.next, Claim::C6, || {
-            format!(
-                "n{} {of}: {} ends at offset {next}, not at {}",
-                site + 1,
-                File::Segment(name),
-                segment.next
-            )
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_mq_core::ids::{PartitionId, TopicId};
+
+    #[test]
+    fn two_states_at_one_index_are_a_breach() {
+        let (mut states, mut verdict) = (States::default(), Verdict::default());
+        let of = TopicPartition { topic: TopicId([1; 16]), partition: PartitionId(0) };
+        assert!(!states.compare(Whose::Site(0), of, Index(4), 7, &mut verdict));
+        assert!(states.compare(Whose::Replay, of, Index(4), 7, &mut verdict));
+        assert!(states.compare(Whose::Site(1), of, Index(4), 7, &mut verdict) && !verdict.is_broken());
+        states.compare(Whose::Site(2), of, Index(4), 8, &mut verdict);
+        assert!(verdict.is_broken());
     }
 }

@@ -1,8 +1,12 @@
 //! C14: ids are never used again. A topic id belongs to one name for ever; an id that a CreateTopics answered is
 //! new; a deleted topic's id is never served again after its deletion was acknowledged and another took its name.
-//! (That a deleted topic's data is never served under a new id is seen by the ledger: a value names its shelf.)
+//! And a deleted topic's data is never served under a new id: every value names the incarnation it was written to.
+//!
+//! Looked at: each topic in a Metadata answer, each CreateTopics that succeeds, each value that is read.
 
 use super::{Claim, Verdict};
+use crate::ledger::{Batch, Shelf, Value};
+use rust_mq_core::ids::TopicId;
 use std::collections::BTreeMap;
 
 /// Which id stood for which name.
@@ -17,7 +21,9 @@ impl SeenIds {
     pub fn served(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
         verdict.hold(id != [0; 16], Claim::C14, || format!("topic {name} has no id"));
         let owner = self.names.entry(id).or_insert_with(|| name.to_owned());
-        verdict.hold(owner == name, Claim::C14, || format!("id {id:?} stands for {owner} and for {name}"));
+        verdict.hold(owner == name, Claim::C14, || {
+            format!("id {} stands for {owner} and for {name}", TopicId(id))
+        });
     }
 
     /// The name that an id stands for.
@@ -25,13 +31,27 @@ impl SeenIds {
         self.names.get(&id).map(String::as_str)
     }
 
+    /// In words, names for ids.
+    pub fn in_names(&self, words: &str) -> String {
+        self.names
+            .iter()
+            .fold(words.to_owned(), |words, (id, name)| words.replace(&TopicId(*id).to_string(), name))
+    }
+
     /// A CreateTopics was answered with success.
     pub fn created(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
         self.served(name, id, verdict);
         let times = self.created.entry(id).or_default();
         *times += 1;
-        verdict.hold(*times == 1, Claim::C14, || format!("id {id:?} was given to {name} twice"));
+        verdict.hold(*times == 1, Claim::C14, || format!("id {} was given to {name} twice", TopicId(id)));
     }
+}
+
+/// A value of that batch was read from that shelf.
+pub fn check_home(value: Value, entry: &Batch, shelf: Shelf, offset: i64, verdict: &mut Verdict) {
+    verdict.hold(entry.shelf == shelf, Claim::C14, || {
+        format!("{value:?}, written to {:?}, was read at {offset} of {shelf:?}", entry.shelf)
+    });
 }
 
 #[cfg(test)]

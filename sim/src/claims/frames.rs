@@ -5,8 +5,9 @@
 
 use crate::disk::image::Image;
 use bytes::{Buf, Bytes};
-use crc_fast::{CrcAlgorithm, checksum};
+use crc_fast::{CrcAlgorithm, Digest};
 use rust_mq_core::rng::hash;
+use std::fmt;
 
 /// Bytes before a frame's items.
 const HEADER: u64 = 40;
@@ -24,6 +25,21 @@ pub struct Frame {
     pub items: Vec<Item>,
 }
 
+/// An entry's own content, for the replay.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What the payload is.
+    pub kind: u8,
+    /// The proposing leader's wall clock.
+    pub wall: i64,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+/// A replicated state in the core's own bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct State(pub Bytes);
+
 /// What a frame says about one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -39,6 +55,8 @@ pub enum Item {
         hash: u64,
         /// Base offset and CRC, if it is a record batch.
         batch: Option<(i64, u32)>,
+        /// What it says.
+        said: Said,
     },
     /// Term, vote and commit.
     HardState {
@@ -61,6 +79,8 @@ pub enum Item {
         term: u64,
         /// The hard state: term, vote, commit.
         hard_state: (u64, u64, u64),
+        /// The replicated state, as the core encoded it.
+        state: State,
     },
     /// A replica is here from now on.
     Added {
@@ -105,10 +125,10 @@ pub fn read(image: &Image, at: u64) -> Option<Frame> {
         return None;
     }
     let whole = image.read(at, HEADER + u64::from(body_bytes));
-    let mut checked = Vec::with_capacity(whole.len());
-    checked.extend_from_slice(&whole[..CHECKED]);
-    checked.extend_from_slice(&whole[HEADER as usize..]);
-    if checksum(CrcAlgorithm::Crc32Iscsi, &checked) != u64::from(crc) {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(&whole[..CHECKED]);
+    digest.update(&whole[HEADER as usize..]);
+    if digest.finalize() != u64::from(crc) {
         return None;
     }
     let mut body = whole.freeze().slice(HEADER as usize..);
@@ -129,12 +149,13 @@ fn item(body: &mut Bytes) -> Option<Item> {
             let all = hash_bytes(&fields);
             let (index, term) = (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
             let entry_kind = fields.try_get_u8().ok()?;
-            fields.try_get_i64().ok()?;
+            let wall = fields.try_get_i64().ok()?;
+            let said = Said { kind: entry_kind, wall, payload: fields.clone() };
             let batch = (entry_kind == 1 && fields.len() >= 21).then(|| {
                 let crc = u32::from_be_bytes([fields[17], fields[18], fields[19], fields[20]]);
                 (fields.get_i64(), crc)
             });
-            Item::Entry { replica, index, term, hash: all, batch }
+            Item::Entry { replica, index, term, hash: all, batch, said }
         }
         2 => {
             let (term, vote, commit) =
@@ -145,7 +166,8 @@ fn item(body: &mut Bytes) -> Option<Item> {
             let (index, term) = (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
             let hard_state =
                 (fields.try_get_u64().ok()?, fields.try_get_u64().ok()?, fields.try_get_u64().ok()?);
-            Item::Reset { replica, index, term, hard_state }
+            let state = state_of(&mut fields)?;
+            Item::Reset { replica, index, term, hard_state, state }
         }
         4 => Item::Added {
             replica,
@@ -157,6 +179,23 @@ fn item(body: &mut Bytes) -> Option<Item> {
     })
 }
 
+/// What a reset's fields end with: behind voters, learners, log start, end, generation and segments.
+fn state_of(fields: &mut Bytes) -> Option<State> {
+    const SEGMENT_BYTES: usize = 48;
+    for _ in 0..2 {
+        let replicas = fields.try_get_u32().ok()? as usize;
+        skip(fields, replicas.checked_mul(8)?)?;
+    }
+    skip(fields, 8 + 8 + 4)?;
+    let segments = fields.try_get_u32().ok()? as usize;
+    skip(fields, segments.checked_mul(SEGMENT_BYTES)?)?;
+    Some(State(fields.clone()))
+}
+
+fn skip(fields: &mut Bytes, count: usize) -> Option<()> {
+    (count <= fields.len()).then(|| fields.advance(count))
+}
+
 /// A hash of bytes that are to be compared with others.
 pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -166,4 +205,16 @@ pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
     words.iter().fold(start, |state, word| {
         (state.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x517c_c1b7_2722_0a95)
     })
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "kind {} of {} bytes at {}", self.kind, self.payload.len(), self.wall)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} bytes", self.0.len())
+    }
 }

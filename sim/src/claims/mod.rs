@@ -1,5 +1,9 @@
-//! The claims: what must hold in every run, one file each, fed event by event, so that a run stops at the step
-//! that breaks one and not at a symptom seconds later. Numbers and wording are simulation.md's, section 3.1.
+//! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip), fed event by event,
+//! so that a run stops at the step that breaks one and not at a symptom seconds later. Numbers and wording are
+//! simulation.md's, section 3.1.
+//!
+//! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger and the clients
+//! those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).
 //!
 //! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
 //! stops there.
@@ -9,8 +13,19 @@ pub mod c02_committed_stays;
 pub mod c03_durable_promises;
 pub mod c04_one_vote;
 pub mod c05_never_falls;
+pub mod c06_records_equal;
+pub mod c06_replay_is_live;
 pub mod c06_replicas_equal;
+pub mod c06_tip_is_committed;
+pub mod c07_acked_is_there;
+pub mod c08_send_order;
+pub mod c09_readers_see_one_log;
+pub mod c10_refused_never_appears;
 pub mod c14_ids_are_new;
+pub mod c17_everything_completes;
+pub mod c18_majority_serves;
+pub mod c19_all_is_bounded;
+pub mod c20_never_panics;
 pub mod frames;
 pub mod shadow;
 pub mod watch;

@@ -5,13 +5,19 @@
 //!
 //! Invariant: a replica's shadow has no gap between its base and its last index.
 
-use super::frames::{self, Frame, Item};
+use super::frames::{self, Frame, Item, Said};
 use crate::disk::{Disk, Synced};
 use rust_mq_core::file::File;
+use rust_mq_core::ids::{PartitionId, TopicId, TopicPartition};
 use std::collections::BTreeMap;
 
 /// A partition by its topic's id and number.
 pub type Group = ([u8; 16], i32);
+
+/// A partition as the core names it.
+pub fn partition_of(group: Group) -> TopicPartition {
+    TopicPartition { topic: TopicId(group.0), partition: PartitionId(group.1) }
+}
 
 /// One node's.
 #[derive(Debug, Default)]
@@ -38,6 +44,8 @@ pub struct Durable {
     pub entries: Vec<(u64, u64)>,
     /// Index and CRC of record batches, by base offset.
     pub batches: BTreeMap<i64, (u64, u32)>,
+    /// What the entries say that were not handed on yet.
+    said: BTreeMap<u64, Said>,
 }
 
 impl Durable {
@@ -57,6 +65,13 @@ impl Shadow {
     /// A replica of the node.
     pub fn replica(&self, replica: u64) -> Option<&Durable> {
         self.replicas.get(&replica)
+    }
+
+    /// What a replica's entries say, up to one: each is handed out once.
+    pub fn take_said(&mut self, replica: u64, until: u64) -> BTreeMap<u64, Said> {
+        let Some(durable) = self.replicas.get_mut(&replica) else { return BTreeMap::new() };
+        let kept = durable.said.split_off(&(until + 1));
+        std::mem::replace(&mut durable.said, kept)
     }
 
     /// All of them.
@@ -116,7 +131,7 @@ impl Shadow {
 
     fn apply(&mut self, item: &Item) {
         match *item {
-            Item::Entry { replica, index, term, hash, batch } => {
+            Item::Entry { replica, index, term, hash, batch, ref said } => {
                 let durable = self.replicas.entry(replica).or_default();
                 if index <= durable.base {
                     return;
@@ -133,6 +148,8 @@ impl Shadow {
                 }
                 durable.entries.truncate(place);
                 durable.entries.push((term, hash));
+                drop(durable.said.split_off(&index));
+                durable.said.insert(index, said.clone());
                 if let Some((offset, crc)) = batch {
                     durable.batches.insert(offset, (index, crc));
                 }
@@ -144,6 +161,7 @@ impl Shadow {
                 let durable = self.replicas.entry(replica).or_default();
                 durable.base = index;
                 durable.entries.clear();
+                durable.said.clear();
                 durable.batches.retain(|_, (at, _)| *at <= index);
                 durable.set(term, vote, commit);
             }

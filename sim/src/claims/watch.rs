@@ -7,18 +7,24 @@ use super::c02_committed_stays::Committed;
 use super::c03_durable_promises::{check_ack, check_message};
 use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
-use super::c06_replicas_equal::{Segments, States};
+use super::c06_records_equal::Segments;
+use super::c06_replay_is_live::Replays;
+use super::c06_replicas_equal::{States, Whose};
+use super::c06_tip_is_committed;
 use super::frames::Item;
-use super::shadow::{Group, Shadow};
+use super::shadow::{Group, Shadow, partition_of};
 use crate::disk::{Disk, Synced};
+use crate::marks::Marks;
 use bytes::Bytes;
 use rust_mq_core::broker::Broker;
+use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::ids::TopicPartition;
 use rust_mq_proto::peer::codec::parse;
 use rust_mq_proto::peer::message::PeerBody;
 use rust_mq_proto::peer::raft::RaftKind;
 use std::collections::BTreeSet;
 
-/// Turns between two comparisons of states.
+/// Turns between two comparisons of all states, moved or not.
 const STATES_EVERY: u64 = 64;
 
 /// The claims about nodes, with what they know.
@@ -30,6 +36,9 @@ pub struct NodeClaims {
     votes: Votes,
     floors: Floors,
     states: States,
+    replays: Replays,
+    /// What each machine's process showed after its last turn, with its life.
+    shown: Vec<(u32, Vec<Observation>)>,
     segments: Segments,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
@@ -37,12 +46,20 @@ pub struct NodeClaims {
     gone: BTreeSet<Group>,
     /// Leaderships seen.
     pub elections: u64,
+    /// Those of the last step.
+    elected: Vec<(usize, TopicPartition, u64)>,
+    /// What the claims could look at.
+    pub marks: Marks,
 }
 
 impl NodeClaims {
     /// For so many machines.
     pub fn new(sites: usize) -> NodeClaims {
-        NodeClaims { shadows: (0..sites).map(|_| Shadow::default()).collect(), ..NodeClaims::default() }
+        NodeClaims {
+            shadows: (0..sites).map(|_| Shadow::default()).collect(),
+            shown: vec![(0, Vec::new()); sites],
+            ..NodeClaims::default()
+        }
     }
 
     /// Ranges of a machine's files became durable. Returns what they say.
@@ -83,25 +100,56 @@ impl NodeClaims {
                 && self.leaders.led(group, message.term, message.from, verdict)
             {
                 self.elections += 1;
+                self.elected.push((site, partition_of(group), message.term));
             }
         }
     }
 
+    /// Who came to lead what since the last call.
+    pub fn take_elected(&mut self) -> Vec<(usize, TopicPartition, u64)> {
+        std::mem::take(&mut self.elected)
+    }
+
     /// A node's turn is over.
     pub fn turned(&mut self, site: usize, boot: u32, turn: u64, broker: &Broker, verdict: &mut Verdict) {
-        for seen in broker.observe() {
-            self.floors.stands(site, boot, &seen, verdict);
-            let group = (seen.of.topic.0, seen.of.partition.0);
-            if seen.is_leader
-                && !self.gone.contains(&group)
-                && self.leaders.led(group, seen.term.0, seen.replica.0, verdict)
-            {
-                self.elections += 1;
+        let (life, mut shown) = std::mem::take(&mut self.shown[site]);
+        let seen = broker.observe();
+        shown.truncate(if life == boot { shown.len() } else { 0 });
+        for (place, now) in seen.iter().enumerate() {
+            // What stands as it stood was weighed when it came to stand so.
+            if shown.get(place) != Some(now) {
+                self.moved(site, boot, broker, now, verdict);
             }
         }
-        // Encoding every state costs as much as a turn.
+        self.shown[site] = (boot, seen);
         if turn.is_multiple_of(STATES_EVERY) {
-            self.states.compare(site, broker, &self.gone, verdict);
+            for (of, applied, hash) in broker.observe_states() {
+                if !self.gone.contains(&(of.topic.0, of.partition.0)) {
+                    self.states.compare(Whose::Site(site), of, applied, hash, verdict);
+                }
+            }
+        }
+    }
+
+    /// Something about a replica is not as it was after the turn before.
+    fn moved(&mut self, site: usize, boot: u32, broker: &Broker, now: &Observation, verdict: &mut Verdict) {
+        let before = self.floors.stands(site, boot, now, verdict);
+        let group = (now.of.topic.0, now.of.partition.0);
+        if self.gone.contains(&group) {
+            return;
+        }
+        if now.is_leader && self.leaders.led(group, now.term.0, now.replica.0, verdict) {
+            self.elections += 1;
+            self.elected.push((site, now.of, now.term.0));
+        }
+        c06_tip_is_committed::check(site, broker, now, verdict);
+        let is_elected = now.is_leader && before.is_none_or(|before| !before.is_leader);
+        if before.is_none_or(|before| before.applied != now.applied) || is_elected {
+            let Some(hash) = broker.observe_state(now.of) else { return };
+            let is_replayed = self.states.compare(Whose::Site(site), now.of, now.applied, hash, verdict);
+            let is_restart = boot > 1 && before.is_none();
+            self.marks.add("replay.met_a_restart", u64::from(is_replayed && is_restart));
+            self.marks.add("replay.met_an_election", u64::from(is_replayed && is_elected));
         }
     }
 
@@ -124,6 +172,10 @@ impl NodeClaims {
             if group.is_some_and(|group| self.gone.contains(&group)) {
                 continue;
             }
+            if let (Item::Reset { index, state, .. }, Some(group)) = (item, group) {
+                let (states, marks) = (&mut self.states, &mut self.marks);
+                self.replays.reset(site, (group, *index), state, states, marks, verdict);
+            }
             match *item {
                 Item::HardState { replica, term, vote, commit }
                 | Item::Reset { replica, hard_state: (term, vote, commit), .. } => {
@@ -132,12 +184,27 @@ impl NodeClaims {
                     if let Some(durable) = self.shadows[site].replica(replica) {
                         self.committed.compare(replica, durable, verdict);
                     }
+                    self.replay(site, replica, group, verdict);
                 }
                 Item::Entry { replica, index, term, hash, .. } => {
                     self.committed.replaces(replica, index, (term, hash), group, verdict);
                 }
-                Item::Added { .. } | Item::Dropped { .. } => {}
+                Item::Added { .. } => group.into_iter().for_each(|group| self.replays.added(group)),
+                Item::Dropped { .. } => {}
             }
+        }
+    }
+
+    /// A replica's journal may know more committed than before.
+    fn replay(&mut self, site: usize, replica: u64, group: Option<Group>, verdict: &mut Verdict) {
+        let shadow = &mut self.shadows[site];
+        let (Some(durable), Some(group)) = (shadow.replica(replica), group) else { return };
+        for (index, said) in shadow.take_said(replica, durable.commit.min(durable.last())) {
+            let Some((term, _)) = shadow.replica(replica).and_then(|durable| durable.entry(index)) else {
+                continue;
+            };
+            let (states, marks) = (&mut self.states, &mut self.marks);
+            self.replays.committed(group, (index, term), said, states, marks, verdict);
         }
     }
 }

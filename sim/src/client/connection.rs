@@ -3,7 +3,7 @@
 //! Invariant: answers come in the order of their requests; anything else is a breach.
 
 use super::Street;
-use crate::claims::Claim;
+use crate::claims::c20_never_panics;
 use crate::clock::{Moment, SECOND};
 use crate::dice::Dice;
 use crate::network::{Spot, Told};
@@ -385,7 +385,8 @@ impl Connections {
             }
             let mut message = connection.inbound.split_to(4 + length).split_off(4);
             let Some(pending) = connection.pending.pop_front() else {
-                street.verdict.breach(Claim::C20, format!("machine {site} answered what nobody asked"));
+                let words = format!("machine {site} answered what nobody asked");
+                c20_never_panics::strange_answer(words, street.verdict);
                 return false;
             };
             let api = pending.key.api();
@@ -398,13 +399,11 @@ impl Connections {
                 }
                 (correlation, body) => {
                     let body = body.map(|_| "decodes");
-                    street.verdict.breach(
-                        Claim::C20,
-                        format!(
-                            "machine {site} answered {} {} with correlation {correlation:?} for {}, body {body:?}",
-                            pending.key, pending.version, pending.correlation
-                        ),
+                    let words = format!(
+                        "machine {site} answered {} {} with correlation {correlation:?} for {}, body {body:?}",
+                        pending.key, pending.version, pending.correlation
                     );
+                    c20_never_panics::strange_answer(words, street.verdict);
                     return false;
                 }
             }

@@ -1,8 +1,5 @@
-//! Consumers: they follow every partition of their topics from a place on, and check each answer on the way.
-//!
-//! C9 is checked here, where the answer is: batches are whole and their CRCs right, offsets ascend without a gap
-//! from the position asked for, none is at or above the high watermark that came with them, and every value is
-//! one that a producer of ours wrote.
+//! Consumers: they follow every partition of their topics from a place on, and have each answer checked on the way
+//! (C9).
 //!
 //! The auditor is a consumer that waits until everybody else is done, then reads every log from its start to its
 //! high watermark, and asks the ledger what is missing (C7).
@@ -11,10 +8,11 @@ use super::Street;
 use super::connection::{Answered, Connections, Purpose};
 use super::map::Map;
 use super::plan::{ConsumerHabits, From};
-use crate::claims::Claim;
+use crate::claims::c09_readers_see_one_log::{self, Page};
+use crate::claims::{Claim, c07_acked_is_there};
 use crate::clock::{MILLI, Moment};
 use crate::dice::Dice;
-use crate::ledger::{Shelf, Value};
+use crate::ledger::Shelf;
 use bytes::BytesMut;
 use rust_mq_proto::kafka::Chain;
 use rust_mq_proto::kafka::api::ResponseBody;
@@ -24,7 +22,6 @@ use rust_mq_proto::kafka::api::fetch::{
 use rust_mq_proto::kafka::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
-use rust_mq_proto::records::{Batches, Decompressor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// ListOffsets' words for the ends of a log.
@@ -33,9 +30,6 @@ const EARLIEST: i64 = -2;
 
 /// Times that an auditor may come to the end and miss something acknowledged.
 const MISSES_MAX: u32 = 50;
-
-/// Bytes of a batch when decompressed, at most.
-const PLAIN_BYTES_MAX: usize = 16 << 20;
 
 /// A consumer.
 #[derive(Debug)]
@@ -229,15 +223,17 @@ impl Consumer {
         *street.completed += 1;
         if answer.offset >= 0 {
             reading.offset = Some(answer.offset);
+            street.marks.hit(match timestamp {
+                EARLIEST => "client.consumed_from_the_start",
+                LATEST => "client.consumed_from_the_end",
+                _ => "client.consumed_by_time",
+            });
             if timestamp >= 0 {
-                street.marks.hit("client.consumed_by_time");
                 reading.not_older_than = Some(timestamp);
             }
         } else {
             // Nothing is so new: begin at the end.
-            street.verdict.hold(timestamp >= 0, Claim::C9, || {
-                format!("{topic}/{partition}: an end of the log was asked for, and is nowhere")
-            });
+            c09_readers_see_one_log::check_end(&topic, partition, timestamp, street.verdict);
             self.habits.from = From::Latest;
         }
     }
@@ -339,66 +335,21 @@ impl Consumer {
 
 /// Checks what was fetched and moves on behind it.
 fn advance(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, street: &mut Street<'_>) {
-    let mut position = reading.offset.expect("fetched from somewhere");
     let bytes = joined(answer.records.as_ref());
-    let mut decompressor = Decompressor::new();
-    let mut batches = Batches::new(&bytes);
-    for batch in &mut batches {
-        let batch = match batch {
-            Ok(batch) => batch,
-            Err(error) => {
-                return street.verdict.breach(Claim::C9, format!("{shelf:?}: a broken batch: {error}"));
-            }
-        };
-        let (base, last) = (batch.base_offset(), batch.last_offset());
-        street.verdict.hold(batch.check_crc().is_ok(), Claim::C7, || {
-            format!("{shelf:?}: the batch at {base} has a wrong CRC")
-        });
-        street.verdict.hold(base <= position && position <= last, Claim::C9, || {
-            format!("{shelf:?}: after {position} comes a batch of {base} to {last}")
-        });
-        street.verdict.hold(last < answer.high_watermark, Claim::C9, || {
-            format!("{shelf:?}: {last} was served above the high watermark {}", answer.high_watermark)
-        });
-        let records = match batch.records(&mut decompressor, PLAIN_BYTES_MAX) {
-            Ok(records) => records,
-            Err(error) => {
-                return street.verdict.breach(Claim::C9, format!("{shelf:?} {base}: unreadable: {error}"));
-            }
-        };
-        let mut next = base;
-        for record in records {
-            let Ok(record) = record else {
-                return street.verdict.breach(Claim::C9, format!("{shelf:?} {next}: a broken record"));
-            };
-            street.verdict.hold(record.offset == next, Claim::C9, || {
-                format!("{shelf:?}: {next} is missing, {} is there", record.offset)
-            });
-            next = record.offset + 1;
-            if record.offset < position {
-                continue;
-            }
-            if let Some(floor) = reading.not_older_than.take() {
-                street.verdict.hold(record.timestamp >= floor, Claim::C9, || {
-                    format!("{shelf:?} {}: of {}, asked for {floor}", record.offset, record.timestamp)
-                });
-            }
-            match record.value.and_then(Value::decode) {
-                Some(value) => street.ledger.see(shelf, record.offset, value, street.verdict),
-                None => street
-                    .verdict
-                    .breach(Claim::C9, format!("{shelf:?} {}: bytes that nobody wrote", record.offset)),
-            }
-        }
-        street.verdict.hold(next == last + 1, Claim::C9, || {
-            format!("{shelf:?}: a batch of {base} to {last} has records to {next} only")
-        });
-        position = last + 1;
+    let not_older_than = if bytes.is_empty() { None } else { reading.not_older_than.take() };
+    let page = Page {
+        shelf,
+        position: reading.offset.expect("fetched from somewhere"),
+        high_watermark: answer.high_watermark,
+        bytes: &bytes,
+        not_older_than,
+    };
+    if !page.bytes.is_empty() {
+        street.marks.hit("client.read_records_by_offset");
     }
-    if street.verdict.is_broken() {
-        return;
+    if let Some(position) = c09_readers_see_one_log::read(page, street.ledger, street.verdict) {
+        reading.offset = Some(position);
     }
-    reading.offset = Some(position);
 }
 
 /// The position is not in the log: legal below its start only, or at a machine that lags.
@@ -412,9 +363,7 @@ fn out_of_range(
     street.marks.hit("client.was_out_of_range");
     let position = reading.offset.expect("fetched from somewhere");
     let is_below = answer.log_start_offset > position;
-    street.verdict.hold(!is_auditor || is_below, Claim::C7, || {
-        format!("{shelf:?}: {position} was readable and is out of range")
-    });
+    c07_acked_is_there::check_range(shelf, position, answer.log_start_offset, is_auditor, street.verdict);
     reading.hold_until = street.now().after(50 * MILLI);
     if is_below {
         reading.offset = None;
@@ -425,7 +374,7 @@ fn audit_if_at_end(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, 
     let position = reading.offset.expect("fetched from somewhere");
     if position >= answer.high_watermark {
         let end = (answer.log_start_offset, answer.high_watermark);
-        let missing = street.ledger.missing(shelf, end.0, end.1);
+        let missing = c07_acked_is_there::missing(street.ledger, shelf, end.0, end.1);
         // A probe may have been acknowledged since this answer was made: then the next one has it.
         reading.misses = if missing.is_some() { reading.misses + 1 } else { 0 };
         if let Some(missing) = missing {

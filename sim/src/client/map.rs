@@ -129,6 +129,9 @@ impl Map {
                 self.is_stale |= site.is_none();
                 let is_newer = partition.leader_epoch >= leader.epoch;
                 let is_believed = !self.is_stubborn || leader.site.is_none() || leader.doubts >= 2;
+                if is_newer && !is_believed && leader.site != site {
+                    street.marks.hit("client.stuck_to_an_old_leader");
+                }
                 leader.replicas = partition
                     .replica_nodes
                     .iter()

@@ -11,7 +11,7 @@ use super::Street;
 use super::connection::{Answered, Connections, Purpose};
 use super::map::Map;
 use super::plan::ProducerHabits;
-use crate::claims::Claim;
+use crate::claims::c20_never_panics;
 use crate::clock::{MILLI, Moment};
 use crate::dice::Dice;
 use crate::ledger::{Author, BatchId, Fate, Shelf, Value};
@@ -172,7 +172,7 @@ impl Producer {
                     response.responses.first().and_then(|topic| topic.partition_responses.first())
                 else {
                     let words = format!("the answer to batch {batch} names no partition");
-                    return street.verdict.breach(Claim::C20, words);
+                    return c20_never_panics::strange_answer(words, street.verdict);
                 };
                 let meaning = meaning_of(answer.error_code);
                 if answer.error_code != 0 {
@@ -349,6 +349,7 @@ impl Producer {
         }
         if acks == 0 {
             if connections.tell(site, &request, street) {
+                street.marks.hit("client.produced_with_acks_0");
                 // Nobody will ever say what became of it; a sequence goes on as if it had come in.
                 lane.drafts.remove(position);
                 return true;
@@ -384,6 +385,16 @@ impl Producer {
                 if draft.is_unsure {
                     street.marks.hit("client.retried_an_unsure_produce");
                 }
+                street.marks.hit(match (self.is_calm, self.habits.acks) {
+                    (true, _) => "client.probed",
+                    (false, 1) => "client.produced_with_acks_1",
+                    (false, _) => "client.produced_with_acks_all",
+                });
+                street.marks.hit(if self.habits.is_idempotent {
+                    "client.produced_with_sequences"
+                } else {
+                    "client.produced_plainly"
+                });
                 let place = base_offset.filter(|_| meaning == Meaning::Done);
                 street.ledger.ack(batch, place, street.verdict);
                 draft.state = State::Settled;

@@ -262,8 +262,8 @@ impl World {
         }
     }
 
-    /// A byte of a durable segment changes on its own: mostly of one that its log has finished, as disks hold more
-    /// of those, and nothing else will write there.
+    /// Some bytes of durable segments change on their own: mostly of those that their logs have finished, as disks
+    /// hold more of them, and nothing else will write there.
     fn rot(&mut self, site: usize, number: usize) {
         let disk = &mut self.nodes[site].disk;
         let segments: Vec<(File, u64)> = disk
@@ -288,10 +288,12 @@ impl World {
         if !sealed.is_empty() {
             self.marks.hit("disk.had_sealed_segments_to_rot");
         }
-        let (file, len) = *dice.pick(among);
-        let mask = 1 << dice.below(8);
-        if disk.flip(file, dice.below(len), mask) {
-            self.marks.hit("disk.rotted");
+        for _ in 0..dice.between(1, 6) {
+            let (file, len) = *dice.pick(among);
+            let mask = 1 << dice.below(8);
+            if disk.flip(file, dice.below(len), mask) {
+                self.marks.hit("disk.rotted");
+            }
         }
     }
 }

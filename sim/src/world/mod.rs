@@ -13,7 +13,7 @@ pub mod turns;
 
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::watch::NodeClaims;
-use crate::claims::{Claim, Failure, Verdict};
+use crate::claims::{Failure, Verdict, c19_all_is_bounded};
 use crate::client::{Client, Street};
 use crate::clock::{Clock, MILLI};
 use crate::dice::Root;
@@ -91,7 +91,11 @@ pub struct Report {
     pub marks: Marks,
     /// The claim that broke, if one did.
     pub failure: Option<Failure>,
-    /// The last lines of the trace, if they were asked for.
+    /// Whether it came to its end, green or red, and was not stopped at a step.
+    pub is_whole: bool,
+    /// What happened to machines, and who came to lead what, if that was asked for.
+    pub notes: Vec<String>,
+    /// The last lines of the trace but routine, if they were asked for.
     pub tail: Vec<String>,
 }
 
@@ -152,11 +156,13 @@ impl World {
             self.trace.step(self.step, self.schedule.now().0);
             self.happen(happening);
             self.route_signals();
+            for (site, of, term) in self.claims.take_elected() {
+                self.trace.note(format_args!("n{} leads {of} in term {term}", site + 1));
+            }
             failure = self.verdict.take(self.step, self.schedule.now().0);
         }
         if self.step == STEPS_MAX {
-            let words = format!("the run does not end: {} steps", self.step);
-            self.verdict.breach(Claim::C19, words);
+            c19_all_is_bounded::runaway(self.step, &mut self.verdict);
             failure = failure.or(self.verdict.take(self.step, self.schedule.now().0));
         }
         self.report(failure)
@@ -238,7 +244,8 @@ impl World {
         act(&mut self.clients[client], &mut street);
     }
 
-    fn report(self, failure: Option<Failure>) -> Report {
+    fn report(mut self, failure: Option<Failure>) -> Report {
+        self.marks.merge(&self.claims.marks);
         Report {
             hash: self.trace.hash(),
             checkpoints: self.trace.checkpoints().to_vec(),
@@ -253,8 +260,10 @@ impl World {
             read: self.ledger.read,
             elections: self.claims.elections,
             marks: self.marks,
-            failure,
-            tail: self.trace.tail().cloned().collect(),
+            is_whole: self.stages.is_over() || failure.is_some(),
+            failure: failure.map(|failure| Failure { words: self.ids.in_names(&failure.words), ..failure }),
+            tail: self.trace.tail().map(|line| self.ids.in_names(line)).collect(),
+            notes: self.trace.notes().iter().map(|line| self.ids.in_names(line)).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! nothing may storm or grow (C19).
 
 use super::World;
-use crate::claims::Claim;
+use crate::claims::{c17_everything_completes, c18_majority_serves, c19_all_is_bounded};
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::plan::Trouble;
 use crate::schedule::Happening;
@@ -13,14 +13,8 @@ use std::collections::BTreeSet;
 const LOOK_EVERY: u64 = 100 * MILLI;
 /// How often it tells whoever watches what is open.
 const TELL_EVERY: u64 = 5 * SECOND;
-/// What everybody may take besides the election timeouts: request timeouts of clients, and the backlog.
-const GRACE: u64 = 60 * SECOND;
-/// Election timeouts that healing may take.
-const ELECTIONS: u64 = 20;
 /// How long idleness is watched.
 const IDLE: u64 = 2 * SECOND;
-/// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
-const IDLE_EVENTS_MAX: u64 = 3_000;
 
 /// Where a run stands.
 #[derive(Debug, Default)]
@@ -126,18 +120,19 @@ impl World {
     }
 
     fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[String]) {
-        let bound = GRACE + ELECTIONS * self.plan.knobs.election_max_ms * MILLI;
-        if now.since(frozen_at) <= bound {
-            if now.since(frozen_at) % TELL_EVERY < LOOK_EVERY {
+        let waited = now.since(frozen_at);
+        if waited <= c17_everything_completes::bound(self.plan.knobs.election_max_ms) {
+            if waited % TELL_EVERY < LOOK_EVERY {
                 self.trace.remark(|| format!("open: {}", open.join("; ")));
             }
             return;
         }
         self.remark_nodes();
-        let is_whole = self.plan.core.len() == self.plan.sites;
-        let claim = if is_whole { Claim::C17 } else { Claim::C18 };
-        let words = format!("{} s after healing: {}", now.since(frozen_at) / SECOND, open.join("; "));
-        self.verdict.breach(claim, words);
+        if self.plan.core.len() == self.plan.sites {
+            c17_everything_completes::late(waited, open, &mut self.verdict);
+        } else {
+            c18_majority_serves::late(waited, open, &mut self.verdict);
+        }
     }
 
     fn look_idle(&mut self, now: Moment) {
@@ -145,14 +140,16 @@ impl World {
         if now.since(from) < IDLE {
             return;
         }
-        let most = IDLE_EVENTS_MAX * (IDLE / SECOND) * self.plan.sites as u64;
-        let seen = self.events - events;
-        if seen > most {
+        let (seen, sites) = (self.events - events, self.plan.sites);
+        if !c19_all_is_bounded::check_idle(seen, IDLE / SECOND, sites, &mut self.verdict) {
             self.remark_nodes();
         }
-        self.verdict.hold(seen <= most, Claim::C19, || {
-            format!("{seen} events in {} s of idleness of {} nodes", IDLE / SECOND, self.plan.sites)
-        });
+        for node in self.nodes.iter().filter(|node| self.plan.core.contains(&node.site)) {
+            let Some(process) = node.process.as_ref().filter(|process| !process.has_news()) else { continue };
+            let holds = process.broker.observe_holdings();
+            c19_all_is_bounded::check_holdings(node.site, &holds, process.clients_links(), &mut self.verdict);
+            self.marks.hit("bounds.weighed_an_idle_node");
+        }
         (0..self.plan.sites).for_each(|site| self.compare_segments(site));
         self.stages.stage = Stage::Over;
     }

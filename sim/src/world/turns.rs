@@ -5,26 +5,23 @@
 //! a latency of its own.
 
 use super::World;
-use crate::claims::Claim;
+use crate::claims::{c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics};
 use crate::clock::MICRO;
 use crate::network::Spot;
 use crate::node::Node;
 use crate::schedule::Happening;
 use crate::shell;
-use crate::wire::{Place, Side, WireId, WireKind};
+use crate::wire::{Place, WireId, WireKind};
 use bytes::Bytes;
 use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::event::Event;
 use rust_mq_core::ids::LinkId;
-use rust_mq_core::limits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time that entering a core takes, besides its events.
 const TURN_NS: u64 = 5 * MICRO;
 /// Time that an event takes.
 const EVENT_NS: u64 = 2 * MICRO;
-/// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
-const SPINS_MAX: u32 = 1_000;
 
 impl World {
     /// Has a turn come, soon.
@@ -71,20 +68,15 @@ impl World {
         let broker = &mut process.broker;
         let handled = catch_unwind(AssertUnwindSafe(|| broker.handle(now, &mut events, &mut actions)));
         if handled.is_err() {
-            let words = format!("n{} panicked: {}", site + 1, shell::last_panic());
-            self.verdict.breach(Claim::C20, words);
+            c20_never_panics::panicked(site, &shell::last_panic(), &mut self.verdict);
             return;
         }
-        self.verdict.hold(events.is_empty(), Claim::C20, || {
-            format!("n{} left {} events of its turn", site + 1, events.len())
-        });
+        c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
         let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
         process.spins = if is_spin { process.spins + 1 } else { 0 };
-        self.verdict.hold(process.spins <= SPINS_MAX, Claim::C19, || {
-            format!("n{} turns {SPINS_MAX} times without anything happening", site + 1)
-        });
+        c19_all_is_bounded::check_spins(site, process.spins, &mut self.verdict);
         for action in actions {
             self.trace.action(site, &action);
             self.perform(site, action);
@@ -207,7 +199,8 @@ impl World {
                     WireKind::Kafka => self.check_promises(wire, &parts),
                 }
                 self.network.send(&mut self.schedule, wire, side, &parts);
-                self.check_unsent(site, wire, side, kind);
+                let unsent = self.network.unsent_bytes(wire, side);
+                c19_all_is_bounded::check_unsent(site, kind, unsent, &mut self.verdict);
             }
             Action::Allow { bytes, .. } => self.network.allow(wire, side, bytes),
             Action::Close { .. } => self.network.close(&mut self.schedule, wire, side),
@@ -227,18 +220,6 @@ impl World {
             let voters = topic.map_or(1, |topic| topic.replicas as usize);
             self.claims.acks(group, base_offset, batch.crc, voters, &mut self.verdict);
         }
-    }
-
-    /// What waits in the driver for one link stays bounded (C19).
-    fn check_unsent(&mut self, site: usize, wire: WireId, side: Side, kind: WireKind) {
-        let most = match kind {
-            WireKind::Peer(_) => limits::PEER_QUEUE_BYTES_MAX + limits::PEER_MESSAGE_BYTES_MAX,
-            WireKind::Kafka => limits::FETCH_BYTES_MAX + limits::CONNECTION_UNREAD_BYTES_MAX,
-        };
-        let unsent = self.network.unsent_bytes(wire, side);
-        self.verdict.hold(unsent <= most as u64, Claim::C19, || {
-            format!("n{} has {unsent} bytes waiting for one link, bounded by {most}", site + 1)
-        });
     }
 
     fn noticed(&mut self, site: usize, notice: &Notice) {
@@ -269,28 +250,15 @@ impl World {
     /// The core ends its process: legal when it was asked to, or when its disk failed.
     fn halted(&mut self, site: usize, reason: &HaltReason) {
         let is_asked = self.nodes[site].process.as_ref().is_some_and(|process| process.is_stopping);
+        let (did_fail, is_spoilt) = (self.stages.disk_may_fail(site), self.stages.disk_is_spoilt(site));
+        c17_everything_completes::check_halt(site, reason, is_asked, did_fail, is_spoilt, &mut self.verdict);
         match reason {
-            HaltReason::Stopped => {
-                self.marks.hit("core.stopped_when_asked");
-                self.verdict
-                    .hold(is_asked, Claim::C17, || format!("n{} stopped, and nobody asked", site + 1));
-            }
-            HaltReason::DiskFailed { reason } => {
-                self.marks.hit("core.stopped_on_a_disk_failure");
-                let had_one = self.stages.disk_may_fail(site);
-                self.verdict.hold(had_one, Claim::C17, || {
-                    format!("n{} stopped for a disk failure that did not happen: {reason}", site + 1)
-                });
-            }
+            HaltReason::Stopped => self.marks.hit("core.stopped_when_asked"),
+            HaltReason::StoppedUnclean => self.marks.hit("core.stopped_without_a_clean_disk"),
+            HaltReason::DiskFailed { .. } => self.marks.hit("core.stopped_on_a_disk_failure"),
+            HaltReason::CannotStart { .. } => self.marks.hit("core.refused_to_start"),
             HaltReason::Undecodable { reason } => {
-                let words = format!("n{} cannot decode what it wrote: {reason}", site + 1);
-                self.verdict.breach(Claim::C7, words);
-            }
-            HaltReason::CannotStart { reason } => {
-                self.marks.hit("core.refused_to_start");
-                let is_spoilt = self.stages.disk_is_spoilt(site);
-                self.verdict
-                    .hold(is_spoilt, Claim::C17, || format!("n{} refuses a sound disk: {reason}", site + 1));
+                c07_acked_is_there::undecodable(site, reason, &mut self.verdict);
             }
         }
         // A disk that failed a sync is not trusted before its machine was switched off: until then the page

@@ -214,7 +214,8 @@ impl Disk {
             self.queues.get_mut(file).expect("it waited there").pop_front();
         }
         if self.fails_syncs || files.iter().any(|file| self.broken.contains(file)) {
-            return (ticket, DoneResult::Failed { reason: "no sync".into() });
+            let reason = format!("{}: no sync", files.first().expect("a sync is of a file"));
+            return (ticket, DoneResult::Failed { reason });
         }
         for file in files {
             self.changes.remove(&file);

@@ -303,7 +303,7 @@ impl World {
                         model.settled = Some(end);
                     }
                 }
-                Outcome::Read { read, result } => {
+                Outcome::Read { read, result, .. } => {
                     self.reads.insert(read, result);
                 }
                 Outcome::Checkpointed => self.checkpoints += 1,

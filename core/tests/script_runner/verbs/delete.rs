@@ -1,4 +1,4 @@
-//! `delete t`: DeleteTopics, at node 1 or `at=`.
+//! `delete t u`: DeleteTopics, at node 1 or `at=`.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::world::World;
@@ -8,7 +8,7 @@ use rust_mq_proto::kafka::api::delete_topics::DeleteTopicsRequest;
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&["at", "client"])?;
     let request = DeleteTopicsRequest {
-        topic_names: vec![command.word(0)?.to_owned()],
+        topic_names: command.words.clone(),
         timeout_ms: 10_000,
         ..DeleteTopicsRequest::default()
     };

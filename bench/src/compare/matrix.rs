@@ -1,0 +1,330 @@
+//! The stations and their rows: what is done under which durability, and what we promise of it.
+//!
+//! A station is a durability class with a number of nodes. One broker process goes through all rows of a station,
+//! because starting and warming up a JVM takes longer than a row.
+
+use crate::finding::Goal;
+use crate::metric::Metric;
+use crate::side::{Durability, Setup};
+use crate::workload::paced::Pace;
+use crate::workload::pipelined::Load;
+use std::time::Duration;
+
+/// A flush that is slowed takes this much longer.
+const DELAY_US: u64 = 2_000;
+const KIB: usize = 1 << 10;
+const GIB: u64 = 1 << 30;
+
+/// A durability class.
+pub struct Station {
+    /// Its name.
+    pub name: &'static str,
+    /// What each side does before it acknowledges.
+    pub about: &'static str,
+    /// How both are set up.
+    pub setup: Setup,
+    /// What is done, in this order.
+    pub rows: Vec<Row>,
+}
+
+/// One thing that is done.
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What we promise of it.
+    pub goals: Vec<Goal>,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Nothing, just after the start.
+    Idle,
+    /// Requests in flight, as many as answered.
+    Pipelined(Load),
+    /// Records when they are due, over so many partitions, with consumers at the tail.
+    Paced(Pace, i32),
+    /// The same with and without a consumer: what it costs to deliver.
+    Delivered(Pace, i32),
+    /// Reading what lies there.
+    CatchUp(Load),
+    /// Making so many topics.
+    Topics(usize),
+    /// Killed while loaded, started again.
+    Crash(Load),
+    /// The leader killed under a prober.
+    Failover,
+    /// librdkafka's generator writes, records of so many bytes.
+    RdkafkaProduce(usize),
+    /// It reads what it has written.
+    RdkafkaConsume(usize),
+    /// Kafka's producer at a rate.
+    JavaProduce(u64),
+    /// Kafka's round trips.
+    JavaRoundTrips,
+}
+
+/// How long things go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// A row.
+    pub row: Duration,
+    /// A row of latencies, which needs many samples.
+    pub latency: Duration,
+    /// Warming up, at most.
+    pub warm_up: Duration,
+    /// A window of the same row before it is watched; one follows the other until they agree, so that each is warm.
+    pub rehearsal: Duration,
+}
+
+impl Scale {
+    /// Twenty minutes in all.
+    pub fn whole() -> Scale {
+        let [row, latency, warm_up, rehearsal] = [1_500, 5_000, 20_000, 500].map(Duration::from_millis);
+        Scale { row, latency, warm_up, rehearsal }
+    }
+
+    /// Three minutes in all.
+    pub fn quick() -> Scale {
+        let [row, latency, warm_up, rehearsal] = [500, 1_000, 3_000, 200].map(Duration::from_millis);
+        Scale { row, latency, warm_up, rehearsal }
+    }
+}
+
+/// All of them; those of other people's generators only if they are there.
+pub fn stations(has_generators: bool) -> Vec<Station> {
+    let mut stations = vec![memory(), shipped(), flushed(), flushed_slowly(), three(), three_slowly()];
+    for station in &mut stations {
+        station.rows.retain(|row| has_generators || !row.kind.is_of_others());
+    }
+    stations
+}
+
+impl Kind {
+    fn is_of_others(self) -> bool {
+        matches!(
+            self,
+            Kind::RdkafkaProduce(_) | Kind::RdkafkaConsume(_) | Kind::JavaProduce(_) | Kind::JavaRoundTrips
+        )
+    }
+}
+
+/// What the warm-up sends: small requests and large ones go through the same code.
+pub const WARM_UP: Load = Load {
+    record_bytes: 100,
+    batch_records: 8,
+    partitions: 4,
+    producers: 8,
+    in_flight: 8,
+    bytes_max: GIB / 4,
+};
+
+/// One record of 100 bytes a request: what a request costs.
+const ONE_RECORD: Load = Load {
+    record_bytes: 100,
+    batch_records: 1,
+    partitions: 1,
+    producers: 16,
+    in_flight: 32,
+    bytes_max: GIB / 4,
+};
+/// What a gigabyte costs.
+const LARGE_BATCHES: Load = Load {
+    record_bytes: KIB,
+    batch_records: 1_000,
+    partitions: 1,
+    producers: 1,
+    in_flight: 4,
+    bytes_max: GIB,
+};
+/// As clients batch by default, over a thousand partitions.
+const SMALL_BATCHES: Load = Load {
+    record_bytes: 100,
+    batch_records: 160,
+    partitions: 1_000,
+    producers: 16,
+    in_flight: 5,
+    bytes_max: GIB / 2,
+};
+/// Many producers that do not batch, as clients are by default: five requests in flight each.
+const MANY_PRODUCERS: Load = Load {
+    record_bytes: KIB,
+    batch_records: 1,
+    partitions: 100,
+    producers: 16,
+    in_flight: 5,
+    bytes_max: GIB / 2,
+};
+/// One producer that waits for each answer.
+const ONE_AT_A_TIME: Load = Load {
+    record_bytes: KIB,
+    batch_records: 1,
+    partitions: 1,
+    producers: 1,
+    in_flight: 1,
+    bytes_max: GIB / 4,
+};
+/// Records that are batches by themselves.
+const LARGE_RECORDS: Load = Load {
+    record_bytes: 16 * KIB,
+    batch_records: 1,
+    partitions: 100,
+    producers: 16,
+    in_flight: 5,
+    bytes_max: GIB,
+};
+const TEN_THOUSAND: Pace = Pace { rate: 10_000, record_bytes: 100, consumers: 1 };
+const STREAM: Pace = Pace { rate: 10_000, record_bytes: KIB, consumers: 1 };
+/// Large enough that a byte costs more than a request.
+const LARGE_STREAM: Pace = Pace { rate: 3_000, record_bytes: 16 * KIB, consumers: 1 };
+
+const fn at(metric: Metric, ratio: f64) -> Goal {
+    Goal { metric, ratio }
+}
+
+fn row(name: &'static str, kind: Kind, goals: &[Goal]) -> Row {
+    Row { name, kind, goals: goals.to_vec() }
+}
+
+const fn setup(nodes: u16, durability: Durability, flush_delay_us: u64) -> Setup {
+    Setup { nodes, durability, flush_delay_us }
+}
+
+fn memory() -> Station {
+    let idle = [at(Metric::Start, 0.05), at(Metric::IdleMemory, 0.05)];
+    Station {
+        name: "memory",
+        about: "Gone with the process: ours in memory, Kafka as shipped on a memory file system.",
+        setup: setup(1, Durability::Memory, 0),
+        rows: vec![
+            row("start and idle", Kind::Idle, &idle),
+            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 0.1)]),
+            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
+            row("catch-up consume", Kind::CatchUp(LARGE_BATCHES), &[]),
+            row("tail consume", Kind::Delivered(LARGE_STREAM, 4), &[]),
+            row("fan-out 10", Kind::Paced(Pace { rate: 4_000, consumers: 10, ..STREAM }, 4), &[]),
+        ],
+    }
+}
+
+fn shipped() -> Station {
+    let idle = [at(Metric::Start, 0.05), at(Metric::IdleMemory, 0.05)];
+    Station {
+        name: "ours with fsync, Kafka as shipped",
+        about: "Not the same promise: ours flushes before it acknowledges, Kafka leaves it to the page cache.",
+        setup: setup(1, Durability::Shipped, 0),
+        rows: vec![
+            row("start and idle", Kind::Idle, &idle),
+            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 1.0)]),
+            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0)]),
+            row("large records", Kind::Pipelined(LARGE_RECORDS), &[]),
+            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[at(Metric::End99, 1.0)]),
+            row("both at once", Kind::Paced(STREAM, 4), &[]),
+            row("librdkafka produces", Kind::RdkafkaProduce(KIB), &[]),
+            row("librdkafka consumes", Kind::RdkafkaConsume(KIB), &[]),
+            row("Kafka's producer at 10,000", Kind::JavaProduce(10_000), &[]),
+            row("Kafka's round trips", Kind::JavaRoundTrips, &[]),
+            row("1,000 topics", Kind::Topics(1_000), &[]),
+        ],
+    }
+}
+
+fn flushed() -> Station {
+    Station {
+        name: "fsync",
+        about: "Flushed before the acknowledgement: Kafka with log.flush.interval.messages=1.",
+        setup: setup(1, Durability::Flushed, 0),
+        rows: vec![
+            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 0.1)]),
+            row("one at a time", Kind::Pipelined(ONE_AT_A_TIME), &[]),
+            row(
+                "16 producers, 100 partitions",
+                Kind::Pipelined(MANY_PRODUCERS),
+                &[at(Metric::Requests, 10.0)],
+            ),
+            row("small batches, 1,000 partitions", Kind::Pipelined(SMALL_BATCHES), &[]),
+            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
+            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
+            row("killed and started", Kind::Crash(LARGE_BATCHES), &[]),
+        ],
+    }
+}
+
+fn flushed_slowly() -> Station {
+    Station {
+        name: "fsync, 2 ms slower",
+        about: "As fsync, with every flush of both brokers 2 ms slower than this disk.",
+        setup: setup(1, Durability::Flushed, DELAY_US),
+        rows: vec![
+            row("one at a time", Kind::Pipelined(ONE_AT_A_TIME), &[]),
+            row(
+                "16 producers, 100 partitions",
+                Kind::Pipelined(MANY_PRODUCERS),
+                &[at(Metric::Requests, 10.0)],
+            ),
+            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[at(Metric::End99, 0.2)]),
+        ],
+    }
+}
+
+fn three() -> Station {
+    Station {
+        name: "three nodes, fsync",
+        about: "Flushed on a majority of three: three replicas, min.insync.replicas=2, Kafka flushing each append.",
+        setup: setup(3, Durability::Flushed, 0),
+        rows: vec![
+            row("one record", Kind::Pipelined(ONE_RECORD), &[]),
+            row(
+                "16 producers, 100 partitions",
+                Kind::Pipelined(MANY_PRODUCERS),
+                &[at(Metric::Requests, 2.0)],
+            ),
+            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[]),
+            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
+            row("leader killed", Kind::Failover, &[]),
+        ],
+    }
+}
+
+fn three_slowly() -> Station {
+    Station {
+        name: "three nodes, fsync, 2 ms slower",
+        about: "As three nodes with fsync, with every flush of all nodes 2 ms slower than this disk.",
+        setup: setup(3, Durability::Flushed, DELAY_US),
+        rows: vec![
+            row(
+                "16 producers, 100 partitions",
+                Kind::Pipelined(MANY_PRODUCERS),
+                &[at(Metric::Requests, 2.0)],
+            ),
+            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_spoils_the_broker_comes_last() {
+        for station in stations(true) {
+            let before_last = &station.rows[..station.rows.len() - 1];
+            let is_spoiling =
+                |row: &Row| matches!(row.kind, Kind::Crash(_) | Kind::Failover | Kind::Topics(_));
+            assert!(!before_last.iter().any(is_spoiling), "{}", station.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for station in stations(true) {
+            let mut names: Vec<&str> = station.rows.iter().map(|row| row.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), station.rows.len(), "{}", station.name);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The fixed scripts: what the core does most, each often enough that a single turn's luck does not matter. Every
+//! answer is looked at, because a refusal costs few instructions.
+
+use crate::client::{fetch_request, message};
+use crate::instructions::world::World;
+use crate::workload::pipelined::{error_code, request};
+use bytes::BytesMut;
+use rust_mq_core::ids::LinkId;
+use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use rust_mq_proto::kafka::api::fetch::FetchResponse;
+use rust_mq_proto::kafka::{Reader, Response, read_response_start};
+use rust_mq_proto::records::BatchBuilder;
+use std::time::Duration;
+
+const TOPIC: &str = "script";
+/// How often the measured thing is done.
+const TIMES: usize = 100;
+
+/// A script and its name.
+type Script = (&'static str, fn() -> Result<(), String>);
+
+const SCRIPTS: [Script; 5] = [
+    ("produce-one-record", || produce(1, 100)),
+    ("produce-large-batch", || produce(1_000, 1_000)),
+    ("fetch", fetch),
+    ("three-node-round", three_nodes),
+    ("journal-recovery", recovery),
+];
+
+/// Their names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SCRIPTS.iter().map(|(name, _)| *name)
+}
+
+/// Runs one.
+pub fn run(name: &str) -> Result<(), String> {
+    let script = SCRIPTS.iter().find(|(known, _)| *known == name);
+    script.ok_or_else(|| format!("there is no script '{name}'"))?.1()
+}
+
+fn produce(records: usize, bytes: usize) -> Result<(), String> {
+    let (mut world, link) = with_topic(1)?;
+    let batch = batch(records, bytes);
+    appended(&mut world, 0, link, &batch, 10)?;
+    world.measure();
+    appended(&mut world, 0, link, &batch, TIMES)
+}
+
+fn fetch() -> Result<(), String> {
+    let (mut world, link) = with_topic(1)?;
+    appended(&mut world, 0, link, &batch(10, 100), TIMES)?;
+    world.measure();
+    for offset in 0..TIMES {
+        let offset = i64::try_from(offset * 10).unwrap_or(0);
+        let answer = world.ask(0, link, &message(11, &fetch_request(TOPIC, offset)));
+        let mut reader = Reader::new(answer.ok_or("a fetch waits")?, usize::MAX);
+        read_response_start(&mut reader, FetchResponse::API, 11).map_err(|error| error.to_string())?;
+        let response = FetchResponse::decode(&mut reader, 11).map_err(|error| error.to_string())?;
+        let partition = response.responses.into_iter().flat_map(|topic| topic.partitions).next();
+        let records = partition.and_then(|partition| partition.records).ok_or("a fetch is empty")?;
+        if records.parts().concat().is_empty() {
+            return Err("a fetch is empty".into());
+        }
+    }
+    Ok(())
+}
+
+fn three_nodes() -> Result<(), String> {
+    let (mut world, first) = with_topic(3)?;
+    let batch = batch(1, 100);
+    let links = [first, world.connect(1), world.connect(2)];
+    let is_leader = |world: &mut World, node: usize| appended(world, node, links[node], &batch, 1).is_ok();
+    let leader = (0..3).find(|node| is_leader(&mut world, *node)).ok_or("nobody leads")?;
+    appended(&mut world, leader, links[leader], &batch, 10)?;
+    world.measure();
+    appended(&mut world, leader, links[leader], &batch, TIMES)
+}
+
+fn recovery() -> Result<(), String> {
+    let (mut world, link) = with_topic(1)?;
+    appended(&mut world, 0, link, &batch(10, 100), 5 * TIMES)?;
+    world.measure();
+    world.restart();
+    let link = world.connect(0);
+    appended(&mut world, 0, link, &batch(10, 100), 1)
+}
+
+/// A world in which the topic is led, and a connection to its first node.
+fn with_topic(nodes: u16) -> Result<(World, LinkId), String> {
+    let mut world = World::start(nodes);
+    let link = world.connect(0);
+    let topic = CreatableTopic {
+        name: TOPIC.into(),
+        num_partitions: 1,
+        replication_factor: i16::try_from(nodes).unwrap_or(1),
+        ..Default::default()
+    };
+    let body = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+    world.ask(0, link, &message(5, &body)).ok_or("making a topic waits")?;
+    world.pass(Duration::from_secs(10));
+    Ok((world, link))
+}
+
+/// Appends a batch so many times, each after the last was acknowledged.
+fn appended(
+    world: &mut World,
+    node: usize,
+    link: LinkId,
+    batch: &BytesMut,
+    times: usize,
+) -> Result<(), String> {
+    let request = request(TOPIC, 0, batch.clone());
+    for _ in 0..times {
+        let answer = world.ask(node, link, &request).ok_or("a produce waits")?;
+        if error_code(&answer, TOPIC) != Some(0) {
+            return Err(format!("a produce was refused: {:?}", error_code(&answer, TOPIC)));
+        }
+    }
+    Ok(())
+}
+
+/// Records stamped as of the script's own time: the same bytes in every run.
+fn batch(records: usize, bytes: usize) -> BytesMut {
+    let value = vec![b'x'; bytes];
+    let mut builder = BatchBuilder::new();
+    for _ in 0..records {
+        builder.push(1_700_000_000_000, None, Some(&value), &[]);
+    }
+    builder.build()
+}

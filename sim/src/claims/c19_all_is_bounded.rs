@@ -1,0 +1,86 @@
+//! C19: memory, queues, files and open requests stay bounded, and an idle cluster does not storm.
+//!
+//! Looked at: after each Send what waits in the driver for that link; turns that lead to nothing but the next turn; the
+//! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
+//! holds: bytes charged to its budget for requests, requests that wait, and connections, which must be among those that
+//! the driver has.
+
+use super::{Claim, Verdict};
+use crate::wire::WireKind;
+use rust_mq_core::broker::observe::Holdings;
+use rust_mq_core::limits;
+
+/// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
+const IDLE_EVENTS_MAX: u64 = 3_000;
+/// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
+const SPINS_MAX: u32 = 1_000;
+
+/// A node did nothing but ask for the next turn at once, so many times in a row.
+pub fn check_spins(site: usize, spins: u32, verdict: &mut Verdict) {
+    verdict.hold(spins <= SPINS_MAX, Claim::C19, || {
+        format!("n{} turns {SPINS_MAX} times without anything happening", site + 1)
+    });
+}
+
+/// That many bytes wait in the driver for one link.
+pub fn check_unsent(site: usize, kind: WireKind, unsent: u64, verdict: &mut Verdict) {
+    let most = match kind {
+        WireKind::Peer(_) => limits::PEER_QUEUE_BYTES_MAX + limits::PEER_MESSAGE_BYTES_MAX,
+        WireKind::Kafka => limits::FETCH_BYTES_MAX + limits::CONNECTION_UNREAD_BYTES_MAX,
+    };
+    verdict.hold(unsent <= most as u64, Claim::C19, || {
+        format!("n{} has {unsent} bytes waiting for one link, bounded by {most}", site + 1)
+    });
+}
+
+/// The cluster was idle and got that many events. True if that is few enough.
+pub fn check_idle(events: u64, seconds: u64, sites: usize, verdict: &mut Verdict) -> bool {
+    let is_calm = events <= IDLE_EVENTS_MAX * seconds * sites as u64;
+    verdict
+        .hold(is_calm, Claim::C19, || format!("{events} events in {seconds} s of idleness of {sites} nodes"));
+    is_calm
+}
+
+/// What a node holds after idleness, when the driver has `links` connections of clients for it: nothing for those that
+/// are gone.
+pub fn check_holdings(site: usize, holds: &Holdings, links: usize, verdict: &mut Verdict) {
+    verdict.hold(holds.connections <= links, Claim::C19, || {
+        format!("n{} knows {} connections, and there are {links}", site + 1, holds.connections)
+    });
+    verdict.hold(holds.waiting <= links * limits::CONNECTION_REQUESTS_MAX, Claim::C19, || {
+        format!("n{}: {} requests of {links} idle connections wait", site + 1, holds.waiting)
+    });
+    let most = (links * (limits::CONNECTION_REQUEST_BYTES_MAX + limits::REQUEST_BYTES_MAX)) as u64;
+    verdict.hold(holds.charged_bytes <= most, Claim::C19, || {
+        format!("n{}: {} bytes are charged for {links} idle connections", site + 1, holds.charged_bytes)
+    });
+}
+
+/// A run was given up as a runaway.
+pub fn runaway(steps: u64, verdict: &mut Verdict) {
+    verdict.breach(Claim::C19, format!("the run does not end: {steps} steps"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_for_nobody_is_a_breach() {
+        let is_breach = |connections, waiting, charged_bytes, links| {
+            let mut verdict = Verdict::default();
+            let holds = Holdings { connections, waiting, charged_bytes };
+            check_holdings(0, &holds, links, &mut verdict);
+            verdict.is_broken()
+        };
+        assert!(!is_breach(0, 0, 0, 0) && !is_breach(1, 1, 100, 1));
+        assert!(is_breach(1, 0, 0, 0) && is_breach(0, 1, 0, 0) && is_breach(0, 0, 1, 0));
+    }
+
+    #[test]
+    fn a_storm_at_idle_is_a_breach() {
+        let mut verdict = Verdict::default();
+        assert!(check_idle(3 * 2 * IDLE_EVENTS_MAX, 2, 3, &mut verdict) && !verdict.is_broken());
+        assert!(!check_idle(3 * 2 * IDLE_EVENTS_MAX + 1, 2, 3, &mut verdict) && verdict.is_broken());
+    }
+}
