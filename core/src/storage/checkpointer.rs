@@ -260,6 +260,11 @@ impl Checkpointer {
             write.issue(tickets, actions);
         }
     }
+
+    /// Whether its slot waits for space.
+    pub(super) fn is_stalled(&self) -> bool {
+        matches!(&self.round, Some(Round { stage: Stage::Writing(write), .. }) if write.is_stalled())
+    }
 }
 
 impl Round {

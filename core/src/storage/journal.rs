@@ -196,6 +196,11 @@ impl Journal {
         }
     }
 
+    /// Whether a frame waits for space.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.write.is_stalled())
+    }
+
     /// Whether nothing waits for a sync.
     pub(super) fn is_idle(&self) -> bool {
         self.flight.is_none() && self.waiting.is_empty()

@@ -187,6 +187,11 @@ impl MetaFile {
         }
     }
 
+    /// Whether it waits for space.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.write.is_stalled())
+    }
+
     fn begin(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         if self.writing.is_some() {
             return;

@@ -152,6 +152,13 @@ impl Running {
         {
             Journal::zero(zeroing, &mut self.tickets, turn.actions);
         }
+        let is_stalled = self.journal.is_stalled()
+            || self.meta.is_stalled()
+            || self.checkpointer.is_stalled()
+            || !self.stalled.is_empty();
+        if is_stalled {
+            self.space.try_later(turn.now);
+        }
         if self.remove_at.is_none() && !self.is_removal_due && !self.doomed.is_empty() {
             self.remove_at = Some(turn.now + DOOMED_AGE_MAX);
         }

@@ -16,12 +16,14 @@ use crate::now::Mono;
 pub(super) struct Space {
     floor: u64,
     is_full: bool,
+    /// When a write last met a full disk.
+    refused_at: Mono,
     retry_at: Option<Mono>,
 }
 
 impl Space {
     pub(super) fn new(floor: u64) -> Space {
-        Space { floor, is_full: false, retry_at: None }
+        Space { floor, is_full: false, refused_at: Mono::default(), retry_at: None }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -37,6 +39,11 @@ impl Space {
         if free_bytes < self.floor {
             return self.met_full(now, actions);
         }
+        // Where the large is refused the small may still find room: that is no space yet, and to believe it would
+        // let the two follow each other as fast as the disk goes.
+        if now < self.refused_at + SPACE_RETRY_AFTER / 2 {
+            return;
+        }
         // Half as much again before records are let in, so that the edge is not crossed with each of them.
         if !self.is_full || free_bytes < self.floor.saturating_add(self.floor / 2) {
             return;
@@ -48,11 +55,18 @@ impl Space {
 
     /// There is no space.
     pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        if self.retry_at.is_none() {
-            self.retry_at = Some(now + SPACE_RETRY_AFTER);
-        }
+        self.refused_at = now;
+        self.try_later(now);
         if !std::mem::replace(&mut self.is_full, true) {
             actions.push(Action::Note(Notice::DiskFull));
+        }
+    }
+
+    /// Something waits for space: it is tried again. To be said for as long as it waits: whether the disk counts as
+    /// full may change between a write's refusal and the failure of the sync behind it.
+    pub(super) fn try_later(&mut self, now: Mono) {
+        if self.retry_at.is_none() {
+            self.retry_at = Some(now + SPACE_RETRY_AFTER);
         }
     }
 
