@@ -114,7 +114,7 @@ fn field(text: &str, name: &str) -> u64 {
 }
 
 /// The release binary, built if it is not there.
-fn binary() -> io::Result<PathBuf> {
+pub fn binary() -> io::Result<PathBuf> {
     let target = std::env::current_exe()?;
     let path = target.parent().unwrap_or(Path::new(".")).join("rust-mq");
     if !path.exists() {

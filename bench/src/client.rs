@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
 use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData};
+use rust_mq_proto::kafka::api::metadata::MetadataRequest;
 use rust_mq_proto::kafka::api::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use rust_mq_proto::kafka::{Reader, Request, Response, Writer, read_response_start, write_request};
 use std::io::{self, Read, Write};
@@ -72,6 +73,11 @@ impl Client {
             client_software_version: "0".into(),
         };
         self.ask(3, &body).map(drop)
+    }
+
+    /// Asks for all topics: answered once the broker is recovered and somebody leads.
+    pub fn metadata(&mut self) -> io::Result<()> {
+        self.ask(8, &MetadataRequest { topics: None, ..Default::default() }).map(drop)
     }
 
     /// Makes a topic.

@@ -6,17 +6,21 @@
 //! cargo run --release -p rust-mq-bench -- figures --only produce
 //! cargo run --release -p rust-mq-bench -- compare --quick    side by side, three minutes
 //! cargo run --release -p rust-mq-bench -- compare            the same in earnest, twenty
+//! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
 //! ```
 //! For the figures: `broker` starts the binary and reads what the kernel counted for it, `load` keeps many requests
-//! in flight, `figures` is the list of what is measured. For the comparison: `side` starts either broker, `workload`
-//! is what is done to it, `compare` the order and the matrix, `finding` what came of it, `report` what is written, `ground` what the machine can do. `client` speaks Kafka's
-//! protocol over one blocking connection, `instructions` counts what the core executes, `metric` and `statistics` are the numbers.
+//! in flight, `figures` is the list of what is measured; `floor` measures what their parts cost without a broker.
+//! For the comparison: `side` starts either broker, `workload` is what is done to it, `compare` the order and the
+//! matrix, `finding` what came of it, `report` what is written, `ground` what the machine can do. `client` speaks
+//! Kafka's protocol over one blocking connection, `instructions` counts what the core executes, `metric` and
+//! `statistics` are the numbers.
 
 mod broker;
 mod client;
 mod compare;
 mod figures;
 mod finding;
+mod floor;
 mod ground;
 mod instructions;
 mod load;
@@ -50,6 +54,12 @@ enum Command {
     Compare(compare::Options),
     /// Count the instructions of fixed scripts in the core, and compare with those that are kept
     Instructions(instructions::Options),
+    /// Print what the parts of a durable gigabyte cost on this machine without a broker
+    Floor {
+        /// Measure each this often, and print the median
+        #[arg(long, default_value_t = 3)]
+        times: usize,
+    },
 }
 
 fn main() -> std::io::Result<()> {
@@ -57,5 +67,6 @@ fn main() -> std::io::Result<()> {
         Command::Figures { only, times } => figures::print(only.as_deref().unwrap_or(""), times.max(1)),
         Command::Compare(options) => compare::run(&options),
         Command::Instructions(options) => instructions::run(&options),
+        Command::Floor { times } => floor::print(&std::env::temp_dir(), times.max(1)),
     }
 }

@@ -9,6 +9,7 @@
 //! Shape after Kafka's CoordinatorShard (KIP-848's runtime): handlers return records plus a reply.
 
 use crate::entry::Stamp;
+use crate::mutant::Mutant;
 use crate::now::Now;
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
@@ -23,6 +24,8 @@ pub struct Context<'a> {
     pub now: Now,
     /// The machine's own stream.
     pub rng: &'a mut Rng,
+    /// The bug that is planted, if one is.
+    pub mutant: Option<Mutant>,
 }
 
 /// What a request leads to. A request that must wait longer than the commit is in neither list; the machine

@@ -4,7 +4,8 @@
 //! Invariant: without the feature `simulation`, which the shipped binary never has, [`is_planted`] is `false` for
 //! the compiler, and nothing of a mutant is left.
 //!
-//! Source: simulation.md section 6, whose numbers stand beside the names; those without one were real bugs here.
+//! Which claim must catch which, and with what seed, is told where they are run (`sim/src/mutants.rs`). The numbers
+//! here are the mutants' own; those without one were real bugs of ours.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,47 +22,60 @@ pub enum Mutant {
     HardStateLost,
     /// 5: a ready counts as durable when it is handed to the journal.
     DurableWhenHandedOver,
-    /// 12: all nodes wait equally long for a leader.
-    SameElectionTimeout,
+    /// 6: replay keeps what stood at an index that was written anew.
+    ConflictSurvives,
+    /// 7: when an older ready is durable, the newest one counts as durable.
+    NewestConfirmed,
+    /// 13: a frame is whole if its header is.
+    TornFrameAccepted,
+    /// 14: rot in the journal is taken for its end.
+    RotTakenForTail,
+    /// 15: a frame of an earlier lap of the ring is taken for the next one.
+    OldFrameReplayed,
+    /// 16: a checkpoint does not sync the segments that it names.
+    SegmentsNotSynced,
+    /// 17: the newest file of a log is left out of the sync, and so its name.
+    NewFileNotSynced,
     /// 18: a failed sync is believed to have worked.
     FailedSyncBelieved,
+    /// 19: a checkpoint is written over the one in force.
+    CheckpointOverwritten,
+    /// 20: a write that met a full disk is believed to have worked.
+    FullBelieved,
     /// 21: the offset of a refused proposal is not given back.
     OffsetNotGivenBack,
     /// 22: a new leader goes on with the offsets of its earlier leadership.
     StaleTip,
+    /// 23: the high watermark covers what is proposed.
+    WatermarkAhead,
+    /// 24: a leader's empty entry takes an offset.
+    NoOpTakesOffset,
+    /// 25: who catches up keeps the leader epochs it knew.
+    EpochsNotInstalled,
     /// 27: followers do not track producers.
     ProducersOnLeaderOnly,
     /// 28: snapshots and checkpoints lack the producers.
     SnapshotWithoutProducers,
+    /// 29: a producer's batch is remembered when it is proposed.
+    ProducersAtPropose,
     /// 31: only a producer's last batch is known as a duplicate.
     OneBatchRemembered,
+    /// 48: a topic's id follows from its name.
+    TopicIdOfName,
+    /// 53: snapshots and checkpoints lack the leader epochs.
+    SnapshotWithoutEpochs,
+    /// 55: a parked fetch forgets when its time is up.
+    LongPollForgotten,
+    /// 56: a catch-up whose answer is lost waits for it for ever.
+    CatchUpNeverGivenUp,
+    /// 57: a lost peer is dialled again without a pause.
+    NoBackOff,
     /// A duplicate of what is applied is not answered.
     DuplicateNotAnswered,
     /// A leader helps no one before its own entry is applied.
     CatchUpNeedsOwnTerm,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
-}
-
-impl Mutant {
-    /// All of them.
-    pub const ALL: [Mutant; 15] = [
-        Mutant::AckAtPropose,
-        Mutant::EmptyReadySpeaks,
-        Mutant::VoteBeforeDurable,
-        Mutant::HardStateLost,
-        Mutant::DurableWhenHandedOver,
-        Mutant::SameElectionTimeout,
-        Mutant::FailedSyncBelieved,
-        Mutant::OffsetNotGivenBack,
-        Mutant::StaleTip,
-        Mutant::ProducersOnLeaderOnly,
-        Mutant::SnapshotWithoutProducers,
-        Mutant::OneBatchRemembered,
-        Mutant::DuplicateNotAnswered,
-        Mutant::CatchUpNeedsOwnTerm,
-        Mutant::ReadyLargerThanFrame,
-    ];
 }
 
 /// Whether that bug is planted.

@@ -13,9 +13,9 @@ pub const TURN_BYTES_MAX: usize = 4 << 20;
 /// One read of a socket, and what the core thread's shared read buffer takes. Source: the usual receive
 /// window of a loopback or LAN client with many small requests. At the edge: the link is read in bulk.
 pub const READ_BYTES: usize = 64 << 10;
-/// One read of a socket that filled the last read. Source: chosen; a batch of the default
-/// `max.message.bytes` then spans few reads. At the edge: the link's turn is over.
-pub const BULK_READ_BYTES: usize = 512 << 10;
+/// One read of a socket that filled the last read, if its credit goes as far. Source: the core's credit; more
+/// would leave the processor's cache before the core has copied it. At the edge: the link's turn is over.
+pub const BULK_READ_BYTES: usize = 256 << 10;
 /// Slices of one vectored write. Source: chosen, 2 KiB of stack; the kernel's IOV_MAX is 1,024.
 /// At the edge: another write.
 pub const WRITE_SLICES: usize = 128;
@@ -51,6 +51,12 @@ pub const SECOND_SIGNAL_AFTER: Duration = Duration::from_millis(300);
 /// Open files besides the journal, checkpoint and node.meta. Source: chosen; an open costs 2 us.
 /// At the edge: the one used longest ago is closed.
 pub const OPEN_FILES_MAX: usize = 256;
+/// Bytes of a segment's write from which on it goes around the page cache. Source: measured; below, the two
+/// ends that go through it cost as much. A journal's frame, which has no such ends, always does.
+pub const DIRECT_BYTES_MIN: usize = 256 << 10;
+/// Aligned memory of a lane for such writes, taken with the first. Source: measured; smaller pieces wait for
+/// the device more often. At the edge: another piece.
+pub const DIRECT_MEMORY_BYTES: usize = 2 << 20;
 /// Threads that read files. Source: chosen, so that one cold read does not hold up all others.
 pub const READ_THREADS: usize = 2;
 /// What a part of a file of the memory disk is charged above its bytes: tree slot, `Bytes` and its shared

@@ -171,6 +171,12 @@ impl Ledger {
         &self.batches[batch as usize]
     }
 
+    /// The offset after the newest record of that shelf that was acknowledged or seen.
+    pub fn known_end(&self, shelf: Shelf) -> i64 {
+        let newest = self.shelves.get(&shelf).and_then(|offsets| offsets.last_key_value());
+        newest.map_or(0, |(base, batch)| base + i64::from(self.batches[*batch as usize].count))
+    }
+
     /// How many batches were intended.
     pub fn len(&self) -> usize {
         self.batches.len()

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod dice;
 pub mod disk;
 pub mod golden;
+pub mod hunt;
 pub mod ledger;
 pub mod marks;
 pub mod mutants;

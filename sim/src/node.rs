@@ -5,19 +5,23 @@
 //!
 //! Invariants: one `Done` per ticket; nothing about a link after its `Closed`; no event of an earlier life.
 
-use crate::claims::{Verdict, c20_never_panics};
-use crate::clock::Clock;
+use crate::claims::{Claim, Verdict, c20_never_panics};
+use crate::clock::{Clock, MICRO, MILLI, Moment};
 use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::network::{Network, Told};
 use crate::schedule::Schedule;
 use crate::wire::{Side, Taken, WireId, WireKind};
+use rust_mq_core::action::LaneKind;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::Config;
 use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Question};
 use rust_mq_core::ids::{LinkId, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// The shortest time between two dials of one lane: the core waits half of `limits::PEER_DIAL_WAIT_MIN` at least, and
+/// clocks run wrong by a tenth.
+const DIAL_GAP_MIN: u64 = 20 * MILLI;
 /// Where clients reach a node.
 pub const API_PORT: u16 = 9092;
 /// Where peers reach a node.
@@ -65,6 +69,8 @@ pub struct Process {
     pub is_stopping: bool,
     /// Events it was given.
     pub events: u64,
+    /// When it last dialled a machine, by lane.
+    dialled_at: BTreeMap<(usize, LaneKind), Moment>,
     /// Turns in a row in which it did nothing but ask for the next.
     pub spins: u32,
 }
@@ -120,6 +126,7 @@ impl Process {
             is_turn_due: false,
             is_stopping: false,
             events: 0,
+            dialled_at: BTreeMap::new(),
             spins: 0,
         }
     }
@@ -129,6 +136,15 @@ impl Process {
         c20_never_panics::check_dial(link, self.dialled.insert(link), verdict);
         self.links.insert(link, (wire, Side::Dialler, kind));
         self.ids.insert((wire, Side::Dialler), link);
+    }
+
+    /// It dials a machine: never so soon after the last time that a lost peer becomes a storm (C19).
+    pub fn dials_again(&mut self, to: usize, lane: LaneKind, now: Moment, verdict: &mut Verdict) {
+        let last = self.dialled_at.insert((to, lane), now);
+        let gap = last.map_or(u64::MAX, |last| now.since(last));
+        verdict.hold(gap >= DIAL_GAP_MIN, Claim::C19, || {
+            format!("n{} is dialled again after {} us", to + 1, gap / MICRO)
+        });
     }
 
     /// The wire of a link. `None` for one that is closed; one that never was is a breach.

@@ -101,6 +101,15 @@ pub enum Trouble {
         /// Unsynced sectors that are kept, of a million.
         kept_ppm: u64,
     },
+    /// The power fails while something of that kind is being written, as soon as that is so.
+    PowerLossAtWrite {
+        /// Where.
+        site: usize,
+        /// A checkpoint; else a frame of the journal.
+        is_checkpoint: bool,
+        /// Unsynced sectors that are kept, of a million.
+        kept_ppm: u64,
+    },
     /// The power fails everywhere.
     Blackout {
         /// Unsynced sectors that are kept, of a million.
@@ -186,6 +195,11 @@ pub enum Trouble {
         /// Where.
         site: usize,
     },
+    /// The power fails, and meanwhile a frame of the journal rots that is not the last.
+    RotJournal {
+        /// Where.
+        site: usize,
+    },
     /// A client loses all its connections.
     Hangup {
         /// Which.
@@ -198,7 +212,7 @@ pub enum Trouble {
 pub enum TroubleKind {
     /// `Kill`, `Stop`.
     Process,
-    /// `PowerLoss`.
+    /// `PowerLoss`, `PowerLossAtWrite`.
     PowerLoss,
     /// `Blackout`.
     Blackout,
@@ -218,7 +232,7 @@ pub enum TroubleKind {
     DiskFull,
     /// `Slow`.
     DiskSlow,
-    /// `Rot`.
+    /// `Rot`, `RotJournal`.
     Rot,
     /// `Hangup`.
     Hangup,
@@ -248,7 +262,7 @@ impl Trouble {
     pub fn kind(&self) -> TroubleKind {
         match self {
             Trouble::Kill { .. } | Trouble::Stop { .. } => TroubleKind::Process,
-            Trouble::PowerLoss { .. } => TroubleKind::PowerLoss,
+            Trouble::PowerLoss { .. } | Trouble::PowerLossAtWrite { .. } => TroubleKind::PowerLoss,
             Trouble::Blackout { .. } => TroubleKind::Blackout,
             Trouble::Pause { .. } => TroubleKind::Pause,
             Trouble::Cut { .. } => TroubleKind::Cut,
@@ -260,7 +274,7 @@ impl Trouble {
             }
             Trouble::Full { .. } => TroubleKind::DiskFull,
             Trouble::Slow { .. } => TroubleKind::DiskSlow,
-            Trouble::Rot { .. } => TroubleKind::Rot,
+            Trouble::Rot { .. } | Trouble::RotJournal { .. } => TroubleKind::Rot,
             Trouble::Hangup { .. } => TroubleKind::Hangup,
         }
     }
@@ -270,6 +284,7 @@ impl Trouble {
         match self {
             Trouble::Kill { site }
             | Trouble::PowerLoss { site, .. }
+            | Trouble::PowerLossAtWrite { site, .. }
             | Trouble::Stop { site }
             | Trouble::Pause { site }
             | Trouble::Isolate { site }
@@ -280,7 +295,8 @@ impl Trouble {
             | Trouble::ReadFails { site }
             | Trouble::Full { site }
             | Trouble::Slow { site, .. }
-            | Trouble::Rot { site } => Some(*site),
+            | Trouble::Rot { site }
+            | Trouble::RotJournal { site } => Some(*site),
             Trouble::Blackout { .. }
             | Trouble::Cut { .. }
             | Trouble::Halves { .. }

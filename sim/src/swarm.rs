@@ -34,12 +34,14 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     let chaos_ms = 30_000;
     let core = draw_core(sites, &mut dice);
     let topics = draw_topics(sites, &mut dice);
-    let clients = draw_clients(&mut root.stream("crowd", &[]));
-    let knobs = draw_knobs(&mut root.stream("knobs", &[]));
-    let machines =
+    let mut clients = draw_clients(&mut root.stream("crowd", &[]));
+    let mut knobs = draw_knobs(&mut root.stream("knobs", &[]));
+    let mut machines: Vec<Machine> =
         (0..sites).map(|site| draw_machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
+    squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
     let weather = draw_weather(&mut root.stream("weather", &[]));
-    let faults = draw_faults(root, sites, clients.len(), chaos_ms, &core);
+    let faults = draw_faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
+    clients.extend(draw_watcher(&mut root.stream("watcher", &[])));
     Plan { seed, sites, chaos_ms, weather, knobs, machines, topics, clients, core, faults, mutant: None }
 }
 
@@ -96,6 +98,12 @@ fn draw_clients(dice: &mut Dice) -> Vec<ClientPlan> {
     }
     clients.push(ClientPlan { role: Role::Auditor, operations: 0, think_ms: 50 });
     clients
+}
+
+/// In a quarter of the runs somebody asks where logs end.
+fn draw_watcher(dice: &mut Dice) -> Option<ClientPlan> {
+    let think_ms = dice.log_uniform(5, 100);
+    (dice.below(4) == 0).then_some(ClientPlan { role: Role::Watcher, operations: 2_000, think_ms })
 }
 
 fn draw_producer(dice: &mut Dice) -> ClientPlan {
@@ -184,7 +192,12 @@ fn draw_weather(dice: &mut Dice) -> Weather {
     }
 }
 
-fn draw_faults(root: Root, sites: usize, clients: usize, chaos_ms: u64, core: &[usize]) -> Vec<Fault> {
+fn draw_faults(
+    root: Root,
+    (sites, chaos_ms, election_min_ms): (usize, u64, u64),
+    clients: usize,
+    core: &[usize],
+) -> Vec<Fault> {
     let mut dice = root.stream("swarm", &[]);
     let kinds: Vec<TroubleKind> = match dice.below(10) {
         0 => Vec::new(),
@@ -193,6 +206,9 @@ fn draw_faults(root: Root, sites: usize, clients: usize, chaos_ms: u64, core: &[
     };
     let outside: Vec<usize> = (0..sites).filter(|site| !core.contains(site)).collect();
     let mut faults = Vec::new();
+    if kinds.len() > 1 {
+        draw_extras(root, (sites, chaos_ms, election_min_ms), &outside, &mut faults);
+    }
     for kind in kinds {
         let mut dice = root.stream("trouble", &[kind as u64]);
         let mean_gap_ms = dice.log_uniform(1_500, 20_000);
@@ -217,6 +233,69 @@ fn draw_faults(root: Root, sites: usize, clients: usize, chaos_ms: u64, core: &[
     }
     faults.sort_by_key(|fault| fault.at_ms);
     faults
+}
+
+/// Three patterns that single troubles seldom make, each in some of the runs. A carousel cuts one machine after the
+/// other off from its peers, not from clients, just long enough for another to be elected: leadership goes round and
+/// comes back to where it was. The power fails again and again in the midst of a write. And a journal rots in a
+/// machine that the others can do without.
+fn draw_extras(
+    root: Root,
+    (sites, chaos_ms, election_min_ms): (usize, u64, u64),
+    outside: &[usize],
+    faults: &mut Vec<Fault>,
+) {
+    let mut dice = root.stream("carousel", &[]);
+    if sites >= 3 && dice.below(4) == 0 {
+        let mut at_ms = dice.between(2_000, chaos_ms / 2);
+        for turn in 0..dice.between(4, 12) as usize {
+            // A peer is given up after the shortest election timeout, and whose turn it is stands then.
+            let lasts_ms = election_min_ms + dice.between(100, 600);
+            faults.push(Fault { at_ms, lasts_ms, what: Trouble::Halves { left: vec![turn % sites] } });
+            at_ms += lasts_ms + dice.below(100);
+            if at_ms >= chaos_ms {
+                break;
+            }
+        }
+    }
+    let mut dice = root.stream("torn writes", &[]);
+    if dice.below(3) == 0 {
+        for _ in 0..dice.between(3, 8) {
+            let is_checkpoint = dice.coin();
+            let kept_ppm = *dice.pick(&[300_000, 600_000, 900_000]);
+            let what = Trouble::PowerLossAtWrite { site: dice.index(sites), is_checkpoint, kept_ppm };
+            let at_ms = dice.between(1_000, chaos_ms - 3_000);
+            faults.push(Fault { at_ms, lasts_ms: dice.log_uniform(20, 1_000), what });
+        }
+    }
+    let mut dice = root.stream("rot of a journal", &[]);
+    if let Some(site) = outside.first().filter(|_| dice.below(4) == 0) {
+        let at_ms = dice.between(3_000, chaos_ms - 3_000);
+        let lasts_ms = dice.log_uniform(50, 2_000);
+        faults.push(Fault { at_ms, lasts_ms, what: Trouble::RotJournal { site: *site } });
+    }
+}
+
+/// In a quarter of the runs everything is tight: small frames, slow syncs, large batches and many of them under way.
+fn squeeze(dice: &mut Dice, knobs: &mut Knobs, machines: &mut [Machine], clients: &mut [ClientPlan]) {
+    if dice.below(4) > 0 {
+        return;
+    }
+    let storage = &mut knobs.storage;
+    storage.frame_bytes_max = 64 << 10;
+    storage.journal_file_bytes = 128 << 10;
+    storage.first_journal_file_bytes = 64 << 10;
+    storage.checkpoint_bytes = dice.log_uniform(16 << 10, 256 << 10);
+    for machine in machines {
+        machine.sync_ns = machine.sync_ns.max(dice.log_uniform(MILLI, 20 * MILLI));
+    }
+    for client in clients {
+        if let Role::Producer(habits) = &mut client.role {
+            habits.in_flight = 5;
+            habits.records_max = 20;
+            habits.record_bytes_max = *dice.pick(&[500, 2_000]);
+        }
+    }
 }
 
 fn draw_trouble(

@@ -44,6 +44,7 @@ pub const CLAIMS: &[Claim] = &[
     ("beyond the end lie zeros", beyond_the_end_lie_zeros),
     ("zeros overwrite", zeros_overwrite),
     ("an overwrite keeps what is around it", an_overwrite_keeps_what_is_around_it),
+    ("large writes keep what is around them", large_writes_keep_what_is_around_them),
     ("a truncated file forgets its tail", a_truncated_file_forgets_its_tail),
     ("a truncation can extend", a_truncation_can_extend),
     ("a removed file is not listed", a_removed_file_is_not_listed),
@@ -247,6 +248,45 @@ fn an_overwrite_keeps_what_is_around_it(make: &mut MakeDisk<'_>) {
     bench.put(segment(0), 3, b"XX");
     bench.put(segment(0), 8, b"YYYY");
     assert_eq!(bench.read(segment(0), 0, 20), bytes(b"012XX567YYYYcdefghij"));
+}
+
+/// A driver may write what is large by another way than what is small; both are one file.
+fn large_writes_keep_what_is_around_them(make: &mut MakeDisk<'_>) {
+    const LEN: usize = 3 << 20;
+    let text =
+        |seed: usize, len: usize| -> Vec<u8> { (0..len).map(|at| (at * 31 / 7 + seed) as u8).collect() };
+    for file in [segment(0), File::Journal(0)] {
+        let mut bench = Bench::new(make);
+        let mut expected = vec![0; LEN];
+        // Places and lengths on and off every boundary, forwards, then over what is there.
+        for (seed, (at, len)) in [
+            (0, 4095),
+            (4095, 2),
+            (4097, 700_000),
+            (704_097, 10),
+            (704_107, 1 << 20),
+            (1_752_683, LEN - 1_752_683),
+            (8192, 300_000),
+            (5, 262_144),
+            (4096, 262_144),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let written = text(seed, len);
+            expected[at..at + len].copy_from_slice(&written);
+            let parts = written.chunks(len / 3 + 1).map(Bytes::copy_from_slice).collect();
+            let ticket = bench.ticket();
+            let write = Action::Write { ticket, file, at: at as u64, parts };
+            let sync = bench.sync(&[file]);
+            bench.turn(vec![write, sync]);
+            // Read through whatever cache there is, so that a later write finds it filled.
+            let read = bench.read(file, at as u64, len as u32);
+            assert!(read == DoneResult::Bytes(written.into()), "{file}: {len} bytes at {at} are read back");
+        }
+        let read = bench.read(file, 0, LEN as u32);
+        assert!(read == DoneResult::Bytes(expected.into()), "{file}: nothing around a write has changed");
+    }
 }
 
 fn a_truncated_file_forgets_its_tail(make: &mut MakeDisk<'_>) {

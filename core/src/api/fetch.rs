@@ -16,6 +16,7 @@ use crate::limits::{
     PARTITIONS_MAX,
 };
 use crate::machine::Waiter;
+use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::storage::{Chunk, ReadFault, ReadId};
@@ -155,9 +156,19 @@ fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) 
     if !pending.is_parked {
         pending.is_parked = true;
         desk.parked_parts += pending.parts.len();
-        desk.deadlines.arm(pending.until, waiter);
+        if !node.is_planted(Mutant::LongPollForgotten) {
+            desk.deadlines.arm(pending.until, waiter);
+        }
     }
     desk.fetches.insert(waiter, pending);
+}
+
+impl Pending {
+    /// Whether its time is up, and no read is awaited.
+    #[cfg(feature = "simulation")]
+    pub fn is_overdue(&self, now: Mono) -> bool {
+        self.is_parked && self.reads.is_empty() && self.until <= now
+    }
 }
 
 /// One of its partitions has news.

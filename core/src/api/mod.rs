@@ -213,6 +213,12 @@ impl Desk {
         [self.deadlines.next(), self.sweep_at, leaders].into_iter().flatten().min()
     }
 
+    /// Fetches whose time is up although they wait for nothing else.
+    #[cfg(feature = "simulation")]
+    pub fn overdue_fetches(&self, now: Mono) -> usize {
+        self.fetches.values().filter(|pending| pending.is_overdue(now)).count()
+    }
+
     /// The node is about to stop: parked fetches are answered with what there is.
     pub fn stop(&mut self, node: &mut Node, now: Now) {
         let waiting: Vec<Waiter> = self.fetches.keys().copied().collect();

@@ -25,10 +25,14 @@ pub struct Observation {
     pub is_leader: bool,
     /// Its term.
     pub term: Term,
+    /// For whom it voted in it.
+    pub vote: ReplicaId,
     /// Whom it follows.
     pub leader: ReplicaId,
     /// The newest entry.
     pub last: Index,
+    /// The newest entry that it takes for durable.
+    pub durable: Index,
     /// What it knows committed.
     pub commit: Index,
     /// What the machine or the partition has applied.
@@ -43,6 +47,8 @@ pub struct Observation {
     pub is_machine: bool,
     /// Whether a partition's tip adds nothing to its log.
     pub is_overlay_empty: bool,
+    /// Whether the floor above knows whether it leads; it learns that with a ready, which waits for room in a frame.
+    pub is_role_told: bool,
 }
 
 /// What clients make a node hold.
@@ -131,6 +137,17 @@ impl Broker {
         seen
     }
 
+    /// Index and term of the entries that a replica has in memory.
+    pub fn observe_log(&self, replica: ReplicaId) -> Vec<(Index, Term)> {
+        let host = self.node.metadata().map(crate::host::Host::replica);
+        let partitions = self.node.partitions.iter().map(|(_, partition)| partition.replica());
+        let Some(replica) = host.into_iter().chain(partitions).find(|other| other.id() == replica) else {
+            return Vec::new();
+        };
+        let entries = replica.entries(replica.first_index(), replica.last_index().next());
+        entries.iter().map(|entry| (entry.index, entry.term)).collect()
+    }
+
     /// A hash over the replicated state of one replica.
     pub fn observe_state(&self, of: TopicPartition) -> Option<u64> {
         if of == METADATA {
@@ -169,6 +186,11 @@ impl Broker {
         }
     }
 
+    /// Fetches that were to be answered by now and wait for nothing but that.
+    pub fn observe_overdue(&self, now: Mono) -> usize {
+        self.desk.overdue_fetches(now)
+    }
+
     /// The rooms' deadlines, for whoever asks why a node does not rest.
     pub fn observe_deadlines(&self) -> Vec<(&'static str, Option<Mono>)> {
         vec![
@@ -187,14 +209,17 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
         of,
         is_leader: replica.is_leader(),
         term: replica.term(),
+        vote: replica.hard_state().vote,
         leader: replica.leader(),
         last: replica.last_index(),
+        durable: replica.durable_index(),
         commit: replica.commit(),
         applied: Index(0),
         log_start: Offset(0),
         high_watermark: Offset(0),
         unsynced_bytes: replica.unsynced_bytes(),
         is_machine: false,
+        is_role_told: replica.is_role_told(),
         is_overlay_empty: true,
     }
 }

@@ -18,7 +18,7 @@
 //! Requests are *pulled*, so that an answer given at once counts before the next request is taken up.
 //!
 //! Copies: a request that lies whole in one `Received` is a slice of it; one that spans reads is copied once,
-//! into a buffer that grows with what has arrived (at most twice of it), never by the declared length. A slice
+//! into a buffer that grows with what has arrived (at most 16 times of it), never by the declared length. A slice
 //! pins the buffer it was cut from: [`Request::buffer_bytes`] says how large that is, and whoever keeps a part
 //! smaller than a quarter of it for long (a partition, a batch) copies that part.
 //!

@@ -72,7 +72,7 @@ impl<M: Machine> Host<M> {
             out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
             return;
         };
-        let mut context = Context { now, rng: &mut self.rng };
+        let mut context = Context { now, rng: &mut self.rng, mutant: self.replica.settings().mutant };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
@@ -80,7 +80,7 @@ impl<M: Machine> Host<M> {
     /// Lets the machine see what time has brought.
     pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
         if let Some(lead) = &mut self.lead {
-            let mut context = Context { now, rng: &mut self.rng };
+            let mut context = Context { now, rng: &mut self.rng, mutant: self.replica.settings().mutant };
             let decision = lead.tip.due(&mut lead.soft, &mut context);
             self.carry_out(now, decision, out);
         }

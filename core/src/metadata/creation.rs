@@ -8,6 +8,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
+use crate::mutant::{Mutant, is_planted};
 use crate::topic_config;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +86,7 @@ fn create(
         let words = format!("the cluster would have {after} partitions; its limit is {PARTITIONS_MAX}");
         return Err(refusal(ErrorCode::PolicyViolation, words));
     }
-    let id = fresh_id(draft, context);
+    let id = fresh_id(draft, context, &new.name);
     let (partitions, _) = placement::number(&nodes, draft.next_replica);
     let created = CreatedTopic {
         id,
@@ -143,7 +144,10 @@ fn assigned(nodes: &[NodeId], assignments: &[(i32, Vec<NodeId>)]) -> Result<Vec<
     Ok(by_number.into_values().cloned().collect())
 }
 
-fn fresh_id(draft: &Metadata, context: &mut Context<'_>) -> TopicId {
+fn fresh_id(draft: &Metadata, context: &mut Context<'_>, name: &str) -> TopicId {
+    if is_planted(context.mutant, Mutant::TopicIdOfName) {
+        return TopicId(std::array::from_fn(|place| name.as_bytes().get(place).copied().unwrap_or(1)));
+    }
     loop {
         // Kafka keeps ids with a leading '-' in base64 out of the way of command lines (Uuid.randomUuid).
         let id = TopicId(context.rng.next_u128().to_be_bytes());

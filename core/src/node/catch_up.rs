@@ -25,6 +25,7 @@ use crate::entry::Stamp;
 use crate::ids::{NodeId, Offset, ReplicaId, Term, TopicPartition};
 use crate::limits::{CATCH_UP_FETCH_BYTES, CATCH_UP_PATIENCE};
 use crate::machine::Undecodable;
+use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
 use crate::replica::{Ready, Restored, SnapshotMeta};
@@ -301,10 +302,16 @@ impl Node {
 
     /// What was asked of a node will not be answered.
     pub(super) fn catch_ups_lost(&mut self, node: NodeId) {
+        if self.is_planted(Mutant::CatchUpNeverGivenUp) {
+            return;
+        }
         self.catching_up.of.retain(|_, progress| progress.asked != node || progress.step != Step::Answer);
     }
 
     pub(super) fn tick_catch_ups(&mut self, now: Now) {
+        if self.is_planted(Mutant::CatchUpNeverGivenUp) {
+            return;
+        }
         self.catching_up.of.retain(|_, progress| progress.until > now.mono || progress.step != Step::Answer);
     }
 

@@ -43,6 +43,7 @@ use crate::host::{Host, Replied};
 use crate::ids::{BootId, ClusterId, DiskId, Index, NodeId, ReplicaId, TopicPartition};
 use crate::machine::Waiter;
 use crate::metadata::{Metadata, Reply};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::partition::Settled;
 use crate::peer::{CallId, Peers};
@@ -163,7 +164,7 @@ impl Node {
         Node {
             connections: Connections::default(),
             budget: Budget::new(config.memory_limit / 4),
-            storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage")),
+            storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage"), config.mutant),
             peers: Peers::new(&config, seed),
             partitions: Partitions::default(),
             decompressor: Decompressor::default(),
@@ -234,6 +235,11 @@ impl Node {
     /// Whether it was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping
+    }
+
+    /// Whether that bug is planted.
+    pub fn is_planted(&self, mutant: Mutant) -> bool {
+        is_planted(self.config.mutant, mutant)
     }
 
     /// A replica of either kind.

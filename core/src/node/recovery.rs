@@ -29,6 +29,8 @@ impl Node {
         let is_sync = matches!(&result, DoneResult::Failed { reason } if reason.contains("syncing"));
         let is_believed = is_sync && is_planted(self.config.mutant, Mutant::FailedSyncBelieved);
         let result = if is_believed { DoneResult::Synced } else { result };
+        let is_full = result == DoneResult::Full && is_planted(self.config.mutant, Mutant::FullBelieved);
+        let result = if is_full { DoneResult::Written { free_bytes: u64::MAX } } else { result };
         self.storage.done(now.mono, ticket, result, actions, &mut outcomes);
         self.disk_outcomes(now, outcomes, actions);
     }

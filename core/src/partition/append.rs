@@ -145,6 +145,9 @@ impl Partition {
             let first = producer.base_sequence;
             (producer, ProducerBatch { first, last, base, append_time, index })
         });
+        if let Some((producer, batch)) = place.filter(|_| self.has(Mutant::ProducersAtPropose)) {
+            self.log.producers.applied(&producer, batch, self.replica.last_wall());
+        }
         let end = Offset(base.0 + i64::from(summary.count));
         self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
         self.parked.push_back(Parked { index, term: self.replica.term(), waiter, base, append_time });

@@ -114,6 +114,9 @@ impl Partition {
         assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let before = self.has(Mutant::ProducersOnLeaderOnly).then(|| self.log.producers.clone());
         let applied = self.log.apply(entry)?;
+        if self.has(Mutant::NoOpTakesOffset) && entry.kind == EntryKind::NoOp && self.replica.is_leader() {
+            self.log.end = Offset(self.log.end.0 + 1);
+        }
         if let Some(before) = before.filter(|_| !self.replica.is_leader()) {
             self.log.producers = before;
         }
@@ -149,7 +152,10 @@ impl Partition {
     /// # Errors
     /// A state that this build cannot read.
     pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
-        let log = LogState::decode(state)?;
+        let mut log = LogState::decode(state)?;
+        if self.has(Mutant::EpochsNotInstalled) {
+            log.epochs = self.log.epochs.clone();
+        }
         assert!(log.end >= self.log.end, "a snapshot never takes a committed record back (claim C5)");
         self.log = log;
         self.applied = at;
@@ -189,7 +195,7 @@ impl Partition {
 
     /// The offset that the next record to be committed gets; what lies below may be read.
     pub fn high_watermark(&self) -> Offset {
-        self.log.end
+        if self.has(Mutant::WatermarkAhead) { self.overlay.end } else { self.log.end }
     }
 
     /// The offset that the next record to be proposed gets.
@@ -271,6 +277,8 @@ impl Partition {
         let mut bytes = BytesMut::new();
         if self.has(Mutant::SnapshotWithoutProducers) {
             LogState { producers: Producers::default(), ..self.log.clone() }.encode(&mut bytes);
+        } else if self.has(Mutant::SnapshotWithoutEpochs) {
+            LogState { epochs: Epochs::default(), ..self.log.clone() }.encode(&mut bytes);
         } else {
             self.log.encode(&mut bytes);
         }

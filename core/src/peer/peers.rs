@@ -16,6 +16,7 @@ use crate::action::{Action, LaneKind, Notice};
 use crate::config::Config;
 use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicPartition};
 use crate::limits::{PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGERS_MAX};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
@@ -46,6 +47,8 @@ pub struct Peers {
     actions: Vec<Action>,
     outcomes: VecDeque<Outcome>,
     last_refusal: String,
+    /// The bug that is planted, if one is.
+    mutant: Option<Mutant>,
 }
 
 /// One link of this room.
@@ -94,6 +97,7 @@ impl Peers {
             actions: Vec::new(),
             outcomes: VecDeque::new(),
             last_refusal: String::new(),
+            mutant: config.mutant,
         }
     }
 
@@ -184,7 +188,10 @@ impl Peers {
         let remote = self.remotes.get_mut(&node).expect("an endpoint names a peer there is");
         let was_ready = remote.lane(endpoint.kind).disconnect();
         if remote.is_dialled {
-            let wait = remote.lane(endpoint.kind).dial_wait(&mut self.rng);
+            let mut wait = remote.lane(endpoint.kind).dial_wait(&mut self.rng);
+            if is_planted(self.mutant, Mutant::NoBackOff) {
+                wait = Duration::ZERO;
+            }
             remote.lane(endpoint.kind).dial_at(now + wait);
         }
         if !was_ready {

@@ -9,15 +9,11 @@
 
 use super::Settings;
 use crate::ids::Term;
-use crate::mutant::{Mutant, is_planted};
 use crate::rng;
 
 /// Ticks without a leader in `term` before this replica stands for election.
 pub(super) fn timeout(settings: &Settings, term: Term) -> usize {
     let node = u64::from(settings.node.0.cast_unsigned());
-    if is_planted(settings.mutant, Mutant::SameElectionTimeout) {
-        return settings.election_ticks_min;
-    }
     let spread = (settings.election_ticks_max - settings.election_ticks_min) as u64;
     let drawn = rng::hash(&[settings.seed, node, settings.group, term.0]) % spread;
     settings.election_ticks_min + usize::try_from(drawn).expect("below a difference of two usize")

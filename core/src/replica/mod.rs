@@ -265,6 +265,12 @@ impl Replica {
         Index(self.node.raft.raft_log.last_index())
     }
 
+    /// The newest index that is known to be durable here.
+    #[cfg(feature = "simulation")]
+    pub fn durable_index(&self) -> Index {
+        Index(self.node.raft.raft_log.persisted)
+    }
+
     /// The newest index known committed.
     pub fn commit(&self) -> Index {
         Index(self.node.raft.raft_log.committed)

@@ -162,7 +162,8 @@ impl Replica {
 
     fn confirm(&mut self, kept: &Kept) {
         self.persisted = kept.number;
-        self.node.on_persist_ready(kept.number.0);
+        let is_rash = is_planted(self.settings.mutant, Mutant::NewestConfirmed);
+        self.node.on_persist_ready(if is_rash { self.taken.0 } else { kept.number.0 });
         if let Some(reset) = kept.reset
             && reset > self.applied_index()
         {
@@ -172,8 +173,18 @@ impl Replica {
         self.pin_election_timeout();
     }
 
+    /// Whether the floor above knows the role; it learns of a change with the next ready.
+    #[cfg(feature = "simulation")]
+    pub fn is_role_told(&self) -> bool {
+        self.role() == self.told_role
+    }
+
+    fn role(&self) -> Role {
+        Role { is_leader: self.is_leader(), term: self.term(), leader: self.leader() }
+    }
+
     fn role_change(&mut self) -> Option<Role> {
-        let role = Role { is_leader: self.is_leader(), term: self.term(), leader: self.leader() };
+        let role = self.role();
         (role != self.told_role).then(|| {
             self.told_role = role;
             role

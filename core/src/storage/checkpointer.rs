@@ -21,6 +21,7 @@ use crate::entry::{Entry, Members};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
+use crate::mutant::{Mutant, is_planted};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,8 @@ pub(super) struct Checkpointer {
     /// The journal's length when the checkpoint in force began.
     mark: u64,
     round: Option<Round>,
+    /// The bug that is planted, if one is.
+    mutant: Option<Mutant>,
 }
 
 #[derive(Debug)]
@@ -90,8 +93,8 @@ pub(super) struct Made {
 
 impl Checkpointer {
     /// With the checkpoint in force.
-    pub(super) fn new(slot: bool, sequence: u64, bytes: u64) -> Checkpointer {
-        Checkpointer { slot, sequence, bytes, mark: 0, round: None }
+    pub(super) fn new(slot: bool, sequence: u64, bytes: u64, mutant: Option<Mutant>) -> Checkpointer {
+        Checkpointer { slot, sequence, bytes, mark: 0, round: None, mutant }
     }
 
     /// Whether the journal has grown enough since the checkpoint in force.
@@ -216,7 +219,7 @@ impl Checkpointer {
 
     /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
     pub(super) fn write(&mut self, chain: Chain, tickets: &mut Tickets, actions: &mut Vec<Action>) {
-        let (slot, sequence) = (!self.slot, self.sequence.saturating_add(1));
+        let (slot, sequence) = (self.next_slot(), self.sequence.saturating_add(1));
         let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Synced)) else {
             return;
         };
@@ -237,11 +240,16 @@ impl Checkpointer {
             Progress::Failed(reason) => Err(reason),
             Progress::Durable => {
                 let round = self.round.take().expect("looked at above");
-                (self.slot, self.sequence) = (!self.slot, self.sequence.saturating_add(1));
+                (self.slot, self.sequence) = (self.next_slot(), self.sequence.saturating_add(1));
                 (self.bytes, self.mark) = (round.bytes, round.mark);
                 Ok(Some(Made { needed: round.needed, named: round.named, doomed: round.doomed }))
             }
         }
+    }
+
+    /// The slot that is not in force.
+    fn next_slot(&self) -> bool {
+        self.slot == is_planted(self.mutant, Mutant::CheckpointOverwritten)
     }
 
     /// Tries again what the full disk refused.

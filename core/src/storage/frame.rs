@@ -29,6 +29,7 @@ use super::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink};
 use super::segment::Segment;
 use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::mutant::{Mutant, is_planted};
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 
@@ -57,8 +58,9 @@ pub(super) struct Chain {
 impl Chain {
     /// Whether a whole frame with this header is the next one. The one place that tells a frame of now
     /// from one of an earlier lap of the ring.
-    pub(super) fn is_continued_by(&self, header: &Header) -> bool {
-        header.sequence == self.sequence && header.salt == self.salt && header.previous == self.previous
+    pub(super) fn is_continued_by(&self, header: &Header, mutant: Option<Mutant>) -> bool {
+        let is_next = header.sequence == self.sequence && header.previous == self.previous;
+        header.salt == self.salt && (is_next || is_planted(mutant, Mutant::OldFrameReplayed))
     }
 
     /// Whether a whole frame with this header was written after the next one, and so proves that the next

@@ -33,10 +33,6 @@
 //! Rot in the journal kills all replicas of the node that were here: which votes were in the unreadable frame
 //! nobody can say. Rot in a segment is refused range by range, and mended in place with a peer's bytes.
 //!
-//! Where mutants are planted (simulation.md section 6): 13 `frame::crc`; 14 `walk::begin_hunt`; 15
-//! `Chain::is_continued_by`; 16 `Running::advance_checkpoint`; 18 and 20 `DurableWrite::done`; 19
-//! `Checkpointer::write`.
-//!
 //! Not here: Raft's window (`replica`), what state means, when to retain or delete (the floors above).
 
 mod checkpoint;
@@ -80,6 +76,7 @@ use crate::config::StorageConfig;
 use crate::entry::{Entry, HardState};
 use crate::event::DoneResult;
 use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
+use crate::mutant::Mutant;
 use crate::now::Mono;
 use crate::rng::Rng;
 use frame::StoredReset;
@@ -105,8 +102,9 @@ enum State {
 
 impl Storage {
     /// The storage of `node`, before its start. `rng` is a stream of its own.
-    pub fn new(config: &StorageConfig, node: NodeId, rng: Rng) -> Storage {
-        Storage { state: State::Starting(Box::new(Starting::new(config.clone(), node, rng))) }
+    /// `mutant` is the bug that the simulator has planted.
+    pub fn new(config: &StorageConfig, node: NodeId, rng: Rng, mutant: Option<Mutant>) -> Storage {
+        Storage { state: State::Starting(Box::new(Starting::new(config.clone(), node, rng, mutant))) }
     }
 
     /// Asks for the listing that everything else follows from.

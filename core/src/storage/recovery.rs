@@ -22,6 +22,7 @@ use crate::action::Action;
 use crate::event::{DoneResult, Listed};
 use crate::file::File;
 use crate::ids::NodeId;
+use crate::mutant::Mutant;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct Recovery {
     node: NodeId,
+    mutant: Option<Mutant>,
     stage: Stage,
     findings: Findings,
     /// Headers of the slots that have one.
@@ -88,10 +90,16 @@ pub(super) enum Reached {
 }
 
 impl Recovery {
-    pub(super) fn start(node: NodeId, tickets: &mut Tickets, actions: &mut Vec<Action>) -> Recovery {
+    pub(super) fn start(
+        node: NodeId,
+        mutant: Option<Mutant>,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> Recovery {
         actions.push(Action::List { ticket: tickets.draw(Job::Recovery) });
-        let (findings, slots) = (Findings::default(), Vec::new());
-        Recovery { node, stage: Stage::Listing, findings, slots, walk: None }
+        let replay = Replay { mutant, ..Replay::default() };
+        let findings = Findings { replay, ..Findings::default() };
+        Recovery { node, mutant, stage: Stage::Listing, findings, slots: Vec::new(), walk: None }
     }
 
     /// What it asked for is there.
@@ -208,7 +216,7 @@ impl Recovery {
             File::Journal(number) => Some((*number, *len)),
             _ => None,
         });
-        self.walk = Some(Walk::new(checkpoint.chain, lens.collect()));
+        self.walk = Some(Walk::new(checkpoint.chain, lens.collect(), self.mutant));
         self.findings.checkpoint = Some((slot, checkpoint));
         self.stage = Stage::Walking;
         self.walk_on(asks)

@@ -14,6 +14,7 @@ use super::frame::{Item, StoredReset};
 use crate::entry::Entry;
 use crate::file::SegmentName;
 use crate::ids::{Index, ReplicaId, TopicPartition};
+use crate::mutant::{Mutant, is_planted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is rebuilt so far.
@@ -26,6 +27,8 @@ pub(super) struct Replay {
     pub(super) unfit: BTreeSet<ReplicaId>,
     /// The generation above those of all files that are there or were named, per partition.
     pub(super) generations: BTreeMap<TopicPartition, u32>,
+    /// The bug that is planted, if one is.
+    pub(super) mutant: Option<Mutant>,
 }
 
 impl Replay {
@@ -51,8 +54,9 @@ impl Replay {
         match item {
             Item::Entry(replica, entry) => {
                 let entry = Entry { payload: unpinned(entry.payload, source_bytes), ..entry };
+                let mutant = self.mutant;
                 if let Some(record) = self.records.get_mut(&replica)
-                    && !take_entry(record, entry)
+                    && !take_entry(record, entry, mutant)
                 {
                     self.unfit.insert(replica);
                 }
@@ -123,7 +127,7 @@ impl Replay {
 }
 
 /// Whether `entry` follows what `record` has.
-fn take_entry(record: &mut Record, entry: Entry) -> bool {
+fn take_entry(record: &mut Record, entry: Entry, mutant: Option<Mutant>) -> bool {
     if entry.index <= record.applied {
         return true;
     }
@@ -131,6 +135,9 @@ fn take_entry(record: &mut Record, entry: Entry) -> bool {
     let Some(place) = usize::try_from(place).ok().filter(|place| *place <= record.entries.len()) else {
         return false;
     };
+    if is_planted(mutant, Mutant::ConflictSurvives) && place < record.entries.len() {
+        return true;
+    }
     record.entries.truncate(place);
     record.entries.push(entry);
     true

@@ -21,6 +21,7 @@ use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{ReplicaId, Ticket, TopicPartition};
 use crate::limits::DOOMED_AGE_MAX;
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ pub(super) struct Running {
     pub(super) covered: u64,
     /// What recovery brought, until the first seal is synced.
     pub(super) announcement: Option<Recovery>,
+    /// The bug that is planted, if one is.
+    pub(super) mutant: Option<Mutant>,
 }
 
 /// Where a turn's results go.
@@ -348,10 +351,15 @@ impl Running {
     pub(super) fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
         if self.mending.is_empty() && self.checkpointer.begins_to_sync() {
             let synced = self.behind.unsynced();
-            if synced.is_empty() {
+            if synced.is_empty() || is_planted(self.mutant, Mutant::SegmentsNotSynced) {
                 self.checkpointer.synced();
             } else {
-                let files = synced.iter().map(|(name, _)| File::Segment(*name)).collect();
+                let is_left_out = |name: &SegmentName| {
+                    is_planted(self.mutant, Mutant::NewFileNotSynced)
+                        && !synced.iter().any(|(other, _)| other.of == name.of && other.base > name.base)
+                };
+                let names = synced.iter().map(|(name, _)| *name).filter(|name| !is_left_out(name));
+                let files = names.map(File::Segment).collect();
                 let ticket = self.tickets.draw(Job::CheckpointSegments(synced));
                 turn.actions.push(Action::Sync { ticket, files });
             }

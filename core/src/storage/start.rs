@@ -21,6 +21,7 @@ use crate::config::StorageConfig;
 use crate::event::DoneResult;
 use crate::ids::{NodeId, Ticket};
 use crate::limits::SPACE_RETRY_AFTER;
+use crate::mutant::Mutant;
 use crate::now::Mono;
 use crate::rng::Rng;
 
@@ -30,6 +31,7 @@ pub(super) struct Starting {
     config: StorageConfig,
     node: NodeId,
     rng: Rng,
+    mutant: Option<Mutant>,
     tickets: Tickets,
     stage: Stage,
     retry_at: Option<Mono>,
@@ -53,13 +55,14 @@ pub(super) enum Started {
 }
 
 impl Starting {
-    pub(super) fn new(config: StorageConfig, node: NodeId, rng: Rng) -> Starting {
-        Starting { config, node, rng, tickets: Tickets::default(), stage: Stage::New, retry_at: None }
+    pub(super) fn new(config: StorageConfig, node: NodeId, rng: Rng, mutant: Option<Mutant>) -> Starting {
+        Starting { config, node, rng, mutant, tickets: Tickets::default(), stage: Stage::New, retry_at: None }
     }
 
     pub(super) fn start(&mut self, actions: &mut Vec<Action>) {
         assert!(matches!(self.stage, Stage::New), "storage starts once");
-        self.stage = Stage::Reading(Box::new(Recovery::start(self.node, &mut self.tickets, actions)));
+        self.stage =
+            Stage::Reading(Box::new(Recovery::start(self.node, self.mutant, &mut self.tickets, actions)));
     }
 
     pub(super) fn retry_at(&self) -> Option<Mono> {
@@ -136,7 +139,12 @@ impl Starting {
             journal: resumed.journal,
             locals,
             behind: Default::default(),
-            checkpointer: Checkpointer::new(resumed.slot, resumed.sequence, resumed.checkpoint_bytes),
+            checkpointer: Checkpointer::new(
+                resumed.slot,
+                resumed.sequence,
+                resumed.checkpoint_bytes,
+                self.mutant,
+            ),
             reads: Default::default(),
             space: Space::new(self.config.free_bytes_floor),
             doomed: resumed.doomed,
@@ -149,6 +157,7 @@ impl Starting {
             covered: resumed.covered,
             announcement: Some(announcement),
             config: self.config.clone(),
+            mutant: self.mutant,
         }))
     }
 }

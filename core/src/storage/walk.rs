@@ -17,6 +17,7 @@
 use super::frame::{BLOCK_BYTES, Chain, HEADER_BYTES, Header, Item, items};
 use super::replay::Replay;
 use crate::limits::WALK_READ_BYTES;
+use crate::mutant::{Mutant, is_planted};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -78,6 +79,8 @@ pub(super) struct Walk {
     heads: BTreeMap<u32, Head>,
     stage: Stage,
     buffer: Buffer,
+    /// The bug that is planted, if one is.
+    mutant: Option<Mutant>,
 }
 
 #[derive(Debug, Default)]
@@ -96,10 +99,10 @@ enum Found<T> {
 
 impl Walk {
     /// A walk from `chain` through files of these lengths.
-    pub(super) fn new(chain: Chain, lens: BTreeMap<u32, u64>) -> Walk {
+    pub(super) fn new(chain: Chain, lens: BTreeMap<u32, u64>, mutant: Option<Mutant>) -> Walk {
         let stage = Stage::Heads(lens.keys().copied().collect());
         let (live, heads) = (BTreeMap::new(), BTreeMap::new());
-        Walk { chain, live, bytes: 0, lens, heads, stage, buffer: Buffer::default() }
+        Walk { chain, live, bytes: 0, lens, heads, stage, buffer: Buffer::default(), mutant }
     }
 
     /// The bytes last asked for. Fewer mean that the file ends there.
@@ -150,14 +153,14 @@ impl Walk {
 
     /// Looks for the next frame right behind the last one.
     fn go_on(&mut self, replay: &mut Replay) -> Option<Step> {
-        let chain = self.chain;
-        match self.frame(chain.file, chain.at, |header| chain.is_continued_by(header)) {
+        let (chain, mutant) = (self.chain, self.mutant);
+        match self.frame(chain.file, chain.at, |header| chain.is_continued_by(header, mutant)) {
             Found::Asked(step) => Some(step),
             Found::Here((header, frame)) => self.take(chain.file, chain.at, &header, &frame, replay),
             Found::Nothing => {
                 let mut others = self.heads.iter().filter(|(file, _)| !self.is_walked(**file));
-                let next = others
-                    .find(|(_, head)| matches!(head, Head::Frame(header) if chain.is_continued_by(header)));
+                let is_next = |head: &Head| matches!(head, Head::Frame(header) if chain.is_continued_by(header, mutant));
+                let next = others.find(|(_, head)| is_next(head));
                 match next.map(|(file, _)| *file) {
                     Some(file) => self.stage = Stage::Turning(file),
                     None => self.begin_hunt(),
@@ -169,8 +172,8 @@ impl Walk {
 
     /// Looks for the next frame at the start of `file`, whose head says that it is there.
     fn turn(&mut self, file: u32, replay: &mut Replay) -> Option<Step> {
-        let chain = self.chain;
-        match self.frame(file, 0, |header| chain.is_continued_by(header)) {
+        let (chain, mutant) = (self.chain, self.mutant);
+        match self.frame(file, 0, |header| chain.is_continued_by(header, mutant)) {
             Found::Asked(step) => Some(step),
             Found::Here((header, frame)) => {
                 self.stage = Stage::Here;
@@ -211,7 +214,9 @@ impl Walk {
                 }
         };
         let others = self.heads.iter().filter(may_be_later).map(|(file, _)| *file).collect();
-        self.stage = Stage::Hunting { file: self.chain.file, at: self.chain.at, others };
+        let is_believed = is_planted(self.mutant, Mutant::RotTakenForTail);
+        let (at, others) = if is_believed { (u64::MAX, VecDeque::new()) } else { (self.chain.at, others) };
+        self.stage = Stage::Hunting { file: self.chain.file, at, others };
     }
 
     fn hunt(&mut self, file: u32, at: u64) -> Option<Step> {
@@ -248,6 +253,11 @@ impl Walk {
         let Some(header) = header else { return Found::Nothing };
         match self.want(file, at, header.content_bytes() as u64, WALK_READ_BYTES) {
             Found::Here(frame) if header.matches(&frame) => Found::Here((header, frame)),
+            Found::Here(frame)
+                if is_planted(self.mutant, Mutant::TornFrameAccepted) && items(&header, &frame).is_some() =>
+            {
+                Found::Here((header, frame))
+            }
             Found::Here(_) | Found::Nothing => Found::Nothing,
             Found::Asked(step) => Found::Asked(step),
         }

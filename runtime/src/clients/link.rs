@@ -160,9 +160,10 @@ impl Link {
     /// Reads once, at most the credit, which is not 0.
     pub(super) fn read(&mut self, buffers: &mut ReadBuffers, now: Mono) -> Arrival {
         let ReadBuffers { shared, bulk } = buffers;
-        let is_bulk = self.is_bulk && self.credit >= BULK_READ_BYTES as u64;
-        let asked = if is_bulk { BULK_READ_BYTES } else { (shared.len() as u64).min(self.credit) as usize };
-        let read = if is_bulk { self.read_bulk(bulk) } else { self.read_shared(&mut shared[..asked]) };
+        let is_bulk = self.is_bulk && self.credit > shared.len() as u64;
+        let most = if is_bulk { BULK_READ_BYTES } else { shared.len() };
+        let asked = (most as u64).min(self.credit) as usize;
+        let read = if is_bulk { self.read_bulk(bulk, asked) } else { self.read_shared(&mut shared[..asked]) };
         match read {
             Ok(bytes) if bytes.is_empty() => Arrival::End(CloseReason::Remote),
             Ok(bytes) => {
@@ -189,11 +190,14 @@ impl Link {
         Ok(BytesMut::from(&shared[..count]))
     }
 
-    fn read_bulk(&mut self, bulk: &mut Vec<u8>) -> io::Result<BytesMut> {
+    fn read_bulk(&mut self, bulk: &mut Vec<u8>, asked: usize) -> io::Result<BytesMut> {
         bulk.clear();
-        bulk.reserve_exact(BULK_READ_BYTES);
+        // Exactly so large, or more would be read than there is credit for.
+        if bulk.capacity() != asked {
+            *bulk = Vec::with_capacity(asked);
+        }
         let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(bulk))?;
-        if count < BULK_READ_BYTES / 4 {
+        if count < asked / 4 {
             // Most of it is empty: the core would keep four times what came.
             return Ok(BytesMut::from(&bulk[..]));
         }

@@ -7,7 +7,9 @@
 //! Errors: no space is `Full` (the core refuses records and goes on); anything else sticks to the file until
 //! `Forget`. An fsync that failed is never repeated: the kernel may have dropped the pages it could not write.
 
+use super::direct::Direct;
 use super::open_files::OpenFiles;
+use crate::limits::DIRECT_BYTES_MIN;
 use crate::mailbox::Mailbox;
 use bytes::Bytes;
 use rust_mq_core::action::Action;
@@ -19,7 +21,7 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The name of the file whose lock says that a process uses the directory. Not the core's.
 pub(super) const LOCK_NAME: &str = "lock";
@@ -28,8 +30,10 @@ const SLICES: usize = 1024;
 
 /// Performs batches of writes, syncs, truncations and removals until the channel closes.
 pub(super) fn run_writer(files: &OpenFiles, work: &Receiver<Vec<Action>>, done: &Mailbox) {
+    let mut direct = Direct::default();
     for batch in work {
-        let answers: Vec<_> = batch.into_iter().filter_map(|action| perform(files, action)).collect();
+        let answers: Vec<_> =
+            batch.into_iter().filter_map(|action| perform(files, &mut direct, action)).collect();
         done.put(answers.into_iter().map(|(ticket, result)| Event::Done { ticket, result }));
     }
 }
@@ -48,10 +52,10 @@ pub(super) fn run_reader(files: &OpenFiles, work: &Mutex<Receiver<Action>>, done
     }
 }
 
-fn perform(files: &OpenFiles, action: Action) -> Option<(Ticket, DoneResult)> {
+fn perform(files: &OpenFiles, direct: &mut Direct, action: Action) -> Option<(Ticket, DoneResult)> {
     let (ticket, result) = match action {
         Action::Write { ticket, file, at, parts } => {
-            (ticket, guarded(files, file, || write(files, file, at, &parts)))
+            (ticket, guarded(files, file, || write(files, direct, file, at, &parts)))
         }
         Action::Sync { ticket, files: which } => (ticket, sync(files, &which)),
         Action::Truncate { ticket, file, len } => (
@@ -90,15 +94,51 @@ fn guarded(files: &OpenFiles, file: File, act: impl FnOnce() -> io::Result<DoneR
     }
 }
 
-fn write(files: &OpenFiles, file: File, at: u64, parts: &[Bytes]) -> io::Result<DoneResult> {
+fn write(
+    files: &OpenFiles,
+    direct: &mut Direct,
+    file: File,
+    at: u64,
+    parts: &[Bytes],
+) -> io::Result<DoneResult> {
     let descriptor = files.open_or_make(file)?;
+    match around_the_cache(files, file, parts)? {
+        Some(around) => match direct.write(&descriptor, &around, at, parts) {
+            // What a device says to an alignment that it does not take.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                files.never_direct();
+                through_the_cache(&descriptor, at, parts)?;
+            }
+            result => result?,
+        },
+        None => through_the_cache(&descriptor, at, parts)?,
+    }
+    let volume = rustix::fs::fstatvfs(&descriptor)?;
+    Ok(DoneResult::Written { free_bytes: volume.f_bavail.saturating_mul(volume.f_frsize) })
+}
+
+/// The file's second descriptor, if this write shall go around the page cache.
+fn around_the_cache(
+    files: &OpenFiles,
+    file: File,
+    parts: &[Bytes],
+) -> io::Result<Option<Arc<std::fs::File>>> {
+    let is_worth_it = match file {
+        File::Journal(_) => true,
+        File::Segment(_) => parts.iter().map(Bytes::len).sum::<usize>() >= DIRECT_BYTES_MIN,
+        File::NodeMeta | File::Checkpoint(_) | File::SegmentIndex(_) => false,
+    };
+    if is_worth_it { files.open_direct(file) } else { Ok(None) }
+}
+
+fn through_the_cache(descriptor: &std::fs::File, at: u64, parts: &[Bytes]) -> io::Result<()> {
     let mut position = at;
     for some in parts.chunks(SLICES) {
         let mut slices: Vec<IoSlice<'_>> = some.iter().map(|part| IoSlice::new(part)).collect();
         let mut rest = &mut slices[..];
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
-            let written = rustix::io::retry_on_intr(|| rustix::io::pwritev(&descriptor, rest, position))?;
+            let written = rustix::io::retry_on_intr(|| rustix::io::pwritev(descriptor, rest, position))?;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -106,8 +146,7 @@ fn write(files: &OpenFiles, file: File, at: u64, parts: &[Bytes]) -> io::Result<
             IoSlice::advance_slices(&mut rest, written);
         }
     }
-    let volume = rustix::fs::fstatvfs(&descriptor)?;
-    Ok(DoneResult::Written { free_bytes: volume.f_bavail.saturating_mul(volume.f_frsize) })
+    Ok(())
 }
 
 fn sync(files: &OpenFiles, which: &[File]) -> DoneResult {

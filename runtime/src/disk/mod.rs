@@ -1,6 +1,6 @@
 //! The node's disk: performs the core's file actions and answers each with one `Done`.
 //!
-//! Two of them behind one face: files in a data directory (`real`, with its threads in `lane`), and memory
+//! Two of them behind one face: files in a data directory (`real`, with its threads in `lane` and their large writes in `direct`), and memory
 //! (`memory`). Both pass the same contract suite, as the simulator's disk does. Laws 1 to 5 and 9 of the door
 //! are theirs.
 //!
@@ -8,6 +8,7 @@
 //! failure that sticks until `Forget`; `Full` and a failed `Read` do not stick; a `Sync` of a file that is not
 //! there is `Synced`; a longer "truncation" extends with zeros.
 
+mod direct;
 mod lane;
 pub mod memory;
 mod open_files;

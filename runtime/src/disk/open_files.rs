@@ -2,9 +2,10 @@
 //!
 //! A lane holds the lock to look something up, never while it reads, writes or syncs.
 //!
-//! Invariant: at most `spare_max` descriptors of segments and indexes are kept; the journal, checkpoint and
-//! node.meta keep theirs, so that a node without spare descriptors can still commit. Where the system has none
-//! left (its limit is shared by all processes), all spare ones are closed and the file is opened once more.
+//! Invariant: at most `spare_max` descriptors of segments and indexes are kept (a segment that is written in long
+//! pieces has two); the journal, checkpoint and node.meta keep theirs, so that a node without spare descriptors can
+//! still commit. Where the system has none left (its limit is shared by all processes), all spare ones are closed
+//! and the file is opened once more.
 
 use rust_mq_core::file::File;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +29,15 @@ struct Table {
     durable_names: BTreeSet<File>,
     failed: BTreeMap<File, String>,
     uses: u64,
+    /// The file system takes no direct writes.
+    refuses_direct: bool,
 }
 
 #[derive(Debug)]
 struct Open {
     descriptor: Arc<std::fs::File>,
+    /// A second one, for writes around the page cache.
+    direct: Option<Arc<std::fs::File>>,
     used: u64,
 }
 
@@ -94,6 +99,42 @@ impl OpenFiles {
         }
     }
 
+    /// A second descriptor of an open file, for writes around the page cache; `None` if there are none of these
+    /// here.
+    pub(super) fn open_direct(&self, file: File) -> io::Result<Option<Arc<std::fs::File>>> {
+        {
+            let table = self.lock();
+            if table.refuses_direct {
+                return Ok(None);
+            }
+            if let Some(direct) = table.open.get(&file).and_then(|open| open.direct.clone()) {
+                return Ok(Some(direct));
+            }
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+        options.write(true).custom_flags(flags);
+        let direct = match self.with_room(|| options.open(self.path(file))) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.never_direct();
+                return Ok(None);
+            }
+            Err(error) if is_out_of_descriptors(&error) => return Ok(None),
+            result => Arc::new(result?),
+        };
+        let mut table = self.lock();
+        if let Some(open) = table.open.get_mut(&file) {
+            open.direct = Some(Arc::clone(&direct));
+        }
+        table.trim(self.spare_max);
+        Ok(Some(direct))
+    }
+
+    /// The file system, or the device below it, refuses direct writes.
+    pub(super) fn never_direct(&self) {
+        self.lock().refuses_direct = true;
+    }
+
     /// Closes a file, once whoever uses it now is done.
     pub(super) fn close(&self, file: File) {
         let mut table = self.lock();
@@ -146,16 +187,27 @@ impl Table {
 
     fn keep(&mut self, file: File, opened: std::fs::File, spare_max: usize) -> Arc<std::fs::File> {
         self.uses += 1;
-        let open = Open { descriptor: Arc::new(opened), used: self.uses };
+        let open = Open { descriptor: Arc::new(opened), direct: None, used: self.uses };
         let descriptor = Arc::clone(&open.descriptor);
         self.open.insert(file, open);
-        let spare = || self.open.iter().filter(|(file, _)| is_spare(**file));
-        if spare().count() > spare_max
-            && let Some(oldest) = spare().min_by_key(|(_, open)| open.used).map(|(file, _)| *file)
-        {
-            self.open.remove(&oldest);
-        }
+        self.trim(spare_max);
         descriptor
+    }
+
+    /// Closes what was used longest ago until the spare descriptors are no more than allowed.
+    fn trim(&mut self, spare_max: usize) {
+        let spare = self.open.iter().filter(|(file, _)| is_spare(**file));
+        let mut spare: Vec<(u64, File, usize)> =
+            spare.map(|(file, open)| (open.used, *file, 1 + usize::from(open.direct.is_some()))).collect();
+        let mut descriptors: usize = spare.iter().map(|(_, _, count)| count).sum();
+        spare.sort_unstable();
+        for (_, file, count) in spare {
+            if descriptors <= spare_max {
+                return;
+            }
+            self.open.remove(&file);
+            descriptors -= count;
+        }
     }
 }
 

@@ -3,14 +3,18 @@
 //!
 //! Reads from what is durable for certain; anything that does not parse is no frame.
 
+use crate::disk::Disk;
 use crate::disk::image::Image;
 use bytes::{Buf, Bytes};
 use crc_fast::{CrcAlgorithm, Digest};
+use rust_mq_core::file::File;
 use rust_mq_core::rng::hash;
 use std::fmt;
 
 /// Bytes before a frame's items.
-const HEADER: u64 = 40;
+pub const HEADER: u64 = 40;
+/// What frames are aligned to.
+const BLOCK: u64 = 4096;
 /// Bytes that the checksum covers before the body.
 const CHECKED: usize = 36;
 
@@ -134,6 +138,18 @@ pub fn read(image: &Image, at: u64) -> Option<Frame> {
     let mut body = whole.freeze().slice(HEADER as usize..);
     let items = (0..count).map(|_| item(&mut body)).collect::<Option<Vec<Item>>>()?;
     Some(Frame { sequence, salt, items })
+}
+
+/// All whole frames of a disk that would survive a loss of power, by rising sequence, with their places.
+pub fn all(disk: &Disk) -> Vec<(File, u64, Frame)> {
+    let journals = disk.durable_files().filter(|(file, _)| matches!(file, File::Journal(_)));
+    let mut found: Vec<(File, u64, Frame)> = Vec::new();
+    for (file, image) in journals {
+        let places = (0..image.len() / BLOCK).map(|block| block * BLOCK);
+        found.extend(places.filter_map(|at| Some((file, at, read(image, at)?))));
+    }
+    found.sort_by_key(|(_, _, frame)| frame.sequence);
+    found
 }
 
 fn item(body: &mut Bytes) -> Option<Item> {

@@ -27,6 +27,7 @@ pub mod c18_majority_serves;
 pub mod c19_all_is_bounded;
 pub mod c20_never_panics;
 pub mod frames;
+pub mod recovered;
 pub mod shadow;
 pub mod watch;
 

@@ -96,17 +96,8 @@ impl Shadow {
 
     /// The node died: a frame that nobody waited for may have come through whole.
     pub fn crashed(&mut self, disk: &Disk) -> Vec<Item> {
-        let mut found = Vec::new();
-        for (file, image) in disk.durable_files() {
-            if !matches!(file, File::Journal(_)) {
-                continue;
-            }
-            let blocks = image.len() / 4096;
-            found.extend((0..blocks).filter_map(|block| frames::read(image, block * 4096)));
-        }
-        found.sort_by_key(|frame| frame.sequence);
         let mut items = Vec::new();
-        for frame in found {
+        for (_, _, frame) in frames::all(disk) {
             let is_next =
                 self.newest.is_none_or(|(sequence, salt)| frame.salt == salt && frame.sequence > sequence);
             if is_next {

@@ -12,7 +12,8 @@ use super::c06_replay_is_live::Replays;
 use super::c06_replicas_equal::{States, Whose};
 use super::c06_tip_is_committed;
 use super::frames::Item;
-use super::shadow::{Group, Shadow, partition_of};
+use super::recovered::Recovered;
+use super::shadow::{Durable, Group, Shadow, partition_of};
 use crate::disk::{Disk, Synced};
 use crate::marks::Marks;
 use bytes::Bytes;
@@ -36,6 +37,7 @@ pub struct NodeClaims {
     votes: Votes,
     floors: Floors,
     states: States,
+    recovered: Recovered,
     replays: Replays,
     /// What each machine's process showed after its last turn, with its life.
     shown: Vec<(u32, Vec<Observation>)>,
@@ -138,6 +140,10 @@ impl NodeClaims {
         if self.gone.contains(&group) {
             return;
         }
+        let nothing = Durable::default();
+        let durable = self.shadows[site].replica(now.replica.0).unwrap_or(&nothing);
+        let log = || broker.observe_log(now.replica);
+        self.recovered.stands((site, boot), now, durable, log, verdict);
         if now.is_leader && self.leaders.led(group, now.term.0, now.replica.0, verdict) {
             self.elections += 1;
             self.elected.push((site, now.of, now.term.0));

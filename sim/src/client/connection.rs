@@ -6,6 +6,7 @@ use super::Street;
 use crate::claims::c20_never_panics;
 use crate::clock::{Moment, SECOND};
 use crate::dice::Dice;
+use crate::ledger::Shelf;
 use crate::network::{Spot, Told};
 use crate::wire::{Place, Side, Taken, WireId, WireKind};
 use bytes::{Bytes, BytesMut};
@@ -45,6 +46,13 @@ pub enum Purpose {
         partition: i32,
         /// What was asked for.
         timestamp: i64,
+    },
+    /// Where a log ends.
+    End {
+        /// Whose.
+        shelf: Shelf,
+        /// The end that was known when it was asked.
+        known: i64,
     },
     /// Records.
     Fetch {

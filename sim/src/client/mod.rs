@@ -15,6 +15,7 @@ pub mod map;
 pub mod plan;
 pub mod producer;
 pub mod rough;
+pub mod watcher;
 
 use crate::claims::Verdict;
 use crate::claims::c14_ids_are_new::SeenIds;
@@ -36,6 +37,7 @@ use producer::Producer;
 use rough::{Mute, Vandal};
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
+use watcher::Watcher;
 
 /// Milliseconds since 1970 when a run begins, by the clients' clocks.
 pub const CLIENT_WALL_AT_START: i64 = 1_704_067_200_000;
@@ -103,6 +105,7 @@ enum Job {
     Consumer(Consumer),
     Mute(Mute),
     Vandal(Vandal),
+    Watcher(Watcher),
 }
 
 impl Client {
@@ -118,6 +121,7 @@ impl Client {
             Role::Auditor => Job::Consumer(Consumer::auditor(names)),
             Role::Mute => Job::Mute(Mute::new(names, plan.operations)),
             Role::Vandal => Job::Vandal(Vandal::new(names, plan.operations)),
+            Role::Watcher => Job::Watcher(Watcher::new(names, plan.operations)),
         };
         let reads = !matches!(job, Job::Mute(_));
         let connections = Connections::new(number, sites, reads, &mut dice);
@@ -183,6 +187,7 @@ impl Client {
             Job::Consumer(consumer) => consumer.calm(),
             Job::Mute(mute) => mute.calm(),
             Job::Vandal(vandal) => vandal.calm(),
+            Job::Watcher(watcher) => watcher.calm(),
         }
     }
 
@@ -209,7 +214,7 @@ impl Client {
             Job::Admin(admin) => admin.open_work(),
             Job::Producer(producer) => producer.open_work(&self.map),
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
-            Job::Mute(_) | Job::Vandal(_) => None,
+            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) => None,
         }
     }
 
@@ -237,6 +242,9 @@ impl Client {
             }
             Job::Mute(mute) => mute.act(&mut self.connections, &self.map, &mut self.dice, street),
             Job::Vandal(vandal) => vandal.act(&mut self.connections, &mut self.dice, street),
+            Job::Watcher(watcher) => {
+                watcher.act(&mut self.connections, &self.map, &mut self.dice, street);
+            }
         }
         self.ask_map(street);
         let think = if self.is_calm { 50 } else { self.think_ms };
@@ -263,6 +271,7 @@ impl Client {
                 Job::Admin(admin) => admin.settle(answered, street),
                 Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.dice, street),
                 Job::Consumer(consumer) => consumer.settle(answered, &mut self.map, street),
+                Job::Watcher(watcher) => watcher.settle(&answered, &mut self.map, street),
                 Job::Mute(_) | Job::Vandal(_) => {}
             }
         }
@@ -277,6 +286,7 @@ impl Client {
             Job::Producer(producer) => producer.topics(),
             Job::Consumer(consumer) => consumer.topics(),
             Job::Mute(mute) => mute.topics(),
+            Job::Watcher(watcher) => watcher.topics(),
             Job::Admin(_) | Job::Vandal(_) => return,
         };
         // A question whose connection was broken off on purpose is never answered.

@@ -30,6 +30,8 @@ pub enum Role {
     Mute,
     /// Sends damaged requests.
     Vandal,
+    /// Asks where logs end.
+    Watcher,
 }
 
 /// How a producer goes about it.

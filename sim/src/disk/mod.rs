@@ -211,6 +211,16 @@ impl Disk {
         self.works.len()
     }
 
+    /// Whether a write of that file and length was asked for, and is not performed yet.
+    pub fn is_writing(&self, is_meant: impl Fn(File, u64) -> bool) -> bool {
+        self.works.values().any(|work| match &work.job {
+            Job::Write { parts, .. } => {
+                is_meant(work.files[0], parts.iter().map(|part| part.len() as u64).sum())
+            }
+            _ => false,
+        })
+    }
+
     /// The files there are, with what would survive a loss of power.
     pub fn durable_files(&self) -> impl Iterator<Item = (File, &Image)> + '_ {
         self.files.iter().map(|(file, inode)| (*file, inode.durable()))

@@ -3,8 +3,10 @@
 //! A fault that finds nothing to break (a process that is down already) has no effect and no mark.
 
 use super::World;
+use crate::claims::frames;
 use crate::clock::MILLI;
 use crate::disk::Pace;
+use crate::disk::image::PAGE;
 use crate::disk::inode::Loss;
 use crate::network::Spot;
 use crate::node::Process;
@@ -14,6 +16,12 @@ use crate::wire::Place;
 use rust_mq_core::event::Question;
 use rust_mq_core::file::File;
 
+/// So many of the newest frames may rot: older ones are covered by a checkpoint, and nobody reads them.
+const ROT_FRAMES: usize = 12;
+/// How long a loss of power waits for the write that it shall tear, milliseconds.
+const MOMENT_WAIT_MS: u64 = 2_000;
+/// How often it looks.
+const MOMENT_STEP: u64 = MILLI / 4;
 /// How often a seed is drawn for a process: by its boot.
 const STOP: u64 = 1;
 
@@ -63,13 +71,21 @@ impl World {
 
     /// A fault begins.
     pub(super) fn begin(&mut self, number: usize) {
-        let Fault { lasts_ms, what, .. } = self.plan.faults[number].clone();
+        let Fault { at_ms, lasts_ms, what } = self.plan.faults[number].clone();
+        if let Trouble::PowerLossAtWrite { site, is_checkpoint, .. } = what
+            && !self.is_moment(site, is_checkpoint, at_ms)
+        {
+            if !self.stages.is_frozen() {
+                self.schedule.after(MOMENT_STEP, Happening::Fault { fault: number });
+            }
+            return;
+        }
         self.trace.note(format_args!("fault {number}: {what:?} for {lasts_ms} ms"));
         self.in_force[number] = true;
         self.stages.saw(&what);
         match &what {
             Trouble::Kill { site } => self.take_down(*site, None, "fault.killed_a_process"),
-            Trouble::PowerLoss { site, kept_ppm } => {
+            Trouble::PowerLoss { site, kept_ppm } | Trouble::PowerLossAtWrite { site, kept_ppm, .. } => {
                 self.take_down(*site, Some(*kept_ppm), "fault.power_was_lost");
             }
             Trouble::Blackout { kept_ppm } => {
@@ -104,6 +120,24 @@ impl World {
                 self.nodes[*site].clock.jump(*by_ms);
                 self.marks.hit("fault.moved_a_wall_clock");
             }
+            Trouble::WriteFails { .. }
+            | Trouble::SyncFails { .. }
+            | Trouble::ReadFails { .. }
+            | Trouble::Full { .. }
+            | Trouble::Slow { .. }
+            | Trouble::Rot { .. }
+            | Trouble::RotJournal { .. } => self.begin_on_disk(&what, number),
+            Trouble::Hangup { client } => {
+                self.marks.hit("fault.hung_a_client_up");
+                self.with_client(*client, |client, street| client.hang_up(street));
+            }
+        }
+        self.schedule.after(lasts_ms * MILLI, Happening::Mended { fault: number });
+    }
+
+    /// What goes wrong with a disk.
+    fn begin_on_disk(&mut self, what: &Trouble, number: usize) {
+        match what {
             Trouble::WriteFails { site } => self.nodes[*site].disk.armed_mut().writes += 1,
             Trouble::SyncFails { site } => self.nodes[*site].disk.armed_mut().syncs += 1,
             Trouble::ReadFails { site } => self.nodes[*site].disk.armed_mut().reads += 1,
@@ -124,12 +158,12 @@ impl World {
                 self.marks.hit("fault.slowed_a_disk");
             }
             Trouble::Rot { site } => self.rot(*site, number),
-            Trouble::Hangup { client } => {
-                self.marks.hit("fault.hung_a_client_up");
-                self.with_client(*client, |client, street| client.hang_up(street));
+            Trouble::RotJournal { site } => {
+                self.take_down(*site, Some(0), "fault.power_was_lost");
+                self.rot_journal(*site, number);
             }
+            _ => {}
         }
-        self.schedule.after(lasts_ms * MILLI, Happening::Mended { fault: number });
     }
 
     /// A fault has lasted as long as the plan says.
@@ -184,6 +218,20 @@ impl World {
         self.schedule.after(MILLI, Happening::Look);
     }
 
+    /// Whether what shall be torn is being written: a checkpoint, or a frame, at first only a large one. After a
+    /// while any moment will do.
+    fn is_moment(&self, site: usize, is_checkpoint: bool, at_ms: u64) -> bool {
+        let waited_ms = (self.schedule.now().0 / MILLI).saturating_sub(at_ms);
+        let bytes_min = if waited_ms < MOMENT_WAIT_MS / 2 { 2 * PAGE } else { PAGE };
+        let disk = &self.nodes[site].disk;
+        waited_ms >= MOMENT_WAIT_MS
+            || disk.is_writing(|file, bytes| match file {
+                File::Checkpoint(_) => is_checkpoint,
+                File::Journal(_) => !is_checkpoint && bytes >= bytes_min as u64,
+                _ => false,
+            })
+    }
+
     fn take_down(&mut self, site: usize, kept_ppm: Option<u64>, mark: &'static str) {
         self.nodes[site].downs += 1;
         if self.end_process_losing(site, kept_ppm) {
@@ -196,7 +244,10 @@ impl World {
         let what = self.plan.faults[number].what.clone();
         self.trace.note(format_args!("mended {number}: {what:?}"));
         match &what {
-            Trouble::Kill { site } | Trouble::PowerLoss { site, .. } => self.bring_up(*site),
+            Trouble::Kill { site }
+            | Trouble::PowerLoss { site, .. }
+            | Trouble::PowerLossAtWrite { site, .. }
+            | Trouble::RotJournal { site } => self.bring_up(*site),
             Trouble::Blackout { .. } => (0..self.plan.sites).for_each(|site| self.bring_up(site)),
             Trouble::Pause { site } => {
                 self.nodes[*site].pauses -= 1;
@@ -294,6 +345,24 @@ impl World {
             if disk.flip(file, dice.below(len), mask) {
                 self.marks.hit("disk.rotted");
             }
+        }
+    }
+
+    /// A durable frame of the journal becomes unreadable, with another whole one after it, so that a recovery can
+    /// tell rot from a torn write. Not before there is a cluster: it takes all members to found one.
+    fn rot_journal(&mut self, site: usize, number: usize) {
+        let disk = &mut self.nodes[site].disk;
+        let frames = frames::all(disk);
+        let mut dice = self.root.key("rot", &[]).throw(number as u64);
+        let candidates = frames.len().saturating_sub(1);
+        if candidates == 0 || self.claims.elections == 0 {
+            return;
+        }
+        let nearest = candidates - 1 - dice.index(candidates.min(ROT_FRAMES));
+        let (file, at, _) = &frames[nearest];
+        if disk.flip(*file, at + dice.below(frames::HEADER), 1 << dice.below(8)) {
+            self.stages.spoil(site);
+            self.marks.hit("disk.rotted_in_the_journal");
         }
     }
 }

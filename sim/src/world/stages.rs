@@ -7,7 +7,9 @@ use crate::claims::{c17_everything_completes, c18_majority_serves, c19_all_is_bo
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::plan::Trouble;
 use crate::schedule::Happening;
-use std::collections::BTreeSet;
+use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::ids::TopicPartition;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often the world looks.
 const LOOK_EVERY: u64 = 100 * MILLI;
@@ -24,6 +26,7 @@ pub struct Stages {
     idle_from: Option<(Moment, u64)>,
     disk_failures: BTreeSet<usize>,
     spoilt: BTreeSet<usize>,
+    unreadable: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,14 +59,29 @@ impl Stages {
     /// A fault began.
     pub fn saw(&mut self, what: &Trouble) {
         match what {
-            Trouble::WriteFails { site } | Trouble::SyncFails { site } | Trouble::ReadFails { site } => {
+            Trouble::WriteFails { site } | Trouble::SyncFails { site } => {
                 self.disk_failures.insert(*site);
             }
+            Trouble::ReadFails { site } => {
+                self.disk_failures.insert(*site);
+                self.unreadable.insert(*site);
+            }
             Trouble::Rot { site } => {
-                self.spoilt.insert(*site);
+                self.spoil(*site);
             }
             _ => {}
         }
+    }
+
+    /// The disk of that machine holds what cannot be used.
+    pub fn spoil(&mut self, site: usize) {
+        self.spoilt.insert(site);
+        self.unreadable.insert(site);
+    }
+
+    /// Whether some of what that machine's disk holds could not, or cannot, be read.
+    pub fn disk_is_unreadable(&self, site: usize) -> bool {
+        self.unreadable.contains(&site)
     }
 
     /// Whether the disk of that machine was made to fail.
@@ -82,12 +100,15 @@ impl World {
     pub(super) fn look(&mut self) {
         let now = self.schedule.now();
         let frozen_at = self.stages.frozen_at.unwrap_or(now);
-        let open: Vec<String> = self
+        let mut open: Vec<String> = self
             .clients
             .iter()
             .filter(|client| client.is_auditor() == (self.stages.stage == Stage::Audit))
             .filter_map(crate::client::Client::open_work)
             .collect();
+        if self.stages.stage == Stage::Audit && open.is_empty() {
+            open.extend(self.lagging());
+        }
         match self.stages.stage {
             Stage::Chaos | Stage::Over => return,
             Stage::Finish if open.is_empty() => {
@@ -104,6 +125,31 @@ impl World {
             Stage::Finish | Stage::Audit => self.look_late(now, frozen_at, &open),
         }
         self.schedule.after(LOOK_EVERY, Happening::Look);
+    }
+
+    /// A replica on a sound machine that has not applied what its leader has, in words. A leader elsewhere may be
+    /// one that the replica cannot hear.
+    fn lagging(&self) -> Option<String> {
+        let seen = |site: usize| self.nodes[site].process.as_ref().map(|process| process.broker.observe());
+        let stands: Vec<(usize, Observation)> = self
+            .plan
+            .core
+            .iter()
+            .flat_map(|site| seen(*site).into_iter().flatten().map(|seen| (*site, seen)))
+            .collect();
+        let leads = stands.iter().filter(|(_, seen)| seen.is_leader);
+        let leaders: BTreeMap<TopicPartition, Observation> =
+            leads.map(|(_, seen)| (seen.of, *seen)).collect();
+        stands.iter().find_map(|(site, seen)| {
+            let leader = leaders.get(&seen.of).filter(|leader| seen.applied < leader.applied)?;
+            Some(format!(
+                "n{} has applied {} to {}, its leader to {}",
+                site + 1,
+                seen.of,
+                seen.applied,
+                leader.applied
+            ))
+        })
     }
 
     /// Tells whoever watches how every node stands.

@@ -5,7 +5,9 @@
 //! a latency of its own.
 
 use super::World;
-use crate::claims::{c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics};
+use crate::claims::{
+    Claim, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
+};
 use crate::clock::MICRO;
 use crate::network::Spot;
 use crate::node::Node;
@@ -64,6 +66,7 @@ impl World {
         self.turns += 1;
         let is_only_time = events.iter().all(|event| matches!(event, Event::Woke));
         let now = node.clock.now(self.schedule.now());
+        let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
         let mut actions = Vec::new();
         let broker = &mut process.broker;
         let handled = catch_unwind(AssertUnwindSafe(|| broker.handle(now, &mut events, &mut actions)));
@@ -72,6 +75,12 @@ impl World {
             return;
         }
         c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
+        if is_awake {
+            let overdue = process.broker.observe_overdue(now.mono);
+            self.verdict.hold(overdue == 0, Claim::C17, || {
+                format!("n{} woke, and {overdue} fetches are overdue all the same", site + 1)
+            });
+        }
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
         let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
@@ -182,6 +191,9 @@ impl World {
         let wire = self.network.dial(&mut self.schedule, kind, from, to, accepter);
         if let Some(process) = &mut self.nodes[site].process {
             process.dials(link, wire, kind, &mut self.verdict);
+            if let (Some(target), WireKind::Peer(lane)) = (target, kind) {
+                process.dials_again(target, lane, self.schedule.now(), &mut self.verdict);
+            }
         }
     }
 
@@ -224,7 +236,13 @@ impl World {
 
     fn noticed(&mut self, site: usize, notice: &Notice) {
         match notice {
-            Notice::Damaged { .. } => self.marks.hit("core.found_damage"),
+            Notice::Damaged { file, what } => {
+                self.marks.hit("core.found_damage");
+                let may_be = self.stages.disk_is_unreadable(site);
+                self.verdict.hold(may_be, Claim::C7, || {
+                    format!("n{} finds {file} damaged on a sound disk: {what}", site + 1)
+                });
+            }
             Notice::Mended { .. } => {
                 self.marks.hit("core.mended_a_segment");
                 self.compare_segments(site);

@@ -168,7 +168,7 @@ fn a_directory_that_is_not_ours_to_use_is_left_untouched() {
     let (mut world, _) = six_frames(true);
     world.disk.crash(&mut Rng::stream(1, "crash"));
     let mut other = World::on(3, small(), world.disk);
-    other.storage = Storage::new(&small(), NodeId(NODE.0 + 1), Rng::stream(3, "storage"));
+    other.storage = Storage::new(&small(), NodeId(NODE.0 + 1), Rng::stream(3, "storage"), None);
     let mut actions = Vec::new();
     other.storage.start(&mut actions);
     other.disk.queue(&mut actions);

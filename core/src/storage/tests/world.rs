@@ -45,7 +45,7 @@ impl World {
     pub fn on(seed: u64, config: StorageConfig, disk: Disk) -> World {
         let rng = Rng::stream(seed, "world");
         World {
-            storage: Storage::new(&config, NODE, Rng::stream(seed, "storage")),
+            storage: Storage::new(&config, NODE, Rng::stream(seed, "storage"), None),
             config,
             disk,
             now: Mono(0),
@@ -88,7 +88,7 @@ impl World {
         self.recovery = None;
         self.reads.clear();
         let rng = Rng::stream(self.seed * 1000 + self.starts, "storage");
-        self.storage = Storage::new(&self.config, NODE, rng);
+        self.storage = Storage::new(&self.config, NODE, rng, None);
         let mut actions = Vec::new();
         self.storage.start(&mut actions);
         self.disk.queue(&mut actions);
