@@ -1,10 +1,10 @@
 //! Weather: a simulated cluster of real cores, with everything that can go wrong around them, from one seed.
 //!
 //! A simulated node is the real `Broker`, whole. Ours are the queue of happenings (`schedule`, `world`), the
-//! machines (`node`, `disk`, `clock`), the `network`, the clients and what they know (`client`, `ledger`), what
-//! goes wrong (`plan`, drawn by `swarm`), what must hold (`claims`), and the record of it all (`trace`, `marks`).
-//! madsim is the `shell` around each run. `run` takes a plan to a report; `shrink` makes a failing plan small;
-//! `story` tells it on a page.
+//! machines (`node`, `disk`, `clock`), the `network`, the `client`s, what goes wrong (`plan`, drawn by `swarm`),
+//! what must hold (`claims`, with the `ledger` of what the clients know), and the record of it all (`trace`,
+//! `marks`). madsim is the `shell` around each run. `run` takes a plan to a report; `shrink` makes a failing plan
+//! small; `story` tells it on a page.
 //!
 //! Invariants: a plan and a build determine every byte of a run; every choice comes from a named stream of the
 //! plan's root; no fault code is inside the core.
@@ -18,7 +18,6 @@ pub mod dice;
 pub mod disk;
 pub mod golden;
 pub mod hunt;
-pub mod ledger;
 pub mod marks;
 pub mod mutants;
 pub mod network;

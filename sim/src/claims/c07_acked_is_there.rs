@@ -5,8 +5,8 @@
 //! end each log, read from its start to its high watermark by the auditor, for what was acknowledged and is not in it.
 //! A node that cannot decode what it wrote has lost it, too.
 
+use super::ledger::{Batch, BatchId, Fate, Ledger, Shelf};
 use super::{Claim, Verdict};
-use crate::ledger::{Batch, BatchId, Fate, Ledger, Shelf};
 
 /// A batch that was placed before is said to be at `base`.
 pub fn check_place(batch: BatchId, entry: &Batch, base: i64, verdict: &mut Verdict) {

@@ -3,8 +3,8 @@
 //! Looked at: the base sequence of each batch whose place becomes known, by an acknowledgment or a reader, against its
 //! neighbours of the same producer id and epoch. A producer takes a new identity long before its sequences wrap.
 
+use super::ledger::{Author, Shelf};
 use super::{Claim, Verdict};
-use crate::ledger::{Author, Shelf};
 use std::collections::BTreeMap;
 
 /// The sequences of each author in a log, by offset.

@@ -6,8 +6,8 @@
 //! each value is one that a producer of ours wrote, and the ledger knows no other for its offset. After ListOffsets by
 //! time the first record is not older than that.
 
+use super::ledger::{BatchId, Ledger, Shelf, Value};
 use super::{Claim, Verdict, c07_acked_is_there};
-use crate::ledger::{BatchId, Ledger, Shelf, Value};
 use rust_mq_proto::records::{Batches, Decompressor};
 
 /// Bytes of a batch when decompressed, at most.

@@ -3,8 +3,8 @@
 //! Looked at: each refusal, against what readers have seen, and each value that is read, against what was refused. The
 //! ledger calls a batch refused only if every attempt to send it was.
 
+use super::ledger::{Batch, BatchId, Fate, Shelf, Value};
 use super::{Claim, Verdict};
-use crate::ledger::{Batch, BatchId, Fate, Shelf, Value};
 
 /// A batch is refused for ever.
 pub fn check_refusal(batch: BatchId, entry: &Batch, verdict: &mut Verdict) {

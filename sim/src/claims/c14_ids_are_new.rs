@@ -4,8 +4,8 @@
 //!
 //! Looked at: each topic in a Metadata answer, each CreateTopics that succeeds, each value that is read.
 
+use super::ledger::{Batch, Shelf, Value};
 use super::{Claim, Verdict};
-use crate::ledger::{Batch, Shelf, Value};
 use rust_mq_core::ids::TopicId;
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 
 use super::Street;
 use crate::claims::c20_never_panics;
+use crate::claims::ledger::Shelf;
 use crate::clock::{Moment, SECOND};
 use crate::dice::Dice;
-use crate::ledger::Shelf;
 use crate::network::{Spot, Told};
 use crate::wire::{Place, Side, Taken, WireId, WireKind};
 use bytes::{Bytes, BytesMut};

@@ -19,10 +19,10 @@ pub mod watcher;
 
 use crate::claims::Verdict;
 use crate::claims::c14_ids_are_new::SeenIds;
+use crate::claims::ledger::Ledger;
 use crate::client::plan::TopicPlan;
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::dice::{Dice, Root};
-use crate::ledger::Ledger;
 use crate::marks::Marks;
 use crate::network::{Network, Told};
 use crate::schedule::{Happening, Schedule};

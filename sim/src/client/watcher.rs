@@ -6,8 +6,8 @@ use super::Street;
 use super::connection::{Answered, Connections, Purpose};
 use super::map::Map;
 use crate::claims::Claim;
+use crate::claims::ledger::Shelf;
 use crate::dice::Dice;
-use crate::ledger::Shelf;
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 

@@ -12,13 +12,13 @@ pub mod stages;
 pub mod turns;
 
 use crate::claims::c14_ids_are_new::SeenIds;
+use crate::claims::ledger::Ledger;
 use crate::claims::watch::NodeClaims;
 use crate::claims::{Failure, Verdict, c19_all_is_bounded};
 use crate::client::{Client, Street};
 use crate::clock::{Clock, MILLI};
 use crate::dice::Root;
 use crate::disk::{Disk, Pace};
-use crate::ledger::Ledger;
 use crate::marks::Marks;
 use crate::network::Network;
 use crate::node::{API_PORT, Node, RPC_PORT};

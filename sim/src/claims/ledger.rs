@@ -4,12 +4,13 @@
 //! a value at two offsets. A batch is `intended` before its first byte leaves; then it is acknowledged, refused
 //! for ever, or stays unknown (Jepsen's ok, fail, unknown).
 //!
-//! What must hold of it is in `claims`: C7 to C10 and C14 are asked from here, where what they look at becomes known.
+//! What must hold of it is in the files of C7 to C10 and C14, which are asked from here, where what they look at
+//! becomes known.
 //!
 //! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
 
-use crate::claims::c08_send_order::SendOrder;
-use crate::claims::{
+use super::c08_send_order::SendOrder;
+use super::{
     Claim, Verdict, c07_acked_is_there, c09_readers_see_one_log, c10_refused_never_appears, c14_ids_are_new,
 };
 use bytes::{BufMut, BytesMut};
