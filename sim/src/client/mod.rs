@@ -39,6 +39,10 @@ use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use watcher::Watcher;
 
+/// Mean milliseconds between two acts of a client that only wants to be done: after healing, time passes for the
+/// brokers' backlog and not for the clients' leisure.
+const CALM_THINK_MS: u64 = 5;
+
 /// Milliseconds since 1970 when a run begins, by the clients' clocks.
 pub const CLIENT_WALL_AT_START: i64 = 1_704_067_200_000;
 
@@ -247,7 +251,7 @@ impl Client {
             }
         }
         self.ask_map(street);
-        let think = if self.is_calm { 50 } else { self.think_ms };
+        let think = if self.is_calm { CALM_THINK_MS } else { self.think_ms };
         let wait = MILLI / 2 + self.dice.exponential(think * MILLI);
         street.schedule.after(wait, Happening::Client { client: self.number, timer: ACT });
     }
