@@ -178,6 +178,7 @@ impl World {
     pub(super) fn heal(&mut self) {
         self.trace.note(format_args!("faults freeze; the core {:?} is healed", self.plan.core));
         self.stages.freeze(self.schedule.now());
+        self.network.calm_down();
         // A cluster is founded by all its members: one that is not yet cannot do without some of them.
         let is_founded = self.claims.elections > 0 || self.plan.sites == 1;
         let core = if is_founded { self.plan.core.clone() } else { (0..self.plan.sites).collect() };
