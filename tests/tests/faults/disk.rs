@@ -32,6 +32,7 @@ fn stops_and_loses_nothing(rule: &str) {
     while let Some(answer) = client.try_ask(9, &request) {
         assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
         acknowledged += 1;
+        assert!(acknowledged < 10_000, "the fault never came");
     }
     let status = node.end();
     assert_eq!(status.code(), Some(1), "{status}:\n{}", node.log());
@@ -60,13 +61,13 @@ fn a_sync_that_fails_stops_the_process_with_the_reason_and_loses_nothing() {
 
 #[test]
 fn a_write_that_fails_stops_the_process_with_the_reason_and_loses_nothing() {
-    stops_and_loses_nothing("pwritev:error=EIO:when=25");
+    stops_and_loses_nothing("pwritev,pwrite64:error=EIO:when=25");
 }
 
 #[test]
 fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
     let folder = Folder::new();
-    let mut node = broker(&folder, &["pwritev:error=ENOSPC:when=25..26"]);
+    let mut node = broker(&folder, &["pwritev,pwrite64:error=ENOSPC:when=25..26"]);
     let (mut first, mut other) = (node.connect(), node.connect());
     let request = encode(9, 1, &produce_request(TOPIC, -1, Batch::of(&[b"x"]).bytes()));
     let mut acknowledged = 0;
@@ -78,6 +79,7 @@ fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
             Reply::Silence => break,
             Reply::Closed => panic!("the connection was closed after {acknowledged} records"),
         }
+        assert!(acknowledged < 10_000, "the disk never was full");
     }
     assert_eq!(put(&mut other, TOPIC).error, KAFKA_STORAGE_ERROR, "while it is full");
     let found = fetch(&mut other, TOPIC, 0);
@@ -98,7 +100,7 @@ fn a_full_disk_refuses_records_serves_reads_and_takes_records_again() {
 #[test]
 fn interrupted_calls_are_invisible() {
     let folder = Folder::new();
-    let node = broker(&folder, &["pwritev:error=EINTR:when=3+3"]);
+    let node = broker(&folder, &["pwritev,pwrite64:error=EINTR:when=3+3"]);
     let mut client = node.connect();
     for offset in 0..30 {
         let taken = put(&mut client, TOPIC);
