@@ -2,7 +2,6 @@
 
 use super::cluster::{Cluster, Weather};
 use std::collections::BTreeMap;
-use std::thread;
 
 const CALM: Weather = Weather { loss: 0, duplicate: 0, crash: 0, cut: 0, stall: 0, trim: 0, upset: 0 };
 const STORM: Weather = Weather { loss: 40, duplicate: 60, crash: 6, cut: 8, stall: 15, trim: 20, upset: 15 };
@@ -88,10 +87,9 @@ fn in_fair_weather_one_leader_is_elected_and_stays() {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "another thread is what this test is about")]
-fn a_seed_gives_one_trace_on_any_thread() {
-    // raft-rs draws from the thread's generator, which has another state on every thread.
+fn a_seed_gives_one_trace_whatever_is_drawn_elsewhere() {
+    // raft-rs draws from the thread's generator, which is seeded by chance and stands elsewhere at each run.
     let traces = || run(5, 3, 0, STORM).trace;
-    let other = thread::spawn(traces).join().expect("it ran");
-    assert_eq!((traces(), traces()), (other, other));
+    let first = traces();
+    assert_eq!((traces(), traces()), (first, first));
 }
