@@ -2,10 +2,10 @@
 //! machine slows a clock and not a count; alone, and side by side with Apache Kafka.
 //!
 //! ```text
-//! cargo run --release -p rust-mq-bench -- figures            all of them, about two minutes
+//! cargo run --release -p rust-mq-bench -- figures            all of them
 //! cargo run --release -p rust-mq-bench -- figures --only produce
-//! cargo run --release -p rust-mq-bench -- compare --quick    side by side, three minutes
-//! cargo run --release -p rust-mq-bench -- compare            the same in earnest, twenty
+//! cargo run --release -p rust-mq-bench -- compare --quick    side by side, a short run
+//! cargo run --release -p rust-mq-bench -- compare            the same in earnest
 //! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
 //! ```
 //! For the figures: `broker` starts the binary and reads what the kernel counted for it, `load` keeps many requests
