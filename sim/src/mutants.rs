@@ -56,7 +56,7 @@ pub const ALL: [Planted; 32] = [
     numbered(17, Mutant::NewFileNotSynced, &[Claim::C7], 153_955_209_268_054),
     numbered(18, Mutant::FailedSyncBelieved, &[Claim::C3], 198_639_248_335_592),
     // A node that finds both slots torn refuses its disk, before a reader can miss anything.
-    numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17], 212_291_205_997_343),
+    numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17], 209_867_377_298_400),
     // Where a machine has had failures of reads besides, the audit finds what cannot be read (C17, C18).
     numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18], 109_923_808_939_770),
     numbered(21, Mutant::OffsetNotGivenBack, &[Claim::C7, Claim::C9, Claim::C6], 83_448_278_938_157),
@@ -72,7 +72,7 @@ pub const ALL: [Planted; 32] = [
     numbered(53, Mutant::SnapshotWithoutEpochs, &[Claim::C6], 60_937_537_501_199),
     numbered(55, Mutant::LongPollForgotten, &[Claim::C17], 272_328_541_550_692),
     numbered(57, Mutant::NoBackOff, &[Claim::C19], 231_505_066_096_432),
-    ours(Mutant::DuplicateNotAnswered, &[Claim::C17, Claim::C18], 33_299_967_336_259),
+    ours(Mutant::DuplicateNotAnswered, &[Claim::C17, Claim::C18], 190_469_542_694_773),
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18], 166_823_225_428_923),
     ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17], 600_331),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),

@@ -2,18 +2,25 @@
 //!
 //! Looked at: after each Send what waits in the driver for that link; turns that lead to nothing but the next turn; the
 //! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
-//! holds: bytes charged to its budget for requests, requests that wait, and connections, which must be among those that
+//! holds: bytes of its journal, bytes charged to its budget for requests, requests that wait, and connections, which must be among those that
 //! the driver has.
 
 use super::{Claim, Verdict};
+use crate::disk::Disk;
 use crate::wire::WireKind;
 use rust_mq_core::broker::observe::Holdings;
+use rust_mq_core::config::StorageConfig;
+use rust_mq_core::file::File;
 use rust_mq_core::limits;
 
 /// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
 const IDLE_EVENTS_MAX: u64 = 3_000;
 /// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
 const SPINS_MAX: u32 = 1_000;
+
+/// Files of a journal besides those that hold what no checkpoint covers: the head, the one that the checkpoint names,
+/// one that is being zeroed, and one at either end that is covered in part.
+const JOURNAL_FILES_BESIDES: u64 = 5;
 
 /// A node did nothing but ask for the next turn at once, so many times in a row.
 pub fn check_spins(site: usize, spins: u32, verdict: &mut Verdict) {
@@ -54,6 +61,27 @@ pub fn check_holdings(site: usize, holds: &Holdings, links: usize, verdict: &mut
     verdict.hold(holds.charged_bytes <= most, Claim::C19, || {
         format!("n{}: {} bytes are charged for {links} idle connections", site + 1, holds.charged_bytes)
     });
+}
+
+/// What a node's journal takes after idleness.
+pub fn check_journal(site: usize, disk: &Disk, storage: &StorageConfig, verdict: &mut Verdict) {
+    let bytes = |is_one: fn(&File) -> bool| {
+        disk.durable_files().filter(move |(file, _)| is_one(file)).map(|(_, image)| image.len())
+    };
+    let journal: u64 = bytes(|file| matches!(file, File::Journal(_))).sum();
+    let checkpoint = bytes(|file| matches!(file, File::Checkpoint(_))).max().unwrap_or(0);
+    let most = journal_bytes_max(checkpoint, storage);
+    verdict.hold(journal <= most, Claim::C19, || {
+        format!("n{}'s journal takes {journal} bytes after idleness, bounded by {most}", site + 1)
+    });
+}
+
+/// The ring's promise: since the newest checkpoint the journal has grown by less than calls for the next, and as much
+/// again while that one was written; the rest is free files, which are few.
+fn journal_bytes_max(checkpoint_bytes: u64, storage: &StorageConfig) -> u64 {
+    let grown = storage.checkpoint_bytes.max(4 * checkpoint_bytes);
+    let files = limits::JOURNAL_FREE_FILES_MAX as u64 + JOURNAL_FILES_BESIDES;
+    2 * grown + files * storage.journal_file_bytes.max(storage.frame_bytes_max)
 }
 
 /// A run was given up as a runaway.

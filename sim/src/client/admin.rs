@@ -20,6 +20,7 @@ pub struct Admin {
     wanted: BTreeMap<String, TopicPlan>,
     is_asked: bool,
     restless: Option<Restless>,
+    answers: u64,
 }
 
 #[derive(Debug)]
@@ -33,13 +34,13 @@ impl Admin {
     /// One who makes those topics and is done.
     pub fn founder(topics: Vec<TopicPlan>) -> Admin {
         let wanted = topics.into_iter().map(|topic| (topic.name.clone(), topic)).collect();
-        Admin { wanted, is_asked: false, restless: None }
+        Admin { wanted, is_asked: false, restless: None, answers: 0 }
     }
 
     /// One who creates and deletes.
     pub fn restless(number: usize, operations: u32) -> Admin {
         let restless = Some(Restless { number, left: operations, asked: 0 });
-        Admin { wanted: BTreeMap::new(), is_asked: false, restless }
+        Admin { wanted: BTreeMap::new(), is_asked: false, restless, answers: 0 }
     }
 
     /// No more of its own accord.
@@ -47,6 +48,11 @@ impl Admin {
         if let Some(restless) = &mut self.restless {
             restless.left = 0;
         }
+    }
+
+    /// Answers that brought it nearer to its end.
+    pub fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// What is open.
@@ -98,6 +104,8 @@ impl Admin {
             restless.asked = restless.asked.saturating_sub(1);
         }
         *street.completed += u64::from(answered.body.is_some());
+        // A founder is nearer to its end by a topic only.
+        self.answers += u64::from(answered.body.is_some() && self.restless.is_some());
         match answered.body {
             Some(ResponseBody::CreateTopics(response)) => {
                 for topic in response.topics {
@@ -107,7 +115,7 @@ impl Admin {
                     }
                     // 36: made by an attempt whose answer was lost.
                     if matches!(topic.error_code, 0 | 36) {
-                        self.wanted.remove(&topic.name);
+                        self.answers += u64::from(self.wanted.remove(&topic.name).is_some());
                     }
                 }
             }

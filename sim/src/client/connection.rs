@@ -86,6 +86,8 @@ pub struct Connections {
     reads: bool,
     /// No dial to a machine before then.
     not_before: Vec<Moment>,
+    /// Bytes that came in answer to fetches.
+    fetched_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -124,12 +126,18 @@ impl Connections {
         };
         let versions = ApiKey::ALL.iter().map(|key| (*key, version(*key, dice))).collect();
         let not_before = vec![Moment(0); sites];
-        Connections { client, open: BTreeMap::new(), versions, correlation: 0, reads, not_before }
+        let open = BTreeMap::new();
+        Connections { client, open, versions, correlation: 0, reads, not_before, fetched_bytes: 0 }
     }
 
     /// The version it speaks.
     pub fn version(&self, key: ApiKey) -> i16 {
         self.versions[&key]
+    }
+
+    /// Bytes that came in answer to fetches.
+    pub fn fetched_bytes(&self) -> u64 {
+        self.fetched_bytes
     }
 
     /// Requests that those of the machines that `counts` says have not answered.
@@ -228,6 +236,10 @@ impl Connections {
                 Taken::Bytes(bytes) => {
                     let connection = self.open.get_mut(&site).expect("open until it ends");
                     connection.heard_at = street.now();
+                    let next = connection.pending.front();
+                    if next.is_some_and(|next| matches!(next.purpose, Purpose::Fetch { .. })) {
+                        self.fetched_bytes += bytes.len() as u64;
+                    }
                     if connection.inbound.is_empty() {
                         connection.inbound = bytes;
                     } else {

@@ -41,6 +41,8 @@ pub struct Consumer {
     is_auditor: bool,
     is_released: bool,
     is_calm: bool,
+    /// Answers that came, and for the auditor only those that took it further.
+    steps: u64,
 }
 
 /// How far a partition is read.
@@ -49,6 +51,8 @@ struct Reading {
     offset: Option<i64>,
     is_asked: bool,
     hold_until: Moment,
+    /// The furthest offset so far.
+    furthest: i64,
     /// What the first record must not be older than.
     not_older_than: Option<i64>,
     /// How often an auditor came to the end and missed something.
@@ -68,6 +72,7 @@ impl Consumer {
             is_auditor: false,
             is_released: true,
             is_calm: false,
+            steps: 0,
         }
     }
 
@@ -106,6 +111,12 @@ impl Consumer {
     /// The auditor begins.
     pub fn release(&mut self) {
         self.is_released = true;
+    }
+
+    /// How far it is: for the auditor what it has read, for others what they were answered, a slow answer byte by
+    /// byte.
+    pub fn done(&self, connections: &Connections) -> u64 {
+        if self.is_auditor { self.steps } else { self.steps + connections.fetched_bytes() }
     }
 
     /// What is open.
@@ -155,6 +166,7 @@ impl Consumer {
 
     /// An answer, or the loss of one.
     pub fn settle(&mut self, answered: Answered, map: &mut Map, street: &mut Street<'_>) {
+        self.steps += u64::from(answered.body.is_some() && !self.is_auditor);
         match (answered.purpose, answered.body) {
             (Purpose::Offset { topic, partition, timestamp }, body) => {
                 let response = match body {
@@ -319,7 +331,9 @@ impl Consumer {
                         *street.completed += 1;
                         advance(reading, shelf, answer, street);
                         if self.is_auditor {
+                            self.steps += u64::from(reading.is_further());
                             audit_if_at_end(reading, shelf, answer, street);
+                            self.steps += u64::from(reading.read_to_end.is_some());
                         }
                     }
                     1 => out_of_range(reading, shelf, answer, self.is_auditor, street),
@@ -330,6 +344,16 @@ impl Consumer {
                 }
             }
         }
+    }
+}
+
+impl Reading {
+    /// Whether it is further than ever.
+    fn is_further(&mut self) -> bool {
+        let offset = self.offset.unwrap_or(0);
+        let is_further = offset > self.furthest;
+        self.furthest = self.furthest.max(offset);
+        is_further
     }
 }
 

@@ -49,6 +49,11 @@ pub const CLIENT_WALL_AT_START: i64 = 1_704_067_200_000;
 /// How long a client waits for an answer before it hangs up.
 const ANSWER_WAIT_MAX: u64 = 12 * SECOND;
 
+/// How often it looks for such answers.
+const PATROL_EVERY: u64 = SECOND / 2;
+/// After so long a client has given up an answer that does not come, and may ask again.
+pub const ANSWER_GIVEN_UP: u64 = ANSWER_WAIT_MAX + PATROL_EVERY;
+
 /// The timer of a client's own actions.
 const ACT: u64 = 0;
 /// The timer that looks for answers that do not come.
@@ -156,7 +161,7 @@ impl Client {
             ACT => self.act(street),
             PATROL => {
                 self.connections.hang_up_silent(ANSWER_WAIT_MAX, street);
-                street.schedule.after(SECOND / 2, Happening::Client { client: self.number, timer: PATROL });
+                street.schedule.after(PATROL_EVERY, Happening::Client { client: self.number, timer: PATROL });
             }
             _ => self.read(timer - READ, street),
         }
@@ -219,6 +224,24 @@ impl Client {
             Job::Producer(producer) => producer.open_work(&self.map),
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
             Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) => None,
+        }
+    }
+
+    /// How far it is with what is open: grows with every step that brings its end nearer.
+    pub fn done(&self) -> u64 {
+        match &self.job {
+            Job::Admin(admin) => admin.answers(),
+            Job::Producer(producer) => producer.settled(),
+            Job::Consumer(consumer) => consumer.done(&self.connections),
+            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) => 0,
+        }
+    }
+
+    /// Bytes that it has not brought to a broker for good.
+    pub fn open_bytes(&self) -> u64 {
+        match &self.job {
+            Job::Producer(producer) => producer.open_bytes(),
+            _ => 0,
         }
     }
 

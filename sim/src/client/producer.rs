@@ -39,6 +39,8 @@ pub struct Producer {
     last_error: String,
     speaks_zstd: bool,
     probed: BTreeSet<(String, i32)>,
+    /// Batches that found their fate.
+    settled: u64,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl Producer {
             last_error: String::from("none"),
             speaks_zstd: false,
             probed: BTreeSet::new(),
+            settled: 0,
         }
     }
 
@@ -110,6 +113,16 @@ impl Producer {
         self.left = 0;
         self.habits.acks = -1;
         self.habits.dies_ppm = 0;
+    }
+
+    /// Batches that found their fate; not those that a new identity gives up.
+    pub fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Bytes of the batches that are open.
+    pub fn open_bytes(&self) -> u64 {
+        self.lanes.iter().flat_map(|lane| &lane.drafts).map(|draft| draft.bytes.len() as u64).sum()
     }
 
     /// What is open.
@@ -382,6 +395,7 @@ impl Producer {
         let is_again = match meaning {
             Meaning::Done | Meaning::Duplicate => {
                 *street.completed += 1;
+                self.settled += 1;
                 if draft.is_unsure {
                     street.marks.hit("client.retried_an_unsure_produce");
                 }
@@ -414,6 +428,7 @@ impl Producer {
                 if self.habits.is_idempotent {
                     return self.start_anew(street);
                 }
+                self.settled += 1;
             }
         }
         let lane = &mut self.lanes[number];

@@ -58,3 +58,49 @@ impl Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::Marks;
+    use crate::network::{Told, Weather};
+    use crate::wire::{Place, WireKind};
+
+    /// Whoever dials learns how that ended: a client once waited for ever on a dial that a cut had met (seed 601045).
+    #[test]
+    fn a_dial_that_a_cut_meets_is_told_to_its_dialler() {
+        let (client, site) = (Place::Client(0), Place::Site { site: 0, boot: 1 });
+        let weather = Weather {
+            // So late that both ends give up before it arrives.
+            latency_min_ns: 10 * SECOND,
+            latency_mean_ns: 1,
+            late_ppm: 0,
+            byte_ps: 0,
+            window_bytes: 1,
+            cut_max: 1,
+        };
+        for seed in 0..20 {
+            let root = crate::dice::Root(seed);
+            let mut schedule = Schedule::new(root.stream("schedule", &[]));
+            let mut network = Network::new(root, weather);
+            let id = network.dial(&mut schedule, WireKind::Kafka, client, site.spot(), Some(site));
+            network.cut(&mut schedule, client.spot(), site.spot());
+            let mut marks = Marks::default();
+            while let Some(happening) = schedule.pop() {
+                match happening {
+                    Happening::Break { wire, side, is_forced } => {
+                        network.break_end(&mut schedule, wire, side, is_forced, &mut marks);
+                    }
+                    Happening::Reach { wire } => network.reach(&mut schedule, wire, true),
+                    _ => {}
+                }
+            }
+            let told = network.take_signals();
+            let is_told = |place| {
+                let mut of_it = told.iter().filter(|signal| signal.place == place && signal.wire == id);
+                of_it.any(|signal| matches!(signal.what, Told::Closed(_)))
+            };
+            assert!(is_told(client) && !is_told(site), "seed {seed}: {told:?}");
+        }
+    }
+}

@@ -333,7 +333,9 @@ impl Network {
             self.remove_if_dead(id);
             return;
         }
-        if !is_forced && !is_cut {
+        // An accepter that a dial has not reached knows of none: it is the dialler that must be told.
+        let is_unknown = side == Side::Accepter && !wire.is_up;
+        if !is_forced && !is_cut || is_unknown {
             return;
         }
         let lost = wire.flows.iter().any(|flow| !flow.flying.is_empty() || !flow.unsent.is_empty());
@@ -423,6 +425,12 @@ impl Network {
         {
             let room = weather.window_bytes - flow.outstanding;
             if is_stream && bytes.len() as u64 > room {
+                // Half a window at least, as every TCP has it (RFC 1122, 4.2.3.4): a receiver of small reads would
+                // else grind the stream down to pieces of some bytes, each with a latency of its own (seed 601396).
+                if room * 2 < weather.window_bytes {
+                    flow.unsent.push_front(bytes);
+                    break;
+                }
                 flow.unsent.push_front(bytes.split_off(room as usize));
             }
             let len = bytes.len() as u64;

@@ -177,7 +177,7 @@ impl World {
     /// The core is healed; all other faults stay as they are for ever.
     pub(super) fn heal(&mut self) {
         self.trace.note(format_args!("faults freeze; the core {:?} is healed", self.plan.core));
-        self.stages.freeze(self.schedule.now());
+        self.stages.freeze(self.schedule.now(), self.bounds());
         self.network.calm_down();
         // A cluster is founded by all its members: one that is not yet cannot do without some of them.
         let is_founded = self.claims.elections > 0 || self.plan.sites == 1;

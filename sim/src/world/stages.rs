@@ -1,9 +1,11 @@
 //! The stages of a run, and its end: chaos; the frozen stage, in which everybody finishes and probes within a
-//! bound (C17, and C18 where something stays broken); the audit, which reads every log; idleness, in which
+//! bound, and before that never stands still for long (C17, and C18 where something stays broken); the audit, which reads every log; idleness, in which
 //! nothing may storm or grow (C19).
 
 use super::World;
-use crate::claims::{c17_everything_completes, c18_majority_serves, c19_all_is_bounded};
+use crate::claims::c17_everything_completes::{self, Bounds, Open, Standing};
+use crate::claims::{c18_majority_serves, c19_all_is_bounded};
+use crate::client::Client;
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::plan::Trouble;
 use crate::schedule::Happening;
@@ -17,12 +19,17 @@ const LOOK_EVERY: u64 = 100 * MILLI;
 const TELL_EVERY: u64 = 5 * SECOND;
 /// How long idleness is watched.
 const IDLE: u64 = 2 * SECOND;
+/// Ways of a byte of the backlog: to its leader, to two followers, and to the audit.
+const BACKLOG_WAYS: u64 = 4;
 
 /// Where a run stands.
 #[derive(Debug, Default)]
 pub struct Stages {
     stage: Stage,
     frozen_at: Option<Moment>,
+    /// Set with `frozen_at`.
+    bounds: Option<Bounds>,
+    standing: Standing,
     idle_from: Option<(Moment, u64)>,
     disk_failures: BTreeSet<usize>,
     spoilt: BTreeSet<usize>,
@@ -51,9 +58,10 @@ impl Stages {
     }
 
     /// Faults freeze.
-    pub fn freeze(&mut self, now: Moment) {
+    pub fn freeze(&mut self, now: Moment, bounds: Bounds) {
         self.stage = Stage::Finish;
         self.frozen_at = Some(now);
+        self.bounds = Some(bounds);
     }
 
     /// A fault began.
@@ -100,13 +108,17 @@ impl World {
     pub(super) fn look(&mut self) {
         let now = self.schedule.now();
         let frozen_at = self.stages.frozen_at.unwrap_or(now);
-        let mut open: Vec<String> = self
+        let is_audit = self.stages.stage == Stage::Audit;
+        let mut open: Vec<Open> = self
             .clients
             .iter()
-            .filter(|client| client.is_auditor() == (self.stages.stage == Stage::Audit))
-            .filter_map(crate::client::Client::open_work)
+            .enumerate()
+            .filter(|(_, client)| client.is_auditor() == is_audit)
+            .filter_map(|(who, client)| {
+                client.open_work().map(|words| Open { who, done: client.done(), words })
+            })
             .collect();
-        if self.stages.stage == Stage::Audit && open.is_empty() {
+        if is_audit && open.is_empty() {
             open.extend(self.lagging());
         }
         match self.stages.stage {
@@ -114,7 +126,7 @@ impl World {
             Stage::Finish if open.is_empty() => {
                 self.trace.note(format_args!("everybody is done; the audit begins"));
                 self.stages.stage = Stage::Audit;
-                self.clients.iter_mut().for_each(crate::client::Client::release);
+                self.clients.iter_mut().for_each(Client::release);
             }
             Stage::Audit if open.is_empty() => {
                 self.trace.note(format_args!("the audit is done; idleness begins"));
@@ -129,7 +141,7 @@ impl World {
 
     /// A replica on a sound machine that has not applied what its leader has, in words. A leader elsewhere may be
     /// one that the replica cannot hear.
-    fn lagging(&self) -> Option<String> {
+    fn lagging(&self) -> Option<Open> {
         let seen = |site: usize| self.nodes[site].process.as_ref().map(|process| process.broker.observe());
         let stands: Vec<(usize, Observation)> = self
             .plan
@@ -142,13 +154,10 @@ impl World {
             leads.map(|(_, seen)| (seen.of, *seen)).collect();
         stands.iter().find_map(|(site, seen)| {
             let leader = leaders.get(&seen.of).filter(|leader| seen.applied < leader.applied)?;
-            Some(format!(
-                "n{} has applied {} to {}, its leader to {}",
-                site + 1,
-                seen.of,
-                seen.applied,
-                leader.applied
-            ))
+            let (applied, of, to) = (seen.applied, seen.of, leader.applied);
+            let words = format!("n{} has applied {of} to {applied}, its leader to {to}", site + 1);
+            let done = stands.iter().map(|(_, seen)| seen.applied.0 + seen.last.0).sum();
+            Some(Open { who: self.clients.len(), done, words })
         })
     }
 
@@ -165,19 +174,30 @@ impl World {
         }
     }
 
-    fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[String]) {
+    /// What everybody may take from now on: the backlog is what clients have open, and what the audit will read.
+    pub(super) fn bounds(&self) -> Bounds {
+        let open: u64 = self.clients.iter().map(Client::open_bytes).sum();
+        let kept = self.plan.core.iter().map(|site| self.nodes[*site].disk.used()).max().unwrap_or(0);
+        let backlog =
+            c17_everything_completes::backlog_ns(open * BACKLOG_WAYS + kept, self.network.weather());
+        Bounds::new(self.plan.knobs.election_max_ms, backlog)
+    }
+
+    fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[Open]) {
         let waited = now.since(frozen_at);
-        if waited <= c17_everything_completes::bound(self.plan.knobs.election_max_ms) {
+        let stood = self.stages.standing.look(now, open);
+        let bounds = self.stages.bounds.expect("set when the faults froze");
+        if !bounds.is_late(stood, waited) {
             if waited % TELL_EVERY < LOOK_EVERY {
-                self.trace.remark(|| format!("open: {}", open.join("; ")));
+                self.trace.remark(|| c17_everything_completes::words(stood, waited, open));
             }
             return;
         }
         self.remark_nodes();
         if self.plan.core.len() == self.plan.sites {
-            c17_everything_completes::late(waited, open, &mut self.verdict);
+            c17_everything_completes::late(stood, waited, open, &mut self.verdict);
         } else {
-            c18_majority_serves::late(waited, open, &mut self.verdict);
+            c18_majority_serves::late(stood, waited, open, &mut self.verdict);
         }
     }
 
@@ -194,6 +214,8 @@ impl World {
             let Some(process) = node.process.as_ref().filter(|process| !process.has_news()) else { continue };
             let holds = process.broker.observe_holdings();
             c19_all_is_bounded::check_holdings(node.site, &holds, process.clients_links(), &mut self.verdict);
+            let storage = &self.plan.knobs.storage;
+            c19_all_is_bounded::check_journal(node.site, &node.disk, storage, &mut self.verdict);
             self.marks.hit("bounds.weighed_an_idle_node");
         }
         (0..self.plan.sites).for_each(|site| self.compare_segments(site));
