@@ -159,6 +159,10 @@ pub enum Notice {
     DiskFull,
     /// There is space again.
     SpaceAgain,
+    /// The disk has not synced what was written for longer than elections take: others are to lead.
+    DiskSlow,
+    /// It has kept up for a while.
+    DiskSound,
     /// A file that is not ours, or of a partition nobody knows, was left in place.
     LeftInPlace {
         /// Relative to the data directory.

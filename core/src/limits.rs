@@ -86,6 +86,21 @@ pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 pub const TOPIC_NAME_MAX: usize = 249;
 /// How often replicas of several voters are ticked. Source: DESIGN section 4.
 pub const TICK: Duration = Duration::from_millis(50);
+/// Longest election timeouts that the oldest frame may be unsynced before the disk is called slow. Source: chosen;
+/// above any sync of a sound disk, below what a client waits. At the edge: what the node leads is handed over.
+pub const SLOW_DISK_ELECTIONS: usize = 2;
+/// Longest election timeouts in which no frame may have been unsynced for half as long before the disk is sound
+/// again. Source: chosen, four times as long as it takes to be called slow, so that leadership does not go to and fro.
+pub const SOUND_DISK_ELECTIONS: usize = 8;
+/// Longest election timeouts for which a replica on a slow disk lets others stand for election when nobody leads.
+/// Source: chosen; others need one, or two after a split vote. At the edge: it stands, as a slow leader is better than
+/// none.
+pub const RELUCTANT_ELECTIONS: usize = 3;
+/// Longest election timeouts for which a leader may give a follower nothing of what that lacks. Source: chosen, many
+/// reads, and the time in which another replica's bytes mend a segment. At the edge: another is to lead.
+pub const UNSERVED_ELECTIONS: usize = 4;
+/// How often the rest after a round of handing over in vain doubles. Source: chosen; 64 election timeouts.
+pub const HAND_OVER_DOUBLINGS_MAX: u32 = 3;
 /// Largest message between peers. Source: chosen, a frame's entries and their headers.
 /// At the edge: the lane is closed.
 pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;

@@ -74,6 +74,8 @@ pub enum Mutant {
     DuplicateNotAnswered,
     /// A leader helps no one before its own entry is applied.
     CatchUpNeedsOwnTerm,
+    /// Who leads on a disk that does nothing any more goes on leading.
+    SlowLeaderStays,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
 }

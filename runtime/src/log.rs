@@ -69,6 +69,8 @@ impl NoticeLog {
             }
             Notice::DiskFull => warn!("the disk is full: writes are refused, reads and deletes go on"),
             Notice::SpaceAgain => info!("there is space again: writes are accepted"),
+            Notice::DiskSlow => warn!("the disk is slow: what this node leads is handed over"),
+            Notice::DiskSound => info!("the disk keeps up again: this node may lead"),
             Notice::LeftInPlace { path } => {
                 warn!(path = escaped(path), "a file that is not ours was left in place");
             }

@@ -39,7 +39,7 @@ const fn ours(mutant: Mutant, claims: &'static [Claim], seed: u64) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 31] = [
+pub const ALL: [Planted; 32] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3], 40_712_388_152_974),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3], 112_022_330_163_144),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -74,6 +74,7 @@ pub const ALL: [Planted; 31] = [
     numbered(57, Mutant::NoBackOff, &[Claim::C19], 231_505_066_096_432),
     ours(Mutant::DuplicateNotAnswered, &[Claim::C17, Claim::C18], 33_299_967_336_259),
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18], 166_823_225_428_923),
+    ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17], 600_331),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
 ];
 

@@ -10,8 +10,8 @@
 //! Snapshot{index, state, segment end}  ->  the rest is fetched, made durable, and Raft starts anew above it
 //! ```
 //! The leader's side is `serving_catch_up`. A step that fails is simply dropped: the leader asks again with
-//! every heartbeat's answer for as long as it must. Only batches that the leader has not got, because its disk rots,
-//! are asked of the other replicas first: it may be that nobody can be reached who could mend it (seed 50090).
+//! every heartbeat's answer for as long as it must. Only batches that the leader does not give, because its disk rots
+//! or stalls, are asked of the other replicas first: it may be that nobody can be reached who could mend it (seed 50090).
 //!
 //! - Invariant: only committed batches are fetched: nobody gives what is above its high watermark.
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here.
@@ -130,21 +130,40 @@ impl Node {
         }
     }
 
-    /// Who was asked for batches has none to give: a rotten disk, or a log that ends too early. What is committed is
-    /// the same at every replica, so the next one is asked; when all were, the leader will ask again.
+    /// Who was asked for batches has none to give: a rotten disk, one that does not answer, or a log that ends too
+    /// early. What is committed is the same at every replica, so the next one is asked; when all were, the leader
+    /// will ask again.
     fn ask_another(&mut self, now: Now, id: ReplicaId, of: TopicPartition) {
-        let others: Vec<NodeId> =
-            self.other_holders(id).into_iter().filter(|node| self.peers.has_bulk(*node)).collect();
+        let others = self.other_holders(id);
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         progress.refusals += 1;
-        if progress.refusals >= others.len() {
-            self.catching_up.of.remove(&id);
-            return;
-        }
         let place = others.iter().position(|node| *node == progress.giver).unwrap_or(0);
-        progress.giver = others[(place + 1) % others.len()];
-        let to = progress.to;
-        self.catch_up_further(now, id, of, to);
+        let in_turn = others.iter().cycle().skip(place + 1).take(others.len().saturating_sub(1));
+        let next = in_turn.copied().find(|node| self.peers.has_bulk(*node));
+        match next.filter(|_| progress.refusals < others.len()) {
+            Some(next) => {
+                progress.giver = next;
+                let to = progress.to;
+                self.catch_up_further(now, id, of, to);
+            }
+            None => {
+                self.catching_up.of.remove(&id);
+            }
+        }
+    }
+
+    /// No answer will come to what was asked for these replicas: batches are asked of another, all else of the leader
+    /// when that asks again.
+    fn unanswered(&mut self, now: Now, replicas: Vec<ReplicaId>) {
+        for id in replicas {
+            let to = self.catching_up.of.get(&id).map_or(Offset(0), |progress| progress.to);
+            match self.partition_of(id).filter(|of| *of != METADATA && self.kept_end(id) < to) {
+                Some(of) => self.ask_another(now, id, of),
+                None => {
+                    self.catching_up.of.remove(&id);
+                }
+            }
+        }
     }
 
     /// A number for a call on the bulk lane.
@@ -301,18 +320,22 @@ impl Node {
     }
 
     /// What was asked of a node will not be answered.
-    pub(super) fn catch_ups_lost(&mut self, node: NodeId) {
-        if self.is_planted(Mutant::CatchUpNeverGivenUp) {
-            return;
-        }
-        self.catching_up.of.retain(|_, progress| progress.asked != node || progress.step != Step::Answer);
+    pub(super) fn catch_ups_lost(&mut self, now: Now, node: NodeId) {
+        self.give_up_answers(now, |progress| progress.asked == node);
     }
 
     pub(super) fn tick_catch_ups(&mut self, now: Now) {
+        self.give_up_answers(now, |progress| progress.until <= now.mono);
+    }
+
+    fn give_up_answers(&mut self, now: Now, is_lost: impl Fn(&Progress) -> bool) {
         if self.is_planted(Mutant::CatchUpNeverGivenUp) {
             return;
         }
-        self.catching_up.of.retain(|_, progress| progress.until > now.mono || progress.step != Step::Answer);
+        let lost = |progress: &Progress| progress.step == Step::Answer && is_lost(progress);
+        let of = self.catching_up.of.iter().filter(|(_, progress)| lost(progress));
+        let replicas = of.map(|(id, _)| *id).collect();
+        self.unanswered(now, replicas);
     }
 
     pub(super) fn catch_up_stopped(&mut self, id: ReplicaId) {

@@ -25,6 +25,7 @@ mod checkpoint;
 mod deleted_ahead;
 mod effects;
 mod founding;
+mod handing_over;
 mod mending;
 mod partitions;
 mod peering;
@@ -96,6 +97,7 @@ pub struct Node {
     checkpointing: Vec<(ReplicaId, Index)>,
     catching_up: catch_up::CatchUps,
     mendings: mending::Mendings,
+    handing_over: handing_over::HandingOver,
     next_tick: Option<Mono>,
     /// When leaders look at their followers next.
     followers_at: Mono,
@@ -189,6 +191,7 @@ impl Node {
             checkpointing: Vec::new(),
             catching_up: catch_up::CatchUps::default(),
             mendings: mending::Mendings::default(),
+            handing_over: handing_over::HandingOver::default(),
             next_tick: None,
             followers_at: Mono::default(),
             retention_at: Mono::default(),

@@ -90,7 +90,7 @@ impl Node {
                 Outcome::ForwardLost(id) => self.forwarded(id, None),
                 Outcome::Bulk(node, bulk) => self.bulk(now, node, bulk),
                 Outcome::BulkDown(node) => {
-                    self.catch_ups_lost(node);
+                    self.catch_ups_lost(now, node);
                     self.mendings_lost(now, node);
                 }
             }

@@ -72,6 +72,13 @@ impl Node {
         if self.partitions.replica_of(of).is_none() {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
+        // Who is not behind asks for the sake of its own disk.
+        let is_needed =
+            |replica: &Replica| replica.progress().any(|(_, matched)| matched.next() < replica.first_index());
+        let led = self.led(of).map(Partition::replica);
+        if let Some(id) = led.filter(|replica| is_needed(replica)).map(Replica::id) {
+            self.asked_for_batches(id);
+        }
         match self.read(of, fetch.from, fetch.max_bytes as usize) {
             Lookup::Now(chunk) => self.send_fetched(node, fetch.id, of, Ok(chunk)),
             Lookup::Later(read) => {
@@ -100,7 +107,12 @@ impl Node {
             (partition.log_end(), partition.high_watermark())
         });
         let (error, chunks) = match chunk {
-            Ok(chunk) => (0, chunk.batches),
+            Ok(chunk) => {
+                if let Some(id) = self.partitions.replica_of(of) {
+                    self.gave_batches(id);
+                }
+                (0, chunk.batches)
+            }
             Err(code) => (code.code(), Vec::new()),
         };
         let fetched = Fetched { id, error, chunks, log_end, high_watermark };
@@ -110,6 +122,9 @@ impl Node {
     fn give_snapshot(&mut self, node: NodeId, wanted: &SnapshotWanted) {
         // Who asks the wrong node hears nothing, gives up, and is told anew by the right one.
         if let Some(snapshot) = self.snapshot_of(wanted) {
+            if let Some(id) = self.partitions.replica_of(wanted.partition) {
+                self.gave_batches(id);
+            }
             let _ = self.peers.send_bulk(node, Bulk::Snapshot(snapshot));
         }
     }

@@ -1,12 +1,11 @@
 //! What time brings to a node: ticks of Raft, retention, and the deadlines of the rooms below.
 
-use super::{METADATA, Node};
+use super::Node;
 use crate::action::Action;
-use crate::ids::{ReplicaId, TopicPartition};
+use crate::ids::ReplicaId;
 use crate::limits::{ISR_LOOK_INTERVAL, TICK};
 use crate::now::{Mono, Now};
 use crate::partition::Retained;
-use crate::replica::Replica;
 
 impl Node {
     /// The deadline has come.
@@ -53,11 +52,13 @@ impl Node {
 
     fn tick(&mut self, now: Now) {
         self.next_tick = Some(now.mono + TICK);
+        self.watch_disk();
         let host = self.metadata.iter_mut().map(|(id, host)| (*id, host.replica_mut()));
         let partitions = self.partitions.iter_mut().map(|(id, partition)| (id, partition.replica_mut()));
         let mut touched: Vec<ReplicaId> = Vec::new();
         for (id, replica) in host.chain(partitions) {
             if replica.members().voters.len() > 1 {
+                replica.set_reluctant(self.handing_over.is_reluctant(id));
                 replica.tick();
                 if replica.has_ready() {
                     touched.push(id);
@@ -66,6 +67,7 @@ impl Node {
         }
         self.touched.extend(touched);
         self.tick_catch_ups(now);
+        self.let_others_lead();
         if self.followers_at <= now.mono {
             self.followers_at = now.mono + ISR_LOOK_INTERVAL;
             self.partitions.iter_mut().for_each(|(_, partition)| partition.look_at_followers(now.mono));
@@ -97,32 +99,5 @@ impl Node {
     /// are to lead, and the disk is to be left clean.
     pub fn stop(&mut self) {
         self.is_stopping = true;
-    }
-
-    /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
-    /// nothing any more that it could hand over.
-    pub fn hand_over(&mut self) -> bool {
-        let host = self.metadata.iter().map(|(id, host)| (*id, METADATA, host.replica()));
-        let partitions =
-            self.partitions.iter().map(|(id, partition)| (id, partition.of(), partition.replica()));
-        let heirs: Vec<(ReplicaId, ReplicaId)> = host
-            .chain(partitions)
-            .filter(|(.., replica)| replica.is_leader())
-            .filter_map(|(id, of, replica)| Some((id, self.heir(of, replica)?)))
-            .collect();
-        for (id, heir) in &heirs {
-            if let Some(replica) = self.replica_mut(*id) {
-                replica.transfer(*heir);
-                self.touch(*id);
-            }
-        }
-        heirs.is_empty()
-    }
-
-    /// The voter that is there and is furthest.
-    fn heir(&self, of: TopicPartition, replica: &Replica) -> Option<ReplicaId> {
-        let others = replica.progress().filter(|(id, _)| *id != replica.id());
-        let alive = others.filter(|(id, _)| self.node_of(of, *id).is_some_and(|node| self.is_alive(node)));
-        alive.max_by_key(|(_, matched)| *matched).map(|(id, _)| id)
     }
 }

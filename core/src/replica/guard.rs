@@ -153,9 +153,10 @@ impl Replica {
     fn admit_timeout_now(&self, message: &RaftMessage) -> Result<(), Refused> {
         self.admit_leader(message)?;
         // It breaks the lease and needs no pre-vote: only from the leader that we follow, and never while
-        // entries are unsynced (raft-rs asserts that all are when it wins). A duplicate finds a higher term.
+        // entries are unsynced (raft-rs asserts that all are when it wins), nor on a slow disk, which could not give
+        // its own vote. A duplicate finds a higher term.
         let is_current = message.term == self.term().0 && message.from == self.leader().0;
-        if !is_current || !self.may_campaign() {
+        if !is_current || !self.may_campaign() || self.is_reluctant {
             return Err(Refused::Stale);
         }
         Ok(())

@@ -81,6 +81,10 @@ pub struct Replica {
     handed_out: Index,
     /// The election timeout of a term.
     election: (Term, usize),
+    /// Its node's disk is slow: others are to lead.
+    is_reluctant: bool,
+    /// Ticks for which it has let others stand for election.
+    hesitated: usize,
 }
 
 /// Who leads, as far as a replica knows.
@@ -119,10 +123,9 @@ impl Replica {
         if raft.state == StateRole::Leader {
             // A leader that sends nothing keeps no buffers.
             raft.maybe_free_inflight_buffers();
-        } else if raft.election_elapsed + 1 >= raft.randomized_election_timeout()
-            && raft.promotable()
-            && !self.may_campaign()
-        {
+        } else if raft.election_elapsed + 1 < raft.randomized_election_timeout() || !raft.promotable() {
+            self.hesitated = 0;
+        } else if !self.may_campaign() || self.hesitates() {
             // Only the tick that would fire is withheld: the old leader's lease must run out all the same.
             return;
         }
@@ -130,10 +133,16 @@ impl Replica {
         self.pin_election_timeout();
     }
 
+    /// Whether its node's disk is slow. While it is, this replica lets others lead: it takes no leadership that is
+    /// handed to it, and stands for election only when nobody else has for [`limits::RELUCTANT_ELECTIONS`].
+    pub fn set_reluctant(&mut self, is_reluctant: bool) {
+        self.is_reluctant = is_reluctant;
+    }
+
     /// Stands for election now: the only voter at its start, or a follower whose leader's node died. Returns
     /// false if it may not: then ask again at the next tick.
     pub fn campaign(&mut self) -> bool {
-        if self.is_leader() || !self.may_campaign() {
+        if self.is_leader() || !self.may_campaign() || self.is_reluctant {
             return false;
         }
         self.leader_lost();
@@ -169,6 +178,18 @@ impl Replica {
         let me = self.id();
         let alive = self.members.voters.iter().filter(|voter| **voter == me || live.contains(voter)).count();
         let steps_down = self.is_leader() && alive * 2 <= self.members.voters.len();
+        if steps_down {
+            self.step_down();
+        }
+        steps_down
+    }
+
+    /// A leader that serves nobody, because its disk does not, steps down: others may be able to. Not where something
+    /// is served, nor where the other voters are no majority. Returns whether it did.
+    pub fn step_down_for_others(&mut self) -> bool {
+        let voters = self.members.voters.len();
+        let waits = self.applied_index() < self.last_index();
+        let steps_down = self.is_leader() && waits && voters > 0 && voters - 1 > voters / 2;
         if steps_down {
             self.step_down();
         }
@@ -327,6 +348,14 @@ impl Replica {
     /// Whether standing for election would be safe, and of any use.
     fn may_campaign(&self) -> bool {
         self.node.raft.promotable() && self.term() < Term::MAX && !self.has_unsynced_log()
+    }
+
+    /// Whether others are given another tick to lead, the disk here being slow.
+    fn hesitates(&mut self) -> bool {
+        let patience = limits::RELUCTANT_ELECTIONS.saturating_mul(self.settings.election_ticks_max);
+        let hesitates = self.is_reluctant && self.hesitated < patience;
+        self.hesitated += usize::from(hesitates);
+        hesitates
     }
 
     fn window(&self) -> &Window {

@@ -143,6 +143,8 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         persisted: ReadyNumber(0),
         handed_out: applied.index,
         election: (Term(u64::MAX), 0),
+        is_reluctant: false,
+        hesitated: 0,
     };
     replica.pin_election_timeout();
     Ok(replica)

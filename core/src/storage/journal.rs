@@ -206,6 +206,11 @@ impl Journal {
         self.flight.is_none() && self.waiting.is_empty()
     }
 
+    /// The sequence of the oldest frame that waits for its sync, if one does.
+    pub(super) fn oldest_unsynced(&self) -> Option<u64> {
+        (!self.is_idle()).then(|| self.first_unsynced())
+    }
+
     /// Whether everything is synced, and no frame from `covered` on holds an item.
     pub(super) fn is_clean(&self, covered: u64) -> bool {
         self.is_idle() && self.newest_items < covered

@@ -427,6 +427,14 @@ impl Storage {
         matches!(&self.state, State::Running(running) if !running.space.is_full())
     }
 
+    /// The number of the oldest frame that is not durable, if one is not; numbers only rise.
+    pub fn oldest_unsynced(&self) -> Option<u64> {
+        match &self.state {
+            State::Running(running) => running.journal.oldest_unsynced(),
+            _ => None,
+        }
+    }
+
     /// Whether the disk holds everything in a checkpoint: nothing waits, and the next start replays nothing.
     /// For SIGTERM: flush, checkpoint, and ask again after each outcome.
     pub fn is_clean(&self) -> bool {

@@ -248,6 +248,8 @@ impl World {
             Notice::TopicDeleted { name } => format!("drops {name}"),
             Notice::DiskFull => "says: the disk is full".into(),
             Notice::SpaceAgain => "says: there is space again".into(),
+            Notice::DiskSlow => "says: the disk is slow".into(),
+            Notice::DiskSound => "says: the disk keeps up again".into(),
             Notice::Rejected { reason, .. } => format!("rejects a link: {reason}"),
             Notice::PeerRefused { reason } => format!("refuses a peer: {reason}"),
             Notice::LeftInPlace { path } => format!("leaves {path} in place"),

@@ -250,6 +250,8 @@ impl World {
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
             Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
+            Notice::DiskSlow => self.marks.hit("core.noticed_a_slow_disk"),
+            Notice::DiskSound => self.marks.hit("core.noticed_a_sound_disk"),
             Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),
             Notice::LeftInPlace { .. } => self.marks.hit("core.left_a_file_in_place"),
             Notice::Serving { .. } => self.marks.hit("core.served"),

@@ -4,7 +4,7 @@ use super::{ROOM, append, entry, finish, fresh, kinds, leader_of_three, message,
 use crate::entry::{EntryKind, Stamp};
 use crate::ids::{Index, ReplicaId, Term};
 use crate::now::Wall;
-use crate::replica::{Dropped, ReadContext, Refused, Restored, SnapshotMeta};
+use crate::replica::{Dropped, ReadContext, Refused, Replica, Restored, SnapshotMeta};
 use bytes::Bytes;
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
@@ -174,6 +174,37 @@ fn a_leader_hands_over_and_drops_proposals_meanwhile() {
         leader.step(message(RaftKind::HeartbeatResponse, 2, 1, 1)).expect("alive");
     }
     assert!(leader.propose(EntryKind::Batch, Wall(0), Bytes::from_static(b"batch")).is_ok(), "given up");
+}
+
+#[test]
+fn on_a_slow_disk_others_are_let_lead() {
+    let mut follower = with_log(2, 3, &[1], 1);
+    follower.step(message(RaftKind::Heartbeat, 1, 2, 1)).expect("a leader");
+    settle(&mut follower);
+    follower.set_reluctant(true);
+    assert_eq!(follower.step(message(RaftKind::TimeoutNow, 1, 2, 1)), Err(Refused::Stale));
+    follower.leader_lost();
+    assert!(!follower.campaign(), "another may lead");
+    let stands = |follower: &mut Replica, ticks: usize| {
+        (0..ticks).any(|_| {
+            follower.tick();
+            kinds(&settle(follower)).contains(&RaftKind::PreVote)
+        })
+    };
+    assert!(!stands(&mut follower, 60), "three elections of others");
+    assert!(stands(&mut follower, 20), "a slow leader is better than none");
+}
+
+#[test]
+fn a_leader_steps_down_for_others_only_where_they_can_win() {
+    let mut leader = leader_of_three();
+    assert!(leader.applied_index() < leader.last_index(), "its first entry waits");
+    assert!(leader.step_down_for_others());
+    assert!(!leader.is_leader() && !leader.step_down_for_others());
+    let mut alone = fresh(1, 1);
+    alone.campaign();
+    settle(&mut alone);
+    assert!(alone.is_leader() && !alone.step_down_for_others());
 }
 
 #[test]
