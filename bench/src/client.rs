@@ -112,9 +112,9 @@ pub fn message<R: Request>(version: i16, body: &R) -> Vec<u8> {
     writer.take().concat()
 }
 
-/// A request that appends one batch to a topic's partition 0, acks=all.
-pub fn produce_request(topic: &str, batch: BytesMut) -> ProduceRequest {
-    let partition_data = vec![PartitionProduceData { index: 0, records: Some(batch) }];
+/// A request that appends one batch to a topic's partition, acks=all.
+pub fn produce_request(topic: &str, partition: i32, batch: BytesMut) -> ProduceRequest {
+    let partition_data = vec![PartitionProduceData { index: partition, records: Some(batch) }];
     let topic_data = vec![TopicProduceData { name: topic.into(), partition_data, ..Default::default() }];
     ProduceRequest { transactional_id: None, acks: -1, timeout_ms: 30_000, topic_data }
 }

@@ -33,18 +33,28 @@ pub struct Produce<'a> {
     pub in_flight: usize,
     /// How many requests on each.
     pub requests: usize,
+    /// Over how many partitions; each connection has its share of them, and writes to one after the other.
+    pub partitions: usize,
 }
 
 /// Sends `batch` again and again, and returns how many requests were answered.
 pub fn produce(address: &str, load: Produce<'_>, batch: &BytesMut) -> io::Result<usize> {
-    let request = message(7, &produce_request(load.topic, batch.clone()));
+    let requests: Vec<Vec<u8>> = (0..load.partitions)
+        .map(|partition| message(7, &produce_request(load.topic, partition as i32, batch.clone())))
+        .collect();
     let clients: Vec<TcpStream> = (0..load.connections)
         .map(|_| Client::connect(address).map(Client::into_stream))
         .collect::<io::Result<_>>()?;
     thread::scope(|scope| {
         let threads: Vec<_> = clients
             .into_iter()
-            .map(|stream| scope.spawn(|| keep_in_flight(stream, &request, load.in_flight, load.requests)))
+            .enumerate()
+            .map(|(number, stream)| {
+                let first = number % load.partitions;
+                let own: Vec<&[u8]> =
+                    requests.iter().skip(first).step_by(load.connections).map(Vec::as_slice).collect();
+                scope.spawn(move || keep_in_flight(stream, &own, load.in_flight, load.requests))
+            })
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("a client thread does not panic")).sum()
     })
@@ -52,14 +62,15 @@ pub fn produce(address: &str, load: Produce<'_>, batch: &BytesMut) -> io::Result
 
 fn keep_in_flight(
     mut stream: TcpStream,
-    request: &[u8],
+    own: &[&[u8]],
     in_flight: usize,
     requests: usize,
 ) -> io::Result<usize> {
-    let first = in_flight.min(requests);
-    let many = request.repeat(first);
-    stream.write_all(&many)?;
-    let (mut sent, mut answered) = (first, 0);
+    // All partitions in turn, and as many again as may be in flight: the next ones are always in one piece.
+    let request_bytes = own[0].len();
+    let many: Vec<u8> = own.iter().cycle().take(own.len() + in_flight).copied().flatten().copied().collect();
+    let (mut sent, mut answered) = (in_flight.min(requests), 0);
+    stream.write_all(&many[..sent * request_bytes])?;
     let mut buffer = vec![0; 64 << 10];
     let mut held = 0;
     while answered < requests {
@@ -82,7 +93,8 @@ fn keep_in_flight(
         held -= at;
         answered += came;
         let more = came.min(requests - sent);
-        stream.write_all(&many[..more * request.len()])?;
+        let next = sent % own.len();
+        stream.write_all(&many[next * request_bytes..(next + more) * request_bytes])?;
         sent += more;
     }
     Ok(answered)
