@@ -1,8 +1,9 @@
 //! A broker under measurement: the release binary as a process, and what the kernel says of it.
 
 use crate::client::Client;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use crate::kernel::{CallCount, Reading};
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,18 +16,12 @@ pub struct Broker {
     pub start_time: Duration,
 }
 
-/// What the kernel has counted for a process.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counted {
-    /// Processor time of all its threads.
-    pub cpu: Duration,
-}
-
 impl Broker {
     /// Starts the release binary with these arguments on a free port.
     pub fn start(arguments: &[&str]) -> io::Result<Broker> {
+        let program = binary()?;
         let started = Instant::now();
-        let mut child = Command::new(binary()?)
+        let mut child = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -48,42 +43,17 @@ impl Broker {
         Ok(Broker { child, address, start_time: started.elapsed() })
     }
 
-    /// What was counted so far.
-    pub fn counted(&self) -> io::Result<Counted> {
-        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let mut cpu = 0;
-        for task in std::fs::read_dir(process.join("task"))? {
-            let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            cpu += schedstat.split(' ').next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(Counted { cpu: Duration::from_nanos(cpu) })
+    /// What the kernel has counted so far.
+    pub fn counted(&self) -> io::Result<Reading> {
+        Reading::of(self.child.id())
     }
 
-    /// How many system calls the process makes while `work` runs, counted by `perf stat`.
+    /// How many system calls the process makes while `work` runs.
     pub fn calls_during<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<(u64, T)> {
-        let process = self.child.id().to_string();
-        let mut perf = Command::new("perf")
-            .args(["stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", &process])
-            .stderr(Stdio::piped())
-            .spawn()?;
-        std::thread::sleep(Duration::from_millis(300));
+        let count = CallCount::start(&[self.child.id()])?;
         let worked = work();
-        let pid = rustix::process::Pid::from_child(&perf);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
-        let mut said = String::new();
-        if let Some(mut stderr) = perf.stderr.take() {
-            stderr.read_to_string(&mut said)?;
-        }
-        perf.wait()?;
-        let counted = said.lines().find_map(|line| line.split(',').next()?.parse().ok());
-        let counted = counted.ok_or_else(|| io::Error::other(format!("perf stat said: {said}")))?;
+        let counted = count.stop()?.all;
         Ok((counted, worked?))
-    }
-
-    /// Memory in use, bytes.
-    pub fn memory(&self) -> io::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        Ok(field(&status, "VmRSS:") * 1024)
     }
 
     /// Ends it as a power cut would.
@@ -101,28 +71,20 @@ impl Drop for Broker {
     }
 }
 
-impl Counted {
-    /// What was counted since `earlier`.
-    pub fn since(self, earlier: Counted) -> Counted {
-        Counted { cpu: self.cpu.saturating_sub(earlier.cpu) }
-    }
-}
-
-fn field(text: &str, name: &str) -> u64 {
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}
-
-/// The release binary, built if it is not there.
-pub fn binary() -> io::Result<PathBuf> {
-    let target = std::env::current_exe()?;
-    let path = target.parent().unwrap_or(Path::new(".")).join("rust-mq");
-    if !path.exists() {
+/// Brings the release binary beside this program up to date.
+pub fn build() -> io::Result<PathBuf> {
+    if std::env::var_os("RUST_MQ_BENCH_NO_BUILD").is_none() {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
         let status = Command::new(cargo).args(["build", "--release", "-p", "rust-mq"]).status()?;
         if !status.success() {
             return Err(io::Error::other("the broker could not be built"));
         }
     }
-    Ok(path)
+    binary()
+}
+
+/// Where the release binary is: beside this program.
+pub fn binary() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("rust-mq");
+    if path.exists() { Ok(path) } else { Err(io::Error::other("run this with `cargo run --release`")) }
 }

@@ -11,6 +11,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// A broker that is silent for longer has failed; a run must not wait for it for ever.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
+
 /// A connection.
 pub struct Client {
     stream: TcpStream,
@@ -21,6 +24,7 @@ impl Client {
     pub fn connect(address: &str) -> io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(SILENCE_MAX))?;
         Ok(Client { stream })
     }
 

@@ -83,6 +83,7 @@ const FIGURES: &[Figure] = &[
 
 /// Measures the figures whose name contains `only`, and prints a table.
 pub fn print(only: &str, times: usize) -> io::Result<()> {
+    broker::build()?;
     println!(
         "{:<40} {:>10} {:>10}  {:<16} {:>10} {:>10}",
         "figure", "median", "promise", "unit", "least", "most"
@@ -137,7 +138,7 @@ fn one_record(is_durable: bool, counts_calls: bool) -> io::Result<f64> {
     let before = broker.counted()?;
     let answered = load::produce(&broker.address, load, &batch)?;
     let spent = broker.counted()?.since(before);
-    Ok(spent.cpu.as_secs_f64() * 1e6 / answered as f64)
+    Ok(spent.cpu_ns as f64 / 1e3 / answered as f64)
 }
 
 const BATCH_RECORDS: usize = 1_000;
@@ -156,7 +157,7 @@ fn batches_produced(is_durable: bool) -> io::Result<f64> {
     let before = broker.counted()?;
     load::produce(&broker.address, Produce { requests: BATCHES, ..load }, &batch)?;
     let spent = broker.counted()?.since(before);
-    Ok(spent.cpu.as_secs_f64() / (BATCHES * batch.len()) as f64 * 1e9)
+    Ok(spent.cpu_ns as f64 / (BATCHES * batch.len()) as f64)
 }
 
 /// As clients are by default: five requests in flight each, here without batching, so that every turn finds most of
@@ -195,7 +196,7 @@ fn batches_consumed() -> io::Result<f64> {
         }
     }
     let spent = broker.counted()?.since(before);
-    Ok(spent.cpu.as_secs_f64() / bytes as f64 * 1e9)
+    Ok(spent.cpu_ns as f64 / bytes as f64)
 }
 
 fn start() -> io::Result<f64> {
@@ -206,7 +207,7 @@ fn start() -> io::Result<f64> {
 fn idle_memory() -> io::Result<f64> {
     let broker = Broker::start(&[])?;
     thread::sleep(Duration::from_secs(1));
-    Ok(broker.memory()? as f64 / f64::from(1 << 20))
+    Ok(broker.counted()?.memory as f64 / f64::from(1 << 20))
 }
 
 fn idle_cpu() -> io::Result<f64> {
@@ -215,19 +216,19 @@ fn idle_cpu() -> io::Result<f64> {
     thread::sleep(Duration::from_secs(1));
     let before = broker.counted()?;
     thread::sleep(Duration::from_secs(2));
-    Ok(broker.counted()?.since(before).cpu.as_secs_f64() / 2.0 * 100.0)
+    Ok(broker.counted()?.since(before).cpu_ns as f64 / 2e9 * 100.0)
 }
 
 fn partitions(counts_memory: bool) -> io::Result<f64> {
     let broker = Broker::start(&[])?;
     let mut client = Client::connect(&broker.address)?;
     thread::sleep(Duration::from_millis(200));
-    let before = broker.memory()?;
+    let before = broker.counted()?.memory;
     let begun = Instant::now();
     client.create_topic("wide", 10_000)?;
     let taken = begun.elapsed();
     thread::sleep(Duration::from_secs(1));
-    let each = broker.memory()?.saturating_sub(before) as f64 / 10_000.0 / 1024.0;
+    let each = broker.counted()?.memory.saturating_sub(before) as f64 / 10_000.0 / 1024.0;
     Ok(if counts_memory { each } else { taken.as_secs_f64() })
 }
 

@@ -4,6 +4,7 @@
 use crate::metric::Metric;
 use crate::side::Setup;
 use crate::statistics::{Spread, distance};
+use crate::workload::watch::WarmUp;
 use serde::{Deserialize, Serialize};
 
 /// A station's results.
@@ -15,6 +16,12 @@ pub struct StationResult {
     pub about: String,
     /// How both sides were set up.
     pub setup: Setup,
+    /// When it was measured, UTC, and of which commit.
+    pub measured: String,
+    /// How each of our sessions was made warm, in the order of time.
+    pub ours_warm: Vec<WarmUp>,
+    /// The same of Kafka's.
+    pub kafka_warm: Vec<WarmUp>,
     /// The settings of our first node.
     pub ours_settings: String,
     /// The settings of Kafka's first node.

@@ -8,10 +8,11 @@
 //! cargo run --release -p rust-mq-bench -- compare            the same in earnest
 //! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
 //! ```
-//! For the figures: `broker` starts the binary and reads what the kernel counted for it, `load` keeps many requests
-//! in flight, `figures` is the list of what is measured; `floor` measures what their parts cost without a broker.
+//! For the figures: `broker` starts the binary, `load` keeps many requests in flight, `figures` is the list of what is
+//! measured. `kernel` reads what the system counted for a process; `floor` measures what the parts of it all cost
+//! without a broker.
 //! For the comparison: `side` starts either broker, `workload` is what is done to it, `compare` the order and the
-//! matrix, `finding` what came of it, `report` what is written, `ground` what the machine can do. `client` speaks
+//! matrix, `finding` what came of it, `report` what is written. `client` speaks
 //! Kafka's protocol over one blocking connection, `instructions` counts what the core executes, `metric` and
 //! `statistics` are the numbers.
 
@@ -21,8 +22,8 @@ mod compare;
 mod figures;
 mod finding;
 mod floor;
-mod ground;
 mod instructions;
+mod kernel;
 mod load;
 mod metric;
 mod report;

@@ -2,6 +2,9 @@
 //!
 //! A station is a durability class with a number of nodes. One broker process goes through all rows of a station,
 //! because starting and warming up a JVM takes longer than a row.
+//!
+//! What promises something is done in every pair of sessions; the rest is sampled, so that the whole stays short enough
+//! to be repeated: in the first three pairs, and what takes long in the first two.
 
 use crate::finding::Goal;
 use crate::metric::Metric;
@@ -12,6 +15,9 @@ use std::time::Duration;
 
 /// A flush that is slowed takes this much longer.
 const DELAY_US: u64 = 2_000;
+/// In so many pairs what promises nothing is done, and what besides takes long.
+const PAIRS_SAMPLED: usize = 3;
+const PAIRS_OF_LONG: usize = 2;
 const KIB: usize = 1 << 10;
 const GIB: u64 = 1 << 30;
 
@@ -62,6 +68,8 @@ pub enum Kind {
     RdkafkaConsume(usize),
     /// Kafka's producer at a rate.
     JavaProduce(u64),
+    /// Kafka's consumer reads what librdkafka has written.
+    JavaConsume,
     /// Kafka's round trips.
     JavaRoundTrips,
 }
@@ -77,19 +85,21 @@ pub struct Scale {
     pub warm_up: Duration,
     /// A window of the same row before it is watched; one follows the other until they agree, so that each is warm.
     pub rehearsal: Duration,
+    /// Whether it only shows that everything works.
+    pub is_quick: bool,
 }
 
 impl Scale {
-    /// Twenty minutes in all.
+    /// For numbers that are to be quoted.
     pub fn whole() -> Scale {
-        let [row, latency, warm_up, rehearsal] = [1_500, 5_000, 20_000, 500].map(Duration::from_millis);
-        Scale { row, latency, warm_up, rehearsal }
+        let [row, latency, warm_up, rehearsal] = [1_200, 3_000, 12_000, 300].map(Duration::from_millis);
+        Scale { row, latency, warm_up, rehearsal, is_quick: false }
     }
 
-    /// Three minutes in all.
+    /// Only to see that everything works here.
     pub fn quick() -> Scale {
-        let [row, latency, warm_up, rehearsal] = [500, 1_000, 3_000, 200].map(Duration::from_millis);
-        Scale { row, latency, warm_up, rehearsal }
+        let [row, latency, warm_up, rehearsal] = [400, 1_000, 3_000, 150].map(Duration::from_millis);
+        Scale { row, latency, warm_up, rehearsal, is_quick: true }
     }
 }
 
@@ -102,11 +112,31 @@ pub fn stations(has_generators: bool) -> Vec<Station> {
     stations
 }
 
+impl Row {
+    /// In how many pairs of sessions it is done, of so many.
+    pub fn pairs(&self, all: usize) -> usize {
+        match self.goals.is_empty() {
+            false => all,
+            true if self.kind.takes_long() => all.min(PAIRS_OF_LONG),
+            true => all.min(PAIRS_SAMPLED),
+        }
+    }
+}
+
 impl Kind {
+    fn takes_long(self) -> bool {
+        let is_wide = matches!(self, Kind::Pipelined(load) if load.partitions >= 1_000);
+        is_wide || self.is_of_others() || matches!(self, Kind::Topics(_) | Kind::Crash(_) | Kind::Failover)
+    }
+
     fn is_of_others(self) -> bool {
         matches!(
             self,
-            Kind::RdkafkaProduce(_) | Kind::RdkafkaConsume(_) | Kind::JavaProduce(_) | Kind::JavaRoundTrips
+            Kind::RdkafkaProduce(_)
+                | Kind::RdkafkaConsume(_)
+                | Kind::JavaProduce(_)
+                | Kind::JavaConsume
+                | Kind::JavaRoundTrips
         )
     }
 }
@@ -114,7 +144,7 @@ impl Kind {
 /// What the warm-up sends: small requests and large ones go through the same code.
 pub const WARM_UP: Load = Load {
     record_bytes: 100,
-    batch_records: 8,
+    batch_records: 100,
     partitions: 4,
     producers: 8,
     in_flight: 8,
@@ -192,16 +222,35 @@ const fn setup(nodes: u16, durability: Durability, flush_delay_us: u64) -> Setup
     Setup { nodes, durability, flush_delay_us }
 }
 
+fn one_record(ratio: f64) -> Row {
+    row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, ratio)])
+}
+
+fn large_batches(goals: &[Goal]) -> Row {
+    row("large batches", Kind::Pipelined(LARGE_BATCHES), goals)
+}
+
+fn one_at_a_time() -> Row {
+    row("one at a time", Kind::Pipelined(ONE_AT_A_TIME), &[])
+}
+
+fn many_producers(ratio: f64) -> Row {
+    let goals = [at(Metric::Requests, ratio)];
+    row("16 producers, 100 partitions", Kind::Pipelined(MANY_PRODUCERS), &goals)
+}
+
+fn ten_thousand(goals: &[Goal]) -> Row {
+    row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), goals)
+}
+
 fn memory() -> Station {
-    let idle = [at(Metric::Start, 0.05), at(Metric::IdleMemory, 0.05)];
     Station {
         name: "memory",
         about: "Gone with the process: ours in memory, Kafka as shipped on a memory file system.",
         setup: setup(1, Durability::Memory, 0),
         rows: vec![
-            row("start and idle", Kind::Idle, &idle),
-            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 0.1)]),
-            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
+            one_record(0.1),
+            large_batches(&[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
             row("catch-up consume", Kind::CatchUp(LARGE_BATCHES), &[]),
             row("tail consume", Kind::Delivered(LARGE_STREAM, 4), &[]),
             row("fan-out 10", Kind::Paced(Pace { rate: 4_000, consumers: 10, ..STREAM }, 4), &[]),
@@ -217,14 +266,15 @@ fn shipped() -> Station {
         setup: setup(1, Durability::Shipped, 0),
         rows: vec![
             row("start and idle", Kind::Idle, &idle),
-            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 1.0)]),
-            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0)]),
+            one_record(1.0),
+            large_batches(&[at(Metric::CpuPerGigabyte, 1.0)]),
             row("large records", Kind::Pipelined(LARGE_RECORDS), &[]),
-            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[at(Metric::End99, 1.0)]),
+            ten_thousand(&[at(Metric::End99, 1.0)]),
             row("both at once", Kind::Paced(STREAM, 4), &[]),
             row("librdkafka produces", Kind::RdkafkaProduce(KIB), &[]),
             row("librdkafka consumes", Kind::RdkafkaConsume(KIB), &[]),
             row("Kafka's producer at 10,000", Kind::JavaProduce(10_000), &[]),
+            row("Kafka's consumer", Kind::JavaConsume, &[]),
             row("Kafka's round trips", Kind::JavaRoundTrips, &[]),
             row("1,000 topics", Kind::Topics(1_000), &[]),
         ],
@@ -237,16 +287,12 @@ fn flushed() -> Station {
         about: "Flushed before the acknowledgement: Kafka with log.flush.interval.messages=1.",
         setup: setup(1, Durability::Flushed, 0),
         rows: vec![
-            row("one record", Kind::Pipelined(ONE_RECORD), &[at(Metric::CpuPerRequest, 0.1)]),
-            row("one at a time", Kind::Pipelined(ONE_AT_A_TIME), &[]),
-            row(
-                "16 producers, 100 partitions",
-                Kind::Pipelined(MANY_PRODUCERS),
-                &[at(Metric::Requests, 10.0)],
-            ),
+            one_record(0.1),
+            one_at_a_time(),
+            many_producers(10.0),
             row("small batches, 1,000 partitions", Kind::Pipelined(SMALL_BATCHES), &[]),
-            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
-            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
+            large_batches(&[at(Metric::CpuPerGigabyte, 1.0 / 3.0)]),
+            ten_thousand(&[]),
             row("killed and started", Kind::Crash(LARGE_BATCHES), &[]),
         ],
     }
@@ -257,15 +303,7 @@ fn flushed_slowly() -> Station {
         name: "fsync, 2 ms slower",
         about: "As fsync, with every flush of both brokers 2 ms slower than this disk.",
         setup: setup(1, Durability::Flushed, DELAY_US),
-        rows: vec![
-            row("one at a time", Kind::Pipelined(ONE_AT_A_TIME), &[]),
-            row(
-                "16 producers, 100 partitions",
-                Kind::Pipelined(MANY_PRODUCERS),
-                &[at(Metric::Requests, 10.0)],
-            ),
-            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[at(Metric::End99, 0.2)]),
-        ],
+        rows: vec![one_at_a_time(), many_producers(10.0), ten_thousand(&[at(Metric::End99, 0.2)])],
     }
 }
 
@@ -275,14 +313,9 @@ fn three() -> Station {
         about: "Flushed on a majority of three: three replicas, min.insync.replicas=2, Kafka flushing each append.",
         setup: setup(3, Durability::Flushed, 0),
         rows: vec![
-            row("one record", Kind::Pipelined(ONE_RECORD), &[]),
-            row(
-                "16 producers, 100 partitions",
-                Kind::Pipelined(MANY_PRODUCERS),
-                &[at(Metric::Requests, 2.0)],
-            ),
-            row("large batches", Kind::Pipelined(LARGE_BATCHES), &[]),
-            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
+            many_producers(2.0),
+            large_batches(&[]),
+            ten_thousand(&[]),
             row("leader killed", Kind::Failover, &[]),
         ],
     }
@@ -293,14 +326,7 @@ fn three_slowly() -> Station {
         name: "three nodes, fsync, 2 ms slower",
         about: "As three nodes with fsync, with every flush of all nodes 2 ms slower than this disk.",
         setup: setup(3, Durability::Flushed, DELAY_US),
-        rows: vec![
-            row(
-                "16 producers, 100 partitions",
-                Kind::Pipelined(MANY_PRODUCERS),
-                &[at(Metric::Requests, 2.0)],
-            ),
-            row("10,000 records a second", Kind::Paced(TEN_THOUSAND, 4), &[]),
-        ],
+        rows: vec![many_producers(2.0), ten_thousand(&[])],
     }
 }
 
@@ -316,6 +342,14 @@ mod tests {
                 |row: &Row| matches!(row.kind, Kind::Crash(_) | Kind::Failover | Kind::Topics(_));
             assert!(!before_last.iter().any(is_spoiling), "{}", station.name);
         }
+    }
+
+    #[test]
+    fn what_is_promised_is_done_in_every_pair_and_the_rest_in_some() {
+        assert_eq!(one_record(0.1).pairs(5), 5);
+        assert_eq!(one_at_a_time().pairs(5), 3);
+        assert_eq!(row("killed", Kind::Failover, &[]).pairs(5), 2);
+        assert_eq!(row("killed", Kind::Failover, &[]).pairs(1), 1);
     }
 
     #[test]

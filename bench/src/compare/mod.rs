@@ -6,6 +6,9 @@
 //! - the claim is the median of the ratios of each pair, with the least and the most; nothing is dropped;
 //! - durability classes are stations of their own and never mixed, but for the one that says so in its name.
 //!
+//! The report is written after each session, with what there is: a run that is cut short keeps what it has measured,
+//! and the stations that are missing can be measured by themselves (`--station`) into the same report.
+//!
 //! `matrix` lists the stations and their rows, `session` takes one side through one station, `tally` turns sessions
 //! into ratios.
 
@@ -13,31 +16,29 @@ mod matrix;
 mod session;
 mod tally;
 
-use crate::compare::matrix::Scale;
-use crate::compare::session::Session;
+use crate::compare::matrix::{Scale, Station};
+use crate::compare::session::{Session, Tools};
 use crate::report::{self, Report};
 use crate::side::Subject;
 use crate::side::kit::Kit;
 use crate::workload::outside::Generators;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What the command line says.
 #[derive(clap::Args)]
 pub struct Options {
-    /// About three minutes: two pairs, short rows
+    /// One pair and short rows: whether it works here
     #[arg(long)]
     quick: bool,
-    /// Pairs of sessions a station [default: 5, with --quick 2]
+    /// Pairs of sessions a station [default: 5, with --quick 1]
     #[arg(long)]
     pairs: Option<usize>,
-    /// Only stations whose name contains this
+    /// Only this station, by its name or a part of it that no other's is; can be given several times. The others stay
+    /// in the report as they are
     #[arg(long)]
-    station: Option<String>,
-    /// Only rows whose name contains this
-    #[arg(long)]
-    row: Option<String>,
+    station: Vec<String>,
     /// Without other people's load generators, which take two minutes to build the first time
     #[arg(long)]
     own_load_only: bool,
@@ -60,62 +61,106 @@ pub fn run(options: &Options) -> io::Result<()> {
     let kit = Kit::prepare(&options.kafka)?;
     let generators = if options.own_load_only { None } else { Some(Generators::prepare(&kit.cache)?) };
     let scale = if options.quick { Scale::quick() } else { Scale::whole() };
-    let pairs = options.pairs.unwrap_or(if options.quick { 2 } else { 5 }).max(1);
-    let mut stations = matrix::stations(generators.is_some());
-    stations.retain(|station| contains(station.name, options.station.as_deref()));
-    for station in &mut stations {
-        station.rows.retain(|row| contains(row.name, options.row.as_deref()));
-    }
-    stations.retain(|station| !station.rows.is_empty());
-    let begun = Instant::now();
+    let pairs = options.pairs.unwrap_or(if options.quick { 1 } else { 5 }).max(1);
+    let all = matrix::stations(generators.is_some());
+    let names: Vec<&str> = all.iter().map(|station| station.name).collect();
+    let wanted =
+        options.station.iter().map(|name| named(&names, name)).collect::<io::Result<Vec<usize>>>()?;
     let mut report = Report::begin(&kit, options.quick, pairs)?;
-    let total: usize = stations.len() * order(pairs, options.quick).len();
-    let mut done = 0;
-    for station in &stations {
-        let mut sessions = Vec::new();
-        for subject in order(pairs, options.quick) {
-            done += 1;
-            let (name, side, seconds) = (station.name, subject.name(), begun.elapsed().as_secs());
-            eprintln!("[{done}/{total}, {seconds} s] {name}: {side}");
-            sessions.push(Session::run(&kit, generators.as_ref(), station, subject, scale)?);
-        }
-        report.stations.push(tally::station(station, &sessions));
-        // After each station: a run that is cut short has not been for nothing.
-        report::write(&report, &options.out)?;
+    if !wanted.is_empty() {
+        report.keep(&options.out)?;
     }
-    println!("{}", report::table(&report));
-    println!("{} s; the report is in {}", begun.elapsed().as_secs(), options.out.display());
+    let tools = Tools { kit: &kit, generators: generators.as_ref(), scale };
+    let mut run = Run { tools, report, pairs, out: &options.out, begun: Instant::now() };
+    let is_wanted = |at: &usize| wanted.is_empty() || wanted.contains(at);
+    let chosen: Vec<&Station> = (0..all.len()).filter(is_wanted).map(|at| &all[at]).collect();
+    for (number, station) in chosen.iter().enumerate() {
+        eprintln!("station {} of {}: {}", number + 1, chosen.len(), station.name);
+        run.station(station, &names)?;
+    }
+    println!("{}", report::short(&run.report));
+    println!("{} s; the report is in {}", run.begun.elapsed().as_secs(), options.out.display());
     Ok(())
 }
 
-/// Whose turn it is, from first to last. A quick run takes its noise floor from neighbours alone.
-fn order(pairs: usize, is_quick: bool) -> Vec<Subject> {
-    let (ours, kafka) = (Subject::Ours, Subject::Kafka);
-    let mut order = if is_quick { Vec::new() } else { vec![ours] };
-    for pair in 0..pairs {
-        order.extend(if pair % 2 == 0 { [ours, kafka] } else { [kafka, ours] });
+/// The place of a station that is called so, or the only one whose name contains this.
+fn named(names: &[&str], wanted: &str) -> io::Result<usize> {
+    if let Some(at) = names.iter().position(|name| *name == wanted) {
+        return Ok(at);
     }
-    order
+    let found: Vec<usize> = (0..names.len()).filter(|at| names[*at].contains(wanted)).collect();
+    match found[..] {
+        [at] => Ok(at),
+        _ => Err(io::Error::other(format!("'{wanted}' is no one station of: {}", names.join("; ")))),
+    }
 }
 
-/// Whether a name is among those asked for.
-fn contains(name: &str, wanted: Option<&str>) -> bool {
-    wanted.is_none_or(|wanted| name.contains(wanted))
+/// A run that goes on.
+struct Run<'a> {
+    tools: Tools<'a>,
+    report: Report,
+    pairs: usize,
+    out: &'a Path,
+    begun: Instant,
+}
+
+impl Run<'_> {
+    /// All sessions of a station; the report is written after each.
+    fn station(&mut self, station: &Station, names: &[&str]) -> io::Result<()> {
+        let measured = self.report.now();
+        let turns = order(self.pairs, self.tools.scale.is_quick);
+        let mut sessions = Vec::new();
+        for (number, turn) in turns.iter().enumerate() {
+            let (side, seconds) = (turn.subject.name(), self.begun.elapsed().as_secs());
+            eprintln!("[{seconds} s] {}, session {} of {}: {side}", station.name, number + 1, turns.len());
+            sessions.push(Session::run(self.tools, station, *turn, self.pairs));
+            self.report.put(tally::station(station, &sessions, &measured), names);
+            report::write(&self.report, self.out)?;
+        }
+        Ok(())
+    }
+}
+
+/// One session's place among the others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn {
+    /// Whose it is.
+    pub subject: Subject,
+    /// Of which pair.
+    pub pair: usize,
+    /// Whether it is the first of all, that only says how far its neighbour differs from it.
+    pub is_alone: bool,
+}
+
+/// Whose turn it is, from first to last. A quick run takes its noise floor from neighbours alone.
+fn order(pairs: usize, is_quick: bool) -> Vec<Turn> {
+    let first = (!is_quick).then_some(Turn { subject: Subject::Ours, pair: 0, is_alone: true });
+    let turns = (0..pairs).flat_map(|pair| {
+        let (ours, kafka) = (Subject::Ours, Subject::Kafka);
+        let sides = if pair % 2 == 0 { [ours, kafka] } else { [kafka, ours] };
+        sides.map(|subject| Turn { subject, pair, is_alone: false })
+    });
+    first.into_iter().chain(turns).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::tally::pair_up;
 
     #[test]
     fn the_order_is_a_a_then_a_b_b_a_in_turns() {
-        let letters: String = order(4, false)
-            .into_iter()
-            .map(|subject| if subject == Subject::Ours { 'A' } else { 'B' })
-            .collect();
-        assert_eq!(letters, "AABBAABBA");
-        assert_eq!(pair_up(&order(4, false)), [(1, 2), (4, 3), (5, 6), (8, 7)]);
-        assert_eq!(pair_up(&order(2, true)), [(0, 1), (3, 2)]);
+        let letter = |turn: &Turn| if turn.subject == Subject::Ours { 'A' } else { 'B' };
+        assert_eq!(order(4, false).iter().map(letter).collect::<String>(), "AABBAABBA");
+        assert_eq!(order(2, true).iter().map(letter).collect::<String>(), "ABBA");
+    }
+
+    #[test]
+    fn a_station_is_found_by_its_name_before_a_part_of_it() {
+        let names = ["memory", "fsync", "fsync, 2 ms slower", "three nodes, fsync"];
+        assert_eq!(named(&names, "fsync").ok(), Some(1));
+        assert_eq!(named(&names, "memo").ok(), Some(0));
+        assert!(
+            named(&names, "slow").is_ok() && named(&names, "sync").is_err() && named(&names, "x").is_err()
+        );
     }
 }

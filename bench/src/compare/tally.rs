@@ -1,6 +1,7 @@
 //! From sessions to claims: the ratio of each pair, their median and spread, and beside it how far the same side
 //! differs from itself.
 
+use crate::compare::Turn;
 use crate::compare::matrix::{Row, Station};
 use crate::compare::session::Session;
 use crate::finding::{Goal, Numbers, RowResult, StationResult};
@@ -9,22 +10,27 @@ use crate::side::Subject;
 use crate::statistics::{Spread, distance};
 use std::collections::BTreeSet;
 
-/// The indexes of ours and Kafka's of each pair, from the order of the sides. An odd first session stands alone.
-pub fn pair_up(order: &[Subject]) -> Vec<(usize, usize)> {
-    let first = order.len() % 2;
-    let pair = |at: usize| if order[at] == Subject::Ours { (at, at + 1) } else { (at + 1, at) };
-    (first..order.len().saturating_sub(1)).step_by(2).map(pair).collect()
+/// The indexes of ours and Kafka's of each pair that is whole.
+pub fn pair_up(turns: &[Turn]) -> Vec<(usize, usize)> {
+    let of = |pair: usize, subject: Subject| {
+        turns.iter().position(|turn| turn.pair == pair && turn.subject == subject && !turn.is_alone)
+    };
+    let pairs = turns.iter().map(|turn| turn.pair + 1).max().unwrap_or(0);
+    (0..pairs).filter_map(|pair| of(pair, Subject::Ours).zip(of(pair, Subject::Kafka))).collect()
 }
 
 /// All results of a station.
-pub fn station(station: &Station, sessions: &[Session]) -> StationResult {
-    let settings = |subject: Subject| {
-        sessions.iter().find(|session| session.subject == subject).map(|session| session.settings.clone())
-    };
+pub fn station(station: &Station, sessions: &[Session], measured: &str) -> StationResult {
+    let of = |subject: Subject| sessions.iter().filter(move |session| session.turn.subject == subject);
+    let settings = |subject: Subject| of(subject).next().map(|session| session.settings.clone());
+    let warm = |subject: Subject| of(subject).map(|session| session.warm).collect();
     StationResult {
         name: station.name.to_owned(),
         about: station.about.to_owned(),
         setup: station.setup,
+        measured: measured.to_owned(),
+        ours_warm: warm(Subject::Ours),
+        kafka_warm: warm(Subject::Kafka),
         ours_settings: settings(Subject::Ours).unwrap_or_default(),
         kafka_settings: settings(Subject::Kafka).unwrap_or_default(),
         rows: station.rows.iter().enumerate().map(|(at, row)| row_result(row, at, sessions)).collect(),
@@ -32,21 +38,19 @@ pub fn station(station: &Station, sessions: &[Session]) -> StationResult {
 }
 
 fn row_result(row: &Row, at: usize, sessions: &[Session]) -> RowResult {
-    let order: Vec<Subject> = sessions.iter().map(|session| session.subject).collect();
-    let metrics: BTreeSet<Metric> = sessions
-        .iter()
-        .filter_map(|session| session.results[at].as_ref().ok())
-        .flat_map(|outcome| outcome.0.keys().copied())
-        .collect();
+    let turns: Vec<Turn> = sessions.iter().map(|session| session.turn).collect();
+    let outcome = |session: &'_ Session| session.results[at].clone().and_then(Result::ok);
+    let metrics: BTreeSet<Metric> =
+        sessions.iter().filter_map(outcome).flat_map(|outcome| outcome.0.into_keys()).collect();
     let numbers = |metric: Metric| {
         let values: Vec<Option<f64>> =
-            sessions.iter().map(|session| session.results[at].as_ref().ok()?.value(metric)).collect();
+            sessions.iter().map(|session| outcome(session)?.value(metric)).collect();
         let goal = row.goals.iter().copied().find(|goal| goal.metric == metric);
-        numbers(metric, &order, &values, goal)
+        numbers(metric, &turns, &values, goal)
     };
     let failed = sessions.iter().filter_map(|session| {
-        let why = session.results[at].as_ref().err()?;
-        Some(format!("{}: {why}", session.subject.name()))
+        let why = session.results[at].clone()?.err()?;
+        Some(format!("{}: {why}", session.turn.subject.name()))
     });
     RowResult {
         name: row.name.to_owned(),
@@ -56,17 +60,18 @@ fn row_result(row: &Row, at: usize, sessions: &[Session]) -> RowResult {
     }
 }
 
-fn numbers(metric: Metric, order: &[Subject], values: &[Option<f64>], goal: Option<Goal>) -> Numbers {
+fn numbers(metric: Metric, turns: &[Turn], values: &[Option<f64>], goal: Option<Goal>) -> Numbers {
     let of = |subject: Subject| {
-        order.iter().zip(values).filter(|(one, _)| **one == subject).filter_map(|(_, value)| *value).collect()
+        let own = turns.iter().zip(values).filter(|(turn, _)| turn.subject == subject);
+        own.filter_map(|(_, value)| *value).collect()
     };
     let quotient = |above: usize, below: usize| {
         let (above, below) = (values[above]?, values[below]?);
         (above > 0.0 && below > 0.0).then(|| above / below)
     };
     let ratios: Vec<f64> =
-        pair_up(order).into_iter().filter_map(|(ours, kafka)| quotient(ours, kafka)).collect();
-    let neighbours = (1..order.len()).filter(|at| order[*at] == order[at - 1]);
+        pair_up(turns).into_iter().filter_map(|(ours, kafka)| quotient(ours, kafka)).collect();
+    let neighbours = (1..turns.len()).filter(|at| turns[*at].subject == turns[at - 1].subject);
     let noise = neighbours.filter_map(|at| quotient(at, at - 1)).map(distance).max_by(f64::total_cmp);
     Numbers {
         metric,
@@ -82,14 +87,14 @@ fn numbers(metric: Metric, order: &[Subject], values: &[Option<f64>], goal: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::side::Subject::{Kafka, Ours};
+    use crate::compare::order;
 
     #[test]
     fn the_ratio_is_of_pairs_and_the_noise_of_neighbours() {
-        let order = [Ours, Ours, Kafka, Kafka, Ours];
+        let turns = order(2, false);
         let values = [11.0, 10.0, 100.0, 125.0, 10.0].map(Some);
         let goal = Goal { metric: Metric::CpuPerRequest, ratio: 0.1 };
-        let found = numbers(Metric::CpuPerRequest, &order, &values, Some(goal));
+        let found = numbers(Metric::CpuPerRequest, &turns, &values, Some(goal));
         assert_eq!(found.ratio, Some(Spread { median: 0.09, least: 0.08, most: 0.1 }));
         assert_eq!(found.noise.map(|noise| (noise * 100.0).round().to_string()).as_deref(), Some("25"));
         assert_eq!(found.is_goal_kept(), Some(true));
@@ -97,9 +102,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_cut_short_has_the_pairs_that_are_whole() {
+        assert_eq!(pair_up(&order(4, false)), [(1, 2), (4, 3), (5, 6), (8, 7)]);
+        assert_eq!(pair_up(&order(4, false)[..4]), [(1, 2)]);
+        assert_eq!(pair_up(&order(2, true)), [(0, 1), (3, 2)]);
+    }
+
+    #[test]
     fn a_failed_run_takes_its_pair_with_it_and_no_other() {
-        let order = [Ours, Kafka, Kafka, Ours];
-        let found = numbers(Metric::Requests, &order, &[Some(4.0), None, Some(2.0), Some(8.0)], None);
+        let found =
+            numbers(Metric::Requests, &order(2, true), &[Some(4.0), None, Some(2.0), Some(8.0)], None);
         assert_eq!(found.ratios.len(), 1);
         assert_eq!(found.ratio.map(|ratio| ratio.median.to_string()).as_deref(), Some("4"));
         assert!(found.noise.is_none() && !found.is_claim());

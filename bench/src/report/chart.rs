@@ -3,7 +3,7 @@
 
 use crate::finding::{Numbers, RowResult, StationResult};
 use crate::metric::Metric;
-use crate::report::markdown::short;
+use crate::report::markdown::digits;
 use std::fmt::Write;
 
 /// What matters most, first.
@@ -105,7 +105,7 @@ fn bar(row: &RowResult, numbers: &Numbers, top: usize) -> String {
         place(ratio.most),
         WIDTH - RIGHT + 8.0,
         middle + 4,
-        short(ratio.median),
+        digits(ratio.median),
     )
 }
 
@@ -141,6 +141,9 @@ mod tests {
             name: "three nodes, 2 ms".into(),
             about: String::new(),
             setup: Setup { nodes: 3, durability: Durability::Flushed, flush_delay_us: 0 },
+            measured: String::new(),
+            ours_warm: vec![],
+            kafka_warm: vec![],
             ours_settings: String::new(),
             kafka_settings: String::new(),
             rows: vec![row],

@@ -1,15 +1,16 @@
 //! The report: everything that was measured as JSON, and what a person reads of it as Markdown with charts. The
 //! pages are made from the JSON alone, so that they can be made again without measuring.
 //!
-//! `markdown` writes the page and the short table, `chart` the pictures.
+//! `markdown` writes the page and the short table, `chart` the pictures. What a person has to say about promises that
+//! are not kept stands in `notes.md` of the same folder, and becomes a part of the page.
 
 mod chart;
 mod markdown;
 
-pub use markdown::table;
+pub use markdown::short;
 
 use crate::finding::StationResult;
-use crate::ground::Ground;
+use crate::floor::Floor;
 use crate::side::kit::Kit;
 use crate::side::{JVM_FLAGS, artifacts};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+
+const COMMIT: &str = "Rust-MQ, commit";
 
 /// Everything.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,7 +42,7 @@ pub struct Report {
     /// What Kafka's JVM was told.
     pub jvm_flags: Vec<String>,
     /// What the machine can do.
-    pub ground: Ground,
+    pub floor: Floor,
     /// All results.
     pub stations: Vec<StationResult>,
 }
@@ -50,13 +53,13 @@ impl Report {
         let mut versions = BTreeMap::new();
         let mut version = |name: &str, text: String| versions.insert(name.to_owned(), text);
         version("Rust-MQ", said(Command::new(&kit.binary).arg("--version")));
-        version("Rust-MQ, commit", said(Command::new("git").args(["rev-parse", "--short=12", "HEAD"])));
+        version(COMMIT, said(Command::new("git").args(["rev-parse", "--short=12", "HEAD"])));
         version("Apache Kafka", kit.kafka_version.clone());
         version("Kafka's tools", artifacts::TOOLS_VERSION.to_owned());
         version("Java", kit.java_version.clone());
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Ok(Report {
-            date: said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M"])),
+            date: date(),
             command: format!("cargo run --release -p rust-mq-bench -- {}", arguments.join(" ")),
             is_quick,
             pairs,
@@ -64,10 +67,43 @@ impl Report {
             versions,
             jars: artifacts::sums(&kit.kafka)?,
             jvm_flags: JVM_FLAGS.map(str::to_owned).to_vec(),
-            ground: Ground::measure(&kit.disk)?,
+            floor: Floor::measure(&kit.disk)?,
             stations: Vec::new(),
         })
     }
+}
+
+impl Report {
+    /// Takes over the stations of the report that lies in this folder, if there is one.
+    pub fn keep(&mut self, folder: &Path) -> io::Result<()> {
+        let Ok(text) = fs::read_to_string(folder.join("report.json")) else { return Ok(()) };
+        let old: Report = serde_json::from_str(&text)?;
+        if old.is_quick != self.is_quick
+            || old.versions.get("Apache Kafka") != self.versions.get("Apache Kafka")
+        {
+            return Err(io::Error::other(
+                "the report there is of another kind of run; say `--out` with another folder",
+            ));
+        }
+        self.stations = old.stations;
+        Ok(())
+    }
+
+    /// The time, and the commit that is measured.
+    pub fn now(&self) -> String {
+        format!("{} UTC, commit {}", date(), self.versions.get(COMMIT).map_or("", String::as_str))
+    }
+
+    /// Puts a station in the place of an older one of its name, in the order of these names.
+    pub fn put(&mut self, station: StationResult, names: &[&str]) {
+        self.stations.retain(|old| old.name != station.name);
+        self.stations.push(station);
+        self.stations.sort_by_key(|station| names.iter().position(|name| *name == station.name));
+    }
+}
+
+fn date() -> String {
+    said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M"]))
 }
 
 /// Writes the JSON, and the pages made from it.
@@ -82,12 +118,13 @@ pub fn write(report: &Report, folder: &Path) -> io::Result<()> {
 /// Makes the pages of a report that is there.
 pub fn render(folder: &Path) -> io::Result<()> {
     let report: Report = serde_json::from_str(&fs::read_to_string(folder.join("report.json"))?)?;
-    println!("{}", table(&report));
+    println!("{}", short(&report));
     pages(&report, folder)
 }
 
 fn pages(report: &Report, folder: &Path) -> io::Result<()> {
-    fs::write(folder.join("README.md"), markdown::page(report))?;
+    let notes = fs::read_to_string(folder.join("notes.md")).unwrap_or_default();
+    fs::write(folder.join("README.md"), markdown::page(report, &notes))?;
     for station in &report.stations {
         fs::write(folder.join(chart::file(station)), chart::svg(station))?;
     }

@@ -4,8 +4,8 @@
 //! Invariant: of all clusters of this program at most one lives; both sides would otherwise share the processors.
 
 use crate::client::Client;
+use crate::kernel::{CallCount, Reading};
 use crate::side::kafka::{self, Ports};
-use crate::side::kernel::{CallCount, Reading};
 use crate::side::kit::Kit;
 use crate::side::process::Process;
 use crate::side::{Durability, Setup, Subject, ours};

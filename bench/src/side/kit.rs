@@ -1,5 +1,6 @@
 //! What must be there before anything is measured: both brokers, the slow disk, and the folders to run in.
 
+use crate::broker;
 use crate::side::artifacts::{self, missing};
 use crate::side::flush_delay;
 use std::fs;
@@ -37,7 +38,7 @@ impl Kit {
         let cache = cache()?;
         let run = format!("run-{}", std::process::id());
         Ok(Kit {
-            binary: binary()?,
+            binary: broker::build()?,
             kafka: artifacts::broker(&cache, kafka_version)?,
             kafka_version: kafka_version.to_owned(),
             java_version,
@@ -82,20 +83,6 @@ fn java() -> io::Result<String> {
 /// The 17 of `openjdk version "17.0.15" 2025-04-15`.
 fn major(said: &str) -> Option<u32> {
     said.split('"').nth(1)?.split('.').next()?.parse().ok()
-}
-
-/// The release binary beside this program, brought up to date.
-fn binary() -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
-    let path = program.parent().unwrap_or(Path::new(".")).join("rust-mq");
-    if std::env::var_os("RUST_MQ_BENCH_NO_BUILD").is_none() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        let status = Command::new(cargo).args(["build", "--release", "-p", "rust-mq"]).status()?;
-        if !status.success() {
-            return Err(io::Error::other("the broker could not be built"));
-        }
-    }
-    if path.exists() { Ok(path) } else { Err(io::Error::other("run this with `cargo run --release`")) }
 }
 
 #[cfg(test)]

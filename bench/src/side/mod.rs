@@ -2,8 +2,8 @@
 //! on empty folders, with the durability that both are to promise.
 //!
 //! `kit` holds what must be fetched or built before anything starts (`artifacts`: Kafka; `flush_delay`: the slow
-//! disk); `kafka` and `ours` say how a node is configured and started; `process` is one running node, `kernel` what
-//! the system counted for it, `cluster` all nodes of one side.
+//! disk); `kafka` and `ours` say how a node is configured and started; `process` is one running node, `cluster`
+//! all nodes of one side.
 //!
 //! Invariant: what is fetched lies in the user's cache folder, never in the checkout.
 
@@ -11,7 +11,6 @@ pub mod artifacts;
 pub mod cluster;
 pub mod flush_delay;
 mod kafka;
-pub mod kernel;
 pub mod kit;
 mod ours;
 pub mod process;

@@ -1,7 +1,7 @@
 //! One running node. What it prints goes to a file beside its data, whose end is shown when it does not start.
 
 use crate::client::Client;
-use crate::side::kernel::Reading;
+use crate::kernel::Reading;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a node may take to its first answer.
-const START_MAX: Duration = Duration::from_secs(60);
+/// How long a node may take to its first answer: three JVMs on a machine that is busy take more than a minute.
+const START_MAX: Duration = Duration::from_secs(180);
 
 /// A node. Killed when dropped.
 pub struct Process {

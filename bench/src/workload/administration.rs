@@ -9,11 +9,13 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to do nothing before memory and processor time are looked at.
+/// How long to do nothing while memory and processor time are looked at, and before that, as a JVM goes on with its
+/// start after its first answer.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// What a broker takes that has nothing to do; its start comes from the cluster.
 pub fn idle(cluster: &Cluster) -> io::Result<Outcome> {
+    thread::sleep(IDLE);
     let before = cluster.reading()?;
     thread::sleep(IDLE);
     let spent = cluster.reading()?.since(before);

@@ -1,8 +1,7 @@
 //! Other people's load generators, so that nobody has to trust ours: librdkafka's `rdkafka_performance`, built from
 //! the source that the crate rdkafka-sys carries (cargo fetches and checks it), and the classes of Kafka's own
-//! `kafka-producer-perf-test` and `kafka-e2e-latency`.
-//!
-//! Not here: `kafka-consumer-perf-test`. It subscribes with a consumer group, which Rust-MQ does not have yet.
+//! `kafka-producer-perf-test`, `kafka-consumer-perf-test` and `kafka-e2e-latency`. What they print is read, and what
+//! cannot be read is a failure with its reason, never a number.
 
 use crate::metric::{Metric, Outcome};
 use crate::side::artifacts::missing;
@@ -23,102 +22,151 @@ pub struct Generators {
     jars: PathBuf,
 }
 
+/// What a generator handles, and where.
+#[derive(Clone, Copy)]
+pub struct Records<'a> {
+    /// The nodes.
+    pub addresses: &'a str,
+    /// The topic.
+    pub topic: &'a str,
+    /// How many.
+    pub count: u64,
+    /// Bytes of each.
+    pub bytes: usize,
+}
+
+impl Records<'_> {
+    fn work(self) -> Work {
+        Work { requests: 0, records: self.count, bytes: self.count * self.bytes as u64 }
+    }
+}
+
 impl Generators {
     /// Fetches and builds what is missing.
     pub fn prepare(cache: &Path) -> io::Result<Generators> {
         Ok(Generators { rdkafka: librdkafka(cache)?, jars: crate::side::artifacts::tools(cache)? })
     }
 
-    /// `rdkafka_performance` produces with its default batching and acks=all.
-    pub fn rdkafka_produce(
-        &self,
-        addresses: &str,
-        topic: &str,
-        count: u64,
-        bytes: usize,
-    ) -> io::Result<Work> {
-        let (count_text, bytes_text) = (count.to_string(), bytes.to_string());
-        let arguments =
-            ["-P", "-t", topic, "-s", &bytes_text, "-c", &count_text, "-a", "-1", "-b", addresses, "-q"];
-        self.rdkafka(&arguments)?;
-        Ok(Work { requests: 0, records: count, bytes: count * bytes as u64 })
+    /// `rdkafka_performance` produces with its default batching and acks=all: what was sent, and its MB/s.
+    pub fn rdkafka_produce(&self, records: Records<'_>) -> io::Result<(Work, f64)> {
+        self.rdkafka(records, &["-P", "-s", &records.bytes.to_string(), "-a", "-1"])
     }
 
-    /// `rdkafka_performance` reads partition 0 from its start.
-    pub fn rdkafka_consume(
-        &self,
-        addresses: &str,
-        topic: &str,
-        count: u64,
-        bytes: usize,
-    ) -> io::Result<Work> {
-        let count_text = count.to_string();
-        let arguments =
-            ["-C", "-t", topic, "-p", "0", "-o", "beginning", "-c", &count_text, "-b", addresses, "-q"];
-        self.rdkafka(&arguments)?;
-        Ok(Work { requests: 0, records: count, bytes: count * bytes as u64 })
+    /// `rdkafka_performance` reads partition 0 from its start: what came, and its MB/s.
+    pub fn rdkafka_consume(&self, records: Records<'_>) -> io::Result<(Work, f64)> {
+        self.rdkafka(records, &["-C", "-p", "0", "-o", "beginning"])
     }
 
-    fn rdkafka(&self, arguments: &[&str]) -> io::Result<()> {
-        let out = Command::new(&self.rdkafka).args(arguments).output()?;
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        let has_failed = failures(&said).is_none_or(|failures| failures > 0);
-        if out.status.success() && !has_failed {
-            return Ok(());
+    fn rdkafka(&self, records: Records<'_>, does: &[&str]) -> io::Result<(Work, f64)> {
+        let count = records.count.to_string();
+        let mut command = limited(&self.rdkafka.display().to_string());
+        command.args(does).args(["-t", records.topic, "-c", &count, "-b", records.addresses, "-q"]);
+        let (said, has_succeeded) = heard(&mut command)?;
+        match summary(&said) {
+            Some((handled, rate)) if has_succeeded && handled >= records.count => Ok((records.work(), rate)),
+            _ => Err(failed("rdkafka_performance", &said)),
         }
-        Err(io::Error::other(format!("rdkafka_performance {arguments:?}: {said}")))
     }
 
-    /// Kafka's producer at a fixed rate: the latencies that it prints.
-    pub fn java_produce(&self, addresses: &str, topic: &str, count: u64, rate: u64) -> io::Result<Outcome> {
-        let (count, rate) = (count.to_string(), rate.to_string());
-        let said = self.java(
-            "ProducerPerformance",
-            &[
-                "--bootstrap-server",
-                addresses,
-                "--topic",
-                topic,
-                "--num-records",
-                &count,
-                "--record-size",
-                "1024",
-                "--throughput",
-                &rate,
-                "--command-property",
-                "acks=all",
-            ],
-        )?;
-        producer_percentiles(&said)
-            .ok_or_else(|| io::Error::other(format!("ProducerPerformance said: {said}")))
+    /// Kafka's producer at a fixed rate: the latencies that it prints for what came after `warm_up` records.
+    pub fn java_produce(&self, records: Records<'_>, warm_up: u64, rate: u64) -> io::Result<Outcome> {
+        let (said, has_succeeded) = heard(self.java("ProducerPerformance", records).args([
+            "--record-size",
+            &records.bytes.to_string(),
+            "--warmup-records",
+            &warm_up.to_string(),
+            "--throughput",
+            &rate.to_string(),
+            "--command-property",
+            "acks=all",
+        ]))?;
+        let outcome = producer_percentiles(&said).filter(|_| has_succeeded);
+        outcome.ok_or_else(|| failed("ProducerPerformance", &said))
+    }
+
+    /// Kafka's consumer, in a group of its own, reads so many records: its MB/s after it has joined.
+    pub fn java_consume(&self, records: Records<'_>) -> io::Result<(Work, f64)> {
+        let (said, has_succeeded) =
+            heard(self.java("ConsumerPerformance", records).args(["--timeout", "10000"]))?;
+        match consumer_rate(&said) {
+            Some((handled, rate)) if has_succeeded && handled >= records.count => Ok((records.work(), rate)),
+            _ => Err(failed("ConsumerPerformance", &said)),
+        }
     }
 
     /// Kafka's round trip: one record at a time from a producer to a consumer.
-    pub fn java_round_trips(&self, addresses: &str, topic: &str, count: u64) -> io::Result<Outcome> {
-        let count = count.to_string();
-        let said = self.java("EndToEndLatency", &[addresses, topic, &count, "all", "100"])?;
-        round_trip_percentiles(&said).ok_or_else(|| io::Error::other(format!("EndToEndLatency said: {said}")))
+    pub fn java_round_trips(&self, records: Records<'_>) -> io::Result<Outcome> {
+        let bytes = records.bytes.to_string();
+        let mut command = self.java("EndToEndLatency", records);
+        let (said, _) = heard(command.args(["--producer-acks", "all", "--record-size", &bytes]))?;
+        // It prints when all trips are made, and then commits its offset, which a broker without consumer groups
+        // refuses: the numbers are whole, whatever it says afterwards.
+        round_trip_percentiles(&said).ok_or_else(|| failed("EndToEndLatency", &said))
     }
 
-    fn java(&self, class: &str, arguments: &[&str]) -> io::Result<String> {
-        let out = Command::new("java")
-            .args(["-Xmx256M", "-cp", &self.jars.join("*").display().to_string()])
+    fn java(&self, class: &str, records: Records<'_>) -> Command {
+        let mut command = limited("java");
+        command
+            .args(["-Xmx512M", "-cp", &self.jars.join("*").display().to_string()])
             .arg(format!("org.apache.kafka.tools.{class}"))
-            .args(arguments)
-            .output()
-            .map_err(|error| missing("java", &error))?;
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        if out.status.success() { Ok(said) } else { Err(io::Error::other(format!("{class}: {said}"))) }
+            .args(["--bootstrap-server", records.addresses, "--topic", records.topic])
+            .args(["--num-records", &records.count.to_string()]);
+        command
     }
 }
 
-/// The number of failures in the summary, which is there only if it ran to its end.
-fn failures(said: &str) -> Option<u64> {
-    let summary = said.lines().rfind(|line| line.starts_with('%') && line.contains("messages"))?;
-    let before = summary.split("failed").next().filter(|_| summary.contains("failed"));
-    before.map_or(Some(0), |text| text.split_whitespace().last()?.parse().ok())
+/// A program that is stopped when it takes too long: some of these wait for ever for what does not come.
+fn limited(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["60", program]);
+    command
+}
+
+/// All that a program says, and whether it was content.
+fn heard(command: &mut Command) -> io::Result<(String, bool)> {
+    let out = command.output().map_err(|error| missing("timeout (Debian: coreutils)", &error))?;
+    let said = [out.stdout, out.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    Ok((said.concat(), out.status.success()))
+}
+
+/// The line that says most about a failure.
+fn failed(program: &str, said: &str) -> io::Error {
+    let lines = || said.lines().filter(|line| !line.trim().is_empty() && !line.contains("SLF4J"));
+    let why =
+        lines().find(|line| line.contains("Exception") || line.contains("ERROR")).or(lines().next_back());
+    io::Error::other(format!("{program}: {}", why.unwrap_or("it said nothing")))
+}
+
+/// Messages that were delivered or consumed without a failure, and MB/s, of librdkafka's summary, which is there only if
+/// it ran to its end: `% 9 messages produced (..), 9 delivered (offset 8, 0 failed) in 9ms: 1 msgs/s and 0.10 MB/s, ..`
+fn summary(said: &str) -> Option<(u64, f64)> {
+    let is_summary = |line: &&str| {
+        line.starts_with("% ")
+            && line.contains(" messages ")
+            && line.contains("MB/s")
+            && !line.contains("INTERVAL")
+    };
+    let line = said.lines().rfind(is_summary)?;
+    let before = |name: &str| line.split(name).next().filter(|text| text.len() < line.len());
+    let last = |text: &str| text.split_whitespace().last().map(str::to_owned);
+    let count = match before(" delivered") {
+        Some(text) if before(" failed").and_then(last)? == "0" => last(text)?,
+        Some(_) => return None,
+        None => last(before(" messages ")?)?,
+    };
+    Some((count.parse().ok()?, last(before(" MB/s")?)?.trim_start_matches('(').parse().ok()?))
+}
+
+/// Records and MB/s (of 10^6 bytes) of the last line, whose fields stand in the header above it.
+fn consumer_rate(said: &str) -> Option<(u64, f64)> {
+    let header = said.lines().find(|line| line.starts_with("start.time"))?;
+    let line = said.lines().rfind(|line| line.starts_with("20") && line.split(',').count() > 5)?;
+    let field = |name: &str| {
+        let at = header.split(',').position(|field| field.trim() == name)?;
+        line.split(',').nth(at)?.trim().parse::<f64>().ok()
+    };
+    // A count of records is far below what a float holds exactly.
+    Some((field("data.consumed.in.nMsg")? as u64, field("fetch.MB.sec")? * f64::from(1 << 20) / 1e6))
 }
 
 /// Of `.., 1.20 ms avg latency, 9.00 ms max latency, 1 ms 50th, 3 ms 95th, 7 ms 99th, 9 ms 99.9th.`
@@ -219,16 +267,29 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_its_summary_has_failed() {
+    fn a_run_without_its_summary_or_with_failures_has_failed() {
+        let produced = "% 1000 messages produced (1024000 bytes), 1000 delivered (offset 0, 0 failed) in 9ms: \
+                        111111 msgs/s and 113.77 MB/s, 0 produce failures, 0 in queue, no compression";
         assert_eq!(
-            failures("% 1000 messages produced (1024 bytes), 1000 delivered (offset 0, 0 failed) in 9ms"),
-            Some(0)
+            summary(produced).map(|(count, rate)| (count, rate.to_string())),
+            Some((1000, "113.77".into()))
         );
+        assert_eq!(summary(&produced.replace("(offset 0, 0 failed)", "(offset 0, 3 failed)")), None);
+        let consumed = "% 500 messages (512000 bytes) consumed in 9ms: 55555 msgs/s (56.88 MB/s)";
         assert_eq!(
-            failures("% 1000 messages produced (9 bytes), 997 delivered (offset 0, 3 failed) in 9ms"),
-            Some(3)
+            summary(consumed).map(|(count, rate)| (count, rate.to_string())),
+            Some((500, "56.88".into()))
         );
-        assert_eq!(failures("% 1000 messages (1024 bytes) consumed in 9ms"), Some(0));
-        assert_eq!(failures("%3|FAIL|no broker"), None);
+        assert_eq!(summary("%3|FAIL|no broker"), None);
+    }
+
+    #[test]
+    fn the_consumers_fields_are_found_by_their_header() {
+        let said = "start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, \
+                    rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec\n\
+                    2026-01-02 03:04:05:678, 2026-01-02 03:04:06:678, 10.0, 10.0, 10240, 10240.0, 500, 500, 20.0, 1.0\n";
+        let rate = consumer_rate(said).map(|(count, rate)| (count, rate.to_string()));
+        assert_eq!(rate, Some((10_240, "20.97152".into())));
+        assert_eq!(consumer_rate("an exception"), None);
     }
 }

@@ -82,7 +82,8 @@ pub fn run(topic: &Topic, pace: Pace, length: Duration) -> io::Result<Paced> {
 }
 
 impl Paced {
-    fn add(&mut self, mut other: Paced) {
+    /// Adds another run.
+    pub fn add(&mut self, mut other: Paced) {
         self.work.requests += other.work.requests;
         self.work.records += other.work.records;
         self.work.bytes += other.work.bytes;

@@ -6,7 +6,7 @@
 use crate::client::{Client, message};
 use crate::load::batch;
 use crate::side::cluster::{Cluster, Topic};
-use crate::workload::watch::{Work, settle};
+use crate::workload::watch::{WarmUp, Work, settle};
 use rust_mq_proto::kafka::api::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -80,11 +80,15 @@ pub fn produce(topic: &Topic, load: Load, length: Duration) -> io::Result<Work> 
     Ok(load.work(answered?))
 }
 
+/// A side is not warm before it was sent so many records.
+const WARM_RECORDS: u64 = 2_000_000;
+
 /// Makes a topic, and sends to it until the cost of a request has settled or `most` is over.
-pub fn warm_up(cluster: &Cluster, load: Load, most: Duration) -> io::Result<()> {
+pub fn warm_up(cluster: &Cluster, load: Load, most: Duration) -> io::Result<WarmUp> {
     let topic = cluster.create_topic("warm-up", load.partitions)?;
-    settle(cluster, most / 8, most, |length| produce(&topic, load, length))?;
-    cluster.delete_topic("warm-up")
+    let warm = settle(cluster, most / 12, most, WARM_RECORDS, |length| produce(&topic, load, length))?;
+    cluster.delete_topic("warm-up")?;
+    Ok(warm)
 }
 
 /// One connection.

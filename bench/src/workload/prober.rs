@@ -19,22 +19,26 @@ const ANSWER_MAX: Duration = Duration::from_millis(1_000);
 const BEFORE: Duration = Duration::from_secs(2);
 const AFTER_MAX: Duration = Duration::from_secs(40);
 
-/// Kills the leader of a topic while records are sent to it.
+/// Kills the leader of a topic while records are sent to it: the longest silence that ends after the kill.
 pub fn failover(cluster: &mut Cluster) -> io::Result<Outcome> {
     let topic = cluster.create_topic("failover", 1)?;
     let addresses: Vec<String> = cluster.addresses().split(',').map(str::to_owned).collect();
+    let names = [topic.name.clone()];
     let is_over = AtomicBool::new(false);
     let mut killed_at = Instant::now();
     let acknowledged = thread::scope(|scope| {
         let prober = scope.spawn(|| probe(&addresses, &topic.name, &is_over));
         thread::sleep(BEFORE);
-        if let Some(node) = cluster.node_mut(&topic.leaders[0]) {
-            killed_at = Instant::now();
-            node.kill()?;
-        }
+        let leader = leaders_seen_by(&addresses[0], &names)?;
+        let leader = leader.map_or(topic.leaders[0].clone(), |topics| topics[0].leaders[0].clone());
+        let Some(node) = cluster.node_mut(&leader) else {
+            is_over.store(true, Ordering::Relaxed);
+            return Err(io::Error::other(format!("no node of ours serves at the leader's {leader}")));
+        };
+        killed_at = Instant::now();
+        node.kill()?;
         let deadline = Instant::now() + AFTER_MAX;
-        let names = [topic.name.clone()];
-        while Instant::now() < deadline && !is_led_by_another(&addresses, &names, &topic.leaders[0]) {
+        while Instant::now() < deadline && !is_led_by_another(&addresses, &names, &leader) {
             thread::sleep(Duration::from_millis(20));
         }
         thread::sleep(BEFORE);
@@ -45,12 +49,13 @@ pub fn failover(cluster: &mut Cluster) -> io::Result<Outcome> {
     if !is_back {
         return Err(io::Error::other("nothing was acknowledged after the leader was killed"));
     }
-    Ok(Outcome::default().with(Metric::Duration, gap(&acknowledged).as_secs_f64() * 1e3))
+    Ok(Outcome::default().with(Metric::Duration, gap(&acknowledged, killed_at).as_secs_f64() * 1e3))
 }
 
-/// The longest time between two acknowledgements.
-fn gap(acknowledged: &[Instant]) -> Duration {
-    acknowledged.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+/// The longest time between two acknowledgements of which the second came after the kill.
+fn gap(acknowledged: &[Instant], killed_at: Instant) -> Duration {
+    let after = acknowledged.windows(2).filter(|pair| pair[1] > killed_at);
+    after.map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
 }
 
 fn is_led_by_another(addresses: &[String], names: &[String], old: &str) -> bool {
@@ -97,7 +102,13 @@ mod tests {
     fn the_gap_is_the_longest_silence() {
         let begun = Instant::now();
         let at = |milliseconds| begun + Duration::from_millis(milliseconds);
-        assert_eq!(gap(&[at(0), at(5), at(900), at(905)]), Duration::from_millis(895));
-        assert_eq!(gap(&[at(3)]), Duration::ZERO);
+        let probes = [at(0), at(5), at(900), at(905), at(930)];
+        assert_eq!(gap(&probes, at(7)), Duration::from_millis(895));
+        assert_eq!(
+            gap(&probes, at(902)),
+            Duration::from_millis(25),
+            "what was before the kill is not its gap"
+        );
+        assert_eq!(gap(&[at(3)], at(0)), Duration::ZERO);
     }
 }

@@ -1,14 +1,17 @@
 //! Counters before, work, counters after: what the work cost the broker.
 
+use crate::kernel::{Calls, Reading};
 use crate::metric::{Metric, Outcome};
 use crate::side::cluster::Cluster;
-use crate::side::kernel::{Calls, Reading};
 use crate::statistics::is_settled;
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::{Duration, Instant};
 
 /// Windows that differ by less have settled.
 const SETTLED: f64 = 0.05;
+/// Nobody goes on for longer than this, settled or not: memory and disks are finite.
+const RECORDS_MAX: u64 = 10_000_000;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,6 +31,17 @@ pub struct Watch {
     pub length: Duration,
     /// Whether it is done again under `perf`, for system calls and flushes.
     pub counts_calls: bool,
+}
+
+/// How a side was made warm.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct WarmUp {
+    /// Records that were sent meanwhile.
+    pub records: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether the cost of a request had settled by then.
+    pub is_settled: bool,
 }
 
 /// Does some work and says what it cost.
@@ -51,23 +65,31 @@ pub fn watched(
     Ok(outcome)
 }
 
-/// Does some work in windows until the broker's cost of a request has settled, or `most` is over: a JVM compiles what
-/// it has run often enough, and nobody should be measured before that.
+/// Does some work in windows until the broker's cost of a request has settled and `records_min` were sent, or `most` is
+/// over: a JVM compiles what it has run often enough, and nobody should be measured before that.
 pub fn settle(
     cluster: &Cluster,
     window: Duration,
     most: Duration,
+    records_min: u64,
     mut work: impl FnMut(Duration) -> io::Result<Work>,
-) -> io::Result<()> {
-    let deadline = Instant::now() + most;
+) -> io::Result<WarmUp> {
+    let begun = Instant::now();
     let mut windows = Vec::new();
-    while Instant::now() < deadline && !is_settled(&windows, SETTLED) {
+    let mut warm = WarmUp::default();
+    while begun.elapsed() < most
+        && warm.records < RECORDS_MAX
+        && (warm.records < records_min || !is_settled(&windows, SETTLED))
+    {
         let before = cluster.reading()?;
         let done = work(window)?;
         let spent = cluster.reading()?.since(before);
         windows.push(spent.cpu_ns as f64 / done.requests.max(1) as f64);
+        warm.records += done.records;
     }
-    Ok(())
+    warm.seconds = begun.elapsed().as_secs_f64();
+    warm.is_settled = is_settled(&windows, SETTLED);
+    Ok(warm)
 }
 
 /// The quotients of what was counted by what was done.

@@ -1,5 +1,5 @@
-//! What the kernel counted for a process. Processor time comes from every task's `schedstat`, which is exact to the
-//! nanosecond; the usual clock ticks are 10 ms each.
+//! What the kernel counted: for a process, and for the thread that asks. Processor time comes from every task's
+//! `schedstat`, which is exact to the nanosecond; the usual clock ticks are 10 ms each.
 //!
 //! System calls and flushes are counted by `perf stat` on tracepoints, for a while of their own, because counting
 //! costs the broker processor time that is not its own.
@@ -44,7 +44,7 @@ impl Reading {
             // A task may end between being listed and being read.
             let schedstat = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
             let status = fs::read_to_string(task.join("status")).unwrap_or_default();
-            reading.cpu_ns += schedstat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+            reading.cpu_ns += processor_time(&schedstat);
             reading.switches +=
                 field(&status, "voluntary_ctxt_switches:") + field(&status, "nonvoluntary_ctxt_switches:");
         }
@@ -75,6 +75,16 @@ impl Reading {
             ..self
         }
     }
+}
+
+/// Processor time that the calling thread has had, nanoseconds.
+pub fn own_processor_time() -> io::Result<u64> {
+    Ok(processor_time(&fs::read_to_string("/proc/thread-self/schedstat")?))
+}
+
+/// The first field of a `schedstat`.
+fn processor_time(schedstat: &str) -> u64 {
+    schedstat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Counts the system calls of some processes from now on, until `stop`.
