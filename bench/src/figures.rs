@@ -172,7 +172,7 @@ fn many_partitions() -> io::Result<f64> {
     let before = broker.counted()?;
     let answered = load::produce(&broker.address, load, &batch)?;
     let spent = broker.counted()?.since(before);
-    Ok(spent.cpu.as_secs_f64() * 1e6 / answered as f64)
+    Ok(spent.cpu_ns as f64 / 1e3 / answered as f64)
 }
 
 /// The consumer keeps up with the producer; what the producing costs is measured apart and taken off.
