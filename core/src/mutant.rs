@@ -28,6 +28,8 @@ pub enum Mutant {
     NewestConfirmed,
     /// 13: a frame is whole if its header is.
     TornFrameAccepted,
+    /// What recovery reads of the last frame is only synced, not written again.
+    LastFrameBelieved,
     /// 14: rot in the journal is taken for its end.
     RotTakenForTail,
     /// 15: a frame of an earlier lap of the ring is taken for the next one.

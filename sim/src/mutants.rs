@@ -39,7 +39,7 @@ const fn ours(mutant: Mutant, claims: &'static [Claim], seed: u64) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 32] = [
+pub const ALL: [Planted; 33] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3], 40_712_388_152_974),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3], 112_022_330_163_144),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -49,7 +49,7 @@ pub const ALL: [Planted; 32] = [
     numbered(6, Mutant::ConflictSurvives, &[Claim::C2], 101_812_272_825_388),
     numbered(7, Mutant::NewestConfirmed, &[Claim::C3], 203_703_163_998_961),
     numbered(13, Mutant::TornFrameAccepted, &[Claim::C2], 79_448_034_159_463),
-    numbered(14, Mutant::RotTakenForTail, &[Claim::C7, Claim::C5], 215_739_557_629_467),
+    numbered(14, Mutant::RotTakenForTail, &[Claim::C7, Claim::C5], 11_183_770_800_218),
     numbered(15, Mutant::OldFrameReplayed, &[Claim::C2, Claim::C4, Claim::C5, Claim::C7], 37_800_239_627_453),
     numbered(16, Mutant::SegmentsNotSynced, &[Claim::C7], 128_900_141_488_085),
     // A sync covers names by the driver's law 4, so a name is lost with the sync.
@@ -58,7 +58,7 @@ pub const ALL: [Planted; 32] = [
     // A node that finds both slots torn refuses its disk, before a reader can miss anything.
     numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17], 209_867_377_298_400),
     // Where a machine has had failures of reads besides, the audit finds what cannot be read (C17, C18).
-    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18], 109_923_808_939_770),
+    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18], 40_543_129_649_523),
     numbered(21, Mutant::OffsetNotGivenBack, &[Claim::C7, Claim::C9, Claim::C6], 83_448_278_938_157),
     numbered(22, Mutant::StaleTip, &[Claim::C7, Claim::C6], 38_052_972_478_658),
     numbered(23, Mutant::WatermarkAhead, &[Claim::C5], 112_574_661_289_852),
@@ -74,6 +74,7 @@ pub const ALL: [Planted; 32] = [
     numbered(57, Mutant::NoBackOff, &[Claim::C19], 231_505_066_096_432),
     ours(Mutant::DuplicateNotAnswered, &[Claim::C17, Claim::C18], 190_469_542_694_773),
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18], 166_823_225_428_923),
+    ours(Mutant::LastFrameBelieved, &[Claim::C2, Claim::C3, Claim::C7], 206_123_828_451_270),
     ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17], 600_331),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
 ];

@@ -110,6 +110,11 @@ pub enum Trouble {
         /// Unsynced sectors that are kept, of a million.
         kept_ppm: u64,
     },
+    /// The process is killed during a sync, as soon as there is one, and that fails: nobody is told.
+    KillAtSync {
+        /// Where.
+        site: usize,
+    },
     /// The power fails everywhere.
     Blackout {
         /// Unsynced sectors that are kept, of a million.
@@ -226,7 +231,7 @@ pub enum TroubleKind {
     Partition,
     /// `Drift`, `Jump`.
     Clock,
-    /// `WriteFails`, `SyncFails`, `ReadFails`.
+    /// `WriteFails`, `SyncFails`, `ReadFails`, `KillAtSync`.
     DiskError,
     /// `Full`.
     DiskFull,
@@ -269,9 +274,10 @@ impl Trouble {
             Trouble::Isolate { .. } => TroubleKind::Isolate,
             Trouble::Halves { .. } | Trouble::Bridge { .. } => TroubleKind::Partition,
             Trouble::Drift { .. } | Trouble::Jump { .. } => TroubleKind::Clock,
-            Trouble::WriteFails { .. } | Trouble::SyncFails { .. } | Trouble::ReadFails { .. } => {
-                TroubleKind::DiskError
-            }
+            Trouble::WriteFails { .. }
+            | Trouble::SyncFails { .. }
+            | Trouble::ReadFails { .. }
+            | Trouble::KillAtSync { .. } => TroubleKind::DiskError,
             Trouble::Full { .. } => TroubleKind::DiskFull,
             Trouble::Slow { .. } => TroubleKind::DiskSlow,
             Trouble::Rot { .. } | Trouble::RotJournal { .. } => TroubleKind::Rot,
@@ -285,6 +291,7 @@ impl Trouble {
             Trouble::Kill { site }
             | Trouble::PowerLoss { site, .. }
             | Trouble::PowerLossAtWrite { site, .. }
+            | Trouble::KillAtSync { site }
             | Trouble::Stop { site }
             | Trouble::Pause { site }
             | Trouble::Isolate { site }

@@ -235,10 +235,10 @@ fn draw_faults(
     faults
 }
 
-/// Three patterns that single troubles seldom make, each in some of the runs. A carousel cuts one machine after the
+/// Four patterns that single troubles seldom make, each in some of the runs. A carousel cuts one machine after the
 /// other off from its peers, not from clients, just long enough for another to be elected: leadership goes round and
-/// comes back to where it was. The power fails again and again in the midst of a write. And a journal rots in a
-/// machine that the others can do without.
+/// comes back to where it was. The power fails again and again in the midst of a write. A sync fails as the process is
+/// killed, and the power fails in the next life. And a journal rots in a machine that the others can do without.
 fn draw_extras(
     root: Root,
     (sites, chaos_ms, election_min_ms): (usize, u64, u64),
@@ -265,6 +265,21 @@ fn draw_extras(
             let kept_ppm = *dice.pick(&[300_000, 600_000, 900_000]);
             let what = Trouble::PowerLossAtWrite { site: dice.index(sites), is_checkpoint, kept_ppm };
             let at_ms = dice.between(1_000, chaos_ms - 3_000);
+            faults.push(Fault { at_ms, lasts_ms: dice.log_uniform(20, 1_000), what });
+        }
+    }
+    let mut dice = root.stream("killed while syncing", &[]);
+    if dice.below(4) == 0 {
+        for _ in 0..dice.between(1, 3) {
+            let site = dice.index(sites);
+            let at_ms = dice.between(1_000, chaos_ms - 6_000);
+            faults.push(Fault {
+                at_ms,
+                lasts_ms: dice.log_uniform(20, 300),
+                what: Trouble::KillAtSync { site },
+            });
+            let at_ms = at_ms + dice.between(500, 3_000);
+            let what = Trouble::PowerLoss { site, kept_ppm: *dice.pick(&[0, 500_000]) };
             faults.push(Fault { at_ms, lasts_ms: dice.log_uniform(20, 1_000), what });
         }
     }

@@ -71,6 +71,7 @@ const PROMISED: &[&str] = &[
     "fault.filled_a_disk",
     "fault.hung_a_client_up",
     "fault.killed_a_process",
+    "fault.killed_while_a_sync_failed",
     "fault.moved_a_wall_clock",
     "fault.paused_a_process",
     "fault.power_was_lost",

@@ -145,8 +145,8 @@ pub(super) struct Checkpoint {
     pub(super) chain: Chain,
     pub(super) doomed: Vec<SegmentName>,
     pub(super) records: Vec<Record>,
-    /// What it takes on the disk.
-    pub(super) bytes: u64,
+    /// Its bytes, as they are on the disk.
+    pub(super) image: Bytes,
 }
 
 impl Checkpoint {
@@ -165,7 +165,7 @@ impl Checkpoint {
         let records = (0..cursor.count(100)?)
             .map(|_| Record::decode(&mut cursor, bytes.len()))
             .collect::<Option<_>>()?;
-        Some(Checkpoint { sequence: header.sequence, chain, doomed, records, bytes: end as u64 })
+        Some(Checkpoint { sequence: header.sequence, chain, doomed, records, image: bytes.slice(..end) })
     }
 }
 

@@ -2,7 +2,9 @@
 //! same again.
 //!
 //! - What was read is synced first: a process that was killed may have left it in the system's cache, and
-//!   what we then say to peers rests on it.
+//!   what we then say to peers rests on it. The last frame and the checkpoint are written once more before: if
+//!   a sync of them failed while the process died, nobody was told, and the system takes its pages for clean
+//!   although the disk never got them. Anything older was synced, and somebody saw it.
 //! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed.
 //! - A seal is the next frame, where the torn one lay if there was one: it follows the last whole frame, and
 //!   what is left of the torn one behind it follows nothing.
@@ -122,7 +124,7 @@ fn go_on(
     checkpoint: Checkpoint,
     journaled: Journaled,
 ) -> Resumed {
-    let walk = journaled.walk;
+    let mut walk = journaled.walk;
     let mut plan = Plan::default();
     let (meta, dead) = with_dead(&findings, findings.replay.unfit.clone());
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
@@ -136,6 +138,14 @@ fn go_on(
     if meta.is_some() {
         read.push(File::NodeMeta);
     }
+    let checkpoint_bytes = checkpoint.image.len() as u64;
+    let checkpoint_again = Work::Write { file: File::Checkpoint(slot), at: 0, parts: vec![checkpoint.image] };
+    let frame_again = walk.take_last_frame().map(|last| Work::Write {
+        file: File::Journal(last.file),
+        at: last.at,
+        parts: last.into_parts(),
+    });
+    plan.then([checkpoint_again].into_iter().chain(frame_again).collect());
     plan.then(vec![Work::Sync { files: read }]);
 
     let given_up = std::mem::take(&mut findings.replay.given_up);
@@ -159,7 +169,7 @@ fn go_on(
         left,
         slot,
         sequence: checkpoint.sequence,
-        checkpoint_bytes: checkpoint.bytes,
+        checkpoint_bytes,
         covered: checkpoint.chain.sequence,
         journal_bytes: walk.bytes,
         cut: trim.cut,

@@ -75,12 +75,32 @@ pub(super) struct Walk {
     pub(super) live: BTreeMap<u32, u64>,
     /// Bytes of frames walked.
     pub(super) bytes: u64,
+    last: Option<LastFrame>,
     lens: BTreeMap<u32, u64>,
     heads: BTreeMap<u32, Head>,
     stage: Stage,
     buffer: Buffer,
     /// The bug that is planted, if one is.
     mutant: Option<Mutant>,
+}
+
+/// The last frame of the chain.
+#[derive(Debug)]
+pub(super) struct LastFrame {
+    /// Its file.
+    pub(super) file: u32,
+    /// Where it begins.
+    pub(super) at: u64,
+    content: Bytes,
+    frame_bytes: u64,
+}
+
+impl LastFrame {
+    /// Its bytes, up to the end of its last block.
+    pub(super) fn into_parts(self) -> Vec<Bytes> {
+        let padding = self.frame_bytes as usize - self.content.len();
+        vec![self.content, Bytes::from(vec![0; padding])]
+    }
 }
 
 #[derive(Debug, Default)]
@@ -102,7 +122,12 @@ impl Walk {
     pub(super) fn new(chain: Chain, lens: BTreeMap<u32, u64>, mutant: Option<Mutant>) -> Walk {
         let stage = Stage::Heads(lens.keys().copied().collect());
         let (live, heads) = (BTreeMap::new(), BTreeMap::new());
-        Walk { chain, live, bytes: 0, lens, heads, stage, buffer: Buffer::default(), mutant }
+        Walk { chain, live, bytes: 0, last: None, lens, heads, stage, buffer: Buffer::default(), mutant }
+    }
+
+    /// The last frame that it found, once.
+    pub(super) fn take_last_frame(&mut self) -> Option<LastFrame> {
+        self.last.take().filter(|_| !is_planted(self.mutant, Mutant::LastFrameBelieved))
     }
 
     /// The bytes last asked for. Fewer mean that the file ends there.
@@ -199,6 +224,7 @@ impl Walk {
         items.into_iter().for_each(|item| replay.apply(item, self.buffer.bytes.len()));
         self.live.insert(file, header.sequence);
         self.bytes += header.frame_bytes();
+        self.last = Some(LastFrame { file, at, content: frame.clone(), frame_bytes: header.frame_bytes() });
         self.chain = self.chain.after(header, file, at);
         None
     }

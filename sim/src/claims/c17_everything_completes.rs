@@ -14,7 +14,6 @@
 //! Invariant: stall <= cap.
 
 use super::{Claim, Verdict};
-use crate::client::ANSWER_GIVEN_UP;
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::network::Weather;
 use rust_mq_core::action::HaltReason;
@@ -60,10 +59,11 @@ impl Standing {
 }
 
 impl Bounds {
-    /// Those of a cluster whose longest election timeout is that, with so much backlog.
-    pub fn new(election_max_ms: u64, backlog_ns: u64) -> Bounds {
+    /// Those of a cluster whose longest election timeout is that, whose clients wait so long for an answer before they
+    /// ask again, and which has so much backlog.
+    pub fn new(election_max_ms: u64, given_up_ns: u64, backlog_ns: u64) -> Bounds {
         let elections = ELECTIONS * election_max_ms * MILLI;
-        Bounds { stall: elections + ANSWER_GIVEN_UP, cap: elections + GRACE + backlog_ns }
+        Bounds { stall: elections + given_up_ns, cap: elections + GRACE + backlog_ns }
     }
 
     /// Whether that is too late, for what has stood still so long, so long after healing.
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_stall_and_feigned_progress_are_late() {
-        let bounds = Bounds::new(500, 7 * SECOND);
-        let (stall, cap) = (10 * SECOND + ANSWER_GIVEN_UP, (10 + 60 + 7) * SECOND);
+        let bounds = Bounds::new(500, 12 * SECOND, 7 * SECOND);
+        let (stall, cap) = ((10 + 12) * SECOND, (10 + 60 + 7) * SECOND);
         assert!(!bounds.is_late(stall, cap));
         assert!(bounds.is_late(stall + 1, stall + 1), "nothing moves");
         assert!(bounds.is_late(0, cap + 1), "it moves for ever");

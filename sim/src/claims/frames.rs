@@ -25,6 +25,8 @@ pub struct Frame {
     pub sequence: u64,
     /// The chain's own.
     pub salt: u64,
+    /// Its checksum.
+    pub crc: u32,
     /// What it says.
     pub items: Vec<Item>,
 }
@@ -137,7 +139,7 @@ pub fn read(image: &Image, at: u64) -> Option<Frame> {
     }
     let mut body = whole.freeze().slice(HEADER as usize..);
     let items = (0..count).map(|_| item(&mut body)).collect::<Option<Vec<Item>>>()?;
-    Some(Frame { sequence, salt, items })
+    Some(Frame { sequence, salt, crc, items })
 }
 
 /// All whole frames of a disk that would survive a loss of power, by rising sequence, with their places.

@@ -23,8 +23,8 @@ pub fn partition_of(group: Group) -> TopicPartition {
 #[derive(Debug, Default)]
 pub struct Shadow {
     replicas: BTreeMap<u64, Durable>,
-    /// Sequence and salt of the newest frame.
-    newest: Option<(u64, u64)>,
+    /// Sequence, salt and checksum of the newest frame.
+    newest: Option<(u64, u64, u32)>,
 }
 
 /// One replica's.
@@ -87,7 +87,9 @@ impl Shadow {
                 continue;
             }
             let Some(image) = disk.durable(range.file) else { continue };
-            if let Some(frame) = frames::read(image, range.at) {
+            // A recovery writes the last frame again, which says nothing new.
+            let is_new = |frame: &Frame| self.newest != Some((frame.sequence, frame.salt, frame.crc));
+            if let Some(frame) = frames::read(image, range.at).filter(is_new) {
                 self.take(frame, &mut items);
             }
         }
@@ -99,7 +101,7 @@ impl Shadow {
         let mut items = Vec::new();
         for (_, _, frame) in frames::all(disk) {
             let is_next =
-                self.newest.is_none_or(|(sequence, salt)| frame.salt == salt && frame.sequence > sequence);
+                self.newest.is_none_or(|(sequence, salt, _)| frame.salt == salt && frame.sequence > sequence);
             if is_next {
                 self.take(frame, &mut items);
             }
@@ -113,7 +115,7 @@ impl Shadow {
     }
 
     fn take(&mut self, frame: Frame, items: &mut Vec<Item>) {
-        self.newest = Some((frame.sequence, frame.salt));
+        self.newest = Some((frame.sequence, frame.salt, frame.crc));
         for item in frame.items {
             self.apply(&item);
             items.push(item);

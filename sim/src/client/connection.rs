@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Memory that decoding one answer may take.
 const ANSWER_BUDGET: usize = 256 << 20;
@@ -86,6 +86,8 @@ pub struct Connections {
     reads: bool,
     /// No dial to a machine before then.
     not_before: Vec<Moment>,
+    /// Machines that left a request without an answer for too long, and have said nothing since.
+    silent: BTreeSet<usize>,
     /// Bytes that came in answer to fetches.
     fetched_bytes: u64,
 }
@@ -127,7 +129,15 @@ impl Connections {
         let versions = ApiKey::ALL.iter().map(|key| (*key, version(*key, dice))).collect();
         let not_before = vec![Moment(0); sites];
         let open = BTreeMap::new();
-        Connections { client, open, versions, correlation: 0, reads, not_before, fetched_bytes: 0 }
+        let silent = BTreeSet::new();
+        Connections { client, open, versions, correlation: 0, reads, not_before, silent, fetched_bytes: 0 }
+    }
+
+    /// Any machine, but none that was silent as long as there are others, as real clients choose whom to ask.
+    pub fn anyone(&self, dice: &mut Dice) -> usize {
+        let others: Vec<usize> =
+            (0..self.not_before.len()).filter(|site| !self.silent.contains(site)).collect();
+        if others.is_empty() { dice.index(self.not_before.len()) } else { *dice.pick(&others) }
     }
 
     /// The version it speaks.
@@ -236,6 +246,7 @@ impl Connections {
                 Taken::Bytes(bytes) => {
                     let connection = self.open.get_mut(&site).expect("open until it ends");
                     connection.heard_at = street.now();
+                    self.silent.remove(&site);
                     let next = connection.pending.front();
                     if next.is_some_and(|next| matches!(next.purpose, Purpose::Fetch { .. })) {
                         self.fetched_bytes += bytes.len() as u64;
@@ -295,17 +306,18 @@ impl Connections {
     /// on a slow way is no silence: to ask for it again would never end.
     pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
         let now = street.now();
-        let overdue: Vec<WireId> = self
+        let overdue: Vec<(usize, WireId)> = self
             .open
-            .values()
-            .filter(|connection| {
+            .iter()
+            .filter(|(_, connection)| {
                 let since = connection.pending.front().map_or(now, |pending| pending.asked_at);
                 now.since(since.max(connection.dialled_at).max(connection.heard_at)) > wait_max
             })
-            .map(|connection| connection.wire)
+            .map(|(site, connection)| (*site, connection.wire))
             .collect();
-        for wire in overdue {
+        for (site, wire) in overdue {
             street.marks.hit("client.gave_up_waiting");
+            self.silent.insert(site);
             street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
         }
     }

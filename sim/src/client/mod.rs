@@ -327,7 +327,7 @@ impl Client {
             allow_auto_topic_creation: false,
             ..Default::default()
         };
-        let site = self.dice.index(street.listening.len());
+        let site = self.connections.anyone(&mut self.dice);
         self.map.asked(street.now());
         if self.connections.request(site, &request, Purpose::Map, street) {
             self.map_asked = Some(street.now());

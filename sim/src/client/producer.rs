@@ -227,7 +227,7 @@ impl Producer {
         if self.is_identity_asked {
             return;
         }
-        let site = dice.index(street.listening.len());
+        let site = connections.anyone(dice);
         let request = InitProducerIdRequest {
             transactional_id: None,
             transaction_timeout_ms: 60_000,

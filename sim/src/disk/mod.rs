@@ -221,6 +221,12 @@ impl Disk {
         })
     }
 
+    /// Whether a sync is under way.
+    pub fn is_syncing(&self) -> bool {
+        let is_sync = |work: &Work| matches!(work.job, Job::Sync);
+        self.works.iter().any(|(number, work)| is_sync(work) && self.is_first(*number))
+    }
+
     /// The files there are, with what would survive a loss of power.
     pub fn durable_files(&self) -> impl Iterator<Item = (File, &Image)> + '_ {
         self.files.iter().map(|(file, inode)| (*file, inode.durable()))

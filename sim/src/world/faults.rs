@@ -72,9 +72,7 @@ impl World {
     /// A fault begins.
     pub(super) fn begin(&mut self, number: usize) {
         let Fault { at_ms, lasts_ms, what } = self.plan.faults[number].clone();
-        if let Trouble::PowerLossAtWrite { site, is_checkpoint, .. } = what
-            && !self.is_moment(site, is_checkpoint, at_ms)
-        {
+        if !self.is_moment(&what, at_ms) {
             if !self.stages.is_frozen() {
                 self.schedule.after(MOMENT_STEP, Happening::Fault { fault: number });
             }
@@ -88,6 +86,7 @@ impl World {
             Trouble::PowerLoss { site, kept_ppm } | Trouble::PowerLossAtWrite { site, kept_ppm, .. } => {
                 self.take_down(*site, Some(*kept_ppm), "fault.power_was_lost");
             }
+            Trouble::KillAtSync { site } => self.kill_at_sync(*site),
             Trouble::Blackout { kept_ppm } => {
                 for site in 0..self.plan.sites {
                     self.take_down(site, Some(*kept_ppm), "fault.power_was_lost_everywhere");
@@ -219,18 +218,34 @@ impl World {
         self.schedule.after(MILLI, Happening::Look);
     }
 
-    /// Whether what shall be torn is being written: a checkpoint, or a frame, at first only a large one. After a
-    /// while any moment will do.
-    fn is_moment(&self, site: usize, is_checkpoint: bool, at_ms: u64) -> bool {
+    /// Whether a fault that waits for a moment has it: what shall be torn is being written, a checkpoint, or a frame,
+    /// at first only a large one; or a sync is under way. After a while any moment will do.
+    fn is_moment(&self, what: &Trouble, at_ms: u64) -> bool {
         let waited_ms = (self.schedule.now().0 / MILLI).saturating_sub(at_ms);
         let bytes_min = if waited_ms < MOMENT_WAIT_MS / 2 { 2 * PAGE } else { PAGE };
-        let disk = &self.nodes[site].disk;
-        waited_ms >= MOMENT_WAIT_MS
-            || disk.is_writing(|file, bytes| match file {
-                File::Checkpoint(_) => is_checkpoint,
-                File::Journal(_) => !is_checkpoint && bytes >= bytes_min as u64,
-                _ => false,
-            })
+        let has_come = match what {
+            Trouble::PowerLossAtWrite { site, is_checkpoint, .. } => {
+                self.nodes[*site].disk.is_writing(|file, bytes| match file {
+                    File::Checkpoint(_) => *is_checkpoint,
+                    File::Journal(_) => !is_checkpoint && bytes >= bytes_min as u64,
+                    _ => false,
+                })
+            }
+            Trouble::KillAtSync { site } => self.nodes[*site].disk.is_syncing(),
+            _ => true,
+        };
+        has_come || waited_ms >= MOMENT_WAIT_MS
+    }
+
+    /// What the failing sync left in the page cache is read by the next life, and is not on the disk.
+    fn kill_at_sync(&mut self, site: usize) {
+        self.nodes[site].disk.armed_mut().syncs += 1;
+        self.take_down(site, None, "fault.killed_a_process");
+        let armed = self.nodes[site].disk.armed_mut();
+        if armed.syncs == 0 {
+            self.marks.hit("fault.killed_while_a_sync_failed");
+        }
+        armed.syncs = armed.syncs.saturating_sub(1);
     }
 
     fn take_down(&mut self, site: usize, kept_ppm: Option<u64>, mark: &'static str) {
@@ -248,6 +263,7 @@ impl World {
             Trouble::Kill { site }
             | Trouble::PowerLoss { site, .. }
             | Trouble::PowerLossAtWrite { site, .. }
+            | Trouble::KillAtSync { site }
             | Trouble::RotJournal { site } => self.bring_up(*site),
             Trouble::Blackout { .. } => (0..self.plan.sites).for_each(|site| self.bring_up(site)),
             Trouble::Pause { site } => {

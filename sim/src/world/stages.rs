@@ -1,11 +1,11 @@
-//! The stages of a run, and its end: chaos; the frozen stage, in which everybody finishes and probes within a
-//! bound, and before that never stands still for long (C17, and C18 where something stays broken); the audit, which reads every log; idleness, in which
-//! nothing may storm or grow (C19).
+//! The stages of a run, and its end: chaos; the frozen stage, in which everybody finishes and probes within a bound,
+//! and before that never stands still for long (C17, and C18 where something stays broken); the audit, which reads
+//! every log; idleness, in which nothing may storm or grow (C19).
 
 use super::World;
 use crate::claims::c17_everything_completes::{self, Bounds, Open, Standing};
 use crate::claims::{c18_majority_serves, c19_all_is_bounded};
-use crate::client::Client;
+use crate::client::{ANSWER_GIVEN_UP, Client};
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::plan::Trouble;
 use crate::schedule::Happening;
@@ -180,7 +180,7 @@ impl World {
         let kept = self.plan.core.iter().map(|site| self.nodes[*site].disk.used()).max().unwrap_or(0);
         let backlog =
             c17_everything_completes::backlog_ns(open * BACKLOG_WAYS + kept, self.network.weather());
-        Bounds::new(self.plan.knobs.election_max_ms, backlog)
+        Bounds::new(self.plan.knobs.election_max_ms, ANSWER_GIVEN_UP, backlog)
     }
 
     fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[Open]) {

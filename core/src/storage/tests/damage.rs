@@ -91,6 +91,26 @@ fn what_no_later_frame_proves_is_a_torn_tail() {
 }
 
 #[test]
+fn a_frame_whose_sync_failed_unseen_is_written_again() {
+    let (mut world, replica) = six_frames(false);
+    world.append(replica, 7, &[300], false);
+    world.flush();
+    world.disk.fails_syncs = true;
+    let mut rng = Rng::stream(7, "kill");
+    while world.disk.step(&mut rng).is_some() {}
+    world.disk.kill(&mut rng);
+    world.boot();
+    world.run();
+    let last = |world: &World| {
+        let recovery = world.recovery.clone().expect("the node starts");
+        recovery.replicas[0].entries.last().map(|entry| entry.index)
+    };
+    assert_eq!(last(&world), Some(Index(7)), "the cache has it");
+    let world = restart(world);
+    assert_eq!(last(&world), Some(Index(7)), "and so has the disk, once it was promised");
+}
+
+#[test]
 fn a_lost_journal_file_is_rot() {
     let (mut world, replica) = six_frames(true);
     world.checkpoint();

@@ -215,12 +215,18 @@ impl Disk {
         }
         if self.fails_syncs || files.iter().any(|file| self.broken.contains(file)) {
             let reason = format!("{}: no sync", files.first().expect("a sync is of a file"));
+            // The system takes what it could not write for clean all the same.
+            files.iter().for_each(|file| drop(self.changes.remove(file)));
             return (ticket, DoneResult::Failed { reason });
         }
         for file in files {
-            self.changes.remove(&file);
-            let bytes = self.cache.get(&file).cloned().unwrap_or_default();
-            self.durable.insert(file, bytes);
+            let image = self.durable.entry(file).or_default();
+            for change in self.changes.remove(&file).unwrap_or_default() {
+                match change {
+                    Change::Write(at, new) => put(image, at, &new),
+                    Change::Cut(len) => image.truncate(len),
+                }
+            }
         }
         (ticket, DoneResult::Synced)
     }
