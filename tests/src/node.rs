@@ -213,14 +213,19 @@ impl Node {
 
     /// Waits until it has ended by itself.
     pub fn end(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + STOP_MAX;
+        self.end_within(STOP_MAX)
+    }
+
+    /// Waits so long until it has ended by itself.
+    pub fn end_within(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.process.child.try_wait().expect("our own child can be waited for") {
                 // Its last lines may still be on their way through the pipes.
                 thread::sleep(LOOK * 5);
                 return status;
             }
-            assert!(Instant::now() < deadline, "the broker did not end within {STOP_MAX:?}:\n{}", self.log());
+            assert!(Instant::now() < deadline, "the broker did not end within {patience:?}:\n{}", self.log());
             thread::sleep(LOOK);
         }
     }

@@ -60,6 +60,8 @@ pub(super) struct Findings {
     pub(super) meta_sequence: u64,
     /// The slot of node.meta that said so, 0 or 1.
     pub(super) meta_slot: u64,
+    /// Whether node.meta holds anything at all: no crash leaves it so without a checkpoint.
+    has_meta_bytes: bool,
     /// Whether both slots of node.meta say the same.
     pub(super) is_meta_whole: bool,
     /// The checkpoint in force and its slot; its records are in `replay`.
@@ -148,6 +150,7 @@ impl Recovery {
         let second = bytes.slice(SLOT_BYTES.min(bytes.len())..);
         let slots = [node_meta::decode(bytes.clone()), node_meta::decode(second)];
         self.findings.is_meta_whole = slots[0] == slots[1];
+        self.findings.has_meta_bytes = bytes.iter().any(|byte| *byte != 0);
         for (number, slot) in (0..).zip(slots) {
             match slot {
                 Slot::Newer(format) => {
@@ -230,7 +233,8 @@ impl Recovery {
                     .into(),
             );
         }
-        if self.findings.files.keys().any(|file| matches!(file, File::Segment(_))) {
+        let has_data = self.findings.files.keys().any(|file| matches!(file, File::Segment(_)));
+        if has_data || self.findings.has_meta_bytes {
             return Reached::Refused(
                 "there is data, but neither node.meta nor a checkpoint can be read: nothing was touched"
                     .into(),

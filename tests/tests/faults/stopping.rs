@@ -1,17 +1,20 @@
 //! SIGTERM under load: what waits is answered, what was acknowledged is there again, and the next start has
-//! nothing to recover.
+//! nothing to recover. With a disk that never answers the process ends all the same, and loses nothing.
 
 use super::{TOPIC, eventually, put};
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::batch::Batch;
-use tests::client::{PATIENCE, Reply};
+use tests::client::{PATIENCE, Reply, encode};
 use tests::dialogue::{create_topic, fetch, fetch_request, produce_request};
 use tests::folder::Folder;
 use tests::node::Node;
+use tests::programs::strace;
 
 /// Far below the minute that a parked fetch may wait.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// The 25 seconds after which a stop no longer waits for the disk, with room for a busy machine.
+const STALLED_STOP_MAX: Duration = Duration::from_secs(45);
 
 /// What the start line says was recovered from the journal.
 fn recovered_bytes(node: &Node) -> u64 {
@@ -75,4 +78,34 @@ fn a_stop_with_nothing_to_do_is_at_once_and_a_kill_says_what_was_recovered() {
     node.restart();
     assert_eq!(recovered_bytes(&node), 0);
     assert_eq!(fetch(&mut node.connect(), TOPIC, 0).high_watermark, 1);
+}
+
+#[test]
+fn a_stop_ends_although_the_disk_never_answers_and_loses_nothing() {
+    let folder = Folder::new();
+    let data = folder.join("data");
+    // strace lets nobody die who is being delayed, so it is longer than the stop, and ends.
+    let above = strace(&["fdatasync:delay_enter=30000000:when=30+"]);
+    let above: Vec<&str> = above.iter().map(String::as_str).collect();
+    let mut node = Node::start_under(&above, &["--listen", "127.0.0.1:0", "--data", &data]);
+    let mut client = node.connect();
+    assert_eq!(create_topic(&mut client, TOPIC, 1), 0);
+    let request = encode(9, 1, &produce_request(TOPIC, -1, Batch::of(&[b"x"]).bytes()));
+    let mut acknowledged = 0;
+    loop {
+        client.send_message(&request).expect("the connection is open");
+        match client.receive(Duration::from_secs(1)) {
+            Reply::Message(_) => acknowledged += 1,
+            Reply::Silence => break,
+            Reply::Closed => panic!("closed after {acknowledged} records"),
+        }
+        assert!(acknowledged < 10_000, "the disk never stalled");
+    }
+    node.ask_to_stop();
+    let status = node.end_within(STALLED_STOP_MAX);
+    assert_eq!(status.code(), Some(1), "{status}");
+    assert!(node.log().contains("the disk did not finish what it was given in time"), "{}", node.log());
+    node.restart();
+    let found = fetch(&mut node.connect(), TOPIC, 0).high_watermark;
+    assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} of {acknowledged}");
 }

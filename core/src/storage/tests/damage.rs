@@ -164,7 +164,7 @@ fn has_written(world: &World) -> bool {
 #[test]
 fn a_directory_that_is_not_ours_to_use_is_left_untouched() {
     type Damage = fn(&mut Disk);
-    let damages: [(&str, Damage); 3] = [
+    let damages: [(&str, Damage); 4] = [
         ("both checkpoint slots", |disk| {
             flip(disk, File::Checkpoint(false), 3);
             flip(disk, File::Checkpoint(true), 3);
@@ -176,6 +176,10 @@ fn a_directory_that_is_not_ours_to_use_is_left_untouched() {
             let name = SegmentName { of: partition(1), base: Offset(0), generation: 0 };
             disk.durable.clear();
             disk.durable.insert(File::Segment(name), vec![1, 2, 3]);
+        }),
+        ("neither node.meta nor a checkpoint", |disk| {
+            disk.durable.clear();
+            disk.durable.insert(File::NodeMeta, vec![7; 2 * SLOT_BYTES]);
         }),
     ];
     for (expected, damage) in damages {
