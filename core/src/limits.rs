@@ -99,6 +99,10 @@ pub const RELUCTANT_ELECTIONS: usize = 3;
 /// Longest election timeouts for which a leader may give a follower nothing of what that lacks. Source: chosen, many
 /// reads, and the time in which another replica's bytes mend a segment. At the edge: another is to lead.
 pub const UNSERVED_ELECTIONS: usize = 4;
+/// Longest election timeouts for which a voter that does not hear the leader may ask a follower that does. Source:
+/// chosen, twice what an election takes at most, or a healed link to be used again. At the edge: the follower asks for
+/// the leadership.
+pub const UNHEARD_ELECTIONS: usize = 4;
 /// How often the rest after a round of handing over in vain doubles. Source: chosen; 64 election timeouts.
 pub const HAND_OVER_DOUBLINGS_MAX: u32 = 3;
 /// Largest message between peers. Source: chosen, a frame's entries and their headers.

@@ -78,6 +78,8 @@ pub enum Mutant {
     CatchUpNeedsOwnTerm,
     /// Who leads on a disk that does nothing any more goes on leading.
     SlowLeaderStays,
+    /// Nobody asks for the leadership of who is not heard by all.
+    UnheardLeaderStays,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
 }

@@ -39,7 +39,7 @@ const fn ours(mutant: Mutant, claims: &'static [Claim], seed: u64) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 33] = [
+pub const ALL: [Planted; 34] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3], 40_712_388_152_974),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3], 112_022_330_163_144),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -76,6 +76,7 @@ pub const ALL: [Planted; 33] = [
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18], 166_823_225_428_923),
     ours(Mutant::LastFrameBelieved, &[Claim::C2, Claim::C3, Claim::C7], 206_123_828_451_270),
     ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17], 600_331),
+    ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 2_000_720),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
 ];
 

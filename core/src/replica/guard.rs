@@ -73,6 +73,7 @@ impl Replica {
             RaftKind::Heartbeat => self.admit_heartbeat(message),
             RaftKind::Vote | RaftKind::PreVote => self.admit_candidate(message),
             RaftKind::TimeoutNow => self.admit_timeout_now(message),
+            RaftKind::TransferWanted => self.admit_transfer_wanted(message),
             RaftKind::AppendResponse => self.admit_append_response(message),
             RaftKind::VoteResponse | RaftKind::PreVoteResponse | RaftKind::HeartbeatResponse => {
                 self.admit_member(message)
@@ -157,6 +158,15 @@ impl Replica {
         // its own vote. A duplicate finds a higher term.
         let is_current = message.term == self.term().0 && message.from == self.leader().0;
         if !is_current || !self.may_campaign() || self.is_reluctant {
+            return Err(Refused::Stale);
+        }
+        Ok(())
+    }
+
+    fn admit_transfer_wanted(&self, message: &RaftMessage) -> Result<(), Refused> {
+        self.admit_voter(message)?;
+        // Only of who follows this leader: anybody else has not its log.
+        if message.term != self.term().0 || !self.is_leader() {
             return Err(Refused::Stale);
         }
         Ok(())

@@ -49,6 +49,7 @@ mod restore;
 mod start;
 #[cfg(test)]
 mod tests;
+mod unheard;
 mod window;
 mod wire;
 
@@ -61,9 +62,11 @@ pub use start::{Recovered, Settings, StartFault};
 use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, ReplicaId, Term};
 use crate::limits;
+use crate::mutant::{Mutant, is_planted};
 use promise::Promises;
 use raft::{Progress, ProgressState, RawNode, StateRole};
-use rust_mq_proto::peer::raft::RaftMessage;
+use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
+use unheard::Unheard;
 use window::Window;
 
 /// One node's member of one Raft group.
@@ -85,6 +88,8 @@ pub struct Replica {
     is_reluctant: bool,
     /// Ticks for which it has let others stand for election.
     hesitated: usize,
+    /// Voters that do not hear the leader that is heard here.
+    unheard: Unheard,
 }
 
 /// Who leads, as far as a replica knows.
@@ -112,6 +117,17 @@ impl Replica {
     /// A message came from another member.
     pub fn step(&mut self, message: RaftMessage) -> Result<(), Refused> {
         self.admit(&message)?;
+        match message.kind() {
+            // Only a voter that keeps up is given it, as by `transfer`, not whoever asks, as raft-rs would.
+            RaftKind::TransferWanted => {
+                self.transfer(ReplicaId(message.from));
+                return Ok(());
+            }
+            RaftKind::PreVote if !self.is_leader() && self.leader() != ReplicaId::NOBODY => {
+                self.unheard.refused(self.term());
+            }
+            _ => {}
+        }
         let stepped = self.node.step(wire::to_raft(message));
         self.pin_election_timeout();
         stepped.map_err(|_| Refused::Sender)
@@ -130,6 +146,7 @@ impl Replica {
             return;
         }
         self.node.tick();
+        self.ask_for_leadership();
         self.pin_election_timeout();
     }
 
@@ -348,6 +365,16 @@ impl Replica {
     /// Whether standing for election would be safe, and of any use.
     fn may_campaign(&self) -> bool {
         self.node.raft.promotable() && self.term() < Term::MAX && !self.has_unsynced_log()
+    }
+
+    /// Asks the leader for its leadership if others have not heard it for too long, and this replica could lead.
+    fn ask_for_leadership(&mut self) {
+        let is_due = self.unheard.tick(self.term(), self.settings.election_ticks_max);
+        let may_lead = !self.is_leader() && self.may_campaign() && !self.is_reluctant;
+        if is_due && may_lead && !is_planted(self.settings.mutant, Mutant::UnheardLeaderStays) {
+            // Of a follower raft-rs takes this for a request to its leader.
+            self.node.transfer_leader(self.id().0);
+        }
     }
 
     /// Whether others are given another tick to lead, the disk here being slow.

@@ -8,6 +8,7 @@
 //!
 //! Not here: reading the disk (`storage`), and what a fault leads to (the replica is dead; the floor above).
 
+use super::unheard::Unheard;
 use super::window::Window;
 use super::{ReadyNumber, Replica, Role, promise::Promises};
 use crate::entry::{Entry, HardState, Members, Stamp};
@@ -145,6 +146,7 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         election: (Term(u64::MAX), 0),
         is_reluctant: false,
         hesitated: 0,
+        unheard: Unheard::default(),
     };
     replica.pin_election_timeout();
     Ok(replica)

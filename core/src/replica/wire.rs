@@ -135,6 +135,7 @@ fn to_raft_type(kind: RaftKind) -> MessageType {
         RaftKind::Heartbeat => MessageType::MsgHeartbeat,
         RaftKind::HeartbeatResponse => MessageType::MsgHeartbeatResponse,
         RaftKind::TimeoutNow => MessageType::MsgTimeoutNow,
+        RaftKind::TransferWanted => MessageType::MsgTransferLeader,
         RaftKind::Unknown => panic!("the guard admits known kinds only"),
     }
 }
@@ -150,6 +151,7 @@ fn from_raft_type(kind: MessageType) -> RaftKind {
         MessageType::MsgHeartbeat => RaftKind::Heartbeat,
         MessageType::MsgHeartbeatResponse => RaftKind::HeartbeatResponse,
         MessageType::MsgTimeoutNow => RaftKind::TimeoutNow,
+        MessageType::MsgTransferLeader => RaftKind::TransferWanted,
         other => panic!("raft-rs sends no {other:?}: no snapshots, no forwarded proposals or reads"),
     }
 }

@@ -47,6 +47,8 @@ pub enum RaftKind {
     HeartbeatResponse = 8,
     /// The leader asks a voter to stand for election at once: leadership transfer.
     TimeoutNow = 9,
+    /// A voter asks its leader for the leadership.
+    TransferWanted = 10,
 }
 
 /// One message from one member of a Raft group to another. Ids are the group's `ReplicaId`s.

@@ -3,6 +3,7 @@
 use super::{ROOM, append, entry, finish, fresh, kinds, leader_of_three, message, settle, with_log};
 use crate::entry::{EntryKind, Stamp};
 use crate::ids::{Index, ReplicaId, Term};
+use crate::limits;
 use crate::now::Wall;
 use crate::replica::{Dropped, ReadContext, Refused, Replica, Restored, SnapshotMeta};
 use bytes::Bytes;
@@ -174,6 +175,36 @@ fn a_leader_hands_over_and_drops_proposals_meanwhile() {
         leader.step(message(RaftKind::HeartbeatResponse, 2, 1, 1)).expect("alive");
     }
     assert!(leader.propose(EntryKind::Batch, Wall(0), Bytes::from_static(b"batch")).is_ok(), "given up");
+}
+
+#[test]
+fn who_refuses_pre_votes_for_long_asks_for_the_leadership() {
+    let mut follower = with_log(2, 3, &[1], 1);
+    let timeout = follower.settings.election_ticks_max;
+    let mut said = Vec::new();
+    for tick in 0..=limits::UNHEARD_ELECTIONS * timeout {
+        follower.step(message(RaftKind::Heartbeat, 1, 2, 1)).expect("a leader");
+        if tick % timeout == 0 {
+            follower.step(message(RaftKind::PreVote, 3, 2, 2)).expect("a voter that does not hear it");
+        }
+        follower.tick();
+        said.extend(settle(&mut follower));
+    }
+    let asked: Vec<_> = said.iter().filter(|message| message.kind() == RaftKind::TransferWanted).collect();
+    assert_eq!(asked.iter().map(|wanted| (wanted.from, wanted.to)).collect::<Vec<_>>(), [(2, 1)]);
+    let mut leader = leader_of_three();
+    let wanted = message(RaftKind::TransferWanted, 2, 1, 1);
+    assert_eq!(
+        follower.step(message(RaftKind::TransferWanted, 3, 2, 1)),
+        Err(Refused::Stale),
+        "it leads nobody"
+    );
+    leader.step(wanted.clone()).expect("a wish");
+    assert_eq!(kinds(&settle(&mut leader)), [], "it has not answered yet");
+    leader.step(RaftMessage { index: 1, ..message(RaftKind::AppendResponse, 2, 1, 1) }).expect("ok");
+    settle(&mut leader);
+    leader.step(wanted).expect("a wish");
+    assert_eq!(kinds(&settle(&mut leader)), [RaftKind::TimeoutNow]);
 }
 
 #[test]
