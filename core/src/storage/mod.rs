@@ -242,6 +242,8 @@ impl Storage {
         let Some(running) = self.running() else { return };
         let mut local = running.locals.remove(&replica).expect("a skip is of a replica that is here");
         assert!(to > local.log.end(), "a skip leaves a gap: what is here is of no use");
+        // A checkpoint would wait for ever for what is no longer there to be written.
+        running.checkpointer.forget(replica, false);
         running.give_up_log(replica, &local.log);
         local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
         running.locals.insert(replica, local);

@@ -143,6 +143,8 @@ impl Running {
     /// The turn's end.
     pub(super) fn flush(&mut self, turn: &mut Turn<'_>) {
         self.behind.turn_ends(turn.now, &self.config);
+        // The last log that a checkpoint waited for may have been dropped: nothing else would go on with it.
+        self.advance_checkpoint(turn);
         self.write_ripe(turn);
         if self.meta.is_durable() {
             self.journal.flush(&mut self.tickets, turn.actions);

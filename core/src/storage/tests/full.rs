@@ -3,6 +3,7 @@
 use super::model::small;
 use super::world::World;
 use crate::action::HaltReason;
+use crate::ids::Offset;
 use std::time::Duration;
 
 #[test]
@@ -154,6 +155,49 @@ fn what_is_wanted_settled_meanwhile_is_settled_too() {
     world.run();
     world.reset(replica, 3, world.replicas[&replica].settled.expect("settled").0);
     assert_eq!(world.storage.extent(replica).map(|extent| extent.end), world.replicas[&replica].settled);
+}
+
+#[test]
+fn a_checkpoint_goes_on_when_the_last_log_it_waits_for_is_dropped() {
+    let mut world = World::new(12, small());
+    let (kept, dropped) = (world.add(), world.add());
+    for replica in [kept, dropped] {
+        world.append(replica, 1, &[100], true);
+        world.flush();
+        world.run();
+    }
+    world.apply(dropped, 1);
+    // The write that it waits for is under way, of a log that nobody has when it is done.
+    assert!(world.checkpoint());
+    world.drop_replica(dropped);
+    world.flush();
+    world.run();
+    assert_eq!(world.checkpoints, 1);
+    world.apply(kept, 1);
+    world.settle(kept);
+    world.run();
+    assert!(world.replicas[&kept].settled.is_some(), "logs are written again");
+}
+
+#[test]
+fn a_checkpoint_is_given_up_when_a_log_it_waits_for_skips_ahead() {
+    let mut world = World::new(13, small());
+    let replica = world.add();
+    world.append(replica, 1, &[100], true);
+    world.flush();
+    world.run();
+    world.apply(replica, 1);
+    assert!(world.checkpoint());
+    world.storage.skip_to(replica, Offset(1_000));
+    world.flush();
+    world.run();
+    assert_eq!(world.checkpoints, 0);
+    world.replicas.get_mut(&replica).expect("ours").dropped = Some(u64::MAX);
+    world.storage.drop_replica(replica);
+    assert!(world.checkpoint(), "another can begin");
+    world.flush();
+    world.run();
+    assert_eq!(world.checkpoints, 1);
 }
 
 #[test]
