@@ -76,7 +76,7 @@ pub const ALL: [Planted; 34] = [
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18], 166_823_225_428_923),
     ours(Mutant::LastFrameBelieved, &[Claim::C2, Claim::C3, Claim::C7], 206_123_828_451_270),
     ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17], 600_331),
-    ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 2_000_720),
+    ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 258_255_101_692_511),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
 ];
 

@@ -118,9 +118,8 @@ impl Replica {
     pub fn step(&mut self, message: RaftMessage) -> Result<(), Refused> {
         self.admit(&message)?;
         match message.kind() {
-            // Only a voter that keeps up is given it, as by `transfer`, not whoever asks, as raft-rs would.
             RaftKind::TransferWanted => {
-                self.transfer(ReplicaId(message.from));
+                self.transfer_to_who_asks(ReplicaId(message.from));
                 return Ok(());
             }
             RaftKind::PreVote if !self.is_leader() && self.leader() != ReplicaId::NOBODY => {
@@ -216,7 +215,15 @@ impl Replica {
     /// Hands leadership to a voter that keeps up: proposals are dropped until it has everything and has been
     /// asked to stand for election, or for an election timeout. Returns false if it cannot be handed to it.
     pub fn transfer(&mut self, to: ReplicaId) -> bool {
-        let keeps_up = |peer: &Progress| peer.recent_active && peer.state == ProgressState::Replicate;
+        let is_heard = self.node.raft.prs().get(to.0).is_some_and(|peer| peer.recent_active);
+        is_heard && self.transfer_to_who_asks(to)
+    }
+
+    /// As `transfer`, to one that is heard, whatever the count of those heard since the last quorum check says.
+    fn transfer_to_who_asks(&mut self, to: ReplicaId) -> bool {
+        // A probe that has nothing more to tell stays a probe.
+        let last = self.last_index().0;
+        let keeps_up = |peer: &Progress| peer.state == ProgressState::Replicate || peer.matched == last;
         let is_fit = self.is_leader()
             && to != self.id()
             && self.members.voters.contains(&to)

@@ -199,14 +199,14 @@ impl Storage {
         running.give_up_log(replica, &local.log);
     }
 
-    /// Starts a replica's memory anew; answered by [`Outcome::Persisted`]. If the log ends at `segment_end`
-    /// it is kept and must be settled, else it is given up and starts there, empty.
+    /// Starts a replica's memory anew; answered by [`Outcome::Persisted`]. If the log reaches `segment_end`
+    /// it is kept, all of it, and must be settled; else it is given up and starts there, empty.
     pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset) {
         let Some(running) = self.running() else { return };
         running.checkpointer.forget(replica, false);
         running.journal.forget_hint(replica);
         let mut local = running.locals.remove(&replica).expect("a reset is of a replica that is here");
-        if local.log.end() == reset.segment_end {
+        if local.log.end() >= reset.segment_end {
             let is_settled = local.log.written_end() == local.log.end()
                 && running.behind.unsynced_of(&local.log).is_empty();
             assert!(is_settled, "a reset names only synced segments: settle the replica first");

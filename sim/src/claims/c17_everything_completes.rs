@@ -1,6 +1,6 @@
 //! C17, liveness: once every machine is healed, nothing open stands still: each partition has a leader, every open
-//! request is answered, a probe of every producer is acknowledged, the audit reads every log to its end, and replicas
-//! catch up. Nor does a node stop for no reason.
+//! request is answered, a probe of every producer is acknowledged, the audit reads every log to its end, replicas catch
+//! up, and every node knows who leads the cluster. Nor does a node stop for no reason.
 //!
 //! Looked at: what the clients call open, and how far each has come with it, ten times a second of simulated time, from
 //! the moment at which the faults freeze; and the reason of every halt. Two bounds, of which the first is the claim:

@@ -10,7 +10,7 @@ use crate::clock::{MILLI, Moment, SECOND};
 use crate::plan::Trouble;
 use crate::schedule::Happening;
 use rust_mq_core::broker::observe::Observation;
-use rust_mq_core::ids::TopicPartition;
+use rust_mq_core::ids::{ReplicaId, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often the world looks.
@@ -120,6 +120,7 @@ impl World {
             .collect();
         if is_audit && open.is_empty() {
             open.extend(self.lagging());
+            open.extend(self.unled());
         }
         match self.stages.stage {
             Stage::Chaos | Stage::Over => return,
@@ -159,6 +160,18 @@ impl World {
             let done = stands.iter().map(|(_, seen)| seen.applied.0 + seen.last.0).sum();
             Some(Open { who: self.clients.len(), done, words })
         })
+    }
+
+    /// A sound machine that knows no leader of the cluster, in words: most of the others are sound, and reach it.
+    fn unled(&self) -> Option<Open> {
+        let is_unled = |site: &usize| {
+            let process = self.nodes[*site].process.as_ref()?;
+            let machine = process.broker.observe().into_iter().find(|seen| seen.is_machine)?;
+            (machine.leader == ReplicaId::NOBODY).then_some(*site)
+        };
+        let site = self.plan.core.iter().find_map(is_unled)?;
+        let words = format!("n{} knows no leader of the cluster", site + 1);
+        Some(Open { who: self.clients.len() + 1, done: 0, words })
     }
 
     /// Tells whoever watches how every node stands.

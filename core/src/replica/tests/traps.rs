@@ -203,8 +203,24 @@ fn who_refuses_pre_votes_for_long_asks_for_the_leadership() {
     assert_eq!(kinds(&settle(&mut leader)), [], "it has not answered yet");
     leader.step(RaftMessage { index: 1, ..message(RaftKind::AppendResponse, 2, 1, 1) }).expect("ok");
     settle(&mut leader);
-    leader.step(wanted).expect("a wish");
+    for _ in 0..leader.settings.election_ticks_max {
+        leader.tick();
+        leader.step(message(RaftKind::HeartbeatResponse, 3, 1, 1)).expect("a quorum");
+    }
+    settle(&mut leader);
+    leader.step(wanted).expect("a wish, which says that it is there");
     assert_eq!(kinds(&settle(&mut leader)), [RaftKind::TimeoutNow]);
+}
+
+#[test]
+fn who_has_everything_may_be_handed_the_leadership_though_it_was_lost_once() {
+    let mut leader = leader_of_three();
+    leader.step(RaftMessage { index: 1, ..message(RaftKind::AppendResponse, 2, 1, 1) }).expect("ok");
+    settle(&mut leader);
+    leader.peer_lost(ReplicaId(2));
+    leader.step(message(RaftKind::HeartbeatResponse, 2, 1, 1)).expect("here again");
+    settle(&mut leader);
+    assert!(leader.transfer(ReplicaId(2)), "there is nothing to append that would tell");
 }
 
 #[test]
