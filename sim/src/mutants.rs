@@ -4,6 +4,10 @@
 //! A mutant that few seeds catch is a weak spot of the generator, or a check that is missing: then the generator
 //! gets a bias or a claim another check, and the mutant no hunted seed.
 //!
+//! Several rows name more than one claim. C17 and C18 are one claim for two kinds of runs, those in which all machines
+//! are sound in the end and those in which most are. And what a restart has lost is seen by whoever looks first: the
+//! claim of the node that starts, of the one that compares it with its peers, or of the client that reads.
+//!
 //! What of that list is not here: 8 and 9 (who is cut off steps down as fast as the others elect, so a stale read
 //! needs clocks that run far apart, and a hundred random seeds did not bring it; the watchers stay to look for it),
 //! 10 (a link delivers once and in order), 11 (needs a disk that lies about the past), 12 (who loses its leader

@@ -49,11 +49,14 @@ impl Node {
     }
 
     /// One step of leaving the disk so that the next start has nothing to replay. Returns whether it is so.
+    /// What only waits, as for room on a full disk, is not helped by another checkpoint.
     pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
         if self.storage.is_clean() || self.metadata.is_none() {
             return true;
         }
-        self.begin_checkpoint(now, actions);
+        if !self.storage.is_covered() {
+            self.begin_checkpoint(now, actions);
+        }
         false
     }
 

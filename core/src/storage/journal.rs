@@ -211,9 +211,9 @@ impl Journal {
         (!self.is_idle()).then(|| self.first_unsynced())
     }
 
-    /// Whether everything is synced, and no frame from `covered` on holds an item.
-    pub(super) fn is_clean(&self, covered: u64) -> bool {
-        self.is_idle() && self.newest_items < covered
+    /// Whether no frame from `covered` on holds an item.
+    pub(super) fn is_covered(&self, covered: u64) -> bool {
+        self.newest_items < covered
     }
 
     /// The next frame's place, as far as is known: it may turn to another file.

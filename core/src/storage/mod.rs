@@ -438,13 +438,17 @@ impl Storage {
     }
 
     /// Whether the disk holds everything in a checkpoint: nothing waits, and the next start replays nothing.
-    /// For SIGTERM: flush, checkpoint, and ask again after each outcome.
+    /// For SIGTERM: flush, checkpoint what is not covered, and ask again after each outcome.
     pub fn is_clean(&self) -> bool {
         matches!(&self.state, State::Running(running)
-            if running.journal.is_clean(running.covered)
-                && running.checkpointer.is_idle()
-                && running.behind.is_clean()
-                && running.meta.is_idle())
+            if running.journal.is_idle() && running.checkpointer.is_idle() && running.meta.is_idle())
+            && self.is_covered()
+    }
+
+    /// Whether the checkpoint in force leaves nothing that another one could put away.
+    pub fn is_covered(&self) -> bool {
+        matches!(&self.state, State::Running(running)
+            if running.journal.is_covered(running.covered) && running.behind.is_clean())
     }
 
     fn running(&mut self) -> Option<&mut Running> {
