@@ -22,7 +22,7 @@ pub fn pair_up(turns: &[Turn]) -> Vec<(usize, usize)> {
 /// All results of a station.
 pub fn station(station: &Station, sessions: &[Session], measured: &str) -> StationResult {
     let of = |subject: Subject| sessions.iter().filter(move |session| session.turn.subject == subject);
-    let settings = |subject: Subject| of(subject).next().map(|session| session.settings.clone());
+    let settings = |subject: Subject| of(subject).next().map(|session| without_home(&session.settings));
     let warm = |subject: Subject| of(subject).map(|session| session.warm).collect();
     StationResult {
         name: station.name.to_owned(),
@@ -34,6 +34,14 @@ pub fn station(station: &Station, sessions: &[Session], measured: &str) -> Stati
         ours_settings: settings(Subject::Ours).unwrap_or_default(),
         kafka_settings: settings(Subject::Kafka).unwrap_or_default(),
         rows: station.rows.iter().enumerate().map(|(at, row)| row_result(row, at, sessions)).collect(),
+    }
+}
+
+/// Settings as any reader could have them: whose machine it was is nobody's business.
+fn without_home(settings: &str) -> String {
+    match std::env::var("HOME") {
+        Ok(home) if home.len() > 1 => settings.replace(&home, "~"),
+        _ => settings.to_owned(),
     }
 }
 
