@@ -31,6 +31,9 @@ pub fn file(number: usize, ports: &[Ports], folder: &Path) -> String {
     text
 }
 
+/// What a session in memory may keep: more than all rows of a station send.
+const MEMORY_LIMIT: &str = "8GiB";
+
 /// The command that starts a node, and what is worth recording of its settings.
 pub fn command(
     kit: &Kit,
@@ -51,7 +54,9 @@ pub fn command(
         let listen = format!("127.0.0.1:{}", ports[0].clients);
         command.args(["--listen", &listen]);
         if setup.durability == Durability::Memory {
-            format!("--listen {listen}\n")
+            // All rows' records stay, as they do in Kafka's memory file system.
+            command.args(["--memory-limit", MEMORY_LIMIT]);
+            format!("--listen {listen} --memory-limit {MEMORY_LIMIT}\n")
         } else {
             let data = folder.join("data");
             command.arg("--data").arg(&data);
