@@ -1,7 +1,7 @@
 //! Kafka's error codes: a client's deterministic answer (`org.apache.kafka.common.protocol.Errors`).
 //!
 //! A *definite* code means the request had no effect and never will. What was already proposed may only be
-//! answered with success or one of the codes that [`ErrorCode::is_unsure`] names (DESIGN section 8).
+//! answered with success or one of the codes that [`ErrorCode::is_unsure`] names.
 
 use serde::{Deserialize, Serialize};
 

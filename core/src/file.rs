@@ -1,6 +1,6 @@
 //! The names of the files a node has, and the lane each belongs to. What is in them is `storage/`'s.
 //!
-//! The layout (DESIGN section 7), relative to the data directory:
+//! The layout, relative to the data directory:
 //! ```text
 //! node.meta
 //! journal/0007

@@ -1,20 +1,22 @@
 //! Every bound: its value, its unit, where it comes from, and what happens at its edge.
 //!
-//! A queue, loop, retry or buffer without a name here has no place in the core (STYLE rule 8).
+//! A queue, loop, retry or buffer without a name here has no place in the core (`CONTRIBUTING.md`, rule 8).
 
 use std::time::Duration;
 
-/// Longest Kafka request, bytes after the length prefix. Source: reliability.md section 5 (Kafka: 100 MiB).
+/// Longest Kafka request, bytes after the length prefix. Source: chosen, a sixth of Kafka's
+/// socket.request.max.bytes (100 MiB), twice the largest batch.
 /// At the edge: the connection is closed.
 pub const REQUEST_BYTES_MAX: usize = 16 << 20;
-/// Requests of one connection that may be unanswered. Source: reliability.md section 5.
+/// Requests of one connection that may be unanswered. Source: chosen; clients pipeline 5, librdkafka and franz-go
+/// some dozens.
 /// At the edge: the connection is not read.
 pub const CONNECTION_REQUESTS_MAX: usize = 64;
-/// Bytes of unanswered requests of one connection. Source: reliability.md section 5.
+/// Bytes of unanswered requests of one connection. Source: chosen, several of the 1 MB requests that clients send.
 /// At the edge: the connection is not read, but one whole request is always let in.
 pub const CONNECTION_REQUEST_BYTES_MAX: usize = 8 << 20;
 /// Bytes that wait in the driver for a connection whose client does not read, besides the newest answer.
-/// Source: reliability.md section 5. At the edge: no further request of it is taken up.
+/// Source: chosen, one usual Fetch answer. At the edge: no further request of it is taken up.
 pub const CONNECTION_UNREAD_BYTES_MAX: usize = 1 << 20;
 /// Credit that one connection may hold, so what may arrive unasked once the node's budget is used up. Source:
 /// chosen; at 1 GB/s an `Allow` every 128 us. At the edge: given again when half is used.
@@ -23,10 +25,10 @@ pub const CONNECTION_CREDIT_BYTES: usize = 256 << 10;
 /// that half requests of others hold up no metadata, no fetch and no new client. Source: chosen; 10,000
 /// connections hold 40 MiB so. At the edge: the request waits for the budget.
 pub const CONNECTION_CREDIT_BYTES_LEAST: usize = 4 << 10;
-/// How long a request may take from its first byte to its last. Source: reliability.md section 3.
+/// How long a request may take from its first byte to its last. Source: chosen, the request timeout of clients.
 /// At the edge: the connection is closed.
 pub const REQUEST_ARRIVAL_MAX: Duration = Duration::from_secs(30);
-/// How long a client may read nothing of what waits for it. Source: reliability.md section 5.
+/// How long a client may read nothing of what waits for it. Source: chosen, the request timeout of clients.
 /// At the edge: the connection is aborted.
 pub const CONNECTION_UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may be silent. Source: Kafka's connections.max.idle.ms. At the edge: it is closed.
@@ -39,19 +41,21 @@ pub const DECODED_BYTES_MAX: usize = 64 << 20;
 pub const BATCH_BYTES_MAX_DEFAULT: usize = (1 << 20) + 12;
 /// Highest value of `max.message.bytes`: a batch must fit one journal frame. At the edge: INVALID_CONFIG.
 pub const BATCH_BYTES_MAX_CEILING: usize = 8 << 20;
-/// Largest decompressed batch. Source: DESIGN section 8. At the edge: MESSAGE_TOO_LARGE.
+/// Largest decompressed batch. Source: chosen, twice the largest batch: a bomb stops
+/// here (Kafka has had such a bound since its pull request 23429). At the edge: MESSAGE_TOO_LARGE.
 pub const DECOMPRESSED_BYTES_MAX: usize = 16 << 20;
-/// One group commit. Source: DESIGN section 7. At the edge: what does not fit waits for the next frame.
+/// One group commit. Source: chosen, what a disk writes in some 10 ms. At the edge: what does not fit waits for the
+/// next frame.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
-/// Bytes one replica may have proposed and not yet committed. Source: DESIGN section 7 (a ready fits one
-/// frame). At the edge: the produce waits, or is refused NOT_LEADER_OR_FOLLOWER when it cannot.
+/// Bytes one replica may have proposed and not yet committed. Source: chosen, so that a ready fits
+/// one frame. At the edge: the produce waits, or is refused NOT_LEADER_OR_FOLLOWER when it cannot.
 pub const REPLICA_UNCOMMITTED_BYTES_MAX: usize = 12 << 20;
 /// Largest answer to a Fetch. Source: Kafka's fetch.max.bytes. At the edge: a smaller answer, never less than
 /// one batch.
 pub const FETCH_BYTES_MAX: usize = 55 << 20;
-/// Longest time a Fetch may ask to wait. Source: reliability.md section 3. At the edge: clamped.
+/// Longest time a Fetch may ask to wait. Source: chosen, twice what clients ask at most. At the edge: clamped.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(60);
-/// Fetches parked on one node. Source: reliability.md section 5. At the edge: answered at once.
+/// Fetches parked on one node. Source: chosen, one for each connection there may be. At the edge: answered at once.
 pub const FETCHES_PARKED_MAX: usize = 10_000;
 /// What one partition of a parked fetch takes: the part, what it found, its place among the partition's watchers,
 /// and its part of the answer. Source: measured, rounded up. Bytes.
@@ -59,19 +63,20 @@ pub const FETCH_PARKED_PART_BYTES: usize = 1 << 10;
 /// The part of the node's memory that parked fetches may take so: one in this many. Source: chosen; with 4 GiB
 /// 262,144 partitions, a thousand consumers of 262 each. At the edge: a fetch is answered at once.
 pub const FETCH_PARKED_SHARE: u64 = 16;
-/// Topics one Metadata request may name. Source: reliability.md section 3. At the edge: the connection is closed.
+/// Topics one Metadata request may name. Source: chosen, half of all there may be. At the edge: the connection is
+/// closed.
 pub const METADATA_TOPICS_MAX: usize = 10_000;
-/// Topics that one connection may make on the way in `AUTO_CREATIONS_WINDOW`. Source: reliability.md section 3.
+/// Topics that one connection may make on the way in `AUTO_CREATIONS_WINDOW`. Source: chosen.
 /// At the edge: LEADER_NOT_AVAILABLE, and the client asks again.
 pub const AUTO_CREATIONS_MAX: usize = 10;
 /// In how long. Source: as above.
 pub const AUTO_CREATIONS_WINDOW: Duration = Duration::from_secs(1);
 /// Partitions one CreateTopics request may make. Source: Kafka (POLICY_VIOLATION).
 pub const CREATE_PARTITIONS_MAX: usize = 10_000;
-/// Partitions of the whole cluster, and so the most that one Fetch may name. Source: reliability.md section 5. At
-/// the edge: POLICY_VIOLATION; the Fetch's connection is closed.
+/// Partitions of the whole cluster, and so the most that one Fetch may name. Source: chosen; each
+/// takes some 8 KiB of a node's memory. At the edge: POLICY_VIOLATION; the Fetch's connection is closed.
 pub const PARTITIONS_MAX: usize = 20_000;
-/// Producers remembered per partition. Source: reliability.md section 3. At the edge: the longest idle goes.
+/// Producers remembered per partition. Source: chosen, 2 MB. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered per producer. Source: Kafka (max.in.flight.requests.per.connection of 5).
 pub const PRODUCER_BATCHES: usize = 5;
@@ -84,7 +89,7 @@ pub const PRODUCER_EXPIRATION: Duration = Duration::from_secs(24 * 3600);
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 /// Longest name of a topic. Source: Kafka (org.apache.kafka.common.internals.Topic).
 pub const TOPIC_NAME_MAX: usize = 249;
-/// How often replicas of several voters are ticked. Source: DESIGN section 4.
+/// How often replicas of several voters are ticked. Source: chosen, many to an election timeout.
 pub const TICK: Duration = Duration::from_millis(50);
 /// Longest election timeouts that the oldest frame may be unsynced before the disk is called slow. Source: chosen;
 /// above any sync of a sound disk, below what a client waits. At the edge: what the node leads is handed over.
@@ -108,8 +113,8 @@ pub const HAND_OVER_DOUBLINGS_MAX: u32 = 3;
 /// Largest message between peers. Source: chosen, a frame's entries and their headers.
 /// At the edge: the lane is closed.
 pub const PEER_MESSAGE_BYTES_MAX: usize = 24 << 20;
-/// Bytes queued towards one peer on one lane. Source: reliability.md section 5. At the edge: appends are
-/// dropped; Raft sends them again.
+/// Bytes queued towards one peer on one lane. Source: chosen, above two of the largest messages. At the edge:
+/// appends are dropped; Raft sends them again.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
 /// A batch below this is copied out of the buffer it came in, so that it does not keep the whole buffer alive.
 /// Source: chosen, a quarter of a read. Bytes.
@@ -128,14 +133,14 @@ pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
 /// How often produces that wait for their commit are looked through for those whose time is up.
 /// Source: chosen: a timeout is 30 s by default, and rarely comes.
 pub const SWEEP: Duration = Duration::from_millis(250);
-/// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: performance.md
-/// section 4 (32 MiB per lagging follower). At the edge: they fetch by offset instead.
+/// Window that a leader keeps beyond its checkpoint for followers that are not far behind. Source: chosen, a
+/// quarter of a second of a gigabit link. At the edge: they fetch by offset instead.
 pub const WINDOW_KEPT_BYTES_MAX: usize = 32 << 20;
 /// How long a stopping node lets produces finish. Source: chosen; a supervisor kills after 10 s or more.
 /// At the edge: whoever waits is told that the outcome is unknown.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a stopping node waits, after that, for its disk to be clean. Source: chosen; both together are below
-/// the 30 s that reliability.md section 7 and most supervisors give. At the edge: the process ends all the same,
+/// the 30 s that most supervisors give. At the edge: the process ends all the same,
 /// and says why; the next start replays the journal.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of entries in one append to a follower. Source: chosen, a millisecond of a gigabit link. At the edge:
@@ -183,7 +188,7 @@ pub const MEND_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;
 /// Credit given to one peer lane. Source: chosen, above one message. At the edge: given again when half is used.
 pub const PEER_CREDIT_BYTES: usize = 32 << 20;
-/// How long two nodes may take over their hellos. Source: reliability.md section 3 (5 s before auth).
+/// How long two nodes may take over their hellos. Source: chosen, many round trips.
 /// At the edge: the lane is aborted.
 pub const PEER_HELLO_MAX: Duration = Duration::from_secs(5);
 /// Accepted peer links that have not said hello. Source: chosen. At the edge: a new one is aborted.
@@ -205,7 +210,8 @@ pub const LEADERS_PER_MESSAGE: usize = 16_384;
 /// How long a request waits for someone to lead the metadata partition. Source: chosen: longer than a start, and
 /// than most elections. At the edge: NOT_CONTROLLER.
 pub const CONTROLLER_AWAITED_MAX: Duration = Duration::from_secs(2);
-/// How long the journal is quiet before the last frame is sealed. Source: DESIGN section 7.
+/// How long the journal is quiet before the last frame is sealed. Source: chosen, many syncs of a sound
+/// disk.
 pub const JOURNAL_SEAL_AFTER: Duration = Duration::from_millis(50);
 /// What an item and its header may take of a frame at least. Source: chosen. At the edge: the frame is
 /// called full a little early.

@@ -19,7 +19,7 @@ pub const BULK_READ_BYTES: usize = 256 << 10;
 /// Slices of one vectored write. Source: chosen, 2 KiB of stack; the kernel's IOV_MAX is 1,024.
 /// At the edge: another write.
 pub const WRITE_SLICES: usize = 128;
-/// Client connections. Source: reliability.md section 5 (`connections.max`). At the edge: new ones are
+/// Client connections. Source: chosen; with the least credit of each 40 MiB. At the edge: new ones are
 /// closed, one log line a second says so.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Client connections from one address that is not loopback. Source: as above.
@@ -32,12 +32,12 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 pub const RESERVED_DESCRIPTORS: usize = 640;
 /// How long accepting rests when the process is out of descriptors. Source: chosen; never a busy loop.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may stay silent before its first four bytes. Source: reliability.md section 5
-/// (pre-auth deadline). At the edge: it is closed.
+/// How long a connection may stay silent before its first four bytes. Source: chosen, many round
+/// trips. At the edge: it is closed.
 pub const FIRST_BYTES_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection may be silent. Source: Kafka's `connections.max.idle.ms`. At the edge: closed.
 pub const IDLE_WAIT: Duration = Duration::from_secs(600);
-/// How long a client may refuse to take bytes. Source: reliability.md section 5. At the edge: closed.
+/// How long a client may refuse to take bytes. Source: chosen, the request timeout of clients. At the edge: closed.
 pub const UNREAD_WAIT: Duration = Duration::from_secs(30);
 /// How often the three waits above are looked at. Source: chosen. Only while there are connections.
 pub const SWEEP: Duration = Duration::from_secs(5);
@@ -64,12 +64,12 @@ pub const READ_THREADS: usize = 2;
 pub const PART_OVERHEAD_BYTES: u64 = 128;
 /// Smallest `--memory-limit`. Source: chosen; below, not even one journal frame and its readers fit.
 pub const MEMORY_LIMIT_MIN: u64 = 32 << 20;
-/// Largest default of `--memory-limit`. Source: issue 2.
+/// Largest default of `--memory-limit`. Source: chosen; a larger one is asked for.
 pub const MEMORY_LIMIT_DEFAULT_MAX: u64 = 4 << 30;
 /// What the memory disk leaves of the limit to buffers, at most; otherwise a quarter. Source: chosen.
 pub const BUFFER_RESERVE_MAX: u64 = 256 << 20;
 
-/// HTTP/2 streams of one peer connection. Source: reliability.md section 3; tonic sets none.
+/// HTTP/2 streams of one peer connection. Source: chosen, a hundred times what two lanes need; tonic sets none.
 pub const PEER_STREAMS_MAX: u32 = 128;
 /// HTTP/2 streams that were reset for the other side's errors. Source: as above.
 pub const PEER_RESETS_MAX: usize = 1_024;
@@ -77,7 +77,7 @@ pub const PEER_RESETS_MAX: usize = 1_024;
 pub const PEER_PENDING_RESETS_MAX: usize = 20;
 /// Header list of a peer's call. Source: hyper's default.
 pub const PEER_HEADERS_BYTES_MAX: u32 = 16 << 10;
-/// HTTP/2 ping to a silent peer. Source: reliability.md section 3.
+/// HTTP/2 ping to a silent peer. Source: chosen.
 pub const PEER_KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long the answer to that ping may take. At the edge: the lane is closed.
 pub const PEER_KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
@@ -90,15 +90,15 @@ pub const PEER_CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// Connections that others may hold open at the peers' door. Source: chosen, as `PEER_LINKS_MAX`. At the edge:
 /// a new one is closed, one log line a second says so.
 pub const PEER_CONNECTIONS_MAX: usize = 256;
-/// How long a connection at the peers' door may be without a lane. Source: reliability.md section 5 (pre-auth
-/// deadline). At the edge: it is closed.
+/// How long a connection at the peers' door may be without a lane. Source: chosen, as for
+/// clients. At the edge: it is closed.
 pub const PEER_LANELESS_WAIT: Duration = Duration::from_secs(10);
 /// Lanes that others may hold open here. Source: chosen, far above two lanes a member. At the edge: refused.
 pub const PEER_LINKS_MAX: usize = 256;
 
-/// Size of a cluster file. Source: reliability.md section 3. At the edge: refused.
+/// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.
 pub const CLUSTER_FILE_BYTES_MAX: u64 = 1 << 20;
-/// Longest text of remote origin in a log line, characters. Source: reliability.md section 3.
+/// Longest text of remote origin in a log line, characters. Source: chosen.
 pub const LOG_TEXT_MAX: usize = 256;
 /// Log lines about rejected links in one second. Source: chosen. At the edge: counted, and the count logged.
 pub const REJECTED_LINES_PER_SECOND: u32 = 10;

@@ -9,7 +9,7 @@
 //! Invariants: a plan and a build determine every byte of a run; every choice comes from a named stream of the
 //! plan's root; no fault code is inside the core.
 //!
-//! Specification: simulation.md sections 2 to 7, DESIGN section 9.
+//! What is claimed: `docs/claims.md`; what proves that a claim can fail: `docs/mutants.md`.
 
 pub mod claims;
 pub mod client;

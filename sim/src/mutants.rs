@@ -1,4 +1,4 @@
-//! Which claim must catch which planted bug (numbers are those of the simulation page's section 6), and an ordinary
+//! Which claim must catch which planted bug (numbers are those of `docs/mutants.md`), and an ordinary
 //! seed that does. `hunt` tells how many random seeds it takes.
 //!
 //! A mutant that few seeds catch is a weak spot of the generator, or a check that is missing: then the generator
@@ -26,9 +26,9 @@ use rust_mq_core::mutant::Mutant;
 pub struct Planted {
     /// Which.
     pub mutant: Mutant,
-    /// Its number in section 6; none if it was a real bug here.
+    /// Its number in the list of `docs/mutants.md`; none if it was a real bug here.
     pub number: Option<u8>,
-    /// The claims of which one must be the first to fail; what section 6 names stands first where it can be.
+    /// The claims of which one must be the first to fail; what was expected stands first where it can be.
     pub claims: &'static [Claim],
     /// An ordinary seed that catches it.
     pub seed: u64,

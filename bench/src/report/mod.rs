@@ -2,7 +2,7 @@
 //! pages are made from the JSON alone, so that they can be made again without measuring.
 //!
 //! `markdown` writes the page and the short table, `chart` the pictures. What a person has to say about promises that
-//! are not kept stands in `notes.md` of the same folder, and becomes a part of the page.
+//! are not kept stands in `bench/report/notes.md`, and becomes a part of the page.
 
 mod chart;
 mod markdown;

@@ -1,5 +1,5 @@
 //! Catching up: a replica that is behind its leader's window keeps its committed prefix, pulls what it lacks by
-//! offset over the bulk lane, and then takes a small snapshot: state and index, no files (DESIGN section 5).
+//! offset over the bulk lane, and then takes a small snapshot: state and index, no files.
 //!
 //! ```text
 //! leader                                   follower

@@ -1,5 +1,5 @@
 //! Mending segments: where a disk does not give back what was written, the bytes are fetched from another replica,
-//! which holds the same, and written in place (DESIGN section 7).
+//! which holds the same, and written in place (decision 0008).
 //!
 //! ```text
 //! a read finds damage    --Damaged-->   a replica's node is asked for the range

@@ -2,7 +2,7 @@
 //! metadata machine, and who is there.
 //!
 //! When a peer goes down, the partitions it led need not wait for a timeout: every follower ends its lease and
-//! stands for election, staggered by its rank, so that the first usually wins (DESIGN section 5).
+//! stands for election, staggered by its rank, so that the first usually wins.
 
 use super::{METADATA, Node};
 use crate::action::{Action, HaltReason, LaneKind, Notice};

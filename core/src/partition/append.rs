@@ -247,7 +247,7 @@ impl Partition {
 }
 
 /// The batch as the log keeps it. A small one is copied, because its slice would keep a whole read buffer in
-/// memory for as long as the log holds it (DESIGN section 4's third allowed copy).
+/// memory for as long as the log holds it.
 fn shared(bytes: BytesMut) -> Bytes {
     if bytes.len() < BATCH_COPY_BELOW { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
 }

@@ -31,7 +31,6 @@
 //!
 //! Not here: what the messages mean (`replica/`, `partition/`, `host/`), TLS and the transport (the driver),
 //! who founds and joins (the floors above, by `founded` and `bind`).
-//! Sources: DESIGN sections 4, 5 and 8.
 
 mod bulk;
 mod forwards;

@@ -2,7 +2,7 @@
 //!
 //! Owns the entries from every ready that was taken (durable or on their way to the journal; raft-rs demands
 //! to see them before they are), and the stamp of the entry just below the first. Below that it answers
-//! `Compacted`: whoever needs those entries fetches batches by offset and restores (DESIGN section 5).
+//! `Compacted`: whoever needs those entries fetches batches by offset and restores.
 //!
 //! Invariant: entries are contiguous: entries[k].index == below.index + 1 + k.
 //! Invariant: below.index <= applied, so that raft-rs finds everything it may still need in memory.

@@ -1,4 +1,4 @@
-//! The peers' messages: what nodes say to each other, our own schema (DESIGN section 8).
+//! The peers' messages: what nodes say to each other, our own schema.
 
 pub mod codec;
 pub mod message;

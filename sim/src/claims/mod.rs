@@ -1,6 +1,6 @@
 //! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip), fed event
-//! by event, so that a run stops at the step that breaks one and not at a symptom seconds later. Numbers and wording
-//! are simulation.md's, section 3.1.
+//! by event, so that a run stops at the step that breaks one and not at a symptom seconds later. What
+//! each number says stands in `docs/claims.md`.
 //!
 //! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger and the clients
 //! those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).

@@ -4,9 +4,10 @@
 //! how long it will take (`started`); whoever keeps time calls `finish` then, and gets the completion. A crash
 //! keeps any subset of what was outstanding that respects the order within each file.
 //!
-//! Laws kept (DESIGN section 4): 1. per file in order, across files in any; 2. one completion a ticket, never
-//! within `issue`; 3. after a failure on a file everything queued on it fails, undone, until `Forget`;
-//! 4. `Sync` covers the writes issued before it on its files, and their names. (`Full` is an answer, no failure.)
+//! Laws kept (`ARCHITECTURE.md`, the laws of the door): 1. per file in order, across files in any; 2. one completion
+//! a ticket, never within `issue`; 3. after a failure on a file everything queued on it fails, undone, until
+//! `Forget`; 4. `Sync` covers the writes issued before it on its files, and their names. (`Full` is an answer, no
+//! failure.)
 //!
 //! Not here: when things fail (`plan`), and whether the node may survive it (`claims`).
 

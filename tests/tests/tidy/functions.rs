@@ -1,4 +1,4 @@
-//! The wall of 70 code lines a function (STYLE: 25 is the habit). A long function is a missing noun.
+//! The wall of 70 code lines a function (`CONTRIBUTING.md`, rule 5: 25 is the habit). A long function is a missing noun.
 
 use crate::reading::{functions, tokens};
 use crate::tree::Tree;

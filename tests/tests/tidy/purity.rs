@@ -113,7 +113,7 @@ fn globs(tree: &Tree) -> Vec<Breach> {
 fn the_core_is_pure() {
     demand(
         &impurities(Tree::of_this_workspace()),
-        "as each line says; DESIGN: time and chance are arguments",
+        "as each line says; CONTRIBUTING.md, rule 7: time and chance are arguments",
     );
 }
 
