@@ -1,173 +1,18 @@
-//! Draws the plan of a seed: topology, knobs at extremes, clients, and a random subset of faults.
+//! Draws the machines, the network, and what goes wrong.
 //!
-//! Swarm testing (Groce et al. 2012): a run that does a few things often finds more than one that does all of
-//! them seldom. Each kind of trouble is on with probability one half, then its rate is drawn log-uniformly; one
-//! run in ten has none, one in ten exactly one kind.
+//! Each kind of trouble is on with probability one half, then its rate is drawn log-uniformly; one run in ten has
+//! none, one in ten exactly one kind.
 //!
 //! The atlas: bit rot comes only to machines of one drawn minority, so that no record loses the copies of a
 //! majority; and the core that is healed in the end holds none of them.
 
-use crate::client::plan::{ClientPlan, ConsumerHabits, From, ProducerHabits, Role, TopicPlan};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::network::{Spot, Weather};
-use crate::plan::{Fault, Knobs, Machine, Plan, Trouble, TroubleKind};
-use rust_mq_core::config::StorageConfig;
-use std::time::Duration;
+use crate::plan::{Fault, Machine, Trouble, TroubleKind};
 
-/// The bound of what a swarm draws, for a build that cannot do everything yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
-    /// Most machines.
-    pub sites_max: usize,
-}
-
-/// The plan of a seed.
-pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
-    let mut dice = root.stream("topology", &[]);
-    let sites = match dice.below(100) {
-        0..12 => 1,
-        12..80 => 3,
-        _ => 5,
-    }
-    .min(reach.sites_max);
-    let chaos_ms = 30_000;
-    let core = draw_core(sites, &mut dice);
-    let topics = draw_topics(sites, &mut dice);
-    let mut clients = draw_clients(&mut root.stream("crowd", &[]));
-    let mut knobs = draw_knobs(&mut root.stream("knobs", &[]));
-    let mut machines: Vec<Machine> =
-        (0..sites).map(|site| draw_machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
-    squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
-    let weather = draw_weather(&mut root.stream("weather", &[]));
-    let faults = draw_faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
-    clients.extend(draw_watcher(&mut root.stream("watcher", &[])));
-    Plan { seed, sites, chaos_ms, weather, knobs, machines, topics, clients, core, faults, mutant: None }
-}
-
-/// A majority, or more.
-fn draw_core(sites: usize, dice: &mut Dice) -> Vec<usize> {
-    let majority = sites / 2 + 1;
-    let wanted = dice.between(majority as u64, sites as u64) as usize;
-    let mut core: Vec<usize> = (0..sites).collect();
-    while core.len() > wanted {
-        core.remove(dice.index(core.len()));
-    }
-    core
-}
-
-fn draw_topics(sites: usize, dice: &mut Dice) -> Vec<TopicPlan> {
-    let count = dice.between(1, 3);
-    (0..count)
-        .map(|number| TopicPlan {
-            name: format!("t{number}"),
-            partitions: dice.between(1, 4) as i32,
-            replicas: if sites == 1 || dice.below(8) == 0 { 1 } else { sites.min(3) as i16 },
-        })
-        .collect()
-}
-
-fn draw_clients(dice: &mut Dice) -> Vec<ClientPlan> {
-    let mut clients = vec![ClientPlan { role: Role::Founder, operations: 0, think_ms: 100 }];
-    for _ in 0..dice.between(2, 4) {
-        clients.push(draw_producer(dice));
-    }
-    for _ in 0..dice.between(1, 3) {
-        clients.push(draw_consumer(dice));
-    }
-    if dice.coin() {
-        clients.push(ClientPlan {
-            role: Role::Admin,
-            operations: dice.between(5, 30) as u32,
-            think_ms: dice.log_uniform(50, 2000),
-        });
-    }
-    if dice.below(4) == 0 {
-        clients.push(ClientPlan {
-            role: Role::Mute,
-            operations: dice.between(5, 50) as u32,
-            think_ms: dice.log_uniform(10, 1000),
-        });
-    }
-    if dice.below(4) == 0 {
-        clients.push(ClientPlan {
-            role: Role::Vandal,
-            operations: dice.between(10, 200) as u32,
-            think_ms: dice.log_uniform(10, 1000),
-        });
-    }
-    clients.push(ClientPlan { role: Role::Auditor, operations: 0, think_ms: 50 });
-    clients
-}
-
-/// In a quarter of the runs somebody asks where logs end.
-fn draw_watcher(dice: &mut Dice) -> Option<ClientPlan> {
-    let think_ms = dice.log_uniform(5, 100);
-    (dice.below(4) == 0).then_some(ClientPlan { role: Role::Watcher, operations: 2_000, think_ms })
-}
-
-fn draw_producer(dice: &mut Dice) -> ClientPlan {
-    let think_ms = dice.log_uniform(2, 200);
-    let habits = ProducerHabits {
-        is_idempotent: dice.below(3) > 0,
-        acks: *dice.pick(&[-1, -1, -1, 1, 0]),
-        in_flight: *dice.pick(&[1, 1, 2, 5]),
-        records_max: *dice.pick(&[1, 3, 20]),
-        record_bytes_max: *dice.pick(&[16, 100, 2_000]),
-        is_stubborn: dice.below(4) == 0,
-        dies_ppm: if dice.below(3) == 0 { dice.log_uniform(1_000, 100_000) } else { 0 },
-    };
-    let role = Role::Producer(habits);
-    ClientPlan { role, operations: (25_000 / think_ms).clamp(20, 600) as u32, think_ms }
-}
-
-fn draw_consumer(dice: &mut Dice) -> ClientPlan {
-    let habits = ConsumerHabits {
-        from: match dice.below(6) {
-            0 => From::Latest,
-            1 => From::Time { ago_ms: dice.log_uniform(10, 20_000) },
-            _ => From::Earliest,
-        },
-        max_wait_ms: *dice.pick(&[0, 10, 100, 500, 5_000]),
-        min_bytes: *dice.pick(&[0, 1, 1, 1, 1_000, 100_000]),
-        max_bytes: *dice.pick(&[1, 500, 10_000, 1 << 20, 50 << 20]),
-        slow_ms: if dice.below(4) == 0 { dice.log_uniform(1, 500) } else { 0 },
-    };
-    let role = Role::Consumer(habits);
-    ClientPlan { role, operations: u32::MAX, think_ms: dice.log_uniform(1, 200) }
-}
-
-fn draw_knobs(dice: &mut Dice) -> Knobs {
-    let election_min_ms = dice.log_uniform(200, 1500);
-    let default = StorageConfig::default();
-    // A frame holds what one replica may have waiting: many of the largest batches that clients send.
-    let frame_bytes_max = *dice.pick(&[64 << 10, 128 << 10, 512 << 10, 2 << 20]);
-    let journal_file_bytes = frame_bytes_max * dice.between(2, 4);
-    let storage = StorageConfig {
-        journal_file_bytes,
-        first_journal_file_bytes: *dice.pick(&[journal_file_bytes, frame_bytes_max]),
-        frame_bytes_max,
-        checkpoint_bytes: dice.log_uniform(16 << 10, 4 << 20),
-        segment_write_bytes: *dice.pick(&[1, 500, 10_000, default.segment_write_bytes]),
-        segment_write_age: Duration::from_millis(dice.log_uniform(50, 30_000)),
-        segment_bytes: dice.log_uniform(1 << 10, 1 << 20),
-        index_interval_bytes: *dice.pick(&[1, 200, default.index_interval_bytes]),
-        free_bytes_floor: *dice.pick(&[0, 64 << 10, 1 << 20]),
-        tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
-        window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
-    };
-    Knobs {
-        heartbeat_ms: (election_min_ms / 4).max(50),
-        election_min_ms,
-        election_max_ms: election_min_ms * 2,
-        memory_limit: *dice.pick(&[64 << 20, 256 << 20, 1 << 30]),
-        storage,
-        turn_events_max: *dice.pick(&[1, 4, 32, 32]),
-        turn_wait_ns: *dice.pick(&[MICRO, 50 * MICRO, 50 * MICRO, MILLI, 5 * MILLI]),
-    }
-}
-
-fn draw_machine(dice: &mut Dice, sites: usize) -> Machine {
+/// A machine of a cluster of so many.
+pub fn machine(dice: &mut Dice, sites: usize) -> Machine {
     let is_hostile = sites > 1 && dice.below(10) == 0;
     let drift = if is_hostile { 100_000 } else { 200 };
     Machine {
@@ -181,7 +26,8 @@ fn draw_machine(dice: &mut Dice, sites: usize) -> Machine {
     }
 }
 
-fn draw_weather(dice: &mut Dice) -> Weather {
+/// The network.
+pub fn network(dice: &mut Dice) -> Weather {
     Weather {
         latency_min_ns: dice.log_uniform(10 * MICRO, MILLI),
         latency_mean_ns: dice.log_uniform(20 * MICRO, 20 * MILLI),
@@ -192,7 +38,8 @@ fn draw_weather(dice: &mut Dice) -> Weather {
     }
 }
 
-fn draw_faults(
+/// What goes wrong, by rising time.
+pub fn faults(
     root: Root,
     (sites, chaos_ms, election_min_ms): (usize, u64, u64),
     clients: usize,
@@ -207,14 +54,14 @@ fn draw_faults(
     let outside: Vec<usize> = (0..sites).filter(|site| !core.contains(site)).collect();
     let mut faults = Vec::new();
     if kinds.len() > 1 {
-        draw_extras(root, (sites, chaos_ms, election_min_ms), &outside, &mut faults);
+        extras(root, (sites, chaos_ms, election_min_ms), &outside, &mut faults);
     }
     for kind in kinds {
         let mut dice = root.stream("trouble", &[kind as u64]);
         let mean_gap_ms = dice.log_uniform(1_500, 20_000);
         let mut at_ms = 500 + dice.exponential(mean_gap_ms);
         while at_ms < chaos_ms {
-            if let Some((what, lasts_ms)) = draw_trouble(kind, sites, clients, &outside, &mut dice) {
+            if let Some((what, lasts_ms)) = trouble(kind, sites, clients, &outside, &mut dice) {
                 faults.push(Fault { at_ms, lasts_ms, what });
             }
             at_ms += 50 + dice.exponential(mean_gap_ms);
@@ -239,7 +86,7 @@ fn draw_faults(
 /// other off from its peers, not from clients, just long enough for another to be elected: leadership goes round and
 /// comes back to where it was. The power fails again and again in the midst of a write. A sync fails as the process is
 /// killed, and the power fails in the next life. And a journal rots in a machine that the others can do without.
-fn draw_extras(
+fn extras(
     root: Root,
     (sites, chaos_ms, election_min_ms): (usize, u64, u64),
     outside: &[usize],
@@ -291,29 +138,7 @@ fn draw_extras(
     }
 }
 
-/// In a quarter of the runs everything is tight: small frames, slow syncs, large batches and many of them under way.
-fn squeeze(dice: &mut Dice, knobs: &mut Knobs, machines: &mut [Machine], clients: &mut [ClientPlan]) {
-    if dice.below(4) > 0 {
-        return;
-    }
-    let storage = &mut knobs.storage;
-    storage.frame_bytes_max = 64 << 10;
-    storage.journal_file_bytes = 128 << 10;
-    storage.first_journal_file_bytes = 64 << 10;
-    storage.checkpoint_bytes = dice.log_uniform(16 << 10, 256 << 10);
-    for machine in machines {
-        machine.sync_ns = machine.sync_ns.max(dice.log_uniform(MILLI, 20 * MILLI));
-    }
-    for client in clients {
-        if let Role::Producer(habits) = &mut client.role {
-            habits.in_flight = 5;
-            habits.records_max = 20;
-            habits.record_bytes_max = *dice.pick(&[500, 2_000]);
-        }
-    }
-}
-
-fn draw_trouble(
+fn trouble(
     kind: TroubleKind,
     sites: usize,
     clients: usize,

@@ -1,0 +1,108 @@
+//! Draws the plan of a seed: topology, knobs at extremes, the `crowd` of clients, and the `weather` that a random
+//! subset of faults makes.
+//!
+//! Swarm testing (Groce et al. 2012): a run that does a few things often finds more than one that does all of
+//! them seldom.
+
+mod crowd;
+mod weather;
+
+use crate::client::plan::{ClientPlan, Role};
+use crate::clock::{MICRO, MILLI};
+use crate::dice::{Dice, Root};
+use crate::plan::{Knobs, Machine, Plan};
+use rust_mq_core::config::StorageConfig;
+use std::time::Duration;
+
+/// The bound of what a swarm draws, for a build that cannot do everything yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Most machines.
+    pub sites_max: usize,
+}
+
+/// The plan of a seed.
+pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
+    let mut dice = root.stream("topology", &[]);
+    let sites = match dice.below(100) {
+        0..12 => 1,
+        12..80 => 3,
+        _ => 5,
+    }
+    .min(reach.sites_max);
+    let chaos_ms = 30_000;
+    let core = draw_core(sites, &mut dice);
+    let topics = crowd::topics(sites, &mut dice);
+    let mut clients = crowd::clients(&mut root.stream("crowd", &[]));
+    let mut knobs = draw_knobs(&mut root.stream("knobs", &[]));
+    let mut machines: Vec<Machine> =
+        (0..sites).map(|site| weather::machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
+    squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
+    let weather = weather::network(&mut root.stream("weather", &[]));
+    let faults = weather::faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
+    clients.extend(crowd::watcher(&mut root.stream("watcher", &[])));
+    Plan { seed, sites, chaos_ms, weather, knobs, machines, topics, clients, core, faults, mutant: None }
+}
+
+/// A majority, or more.
+fn draw_core(sites: usize, dice: &mut Dice) -> Vec<usize> {
+    let majority = sites / 2 + 1;
+    let wanted = dice.between(majority as u64, sites as u64) as usize;
+    let mut core: Vec<usize> = (0..sites).collect();
+    while core.len() > wanted {
+        core.remove(dice.index(core.len()));
+    }
+    core
+}
+
+fn draw_knobs(dice: &mut Dice) -> Knobs {
+    let election_min_ms = dice.log_uniform(200, 1500);
+    let default = StorageConfig::default();
+    // A frame holds what one replica may have waiting: many of the largest batches that clients send.
+    let frame_bytes_max = *dice.pick(&[64 << 10, 128 << 10, 512 << 10, 2 << 20]);
+    let journal_file_bytes = frame_bytes_max * dice.between(2, 4);
+    let storage = StorageConfig {
+        journal_file_bytes,
+        first_journal_file_bytes: *dice.pick(&[journal_file_bytes, frame_bytes_max]),
+        frame_bytes_max,
+        checkpoint_bytes: dice.log_uniform(16 << 10, 4 << 20),
+        segment_write_bytes: *dice.pick(&[1, 500, 10_000, default.segment_write_bytes]),
+        segment_write_age: Duration::from_millis(dice.log_uniform(50, 30_000)),
+        segment_bytes: dice.log_uniform(1 << 10, 1 << 20),
+        index_interval_bytes: *dice.pick(&[1, 200, default.index_interval_bytes]),
+        free_bytes_floor: *dice.pick(&[0, 64 << 10, 1 << 20]),
+        tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
+        window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
+    };
+    Knobs {
+        heartbeat_ms: (election_min_ms / 4).max(50),
+        election_min_ms,
+        election_max_ms: election_min_ms * 2,
+        memory_limit: *dice.pick(&[64 << 20, 256 << 20, 1 << 30]),
+        storage,
+        turn_events_max: *dice.pick(&[1, 4, 32, 32]),
+        turn_wait_ns: *dice.pick(&[MICRO, 50 * MICRO, 50 * MICRO, MILLI, 5 * MILLI]),
+    }
+}
+
+/// In a quarter of the runs everything is tight: small frames, slow syncs, large batches and many of them under way.
+fn squeeze(dice: &mut Dice, knobs: &mut Knobs, machines: &mut [Machine], clients: &mut [ClientPlan]) {
+    if dice.below(4) > 0 {
+        return;
+    }
+    let storage = &mut knobs.storage;
+    storage.frame_bytes_max = 64 << 10;
+    storage.journal_file_bytes = 128 << 10;
+    storage.first_journal_file_bytes = 64 << 10;
+    storage.checkpoint_bytes = dice.log_uniform(16 << 10, 256 << 10);
+    for machine in machines {
+        machine.sync_ns = machine.sync_ns.max(dice.log_uniform(MILLI, 20 * MILLI));
+    }
+    for client in clients {
+        if let Role::Producer(habits) = &mut client.role {
+            habits.in_flight = 5;
+            habits.records_max = 20;
+            habits.record_bytes_max = *dice.pick(&[500, 2_000]);
+        }
+    }
+}
