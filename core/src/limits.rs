@@ -83,6 +83,9 @@ pub const PRODUCER_BATCHES: usize = 5;
 /// Producers of a partition whose time is over, and whose newest batch is remembered. Source: chosen, 150 KB. At the
 /// edge: the longest idle are forgotten, and must begin at sequence 0 again.
 pub const PRODUCERS_EXPIRED_MAX: usize = 1_000;
+/// Unknown producers of a partition that its leader has refused a batch of, by name. Source: chosen, 128 bytes. At the
+/// edge: every unknown producer counts as one, and must begin at sequence 0.
+pub const PRODUCERS_REFUSED_MAX: usize = 16;
 /// How long all that is remembered of an idle producer is kept. Source: Kafka's producer.id.expiration.ms.
 pub const PRODUCER_EXPIRATION: Duration = Duration::from_secs(24 * 3600);
 /// Producer ids one node takes at a time. Source: Kafka's ProducerIdsBlock.

@@ -156,7 +156,7 @@ pub(super) fn may_come(node: &Node, part: &Part, found: &PartitionData) -> bool 
 /// Where a reader's log left ours (KIP-320, KIP-595): its last epoch ended earlier here than where it stands.
 fn diverging(partition: &Partition, part: &Part) -> Option<EpochEndOffset> {
     let epoch = u64::try_from(part.last_fetched_epoch).ok()?;
-    let (term, end) = partition.epochs().end_of(Term(epoch), partition.log_end())?;
+    let (term, end) = partition.epochs().end_of(Term(epoch), partition.log_start(), partition.log_end())?;
     let is_diverging = term < Term(epoch) || end < part.offset;
     is_diverging.then(|| EpochEndOffset { epoch: term.epoch(), end_offset: end.0 })
 }

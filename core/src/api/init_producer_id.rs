@@ -32,6 +32,10 @@ pub(super) fn handle(
     if request.transactional_id.is_some() {
         return refuse(desk, node, origin, ErrorCode::UnsupportedVersion);
     }
+    // An identity to go on from is both or neither (KIP-360).
+    if (request.producer_id == -1) != (request.producer_epoch == -1) {
+        return refuse(desk, node, origin, ErrorCode::InvalidRequest);
+    }
     desk.producer_ids.waiting.push(origin);
     serve(desk, node, now);
 }
@@ -42,9 +46,10 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply)
         (desk.producer_ids.next, desk.producer_ids.end) = (*first, *next);
         return serve(desk, node, now);
     }
-    // No leader to ask: a retriable no, as a coordinator that is not there yet would give.
+    // No leader to ask. Kafka's own code where no block of ids is there yet: for "coordinator not available" Java and
+    // kafka-python look for a coordinator, which an idempotent producer has none of, and end for good.
     for origin in std::mem::take(&mut desk.producer_ids.waiting) {
-        refuse(desk, node, origin, ErrorCode::CoordinatorNotAvailable);
+        refuse(desk, node, origin, ErrorCode::CoordinatorLoadInProgress);
     }
 }
 

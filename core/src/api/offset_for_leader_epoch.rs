@@ -38,7 +38,7 @@ fn look_up(node: &Node, topic: &str, asked: &OffsetForLeaderPartition) -> EpochE
     {
         return answer(ErrorCode::None);
     }
-    match partition.epochs().end_of(Term(epoch), partition.high_watermark()) {
+    match partition.epochs().end_of(Term(epoch), partition.log_start(), partition.high_watermark()) {
         Some((term, end)) => {
             EpochEndOffset { leader_epoch: term.epoch(), end_offset: end.0, ..answer(ErrorCode::None) }
         }

@@ -16,7 +16,7 @@ use crate::mutant::Mutant;
 use crate::now::Now;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{
-    self, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType,
+    self, Batch, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType,
 };
 
 /// A definite no to a batch.
@@ -98,6 +98,24 @@ impl Partition {
         &mut self,
         now: Now,
         waiter: Option<(Waiter, u32)>,
+        bytes: BytesMut,
+        terms: Terms,
+        decompressor: &mut Decompressor,
+    ) -> Result<(), AppendRefusal> {
+        let producer = Batch::parse(&bytes).ok().and_then(|batch| batch.producer());
+        let result = self.take(now, waiter, bytes, terms, decompressor);
+        if let (Err(_), Some(producer)) = (&result, producer)
+            && self.is_first_leader()
+        {
+            self.refused.note(ProducerId(producer.id));
+        }
+        result
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        waiter: Option<(Waiter, u32)>,
         mut bytes: BytesMut,
         terms: Terms,
         decompressor: &mut Decompressor,
@@ -116,6 +134,7 @@ impl Partition {
                 self.overlay.entry(ProducerId(producer.id), &self.log.producers),
                 producer,
                 summary.count,
+                self.takes_any_start(ProducerId(producer.id)),
             ) {
                 Sequence::Next => {}
                 Sequence::Duplicate(batch)
@@ -184,6 +203,18 @@ impl Partition {
         self.parked.front().is_some_and(|parked| parked.index <= self.applied.index)
     }
 
+    /// Whether an unknown producer may begin at any sequence: what came before it is nowhere, so nothing can be
+    /// doubled or overtaken. That is known only under the log's first leader, if it has not refused a batch of this
+    /// producer, and has forgotten no producer (decision 0006).
+    fn takes_any_start(&self, producer: ProducerId) -> bool {
+        self.is_first_leader() && !self.log.producers.has_forgotten() && !self.refused.may_hold(producer)
+    }
+
+    /// Whether no other leader ever took a batch of this log: it would have had an entry of its own term first.
+    fn is_first_leader(&self) -> bool {
+        self.is_leading() && self.log.first_term == self.replica.term()
+    }
+
     fn check_terms(&self, now: Now, summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
         if summary.is_transactional != terms.is_transactional {
             let words = "a batch is transactional exactly if its request names a transactional id";
@@ -193,6 +224,10 @@ impl Partition {
                 ErrorCode::InvalidRecord
             };
             return Err(refuse(code, words));
+        }
+        if summary.is_transactional {
+            // No transaction is ever open here; Kafka's answer for a batch outside one.
+            return Err(refuse(ErrorCode::InvalidTxnState, "transactions are not served"));
         }
         if summary.timestamp_type == TimestampType::LogAppendTime {
             return Err(refuse(

@@ -23,13 +23,14 @@ impl Epochs {
         }
     }
 
-    /// The newest epoch at or below `asked` and the offset where it ended; `end` is where the log ends.
-    /// `None` if the log knows none that old.
-    pub fn end_of(&self, asked: Term, end: Offset) -> Option<(Term, Offset)> {
+    /// The newest epoch at or below `asked` and the offset where it ended, in a log from `start` to `end`. One that is
+    /// older than any known (it brought no record, or retention took them) ended where the first known one starts, as
+    /// in Kafka's LeaderEpochFileCache: whoever stands there has lost nothing. `None` if the log knows no epoch at all.
+    pub fn end_of(&self, asked: Term, start: Offset, end: Offset) -> Option<(Term, Offset)> {
         let after = self.starts.partition_point(|(term, _)| *term <= asked);
-        let (term, _) = *self.starts.get(after.checked_sub(1)?)?;
-        let stop = self.starts.get(after).map_or(end, |(_, start)| *start);
-        Some((term, stop))
+        let stop = self.starts.get(after).map_or(end, |(_, next)| (*next).max(start));
+        let term = after.checked_sub(1).map_or(asked, |at| self.starts[at].0);
+        (!self.starts.is_empty()).then_some((term, stop))
     }
 
     /// The epoch of the record at `offset`.
@@ -61,8 +62,9 @@ mod tests {
         for (term, end) in [(1, 0), (1, 5), (3, 10), (4, 10), (7, 12)] {
             epochs.applied(Term(term), Offset(end));
         }
-        let end_of = |term| epochs.end_of(Term(term), Offset(20)).map(|(term, end)| (term.0, end.0));
-        assert_eq!(end_of(0), None);
+        let end_of =
+            |term| epochs.end_of(Term(term), Offset(0), Offset(20)).map(|(term, end)| (term.0, end.0));
+        assert_eq!(end_of(0), Some((0, 0)), "older than any: it ended where the first starts");
         assert_eq!(end_of(1), Some((1, 10)));
         assert_eq!(end_of(2), Some((1, 10)));
         assert_eq!(end_of(4), Some((4, 12)), "epoch 3 brought nothing");
@@ -77,7 +79,9 @@ mod tests {
             epochs.applied(Term(term), Offset(end));
         }
         epochs.forget_below(Offset(15));
-        assert_eq!(epochs.end_of(Term(1), Offset(30)), None);
-        assert_eq!(epochs.end_of(Term(2), Offset(30)), Some((Term(2), Offset(20))));
+        let end_of = |term| epochs.end_of(Term(term), Offset(15), Offset(30));
+        assert_eq!(end_of(1), Some((Term(1), Offset(15))), "nothing below the log's start is left");
+        assert_eq!(end_of(2), Some((Term(2), Offset(20))));
+        assert_eq!(Epochs::default().end_of(Term(1), Offset(0), Offset(0)), None);
     }
 }

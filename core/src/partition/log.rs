@@ -8,7 +8,7 @@ use super::producers::{ProducerBatch, Producers};
 use super::{Applied, AppliedBatch};
 use crate::codec;
 use crate::entry::{Entry, EntryKind};
-use crate::ids::Offset;
+use crate::ids::{Index, Offset, Term};
 use crate::machine::Undecodable;
 use crate::now::Wall;
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,8 @@ pub struct LogState {
     pub start: Offset,
     /// The offset after the last: the high watermark.
     pub end: Offset,
+    /// The term of the first entry; 0 before it. While it is the leader's own, no other leader ever took a batch.
+    pub first_term: Term,
     /// Where leader epochs start.
     pub epochs: Epochs,
     /// Idempotent producers.
@@ -55,6 +57,7 @@ impl Default for LogState {
         LogState {
             start: Offset(0),
             end: Offset(0),
+            first_term: Term(0),
             epochs: Epochs::default(),
             producers: Producers::default(),
             wall: Wall(0),
@@ -66,6 +69,9 @@ impl Default for LogState {
 impl LogState {
     /// Takes a committed entry in.
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
+        if entry.index == Index(0).next() {
+            self.first_term = entry.term;
+        }
         self.epochs.applied(entry.term, self.end);
         self.wall = entry.wall;
         match entry.kind {

@@ -27,6 +27,7 @@ mod followers;
 mod log;
 mod overlay;
 mod producers;
+mod refused;
 mod retention;
 
 pub use append::{AppendRefusal, Appended, Settled, Terms};
@@ -47,6 +48,7 @@ use bytes::BytesMut;
 use followers::Followers;
 use overlay::Overlay;
 use producers::Producers;
+use refused::Refused;
 use std::collections::VecDeque;
 
 /// One partition, as this node's replica of it.
@@ -58,6 +60,7 @@ pub struct Partition {
     applied: Stamp,
     overlay: Overlay,
     followers: Followers,
+    refused: Refused,
     parked: VecDeque<Parked>,
     watchers: Vec<Waiter>,
 }
@@ -100,6 +103,7 @@ impl Partition {
             applied,
             overlay,
             followers: Followers::default(),
+            refused: Refused::default(),
             parked: VecDeque::new(),
             watchers: Vec::new(),
         }
@@ -132,6 +136,7 @@ impl Partition {
     pub fn settle(&mut self, out: &mut Vec<Settled>) {
         let term = self.replica.term();
         if !self.is_leading() || self.parked.front().is_some_and(|parked| parked.term != term) {
+            self.refused = Refused::default();
             // What was proposed in another term may stand in the log or not.
             if !self.has(Mutant::StaleTip) {
                 self.overlay = Overlay::empty(self.log.end);

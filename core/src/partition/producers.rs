@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct Producers {
     by_id: BTreeMap<ProducerId, ProducerEntry>,
     swept: Wall,
+    /// Whether one was ever forgotten: an unknown producer may be one whose batches are in the log.
+    has_forgotten: bool,
 }
 
 /// One producer.
@@ -62,13 +64,19 @@ pub enum Sequence {
 }
 
 impl ProducerEntry {
-    /// Judges the batch of `count` records that `producer` sends (ProducerAppendInfo in Kafka).
-    pub fn judge(entry: Option<&ProducerEntry>, producer: &Producer, count: i32) -> Sequence {
+    /// Judges the batch of `count` records that `producer` sends (ProducerAppendInfo in Kafka). An unknown producer
+    /// begins at 0, or anywhere where `is_any_start_taken`.
+    pub fn judge(
+        entry: Option<&ProducerEntry>,
+        producer: &Producer,
+        count: i32,
+        is_any_start_taken: bool,
+    ) -> Sequence {
         let first = producer.base_sequence;
         let Some(entry) = entry else {
             // Kafka takes any sequence from a producer it has forgotten. After a failover that would let a
             // pipelined second batch in before its first; refused, clients send them again in order (decision 0006).
-            return if first == 0 {
+            return if first == 0 || is_any_start_taken {
                 Sequence::Next
             } else {
                 Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber)
@@ -91,7 +99,8 @@ impl ProducerEntry {
         match entry.batches.back() {
             Some(newest) if Producer::sequence_after(newest.last, 1) == first => Sequence::Next,
             None if first == 0 => Sequence::Next,
-            // Older than what is remembered: it was taken once, but where is forgotten (Kafka's own answer).
+            // Older than what is remembered: it was taken once, but where is forgotten. Kafka 4.4
+            // says OUT_OF_ORDER_SEQUENCE_NUMBER here; this code tells clients that the batch is in the log, and they go on.
             Some(_) if is_before(entry, first) => Sequence::Refused(ErrorCode::DuplicateSequenceNumber),
             _ => Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber),
         }
@@ -130,6 +139,11 @@ impl Producers {
     /// What is remembered of that producer.
     pub fn entry(&self, id: ProducerId) -> Option<&ProducerEntry> {
         self.by_id.get(&id)
+    }
+
+    /// Whether a producer may be unknown although batches of it are in the log.
+    pub fn has_forgotten(&self) -> bool {
+        self.has_forgotten
     }
 
     /// How many are remembered.
@@ -175,6 +189,7 @@ impl Producers {
         let mut by_age: Vec<(Index, ProducerId)> =
             self.by_id.iter().map(|(id, entry)| (seen(entry), *id)).collect();
         by_age.sort_unstable();
+        self.has_forgotten = true;
         for (_, id) in by_age.iter().take(count) {
             self.by_id.remove(id);
         }
@@ -200,7 +215,8 @@ mod tests {
         for first in [0, 2, 4, 6, 8, 10] {
             entry.record(3, batch(first, 2), Wall(0));
         }
-        let judge = |epoch, first, count| ProducerEntry::judge(Some(&entry), &sent(epoch, first), count);
+        let judge =
+            |epoch, first, count| ProducerEntry::judge(Some(&entry), &sent(epoch, first), count, false);
         assert_eq!(judge(3, 12, 1), Sequence::Next);
         assert_eq!(judge(3, 10, 2), Sequence::Duplicate(batch(10, 2)));
         assert_eq!(judge(3, 2, 2), Sequence::Duplicate(batch(2, 2)), "five batches are remembered");
@@ -214,19 +230,19 @@ mod tests {
 
     #[test]
     fn a_forgotten_producer_starts_at_zero_again() {
-        assert_eq!(ProducerEntry::judge(None, &sent(0, 0), 1), Sequence::Next);
+        assert_eq!(ProducerEntry::judge(None, &sent(0, 0), 1, false), Sequence::Next);
         let refused = Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber);
-        assert_eq!(ProducerEntry::judge(None, &sent(0, 1), 1), refused);
+        assert_eq!(ProducerEntry::judge(None, &sent(0, 1), 1, false), refused);
     }
 
     #[test]
     fn sequences_wrap_to_zero_after_the_last_positive_number() {
         let mut entry = ProducerEntry::default();
         entry.record(0, batch(i32::MAX - 1, 2), Wall(0));
-        assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, 0), 1), Sequence::Next);
+        assert_eq!(ProducerEntry::judge(Some(&entry), &sent(0, 0), 1, false), Sequence::Next);
         entry.record(0, batch(0, 1), Wall(0));
         assert_eq!(
-            ProducerEntry::judge(Some(&entry), &sent(0, i32::MAX - 1), 2),
+            ProducerEntry::judge(Some(&entry), &sent(0, i32::MAX - 1), 2, false),
             Sequence::Duplicate(batch(i32::MAX - 1, 2))
         );
     }
@@ -244,10 +260,10 @@ mod tests {
         producers.applied(&later, batch(1, 1), Wall(25 * 3_600_000));
         assert_eq!(batches(&producers), Some(1), "by the time in the log");
         let entry = producers.entry(ProducerId(7));
-        assert_eq!(ProducerEntry::judge(entry, &sent(0, 2), 1), Sequence::Next);
-        assert_eq!(ProducerEntry::judge(entry, &sent(0, 1), 1), Sequence::Duplicate(batch(1, 1)));
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 2), 1, false), Sequence::Next);
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 1), 1, false), Sequence::Duplicate(batch(1, 1)));
         let refused = Sequence::Refused(ErrorCode::OutOfOrderSequenceNumber);
-        assert_eq!(ProducerEntry::judge(entry, &sent(0, 3), 1), refused);
+        assert_eq!(ProducerEntry::judge(entry, &sent(0, 3), 1, false), refused);
     }
 
     #[test]
@@ -262,5 +278,6 @@ mod tests {
         producers.applied(&late, at(many), Wall(25 * 3_600_000));
         assert_eq!(producers.len(), PRODUCERS_EXPIRED_MAX + 1);
         assert!(producers.entry(ProducerId(9)).is_none() && producers.entry(ProducerId(10)).is_some());
+        assert!(producers.has_forgotten(), "whoever is unknown now may have been known");
     }
 }

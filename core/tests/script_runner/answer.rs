@@ -52,6 +52,7 @@ pub fn error(code: i16) -> String {
         ErrorCode::NotLeaderOrFollower,
         ErrorCode::RequestTimedOut,
         ErrorCode::MessageTooLarge,
+        ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::NotEnoughReplicas,
         ErrorCode::InvalidTopicException,
         ErrorCode::InvalidRequiredAcks,

@@ -7,7 +7,7 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::{
     BrokerId, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest,
-    TransactionalId,
+    ProducerId, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
@@ -18,6 +18,7 @@ use tests::folder::Folder;
 use tests::node::Node;
 
 const UNSUPPORTED_VERSION: i16 = 35;
+const INVALID_REQUEST: i16 = 42;
 const FENCED_LEADER_EPOCH: i16 = 74;
 const UNKNOWN_LEADER_EPOCH: i16 = 75;
 const TOPIC: &str = "offsets";
@@ -197,6 +198,24 @@ fn producer_ids_are_given_once_across_versions_clients_and_kills() {
         }
         node.kill();
         node.restart();
+    }
+}
+
+#[test]
+fn an_identity_to_go_on_from_is_an_id_and_an_epoch_or_neither() {
+    let node = Node::in_memory();
+    let mut client = node.connect();
+    for version in 3..=5 {
+        let mut ask = |id: i64, epoch: i16| {
+            let request = InitProducerIdRequest::default()
+                .with_transactional_id(None)
+                .with_producer_id(ProducerId(id))
+                .with_producer_epoch(epoch);
+            client.ask(version, &request).error_code
+        };
+        assert_eq!(ask(4_000, -1), INVALID_REQUEST, "version {version}");
+        assert_eq!(ask(-1, 3), INVALID_REQUEST, "version {version}");
+        assert_eq!(ask(4_000, 3), 0, "version {version}");
     }
 }
 
