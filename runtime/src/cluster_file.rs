@@ -5,14 +5,17 @@
 //!
 //! Here a file is checked against itself. What the addresses resolve to is `start`'s.
 
-use crate::limits::CLUSTER_FILE_BYTES_MAX;
+use crate::limits::{CLUSTER_FILE_BYTES_MAX, EXCERPT_MAX};
+use crate::log::{escaped, shown};
 use rust_mq_core::config::{Config, Member};
 use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeSet;
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,13 +85,19 @@ impl Default for Raft {
 impl ClusterFile {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<ClusterFile, Mistake> {
-        let cannot = |error: &dyn fmt::Display| Mistake(format!("cannot read {}: {error}", path.display()));
-        let len = std::fs::metadata(path).map_err(|error| cannot(&error))?.len();
-        if len > CLUSTER_FILE_BYTES_MAX {
-            return Err(cannot(&format_args!("{len} bytes are too many, {CLUSTER_FILE_BYTES_MAX} the most")));
+        let name = path.display().to_string();
+        let cannot = |error: &dyn fmt::Display| Mistake(format!("cannot read {}: {error}", escaped(&name)));
+        let mut file = File::open(path).map_err(|error| cannot(&error))?.take(CLUSTER_FILE_BYTES_MAX + 1);
+        let mut bytes = Vec::new();
+        // What a file's length is said to be means nothing: a device's is 0, and it never ends.
+        file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+        if bytes.len() as u64 > CLUSTER_FILE_BYTES_MAX {
+            return Err(cannot(&format_args!(
+                "it has more than {CLUSTER_FILE_BYTES_MAX} bytes, which is the most"
+            )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
-        ClusterFile::parse(&path.display().to_string(), &text)
+        let text = String::from_utf8(bytes).map_err(|error| cannot(&error.utf8_error()))?;
+        ClusterFile::parse(&name, &text)
     }
 
     /// Checks the text of a file called `name`.
@@ -185,7 +194,7 @@ impl TryFrom<String> for HostPort {
     type Error = String;
 
     fn try_from(text: String) -> Result<HostPort, String> {
-        let wrong = || format!("`{text}` is no address; write it like 127.0.0.1:9092");
+        let wrong = || format!("`{}` is no address; write it like 127.0.0.1:9092", escaped(&text));
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = port.parse().map_err(|_| wrong())?;
@@ -240,36 +249,41 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// The mistake with its line and a caret below it.
+/// The mistake with its line and a caret below it. All of it is somebody's text, and is shown as such: in one piece
+/// of a bounded length, and nothing in it moves a terminal's cursor.
 fn show(name: &str, text: &str, location: Location, what: &str, hint: Option<&str>) -> Mistake {
     let (line, column) = (location.line() as usize, location.column() as usize);
-    let mut shown = String::new();
+    let (name, what) = (escaped(name), escaped(what));
+    let hint = hint.map(escaped);
     let source = line.checked_sub(1).and_then(|index| text.lines().nth(index));
-    // Writing to a String cannot fail.
-    let _ = match source {
+    let mistake = match source {
         Some(source) => {
+            let (source, indent) = excerpt(source, column.saturating_sub(1));
             let margin = " ".repeat(line.to_string().len());
-            let indent = " ".repeat(column.saturating_sub(1));
-            let rest = source.chars().skip(column.saturating_sub(1));
-            let word =
-                rest.take_while(|letter| !letter.is_whitespace() && !matches!(letter, ',' | '}')).count();
-            let word = if source.chars().nth(column - 1 + word.saturating_sub(1)) == Some(':') {
-                word - 1
-            } else {
-                word
-            };
-            let carets = "^".repeat(word.max(1));
-            writeln!(shown, "{name}:{line}:{column}: {what}").and_then(|()| {
-                write!(
-                    shown,
-                    "{margin} |\n{line} | {source}\n{margin} | {indent}{carets} {}",
-                    hint.unwrap_or("")
-                )
-            })
+            let word = source.chars().skip(indent);
+            let word: Vec<char> =
+                word.take_while(|letter| !letter.is_whitespace() && !matches!(letter, ',' | '}')).collect();
+            let carets = word.len() - usize::from(word.last() == Some(&':'));
+            let (indent, carets) = (" ".repeat(indent), "^".repeat(carets.max(1)));
+            let hint = hint.unwrap_or_default();
+            format!(
+                "{name}:{line}:{column}: {what}\n{margin} |\n{line} | {source}\n{margin} | {indent}{carets} {hint}"
+            )
         }
-        None => write!(shown, "{name}: {what}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default()),
+        None => format!("{name}: {what}{}", hint.map(|hint| format!("; {hint}")).unwrap_or_default()),
     };
-    Mistake(shown.trim_end().to_owned())
+    Mistake(mistake.trim_end().to_owned())
+}
+
+/// The piece of a line around its letter at `place`, and where in the piece that letter is.
+fn excerpt(line: &str, place: usize) -> (String, usize) {
+    let is_short = line.chars().nth(EXCERPT_MAX).is_none();
+    let first = if is_short { 0 } else { place.saturating_sub(EXCERPT_MAX / 3) };
+    let mut letters = line.chars().skip(first);
+    let piece: String = letters.by_ref().take(EXCERPT_MAX).collect();
+    let before = if first > 0 { "…" } else { "" };
+    let behind = if letters.next().is_some() { "…" } else { "" };
+    (format!("{before}{}{behind}", shown(&piece)), place - first + before.chars().count())
 }
 
 impl fmt::Display for Mistake {

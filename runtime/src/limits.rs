@@ -64,6 +64,9 @@ pub const READ_THREADS: usize = 2;
 pub const PART_OVERHEAD_BYTES: u64 = 128;
 /// Smallest `--memory-limit`. Source: chosen; below, not even one journal frame and its readers fit.
 pub const MEMORY_LIMIT_MIN: u64 = 32 << 20;
+/// Largest `--memory-limit` where the system does not say how much memory there is. Source: chosen, beyond any machine.
+/// At the edge: refused, as what is more than the machine has.
+pub const MEMORY_LIMIT_MAX: u64 = 64 << 40;
 /// Largest default of `--memory-limit`. Source: chosen; a larger one is asked for.
 pub const MEMORY_LIMIT_DEFAULT_MAX: u64 = 4 << 30;
 /// What the memory disk leaves of the limit to buffers, at most; otherwise a quarter. Source: chosen.
@@ -98,6 +101,12 @@ pub const PEER_LINKS_MAX: usize = 256;
 
 /// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.
 pub const CLUSTER_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Longest piece of a cluster file's line that is shown with a mistake, characters. Source: chosen, a wide terminal.
+/// At the edge: the piece around the mistake, between ellipses.
+pub const EXCERPT_MAX: usize = 120;
+/// Longest line of the last words of a process, characters. Source: chosen, twice a mistake's text and its place. At
+/// the edge: cut, with an ellipsis.
+pub const LINE_SHOWN_MAX: usize = 600;
 /// Longest text of remote origin in a log line, characters. Source: chosen.
 pub const LOG_TEXT_MAX: usize = 256;
 /// Log lines about rejected links in one second. Source: chosen. At the edge: counted, and the count logged.

@@ -3,8 +3,9 @@
 //! Everything goes to standard output, in one order. Text that came from outside is escaped and cut before it
 //! is logged: a client's name must not be able to forge a line or colour a terminal.
 
-use crate::limits::{LOG_TEXT_MAX, REJECTED_LINES_PER_SECOND};
+use crate::limits::{LINE_SHOWN_MAX, LOG_TEXT_MAX, REJECTED_LINES_PER_SECOND};
 use rust_mq_core::action::Notice;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -152,14 +153,56 @@ pub fn escaped(text: &str) -> String {
             safe.push('…');
             break;
         }
-        // Besides control characters: those that reorder or hide what stands around them.
-        let is_harmless = !letter.is_control()
-            && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-        if is_harmless {
+        if is_harmless(letter) {
             safe.push(letter);
         } else {
             let _ = write!(safe, "{}", letter.escape_unicode());
         }
     }
     safe
+}
+
+/// Whether a command line, readable or not, wants JSON.
+pub fn is_said_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut before = OsString::new();
+    arguments.any(|word| {
+        let is_value = before == "--log-format" && word == "json";
+        before = word;
+        is_value || before == "--log-format=json"
+    })
+}
+
+/// Why the process ends, as the last line of standard error: for people, or as one more JSON object if the log is
+/// said to be that. A mistake of several lines keeps them, each of a bounded length; nothing in it colours a terminal.
+pub fn last_words(format: Option<LogFormat>, words: &str) {
+    let safe: Vec<String> = words.lines().map(shown).collect();
+    let safe = safe.join("\n");
+    if format != Some(LogFormat::Json) {
+        eprintln!("error: {safe}");
+        return;
+    }
+    let line = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
+    let line = line.json().flatten_event(true).with_current_span(false).finish();
+    tracing::subscriber::with_default(line, || error!("{safe}"));
+}
+
+/// A line of somebody's text as it may stand on a terminal: letter for letter, so that what points at it still does.
+pub fn shown(line: &str) -> String {
+    let visible = |letter| match letter {
+        '\t' => ' ',
+        letter if is_harmless(letter) => letter,
+        _ => '\u{fffd}',
+    };
+    let mut letters = line.chars();
+    let mut shown: String = letters.by_ref().take(LINE_SHOWN_MAX).map(visible).collect();
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Besides control characters those are not harmless that reorder or hide what stands around them.
+fn is_harmless(letter: char) -> bool {
+    !letter.is_control()
+        && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }

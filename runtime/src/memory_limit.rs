@@ -1,6 +1,6 @@
 //! How much memory a node may take: what was said, or half of what the machine or its cgroup allows.
 
-use crate::limits::{MEMORY_LIMIT_DEFAULT_MAX, MEMORY_LIMIT_MIN};
+use crate::limits::{MEMORY_LIMIT_DEFAULT_MAX, MEMORY_LIMIT_MAX, MEMORY_LIMIT_MIN};
 use std::fs;
 
 /// A size as people write it: `512M`, `2GiB`, `1.5G` is not one. K, M, G and T are powers of 1024.
@@ -8,24 +8,29 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
+    let said = crate::log::escaped(text);
     let number: u64 =
-        number.parse().map_err(|_| format!("`{text}` is no size; write it like 512M or 4GiB"))?;
+        number.parse().map_err(|_| format!("`{said}` is no size; write it like 512M or 4GiB"))?;
     let shift = match unit.trim().to_ascii_uppercase().as_str() {
         "" | "B" => 0,
         "K" | "KB" | "KIB" => 10,
         "M" | "MB" | "MIB" => 20,
         "G" | "GB" | "GIB" => 30,
         "T" | "TB" | "TIB" => 40,
-        _ => return Err(format!("`{unit}` is no unit; K, M, G and T are known")),
+        _ => return Err(format!("`{said}` has no unit that is known; K, M, G and T are")),
     };
-    number.checked_mul(1 << shift).ok_or_else(|| format!("`{text}` is more than 2^64 bytes"))
+    number.checked_mul(1 << shift).ok_or_else(|| format!("`{said}` is more than 2^64 bytes"))
 }
 
-/// A size that a node can work with.
+/// A size that a node can work with: enough to begin with, and no more than the machine has.
 pub fn parse_limit(text: &str) -> Result<u64, String> {
     let limit = parse_size(text)?;
     if limit < MEMORY_LIMIT_MIN {
         return Err(format!("at least {} are needed", show(MEMORY_LIMIT_MIN)));
+    }
+    let machine = read_machine().unwrap_or(MEMORY_LIMIT_MAX);
+    if limit > machine {
+        return Err(format!("this machine has {}", show(machine)));
     }
     Ok(limit)
 }

@@ -68,6 +68,42 @@ fn every_mistake_is_shown_where_it_is() {
 }
 
 #[test]
+fn a_mistake_on_a_long_line_is_shown_in_one_piece_and_moves_no_cursor() {
+    let long = "x".repeat(900_000);
+    let colour = "\u{1b}[31m\u{202e}";
+    for bad in [
+        format!("storage_path: {{ {long}: {long}\n"),
+        format!("storage_path: data\n{long}: 1\n"),
+        format!("storage_path: data\n\"{colour}\": 1\n"),
+        format!("storage_path: data # {long} {colour}\ncolour: {long}{colour}\n"),
+        format!("storage_path: [{}, &a 1]\n", "1, ".repeat(200_000)),
+    ] {
+        let text = GOOD.replacen("storage_path: data\n", &bad, 1);
+        let shown = match ClusterFile::parse(&format!("{colour}.yaml"), &text) {
+            Err(mistake) => mistake.to_string(),
+            Ok(_) => panic!("no mistake was seen in {} bytes", bad.len()),
+        };
+        assert!(shown.len() < 3_000, "{} bytes", shown.len());
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    }
+    let text = GOOD.replacen("api_addr: 127", &format!("{}api_adr: 127", " ".repeat(5_000)), 1);
+    let mistake =
+        ClusterFile::parse("n.yaml", &text).map(drop).expect_err("a key that is not known, far to the right");
+    let lines: Vec<String> = mistake.to_string().lines().map(str::to_owned).collect();
+    let column = |line: &str, wanted: &str| line.find(wanted).map(|at| line[..at].chars().count());
+    assert_eq!(column(&lines[2], "api_adr"), column(&lines[3], "^"), "{lines:#?}");
+}
+
+#[test]
+fn a_file_without_end_is_refused() {
+    let refused = ClusterFile::read("/dev/zero".as_ref()).map(drop).expect_err("it never ends");
+    assert_eq!(
+        refused.to_string(),
+        "cannot read /dev/zero: it has more than 1048576 bytes, which is the most"
+    );
+}
+
+#[test]
 fn what_is_not_said_has_kafkas_and_the_projects_defaults() {
     let config = ClusterFile::parse("n.yaml", GOOD).expect("the file is good").config();
     let members: Vec<NodeId> = config.members.iter().map(|member| member.node).collect();

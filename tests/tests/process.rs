@@ -59,6 +59,40 @@ fn each_mistake_on_the_command_line_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_mistake_is_shown_without_control_characters_and_not_at_length() {
+    let colour = "\u{1b}[31mred";
+    let long = "9".repeat(100_000);
+    let values = ["--listen", "--advertise", "--memory-limit", "--log-format", "--config"];
+    for (flag, value) in values.into_iter().flat_map(|flag| [(flag, colour), (flag, long.as_str())]) {
+        let ended = run_to_end(&[flag, value]);
+        assert!(!ended.status.success(), "it took {flag}");
+        assert!(!ended.log.contains('\u{1b}'), "{flag}: {:?}", ended.log);
+        assert!(ended.log.len() < 4_000, "{flag}: {} bytes", ended.log.len());
+    }
+    for more in ["16000000000G", "1000T"] {
+        let ended = run_to_end(&["--memory-limit", more, "--listen", "127.0.0.1:0"]);
+        assert!(!ended.status.success() && ended.log.contains("this machine has"), "{}", ended.log);
+    }
+}
+
+#[test]
+fn the_last_line_is_json_where_the_log_is() {
+    let mistakes: [&[&str]; 4] = [
+        &["--log-format", "json", "--listen", "nonsense"],
+        &["--log-format=json", "--config", "/dev/zero"],
+        &["--memory-limit", "much", "--log-format", "json"],
+        &["--log-format", "json", "--data", "/proc/rust-mq-data"],
+    ];
+    for arguments in mistakes {
+        let ended = run_to_end(arguments);
+        assert!(!ended.status.success(), "it took {arguments:?}");
+        let last = ended.log.lines().last().unwrap_or_default();
+        assert!(last.starts_with("{\"timestamp\"") && last.ends_with('}'), "{arguments:?}: {}", ended.log);
+        assert!(last.contains("\"level\":\"ERROR\""), "{arguments:?}: {last}");
+    }
+}
+
+#[test]
 fn a_directory_that_may_not_be_written_is_refused_with_the_reason() {
     let folder = Folder::new();
     let data = folder.join("data");
