@@ -129,7 +129,8 @@ fn one(arguments: &Arguments) -> ExitCode {
     };
     let started = Instant::now();
     let report = run(&plan, watch, arguments.until);
-    println!("{}", story::summary(&report, started.elapsed()));
+    eprintln!("{}", story::rate(report.events, started.elapsed()));
+    println!("{}", story::summary(&report));
     finish(&plan, &report, arguments)
 }
 
@@ -152,7 +153,8 @@ fn many(arguments: &Arguments) -> ExitCode {
             println!("seed {seed}: green, {} events, {} acknowledged", report.events, report.acked);
         }
     }
-    println!("{}", total.text(started.elapsed()));
+    eprintln!("{}", story::rate(total.events(), started.elapsed()));
+    println!("{}", total.text());
     println!("{red} of {count} seeds are red");
     if red == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -42,13 +42,17 @@ pub fn read_plan(path: &Path) -> Result<Plan, String> {
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// The outcome of a run in a few lines.
-pub fn summary(report: &Report, took: Duration) -> String {
+/// How fast it went: the one figure that is the clock's and not the seed's, so it stands in no story.
+pub fn rate(events: u64, took: Duration) -> String {
+    format!("{} events a second", events * 1_000_000 / (took.as_micros() as u64).max(1))
+}
+
+/// The outcome of a run in a few lines: the same for every run of a plan.
+pub fn summary(report: &Report) -> String {
     let mut text = String::new();
-    let rate = report.events * 1_000_000 / (took.as_micros() as u64).max(1);
     let _ = writeln!(
         text,
-        "{} nodes, {} simulated ms, {} steps, {} turns, {} events ({rate} a second)",
+        "{} nodes, {} simulated ms, {} steps, {} turns, {} events",
         report.sites,
         report.lasted_ns / 1_000_000,
         report.steps,
@@ -159,13 +163,17 @@ impl Total {
         self.clusters * 100 / self.runs.max(1)
     }
 
-    /// All of it.
-    pub fn text(&self, took: Duration) -> String {
+    /// How many events there were in all.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// All of it: the same for every run of the same seeds.
+    pub fn text(&self) -> String {
         let mut text = String::new();
-        let rate = self.events * 1_000_000 / (took.as_micros() as u64).max(1);
         let _ = writeln!(
             text,
-            "{} runs, {} cluster-seconds, {} events ({rate} a second), {} turns, {} % of three nodes or more",
+            "{} runs, {} cluster-seconds, {} events, {} turns, {} % of three nodes or more",
             self.runs,
             self.node_ns / 1_000_000_000,
             self.events,

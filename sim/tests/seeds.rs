@@ -133,7 +133,8 @@ fn fixed_seeds_are_green_and_reach_their_marks() {
     }
     let started = Instant::now();
     let total = all_green(1..=96);
-    say(&total.text(started.elapsed()));
+    say(&sim::story::rate(total.events(), started.elapsed()));
+    say(&total.text());
     let missing = total.marks.missing(PROMISED);
     assert!(missing.is_empty(), "the fixed seeds reached all they promise but {missing:?}");
     assert!(total.clusters_percent() >= CLUSTERS_PERCENT, "{} % are clusters", total.clusters_percent());
@@ -245,6 +246,21 @@ fn a_seed_runs_the_same_in_two_processes() {
     let (first, second) = (golden("1"), golden("170"));
     assert_eq!(first, second, "two processes ran one seed differently");
     assert_eq!(first.lines().count(), golden::SEEDS.len());
+}
+
+#[test]
+fn a_seed_says_the_same_twice() {
+    if chosen_seed().is_some() {
+        return;
+    }
+    let said = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_sim")).args(arguments).output().expect("the simulator starts");
+        String::from_utf8(output.stdout).expect("a story is text")
+    };
+    for arguments in [&["--seed", "7", "--until", "2000"][..], &["--seed", "7", "--count", "1"]] {
+        assert_eq!(said(arguments), said(arguments), "{arguments:?}");
+    }
 }
 
 #[test]
