@@ -8,6 +8,7 @@
 //! The counts hold for the release profile, this compiler and this C library (its `malloc` and `memcpy` are within);
 //! who changes one of them records them anew with `--record`, in a commit that says so.
 
+mod attacks;
 mod disk;
 mod scripts;
 mod world;
@@ -31,22 +32,32 @@ pub struct Options {
     /// Run this script once, and count nothing: what callgrind is started on
     #[arg(long, hide = true)]
     script: Option<String>,
+    /// The script is an attack, of this size
+    #[arg(long, hide = true)]
+    size: Option<usize>,
+    /// Only those whose name contains this, and keep nothing
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// Counts every script, and compares with what is kept.
 pub fn run(options: &Options) -> io::Result<()> {
     if let Some(name) = &options.script {
-        return scripts::run(name).map_err(io::Error::other);
+        let ran = options.size.map_or_else(|| scripts::run(name), |size| attacks::run(name, size));
+        return ran.map_err(io::Error::other);
     }
+    let only = options.only.as_deref().unwrap_or("");
+    attacked(only)?;
     let mut counts = BTreeMap::new();
-    for name in scripts::names() {
-        counts.insert(name.to_owned(), count(name)?);
+    for name in scripts::names().filter(|name| name.contains(only)) {
+        counts.insert(name.to_owned(), count(name, None)?);
     }
-    if options.record {
+    if options.record && only.is_empty() {
         let lines = counts.iter().map(|(name, count)| format!("{name} {count}\n"));
         fs::write(KEPT, lines.collect::<String>())?;
     }
-    let kept = parse(&fs::read_to_string(KEPT)?);
+    let mut kept = parse(&fs::read_to_string(KEPT)?);
+    kept.retain(|name, _| name.contains(only));
     let (lines, is_within) = compared(&counts, &kept);
     print!("{lines}");
     if is_within {
@@ -56,6 +67,23 @@ pub fn run(options: &Options) -> io::Result<()> {
         "instructions differ by more than {:.0} %: mend it, or record them with `instructions --record` and say why",
         TOLERANCE * 100.0
     )))
+}
+
+/// Counts every attack at two sizes, and holds what it costs against its bounds.
+fn attacked(only: &str) -> io::Result<()> {
+    let [size, once, twice] = ["size", "instructions", "twice the size"];
+    println!(
+        "{:<28} {size:>6} {once:>14} {twice:>14} {:>6} {:>10} {:>9}",
+        "attack", "ratio", "each", "at most"
+    );
+    let mut is_within = true;
+    for attack in attacks::ATTACKS.iter().filter(|attack| attack.name.contains(only)) {
+        let once = count(attack.name, Some(attack.size))?;
+        let (line, holds) = attack.judge(once, count(attack.name, Some(2 * attack.size))?);
+        print!("{line}");
+        is_within &= holds;
+    }
+    if is_within { Ok(()) } else { Err(io::Error::other("a request costs more than it may")) }
 }
 
 /// A table of now against kept, and whether all are within the tolerance.
@@ -80,13 +108,14 @@ fn parse(text: &str) -> BTreeMap<String, u64> {
     text.lines().filter_map(line).collect()
 }
 
-fn count(script: &str) -> io::Result<u64> {
+fn count(script: &str, size: Option<usize>) -> io::Result<u64> {
     let out = std::env::temp_dir().join(format!("callgrind-{}-{script}", std::process::id()));
     let ran = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*measured_turn*"])
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
         .args(["instructions", "--script", script])
+        .args(size.iter().flat_map(|size| ["--size".into(), size.to_string()]))
         .env_clear()
         .output()
         .map_err(|error| {

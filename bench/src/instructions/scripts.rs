@@ -12,7 +12,8 @@ use rust_mq_proto::kafka::{Reader, Response, read_response_start};
 use rust_mq_proto::records::BatchBuilder;
 use std::time::Duration;
 
-const TOPIC: &str = "script";
+/// The topic of every script.
+pub const TOPIC: &str = "script";
 /// How often the measured thing is done.
 const TIMES: usize = 100;
 
@@ -87,15 +88,21 @@ fn recovery() -> Result<(), String> {
 
 /// A world in which the topic is led, and a connection to its first node.
 fn with_topic(nodes: u16) -> Result<(World, LinkId), String> {
+    with_topics(nodes, &[TOPIC.into()], 1)
+}
+
+/// A world in which all topics, of so many partitions each, are led, and a connection to its first node.
+pub fn with_topics(nodes: u16, names: &[String], partitions: usize) -> Result<(World, LinkId), String> {
     let mut world = World::start(nodes);
     let link = world.connect(0);
-    let topic = CreatableTopic {
-        name: TOPIC.into(),
-        num_partitions: 1,
+    let topic = |name: &String| CreatableTopic {
+        name: name.clone(),
+        num_partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
         replication_factor: i16::try_from(nodes).unwrap_or(1),
         ..Default::default()
     };
-    let body = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+    let topics = names.iter().map(topic).collect();
+    let body = CreateTopicsRequest { topics, timeout_ms: 10_000, ..Default::default() };
     world.ask(0, link, &message(5, &body)).ok_or("making a topic waits")?;
     world.pass(Duration::from_secs(10));
     Ok((world, link))
@@ -120,7 +127,7 @@ fn appended(
 }
 
 /// Records stamped as of the script's own time: the same bytes in every run.
-fn batch(records: usize, bytes: usize) -> BytesMut {
+pub fn batch(records: usize, bytes: usize) -> BytesMut {
     let value = vec![b'x'; bytes];
     let mut builder = BatchBuilder::new();
     for _ in 0..records {

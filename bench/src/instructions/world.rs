@@ -106,13 +106,30 @@ impl World {
 
     /// Sends a request on a connection and lets happen what can; the answer, if it has come.
     pub fn ask(&mut self, node: usize, link: LinkId, request: &[u8]) -> Option<BytesMut> {
-        let end = self.ends.get_mut(&(node, link))?;
-        end.received.clear();
-        end.flying.push_back(BytesMut::from(request));
+        self.send(node, link, request);
         self.settle();
         let received = &mut self.ends.get_mut(&(node, link))?.received;
         let length = u32::from_be_bytes(*received.first_chunk::<4>()?) as usize;
         (received.len() == 4 + length).then(|| received.split_off(4))
+    }
+
+    /// Sends a request on a connection, and forgets what was answered there before.
+    pub fn send(&mut self, node: usize, link: LinkId, request: &[u8]) {
+        if let Some(end) = self.ends.get_mut(&(node, link)) {
+            end.received.clear();
+            end.flying.push_back(BytesMut::from(request));
+        }
+    }
+
+    /// How many whole answers have come on a connection since something was sent.
+    pub fn answers(&self, node: usize, link: LinkId) -> usize {
+        let mut rest = self.ends.get(&(node, link)).map_or(&[][..], |end| &end.received[..]);
+        std::iter::from_fn(|| {
+            let length = u32::from_be_bytes(*rest.first_chunk::<4>()?) as usize;
+            rest = rest.get(4 + length..)?;
+            Some(())
+        })
+        .count()
     }
 
     /// Lets time pass, and everything happen meanwhile.
@@ -128,7 +145,7 @@ impl World {
     }
 
     /// Lets everything happen that can without time passing.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..ROUNDS_MAX {
             self.deliver();
             let is_busy: Vec<bool> = (0..self.nodes.len()).map(|at| self.turn(at)).collect();
