@@ -44,6 +44,16 @@ pub const BATCH_BYTES_MAX_CEILING: usize = 8 << 20;
 /// Largest decompressed batch. Source: chosen, twice the largest batch: a bomb stops
 /// here (Kafka has had such a bound since its pull request 23429). At the edge: MESSAGE_TOO_LARGE.
 pub const DECOMPRESSED_BYTES_MAX: usize = 16 << 20;
+/// Bytes of records, decompressed, that one Produce or ListOffsets may have looked through whatever it carries. Source:
+/// chosen; four of the largest batches, some 0.1 s of processor time. At the edge: the rest of it is refused with a
+/// code that clients retry.
+pub const LOOKED_THROUGH_BYTES: usize = 64 << 20;
+/// How many more for each byte that it carries, or asks to be read. Source: chosen; text shrinks to a tenth, seldom to
+/// a thirtieth. At the edge: as above.
+pub const LOOKED_THROUGH_RATIO: usize = 32;
+/// What one time that a ListOffsets asks for counts as. Source: chosen; with the ratio, 64 KiB of records, which is
+/// what is read of a segment at least. Bytes.
+pub const TIME_LOOK_UP_BYTES: usize = 2 << 10;
 /// One group commit. Source: chosen, what a disk writes in some 10 ms. At the edge: what does not fit waits for the
 /// next frame.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
@@ -66,11 +76,10 @@ pub const FETCH_PARKED_SHARE: u64 = 16;
 /// Topics one Metadata request may name. Source: chosen, half of all there may be. At the edge: the connection is
 /// closed.
 pub const METADATA_TOPICS_MAX: usize = 10_000;
-/// Topics that one connection may make on the way in `AUTO_CREATIONS_WINDOW`. Source: chosen.
-/// At the edge: LEADER_NOT_AVAILABLE, and the client asks again.
-pub const AUTO_CREATIONS_MAX: usize = 10;
-/// In how long. Source: as above.
-pub const AUTO_CREATIONS_WINDOW: Duration = Duration::from_secs(1);
+/// Topics that clients' Metadata requests may be making on the way at a time, on one node. Source: chosen, far above
+/// what a client names at once; how many there may be in all is `PARTITIONS_MAX`. At the edge: LEADER_NOT_AVAILABLE,
+/// and the client asks again.
+pub const AUTO_CREATIONS_MAX: usize = 1_000;
 /// Partitions one CreateTopics request may make. Source: Kafka (POLICY_VIOLATION).
 pub const CREATE_PARTITIONS_MAX: usize = 10_000;
 /// Partitions of the whole cluster, and so the most that one Fetch may name. Source: chosen; each
@@ -78,6 +87,10 @@ pub const CREATE_PARTITIONS_MAX: usize = 10_000;
 pub const PARTITIONS_MAX: usize = 20_000;
 /// Producers remembered per partition. Source: chosen, 2 MB. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
+/// Batches remembered of a log whose timestamps fall, for the largest timestamp of what it holds. Source: chosen, 1 KiB
+/// a partition; where timestamps rise it is one. At the edge: once older ones are deleted, a record that is nearly the
+/// newest is named instead.
+pub const NEWEST_TIMESTAMPS_MAX: usize = 64;
 /// Batches remembered per producer. Source: Kafka (max.in.flight.requests.per.connection of 5).
 pub const PRODUCER_BATCHES: usize = 5;
 /// Producers of a partition whose time is over, and whose newest batch is remembered. Source: chosen, 150 KB. At the

@@ -4,6 +4,7 @@
 use crate::event::Address;
 use crate::ids::{LinkId, NodeId};
 use crate::node::Node;
+use std::collections::BTreeSet;
 
 /// Every node of the cluster, by rising id, as the client of `link` should reach it.
 pub fn advertised(node: &Node, link: LinkId) -> Vec<(NodeId, Address)> {
@@ -31,7 +32,7 @@ pub fn controller(node: &Node) -> NodeId {
 }
 
 /// Those of `wanted`, as [`advertised`] says them.
-pub fn of(node: &Node, link: LinkId, wanted: &[NodeId]) -> Vec<(NodeId, Address)> {
+pub fn of(node: &Node, link: LinkId, wanted: &BTreeSet<NodeId>) -> Vec<(NodeId, Address)> {
     if wanted.is_empty() {
         return Vec::new();
     }

@@ -4,7 +4,6 @@
 use super::{Asked, AwaitingLeaders, Desk, Origin, Then};
 use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
-use crate::limits::LEADERS_AWAITED_MAX;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
@@ -66,8 +65,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pendi
         .into_iter()
         .filter(|id| node.image().is_some_and(|image| image.topic(*id).is_some()))
         .collect();
-    let until = now.mono + LEADERS_AWAITED_MAX;
-    desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Created(pending, reply) });
+    desk.awaiting_leaders.push(AwaitingLeaders::new(topics, now, Then::Created(pending, reply)));
 }
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {

@@ -8,6 +8,7 @@
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
 use super::fetch_partition::{self, Part, Read};
+use super::named::{self, Topic};
 use super::{Desk, Origin, addresses};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -21,8 +22,10 @@ use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::storage::{Chunk, ReadFault, ReadId};
 use rust_mq_proto::kafka::api::fetch::{
-    FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A fetch and what it has found so far.
@@ -32,9 +35,12 @@ pub(super) struct Pending {
     parts: Vec<Part>,
     /// By part; `None` while its cold read is under way.
     found: Vec<Option<PartitionData>>,
-    reads: Vec<(ReadId, usize)>,
+    /// The cold reads under way, and whose part each is.
+    reads: BTreeMap<ReadId, usize>,
+    /// The first part with records.
+    first: Option<usize>,
     /// Parts that the disk has just refused: another batch may be the answer's first.
-    refused: Vec<usize>,
+    refused: BTreeSet<usize>,
     min_bytes: usize,
     max_bytes: usize,
     until: Mono,
@@ -53,32 +59,36 @@ pub(super) fn handle(
         desk.answer(node, origin, &response);
         return Ok(());
     }
-    let count = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    let topics = request.topics.into_iter();
+    let topics = topics.map(|topic| Topic::new(topic.topic, topic.topic_id, topic.partitions)).collect();
+    let named = named::once(topics, |asked: &FetchPartition| asked.partition);
+    let count = named.iter().map(|topic| topic.partitions.len()).sum();
     if count > PARTITIONS_MAX {
         return Err(format!("Fetch names {count} partitions; there are at most {PARTITIONS_MAX}"));
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
     let is_committed_only = request.isolation_level == 1;
-    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut topics = Vec::with_capacity(named.len());
     let mut parts = Vec::with_capacity(count);
-    for topic in request.topics {
+    for topic in named {
         for partition in &topic.partitions {
             let of = if origin.version >= 13 {
-                node.identified(TopicId(topic.topic_id), partition.partition)
+                node.identified(TopicId(topic.id), partition.partition)
             } else {
-                node.named(&topic.topic, partition.partition)
+                node.named(&topic.name, partition.partition)
             };
             parts.push(Part::new(of, topics.len(), partition, is_committed_only));
         }
-        topics.push((topic.topic, topic.topic_id));
+        topics.push((topic.name, topic.id));
     }
     let pending = Pending {
         origin,
         topics,
         found: Vec::new(),
-        reads: Vec::new(),
-        refused: Vec::new(),
+        reads: BTreeMap::new(),
+        first: None,
+        refused: BTreeSet::new(),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
@@ -110,6 +120,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     let mut bytes = 0;
     let mut has_error = false;
     pending.found.clear();
+    pending.first = None;
     for (position, part) in pending.parts.iter().enumerate() {
         let is_first = bytes == 0 && pending.reads.is_empty();
         let read = match pending.refused.contains(&position) {
@@ -120,14 +131,15 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
             Read::Done(data) => {
                 let size = data.records.as_ref().map_or(0, |records| records.len());
                 bytes += size;
+                pending.first = pending.first.or((size > 0).then_some(position));
                 left = left.saturating_sub(size);
                 has_error |= !fetch_partition::may_come(node, part, &data);
                 pending.found.push(Some(data));
             }
             Read::Later(read) => {
                 left = left.saturating_sub(part.max_bytes);
-                desk.reads.insert(read.0, waiter);
-                pending.reads.push((read, position));
+                desk.reads.entry(read).or_default().push(waiter);
+                pending.reads.insert(read, position);
                 pending.found.push(None);
             }
         }
@@ -199,18 +211,15 @@ pub(super) fn read_done(
     result: Result<Chunk, ReadFault>,
 ) {
     let Some(pending) = desk.fetches.get_mut(&waiter) else { return };
-    let Some(at) = pending.reads.iter().position(|(read, _)| *read == id) else { return };
-    let (_, position) = pending.reads.swap_remove(at);
-    let is_first = pending
-        .found
-        .iter()
-        .take(position)
-        .flatten()
-        .all(|data| data.records.as_ref().is_none_or(|records| records.is_empty()));
+    let Some(position) = pending.reads.remove(&id) else { return };
+    let is_first = pending.first.is_none_or(|first| first > position);
     if result.is_err() {
-        pending.refused.push(position);
+        pending.refused.insert(position);
     }
     let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
+    if is_first && data.records.as_ref().is_some_and(|records| !records.is_empty()) {
+        pending.first = Some(position);
+    }
     pending.found[position] = Some(data);
     if pending.reads.is_empty()
         && let Some(pending) = desk.fetches.remove(&waiter)
@@ -250,14 +259,14 @@ fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
         .into_iter()
         .map(|(topic, topic_id)| FetchableTopicResponse { topic, topic_id, partitions: Vec::new() })
         .collect();
-    let mut leaders = Vec::new();
+    let mut leaders = BTreeSet::new();
     for (part, data) in parts.iter().zip(found) {
         let mut data = data.expect("no read is under way when a fetch is answered");
         if data.error_code == ErrorCode::NotLeaderOrFollower.code()
             && let Some((term, leader)) = part.of.ok().and_then(|of| node.leader_of(of))
         {
             data.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: term.epoch() };
-            leaders.push(leader);
+            leaders.insert(leader);
         }
         responses[part.topic].partitions.push(data);
     }

@@ -12,13 +12,15 @@ use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use std::collections::VecDeque;
 
 /// This node's block of ids, and who waits for the next one.
 #[derive(Default)]
 pub(super) struct Block {
     next: i64,
     end: i64,
-    waiting: Vec<Origin>,
+    /// In the order they asked.
+    waiting: VecDeque<Origin>,
     is_asked: bool,
 }
 
@@ -36,7 +38,7 @@ pub(super) fn handle(
     if (request.producer_id == -1) != (request.producer_epoch == -1) {
         return refuse(desk, node, origin, ErrorCode::InvalidRequest);
     }
-    desk.producer_ids.waiting.push(origin);
+    desk.producer_ids.waiting.push_back(origin);
     serve(desk, node, now);
 }
 
@@ -55,7 +57,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply)
 
 fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
     while desk.producer_ids.next < desk.producer_ids.end
-        && let Some(origin) = desk.producer_ids.waiting.pop()
+        && let Some(origin) = desk.producer_ids.waiting.pop_front()
     {
         let producer_id = desk.producer_ids.next;
         desk.producer_ids.next += 1;

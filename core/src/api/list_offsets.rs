@@ -4,10 +4,12 @@
 //! (ReadIndex), or a deposed leader would tell a consumer an end that others have long passed (claim C9). The
 //! earliest offset and times need no such round: they may only be too old by what retention has moved since.
 
+use super::allowance::Allowance;
+use super::named::{self, Topic};
 use super::{Desk, Origin};
 use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
-use crate::limits::DECOMPRESSED_BYTES_MAX;
+use crate::limits::{DECOMPRESSED_BYTES_MAX, TIME_LOOK_UP_BYTES};
 use crate::machine::Waiter;
 use crate::node::Node;
 use crate::partition::Partition;
@@ -16,7 +18,7 @@ use rust_mq_proto::kafka::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,
 };
-use rust_mq_proto::records::{Batches, find_timestamp};
+use rust_mq_proto::records::{BatchError, Batches, find_timestamp};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -26,7 +28,7 @@ const LATEST_TIERED: i64 = -5;
 
 /// A request of which some parts wait, or one such part: each has a waiter of its own.
 pub(super) enum Pending {
-    Request { origin: Origin, response: ListOffsetsResponse, left: usize },
+    Request { origin: Origin, response: ListOffsetsResponse, left: usize, allowance: Allowance },
     Part { request: Waiter, at: (usize, usize), of: TopicPartition, wanted: Wanted },
 }
 
@@ -46,59 +48,76 @@ enum Found {
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: ListOffsetsRequest) {
     let waiter = desk.waiter();
     let mut response = ListOffsetsResponse::default();
+    let topics = request.topics.into_iter();
+    let topics = topics.map(|topic| Topic::new(topic.name, [0; 16], topic.partitions)).collect();
+    let topics = named::once(topics, |asked: &ListOffsetsPartition| asked.partition_index);
+    let count: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
+    let mut allowance = Allowance::of(count.saturating_mul(TIME_LOOK_UP_BYTES));
     let mut left = 0;
-    for (topic_at, topic) in request.topics.into_iter().enumerate() {
+    for (topic_at, topic) in topics.into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (at, asked) in topic.partitions.iter().enumerate() {
-            let part =
-                ListOffsetsPartitionResponse { partition_index: asked.partition_index, ..Default::default() };
-            let at = (topic_at, at);
-            let (answer, waits) = match look_up(node, origin, &topic.name, asked) {
-                Found::Now(answer) => (answer, false),
+            let part = nothing(asked.partition_index);
+            if topic.is_repeated(asked.partition_index) {
+                partitions.push(failed(part, ErrorCode::InvalidRequest));
+                continue;
+            }
+            let part_waiter = desk.waiter();
+            let (of, wanted) = match look_up(node, origin, &topic.name, asked, &mut allowance) {
+                Found::Now(answer) => {
+                    partitions.push(answer);
+                    continue;
+                }
                 Found::Confirm(of) => {
-                    let part_waiter = desk.waiter();
                     node.confirm(of, part_waiter);
-                    desk.offsets.insert(
-                        part_waiter,
-                        Pending::Part { request: waiter, at, of, wanted: Wanted::Latest },
-                    );
-                    (part, true)
+                    (of, Wanted::Latest)
                 }
                 Found::Read(of, read, time) => {
-                    let part_waiter = desk.waiter();
-                    desk.reads.insert(read.0, part_waiter);
-                    let wanted = Wanted::Time(time);
-                    desk.offsets.insert(part_waiter, Pending::Part { request: waiter, at, of, wanted });
-                    (part, true)
+                    desk.reads.entry(read).or_default().push(part_waiter);
+                    (of, Wanted::Time(time))
                 }
             };
-            left += usize::from(waits);
-            partitions.push(answer);
+            left += 1;
+            partitions.push(part);
+            let pending = Pending::Part { request: waiter, at: (topic_at, at), of, wanted };
+            desk.offsets.insert(part_waiter, pending);
         }
         response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
     if left == 0 {
         desk.answer(node, origin, &response);
     } else {
-        desk.offsets.insert(waiter, Pending::Request { origin, response, left });
+        desk.offsets.insert(waiter, Pending::Request { origin, response, left, allowance });
     }
 }
 
-fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPartition) -> Found {
-    let error = |error: ErrorCode| {
-        Found::Now(ListOffsetsPartitionResponse {
-            partition_index: asked.partition_index,
-            error_code: error.code(),
-            ..Default::default()
-        })
-    };
+fn nothing(partition_index: i32) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { partition_index, ..Default::default() }
+}
+
+fn failed(nothing: ListOffsetsPartitionResponse, code: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { error_code: code.code(), ..nothing }
+}
+
+/// What a client is told that shall ask again, for a reason that passes.
+fn not_now(version: i16) -> ErrorCode {
+    if version >= 5 { ErrorCode::OffsetNotAvailable } else { ErrorCode::LeaderNotAvailable }
+}
+
+fn look_up(
+    node: &mut Node,
+    origin: Origin,
+    topic: &str,
+    asked: &ListOffsetsPartition,
+    allowance: &mut Allowance,
+) -> Found {
+    let error = |error: ErrorCode| Found::Now(failed(nothing(asked.partition_index), error));
     if is_unknown_time(asked.timestamp, origin.version) {
         return error(ErrorCode::UnsupportedVersion);
     }
     let of = node.named(topic, asked.partition_index);
     if of.is_ok_and(|of| node.is_settling(of)) {
-        let is_known = origin.version >= 5;
-        return error(if is_known { ErrorCode::OffsetNotAvailable } else { ErrorCode::LeaderNotAvailable });
+        return error(not_now(origin.version));
     }
     let partition = match node.serving(of, asked.current_leader_epoch) {
         Ok((_, partition)) => partition,
@@ -112,11 +131,11 @@ fn look_up(node: &mut Node, origin: Origin, topic: &str, asked: &ListOffsetsPart
         LATEST => Found::Confirm(of),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         LATEST_TIERED => error(ErrorCode::None),
-        MAX_TIMESTAMP => match partition.log().max_timestamp {
-            time if time >= 0 => by_time(node, of, asked.partition_index, time),
-            _ => error(ErrorCode::None),
+        MAX_TIMESTAMP => match partition.log().newest.timestamp() {
+            Some(time) => by_time(node, of, time, origin, allowance),
+            None => error(ErrorCode::None),
         },
-        time => by_time(node, of, asked.partition_index, time),
+        time => by_time(node, of, time, origin, allowance),
     }
 }
 
@@ -132,11 +151,17 @@ fn is_unknown_time(time: i64, version: i16) -> bool {
     version < known_from
 }
 
-fn by_time(node: &mut Node, of: TopicPartition, index: i32, time: i64) -> Found {
+fn by_time(
+    node: &mut Node,
+    of: TopicPartition,
+    time: i64,
+    origin: Origin,
+    allowance: &mut Allowance,
+) -> Found {
     match node.find_time(of, time) {
         Lookup::Later(read) => Found::Read(of, read, time),
-        Lookup::Now(chunk) => Found::Now(in_chunk(node, of, index, time, Ok(chunk))),
-        Lookup::Refused(fault) => Found::Now(in_chunk(node, of, index, time, Err(fault))),
+        Lookup::Now(chunk) => Found::Now(in_chunk(node, of, time, Ok(chunk), origin, allowance)),
+        Lookup::Refused(fault) => Found::Now(in_chunk(node, of, time, Err(fault), origin, allowance)),
     }
 }
 
@@ -144,26 +169,33 @@ fn by_time(node: &mut Node, of: TopicPartition, index: i32, time: i64) -> Found 
 fn in_chunk(
     node: &mut Node,
     of: TopicPartition,
-    index: i32,
     time: i64,
     chunk: Result<Chunk, ReadFault>,
+    origin: Origin,
+    allowance: &mut Allowance,
 ) -> ListOffsetsPartitionResponse {
-    let nothing = ListOffsetsPartitionResponse { partition_index: index, ..Default::default() };
-    let failed =
-        |code: ErrorCode| ListOffsetsPartitionResponse { error_code: code.code(), ..nothing.clone() };
-    let Ok(chunk) = chunk else { return failed(ErrorCode::KafkaStorageError) };
-    let Some((_, partition)) = node.partitions.of(of) else { return failed(ErrorCode::NotLeaderOrFollower) };
-    for bytes in &chunk.batches {
-        for batch in Batches::new(bytes) {
-            let Ok(batch) = batch else { return failed(ErrorCode::KafkaStorageError) };
-            let from = partition.log_start().0;
-            match find_timestamp(&batch, time, from, &mut node.decompressor, DECOMPRESSED_BYTES_MAX) {
-                Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
-                    return answer(partition, index, Offset(offset), timestamp);
-                }
-                Ok(_) => {}
-                Err(_) => return failed(ErrorCode::KafkaStorageError),
+    let nothing = nothing(of.partition.0);
+    let Ok(chunk) = chunk else { return failed(nothing, ErrorCode::KafkaStorageError) };
+    let Some((_, partition)) = node.partitions.of(of) else {
+        return failed(nothing, ErrorCode::NotLeaderOrFollower);
+    };
+    let from = partition.log_start().0;
+    for batch in chunk.batches.iter().flat_map(|bytes| Batches::new(bytes)) {
+        let Ok(batch) = batch else { return failed(nothing, ErrorCode::KafkaStorageError) };
+        let most = allowance.batch_bytes_max();
+        let before = node.decompressor.plain_bytes();
+        let found = find_timestamp(&batch, time, from, &mut node.decompressor, most);
+        allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
+        match found {
+            Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
+                return answer(partition, of.partition.0, Offset(offset), timestamp);
             }
+            Ok(_) => {}
+            // The look-ups before this one have used up what one request may have.
+            Err(BatchError::Bomb { max }) if max < DECOMPRESSED_BYTES_MAX => {
+                return failed(nothing, not_now(origin.version));
+            }
+            Err(_) => return failed(nothing, ErrorCode::KafkaStorageError),
         }
     }
     nothing
@@ -210,7 +242,8 @@ pub(super) fn read_done(
     else {
         return;
     };
-    let found = in_chunk(node, of, of.partition.0, time, result);
+    let Some(Pending::Request { origin, allowance, .. }) = desk.offsets.get_mut(&request) else { return };
+    let found = in_chunk(node, of, time, result, *origin, allowance);
     put(desk, node, request, at, found);
 }
 

@@ -4,7 +4,7 @@
 use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
-use crate::limits::{LEADERS_AWAITED_MAX, METADATA_TOPICS_MAX};
+use crate::limits::{AUTO_CREATIONS_MAX, METADATA_TOPICS_MAX};
 use crate::metadata::{NewTopic, Reply, Request, Topic, partition_of, topic_name_fault};
 use crate::node::Node;
 use crate::now::Now;
@@ -19,6 +19,8 @@ pub(super) struct Pending {
     origin: Origin,
     wanted: Vec<MetadataRequestTopic>,
     allowed: Allowed,
+    /// How many topics are made for it.
+    made: usize,
     /// Why a topic could not be made.
     refused: BTreeMap<String, ErrorCode>,
 }
@@ -55,15 +57,15 @@ pub(super) fn handle(
     }
     let may_create = request.allow_auto_topic_creation && node.config.topics.auto_create;
     let mut missing = if may_create { missing(node, &wanted) } else { Vec::new() };
-    let may_make = desk.auto_creations.take(now.mono, origin.link, missing.len());
     // Not now: the client asks again, as it would for a topic that has no leader yet.
-    let later = missing.split_off(may_make);
+    let later = missing.split_off(missing.len().min(AUTO_CREATIONS_MAX - desk.auto_creations));
     let refused = later.into_iter().map(|topic| (topic.name, ErrorCode::LeaderNotAvailable)).collect();
-    let pending = Pending { origin, wanted, allowed, refused };
+    let pending = Pending { origin, wanted, allowed, made: missing.len(), refused };
     if missing.is_empty() {
         answer(desk, node, &pending);
     } else {
         let waiter = desk.waiter();
+        desk.auto_creations += pending.made;
         desk.asked.insert(waiter, Asked::AutoCreate(pending));
         node.ask(now, waiter, Request::CreateTopics { topics: missing, validate_only: false });
     }
@@ -86,6 +88,7 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
 
 /// The topics are made, or not; the image shows what is.
 pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Reply) {
+    desk.auto_creations -= pending.made;
     let mut topics = Vec::new();
     if let Reply::CreateTopics(results) = reply {
         for (name, result) in results {
@@ -103,8 +106,7 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
         let names = pending.wanted.iter().filter_map(|topic| topic.name.clone());
         pending.refused = names.map(|name| (name, ErrorCode::LeaderNotAvailable)).collect();
     }
-    let until = now.mono + LEADERS_AWAITED_MAX;
-    desk.awaiting_leaders.push(AwaitingLeaders { topics, until, then: Then::Metadata(pending) });
+    desk.awaiting_leaders.push(AwaitingLeaders::new(topics, now, Then::Metadata(pending)));
 }
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {

@@ -4,6 +4,10 @@
 //! [`Desk`] owns what waits: requests whose answer hangs on a commit, a read, another node, or time. Each is
 //! known by a [`Waiter`] that the rooms below carry without knowing what it is.
 //!
+//! A request costs no more than n log n in its size: what it names it names once (`named`), what is decompressed for it
+//! is bounded (`allowance`), and whoever waits is found by what it waits for. `rust-mq-bench instructions` attacks
+//! this.
+//!
 //! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
 //! - Invariant: a waiter is in at most one of the desk's tables, and leaves it with its answer.
 //!
@@ -13,8 +17,8 @@
 //! (`Processor.parseRequestHeader`), ApiVersions excepted (KIP-511).
 
 mod addresses;
+mod allowance;
 mod api_versions;
-mod auto_creations;
 mod create_topics;
 mod delete_topics;
 mod describe_cluster;
@@ -23,17 +27,19 @@ mod fetch_partition;
 mod init_producer_id;
 mod list_offsets;
 mod metadata;
+mod named;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 
 use crate::connection::{Request as Taken, Slot};
 use crate::ids::{LinkId, TopicId};
-use crate::limits::{DECODED_BYTES_MAX, SWEEP};
+use crate::limits::{DECODED_BYTES_MAX, LEADERS_AWAITED_MAX, SWEEP};
 use crate::machine::Waiter;
 use crate::metadata::Reply;
 use crate::node::{News, Node};
 use crate::now::{Mono, Now};
+use crate::storage::{Chunk, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
 use rust_mq_proto::kafka::{Reader, RequestStart, Response, write_response};
@@ -46,12 +52,14 @@ pub struct Desk {
     produces: BTreeMap<Waiter, produce::Pending>,
     fetches: BTreeMap<Waiter, fetch::Pending>,
     parked_parts: usize,
-    reads: BTreeMap<u64, Waiter>,
+    /// Cold reads, and who waits for each: those who ask for the same share one.
+    reads: BTreeMap<ReadId, Vec<Waiter>>,
     offsets: BTreeMap<Waiter, list_offsets::Pending>,
     asked: BTreeMap<Waiter, Asked>,
     awaiting_leaders: Vec<AwaitingLeaders>,
     producer_ids: init_producer_id::Block,
-    auto_creations: auto_creations::AutoCreations,
+    /// Topics that Metadata requests are making on the way.
+    auto_creations: usize,
     /// Requests that came before this node was open, in the order they came.
     early: VecDeque<(Origin, RequestBody)>,
     deadlines: Deadlines<Waiter>,
@@ -78,9 +86,32 @@ enum Asked {
 /// A request about new topics that waits, a bounded time, until they have leaders: a client that is told of a
 /// topic that cannot take records yet would only ask again after a pause of its own.
 struct AwaitingLeaders {
+    /// The last of them is looked at next.
     topics: Vec<TopicId>,
+    /// How many partitions of that one had leaders when they were looked at.
+    led: usize,
     until: Mono,
     then: Then,
+}
+
+impl AwaitingLeaders {
+    fn new(topics: Vec<TopicId>, now: Now, then: Then) -> AwaitingLeaders {
+        AwaitingLeaders { topics, led: 0, until: now.mono + LEADERS_AWAITED_MAX, then }
+    }
+
+    /// Whether all partitions have leaders. Each is looked at until it has one, and then no more: a turn that
+    /// brings no leader costs one look-up.
+    fn have_leaders(&mut self, node: &Node) -> bool {
+        while let Some(topic) = self.topics.last() {
+            self.led = node.led_from(*topic, self.led);
+            if self.led < node.partition_count(*topic) {
+                return false;
+            }
+            self.topics.pop();
+            self.led = 0;
+        }
+        true
+    }
 }
 
 enum Then {
@@ -169,8 +200,8 @@ impl Desk {
             produce::settled(self, node, settled);
         }
         for (id, result) in read {
-            if let Some(waiter) = self.reads.remove(&id.0) {
-                self.read_done(node, now, waiter, id, result);
+            for waiter in self.reads.remove(&id).unwrap_or_default() {
+                self.read_done(node, now, waiter, id, result.clone());
             }
         }
         for (waiter, is_leading) in confirmed {
@@ -259,8 +290,8 @@ impl Desk {
         node: &mut Node,
         now: Now,
         waiter: Waiter,
-        id: crate::storage::ReadId,
-        result: Result<crate::storage::Chunk, crate::storage::ReadFault>,
+        id: ReadId,
+        result: Result<Chunk, ReadFault>,
     ) {
         if self.fetches.contains_key(&waiter) {
             fetch::read_done(self, node, now, waiter, id, result);
@@ -271,8 +302,8 @@ impl Desk {
 
     fn look_for_leaders(&mut self, node: &mut Node, now: Now) {
         let waiting = std::mem::take(&mut self.awaiting_leaders);
-        for waiting in waiting {
-            if waiting.until > now.mono && !waiting.topics.iter().all(|topic| node.has_leaders(*topic)) {
+        for mut waiting in waiting {
+            if waiting.until > now.mono && !waiting.have_leaders(node) {
                 self.awaiting_leaders.push(waiting);
                 continue;
             }

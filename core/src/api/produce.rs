@@ -3,6 +3,8 @@
 //! apart. acks=0 gets no answer at all; a refusal closes its connection, as in Kafka, or a client that sends to
 //! the wrong node would never ask who leads now.
 
+use super::allowance::Allowance;
+use super::named::{self, Topic};
 use super::{Desk, Origin, addresses};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -14,48 +16,61 @@ use rust_mq_proto::kafka::api::produce::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A request with batches that wait for their commit.
 pub(super) struct Pending {
     origin: Origin,
-    response: ProduceResponse,
+    answers: Answers,
     left: usize,
     until: Mono,
 }
 
+/// What is known of a request's batches, by part: each partition that it names is one.
+struct Answers {
+    /// Each topic, and of how many parts it is.
+    topics: Vec<(String, [u8; 16], usize)>,
+    parts: Vec<PartitionProduceResponse>,
+}
+
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: ProduceRequest) {
     let wants_answer = request.acks != 0;
-    let terms = Terms {
+    let mut terms = Terms {
         is_zstd_known: origin.version >= 7,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
         is_space_left: node.takes_records(),
+        decompressed_bytes_max: 0,
         in_sync: 0,
     };
     let is_legal = matches!(request.acks, -1..=1);
     let waiter = desk.waiter();
-    let mut response = ProduceResponse::default();
-    let mut part = 0;
+    let topics = request.topic_data.into_iter();
+    let topics = topics.map(|topic| Topic::new(topic.name, topic.topic_id, topic.partition_data)).collect();
+    let named = named::once(topics, |data: &PartitionProduceData| data.index);
+    let carried = named.iter().flat_map(|topic| &topic.partitions);
+    let carried = carried.map(|data| data.records.as_ref().map_or(0, |records| records.len())).sum();
+    let mut allowance = Allowance::of(carried);
+    let mut answers = Answers { topics: Vec::new(), parts: Vec::new() };
     let mut left = 0;
     let mut refused = None;
-    for topic in request.topic_data {
-        let id = if origin.version >= 13 { Err(TopicId(topic.topic_id)) } else { Ok(topic.name.as_str()) };
-        let mut partitions = Vec::with_capacity(topic.partition_data.len());
-        for data in topic.partition_data {
+    for topic in named {
+        let id = if origin.version >= 13 { Err(TopicId(topic.id)) } else { Ok(topic.name.as_str()) };
+        let count = topic.partitions.len();
+        for data in topic.partitions {
             let index = data.index;
+            let part = u32::try_from(answers.parts.len()).expect("a request has fewer parts than bytes");
             let to = wants_answer.then_some((waiter, part));
-            part += 1;
+            terms.decompressed_bytes_max = allowance.batch_bytes_max();
+            let before = node.decompressor.plain_bytes();
             let result = if is_legal { append(node, now, id, data, to, terms) } else { Err(illegal_acks()) };
+            allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
             left += usize::from(result.is_ok());
             refused = refused.or(result.as_ref().err().map(|refusal| refusal.code));
-            partitions.push(answer_part(index, result));
+            answers.parts.push(answer_part(index, result));
         }
-        response.responses.push(TopicProduceResponse {
-            name: topic.name,
-            topic_id: topic.topic_id,
-            partition_responses: partitions,
-        });
+        answers.topics.push((topic.name, topic.id, count));
     }
     if !wants_answer {
         return match refused {
@@ -67,10 +82,10 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         };
     }
     if left == 0 {
-        return answer(desk, node, origin, response);
+        return answer(desk, node, origin, answers);
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    desk.produces.insert(waiter, Pending { origin, response, left, until: now.mono + timeout });
+    desk.produces.insert(waiter, Pending { origin, answers, left, until: now.mono + timeout });
     desk.sweep_soon(now);
 }
 
@@ -108,8 +123,8 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
 /// A batch is committed, or its leader gone.
 pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     let Some(pending) = desk.produces.get_mut(&settled.waiter) else { return };
-    let mut parts = pending.response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses);
-    let part = parts.nth(settled.part as usize).expect("a part's number is its place in the request");
+    let part = pending.answers.parts.get_mut(settled.part as usize);
+    let part = part.expect("a part's number is its place in the request");
     match settled.result {
         Ok(appended) => {
             part.base_offset = appended.base.0;
@@ -122,7 +137,7 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     if pending.left == 0
         && let Some(pending) = desk.produces.remove(&settled.waiter)
     {
-        answer(desk, node, pending.origin, pending.response);
+        answer(desk, node, pending.origin, pending.answers);
     }
 }
 
@@ -150,16 +165,23 @@ pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
 fn answer_unsure(desk: &mut Desk, node: &mut Node, waiters: Vec<Waiter>, code: ErrorCode) {
     for waiter in waiters {
         let Some(mut pending) = desk.produces.remove(&waiter) else { continue };
-        for part in pending.response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses) {
+        for part in &mut pending.answers.parts {
             if part.error_code == 0 && part.base_offset == -1 {
                 part.error_code = code.code();
             }
         }
-        answer(desk, node, pending.origin, pending.response);
+        answer(desk, node, pending.origin, pending.answers);
     }
 }
 
-fn answer(desk: &mut Desk, node: &mut Node, origin: Origin, mut response: ProduceResponse) {
+fn answer(desk: &mut Desk, node: &mut Node, origin: Origin, answers: Answers) {
+    let mut parts = answers.parts.into_iter();
+    let responses = answers.topics.into_iter().map(|(name, topic_id, count)| TopicProduceResponse {
+        name,
+        topic_id,
+        partition_responses: parts.by_ref().take(count).collect(),
+    });
+    let mut response = ProduceResponse { responses: responses.collect(), ..Default::default() };
     if origin.version >= 10 {
         name_leaders(node, origin, &mut response);
     }
@@ -168,7 +190,7 @@ fn answer(desk: &mut Desk, node: &mut Node, origin: Origin, mut response: Produc
 
 /// KIP-951: with "not leader" comes who is, so that the client need not ask.
 fn name_leaders(node: &Node, origin: Origin, response: &mut ProduceResponse) {
-    let mut named = Vec::new();
+    let mut leaders = BTreeSet::new();
     for topic in &mut response.responses {
         for part in &mut topic.partition_responses {
             if part.error_code != ErrorCode::NotLeaderOrFollower.code() {
@@ -180,11 +202,11 @@ fn name_leaders(node: &Node, origin: Origin, response: &mut ProduceResponse) {
             };
             if let Some((term, leader)) = of.ok().and_then(|of| node.leader_of(of)) {
                 part.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: term.epoch() };
-                named.push(leader);
+                leaders.insert(leader);
             }
         }
     }
-    let endpoints = addresses::of(node, origin.link, &named).into_iter();
+    let endpoints = addresses::of(node, origin.link, &leaders).into_iter();
     response.node_endpoints = endpoints
         .map(|(id, address)| NodeEndpoint {
             node_id: id.0,

@@ -160,13 +160,7 @@ impl Node {
     }
 
     fn stop_topic(&mut self, id: TopicId, name: String, actions: &mut Vec<Action>) {
-        let is_gone = |partition: &Partition| partition.of().topic == id;
-        let gone: Vec<ReplicaId> = self
-            .partitions
-            .iter()
-            .filter(|(_, partition)| is_gone(partition))
-            .map(|(replica, _)| replica)
-            .collect();
+        let gone: Vec<ReplicaId> = self.partitions.of_topic(id).collect();
         for replica in gone {
             if let Some(mut partition) = self.partitions.remove(replica) {
                 self.news.settled.extend(partition.abandon());
@@ -188,7 +182,7 @@ impl Node {
             self.unclaimed.remove(&replica);
             self.storage.drop_replica(replica);
         }
-        self.peers.retain_leaders(|of| of.topic != id);
+        self.peers.forget_leaders(id);
         actions.push(Action::Note(Notice::TopicDeleted { name }));
     }
 

@@ -22,6 +22,7 @@
 
 mod catch_up;
 mod checkpoint;
+mod cold_reads;
 mod deleted_ahead;
 mod effects;
 mod founding;
@@ -48,7 +49,7 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::partition::Settled;
 use crate::peer::{CallId, Peers};
-use crate::replica::Replica;
+use crate::replica::{ReadContext, Replica};
 use crate::rng::Rng;
 use crate::storage::{Chunk, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
 use crate::timer::Deadlines;
@@ -82,17 +83,21 @@ pub struct Node {
     touched: BTreeSet<ReplicaId>,
     /// Replicas that the disk knows and the image does not name yet.
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
-    awaiting_image: VecDeque<(Index, Waiter, Reply)>,
+    /// Answers that speak of what this node's image does not show yet, by the index that shows it.
+    awaiting_image: BTreeMap<(Index, Waiter), Reply>,
     unasked: VecDeque<requests::Unasked>,
     forwarded: BTreeMap<CallId, Waiter>,
+    cold_reads: cold_reads::ColdReads,
     /// Cold reads for peers that catch up.
     peer_reads: BTreeMap<u64, (NodeId, CallId, TopicPartition)>,
     /// Requests that other nodes forwarded to this one.
     peer_calls: BTreeMap<Waiter, (NodeId, CallId)>,
     /// Replicas whose leader's node died, and when each stands for election.
     elections: Deadlines<ReplicaId>,
-    reads: BTreeMap<u64, (ReplicaId, Waiter)>,
-    awaiting_applied: Vec<(ReplicaId, Index, Waiter)>,
+    /// Linearizable reads that wait for a majority, by replica.
+    reads: BTreeMap<ReplicaId, BTreeMap<ReadContext, Waiter>>,
+    /// Those that a majority has confirmed, until the replica has applied what it had committed.
+    awaiting_applied: BTreeSet<(ReplicaId, Index, Waiter)>,
     next_context: u64,
     checkpointing: Vec<(ReplicaId, Index)>,
     catching_up: catch_up::CatchUps,
@@ -179,14 +184,15 @@ impl Node {
             metadata: None,
             touched: BTreeSet::new(),
             unclaimed: BTreeMap::new(),
-            awaiting_image: VecDeque::new(),
+            awaiting_image: BTreeMap::new(),
             unasked: VecDeque::new(),
             forwarded: BTreeMap::new(),
+            cold_reads: cold_reads::ColdReads::default(),
             peer_reads: BTreeMap::new(),
             peer_calls: BTreeMap::new(),
             elections: Deadlines::default(),
             reads: BTreeMap::new(),
-            awaiting_applied: Vec::new(),
+            awaiting_applied: BTreeSet::new(),
             next_context: 0,
             checkpointing: Vec::new(),
             catching_up: catch_up::CatchUps::default(),
@@ -278,7 +284,7 @@ impl Node {
 
     fn metadata_replied(&mut self, replied: Vec<Replied<Reply>>) {
         for Replied { waiter, reply, index } in replied {
-            self.awaiting_image.push_back((index, waiter, reply));
+            self.awaiting_image.insert((index, waiter), reply);
         }
         self.release_image_waiters();
     }

@@ -4,7 +4,7 @@
 //! A B-tree and not a hash: it needs no hasher to be fixed, and at 10,000 partitions a look-up costs about
 //! 60 ns of the microseconds that a request takes.
 
-use crate::ids::{ReplicaId, TopicPartition};
+use crate::ids::{PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::partition::Partition;
 use std::collections::BTreeMap;
 
@@ -33,6 +33,12 @@ impl Partitions {
     /// The replica that this node holds of `of`.
     pub fn replica_of(&self, of: TopicPartition) -> Option<ReplicaId> {
         self.replicas.get(&of).copied()
+    }
+
+    /// The replicas that this node holds of a topic.
+    pub fn of_topic(&self, topic: TopicId) -> impl Iterator<Item = ReplicaId> + '_ {
+        let at = |partition| TopicPartition { topic, partition: PartitionId(partition) };
+        self.replicas.range(at(0)..=at(i32::MAX)).map(|(_, replica)| *replica)
     }
 
     /// By place.

@@ -158,7 +158,7 @@ impl Node {
 
     /// Where what storage keeps of a replica ends: ahead of what is applied while it catches up.
     pub(super) fn kept_end(&self, id: ReplicaId) -> Offset {
-        self.storage.extent(id).map_or(Offset(0), |extent| extent.end)
+        self.storage.end(id).unwrap_or(Offset(0))
     }
 
     /// Answers what is true now that entries are applied, or a role has changed.
@@ -201,7 +201,7 @@ impl Node {
         let context = self.next_context;
         let is_asked = self.replica_mut(id).is_some_and(|replica| replica.read_index(ReadContext(context)));
         if is_asked {
-            self.reads.insert(context, (id, waiter));
+            self.reads.entry(id).or_default().insert(ReadContext(context), waiter);
             self.touch(id);
         } else {
             self.news.confirmed.push((waiter, false));
@@ -209,10 +209,14 @@ impl Node {
     }
 
     fn note_reads(&mut self, id: ReplicaId, reads: &[(ReadContext, Index)]) {
+        let Some(asked) = self.reads.get_mut(&id).filter(|_| !reads.is_empty()) else { return };
         for (context, index) in reads {
-            if let Some((_, waiter)) = self.reads.remove(&context.0) {
-                self.awaiting_applied.push((id, *index, waiter));
+            if let Some(waiter) = asked.remove(context) {
+                self.awaiting_applied.insert((id, *index, waiter));
             }
+        }
+        if asked.is_empty() {
+            self.reads.remove(&id);
         }
     }
 
@@ -223,30 +227,22 @@ impl Node {
         let Some(applied) = self.partitions.get(id).map(|partition| partition.applied().index) else {
             return;
         };
-        let is_done = |(replica, index, _): &(ReplicaId, Index, Waiter)| *replica == id && *index <= applied;
-        let news = &mut self.news;
-        self.awaiting_applied.retain(|waiting| {
-            if is_done(waiting) {
-                news.confirmed.push((waiting.2, true));
-            }
-            !is_done(waiting)
-        });
+        self.confirm_up_to(id, applied, true);
     }
 
     /// This replica leads no more, or is gone: what was read of it is not confirmed.
     pub(super) fn reads_lost(&mut self, id: ReplicaId) {
-        let news = &mut self.news;
-        self.reads.retain(|_, (replica, waiter)| {
-            if *replica == id {
-                news.confirmed.push((*waiter, false));
-            }
-            *replica != id
-        });
-        self.awaiting_applied.retain(|(replica, _, waiter)| {
-            if *replica == id {
-                news.confirmed.push((*waiter, false));
-            }
-            *replica != id
-        });
+        let asked = self.reads.remove(&id).unwrap_or_default();
+        self.news.confirmed.extend(asked.into_values().map(|waiter| (waiter, false)));
+        self.confirm_up_to(id, Index(u64::MAX), false);
+    }
+
+    fn confirm_up_to(&mut self, id: ReplicaId, applied: Index, is_leading: bool) {
+        let all = (id, Index(0), Waiter(0))..=(id, applied, Waiter(u64::MAX));
+        let done: Vec<_> = self.awaiting_applied.range(all).copied().collect();
+        for waiting in done {
+            self.awaiting_applied.remove(&waiting);
+            self.news.confirmed.push((waiting.2, is_leading));
+        }
     }
 }

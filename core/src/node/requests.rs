@@ -2,6 +2,7 @@
 //! done to it. Every answer is from this node's image and the leader table; nothing here waits.
 
 use super::Node;
+use super::cold_reads::Sought;
 use crate::error_code::ErrorCode;
 use crate::host::Replied;
 use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
@@ -12,7 +13,7 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Partition, Terms};
 use crate::peer::CallId;
-use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use crate::storage::{Chunk, Lookup, ReadFault, ReadId, Storage};
 use bytes::BytesMut;
 
 /// A request that no controller was there for.
@@ -40,9 +41,7 @@ impl Node {
     }
 
     fn existing(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        let partitions =
-            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
-        if usize::try_from(partition).is_ok_and(|number| number < partitions) {
+        if usize::try_from(partition).is_ok_and(|number| number < self.partition_count(topic)) {
             Ok(TopicPartition { topic, partition: PartitionId(partition) })
         } else {
             Err(ErrorCode::UnknownTopicOrPartition)
@@ -89,12 +88,16 @@ impl Node {
         newest.filter(|(_, node)| *node != self.config.node || replica.is_leader())
     }
 
-    /// Whether all partitions of a topic have a leader. A topic that is gone waits for none.
-    pub fn has_leaders(&self, topic: TopicId) -> bool {
-        let partitions =
-            self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len());
-        (0..partitions).all(|number| {
-            let of = crate::metadata::partition_of(topic, number);
+    /// How many partitions a topic has; a topic that is gone has none.
+    pub fn partition_count(&self, topic: TopicId) -> usize {
+        self.image().and_then(|image| image.topic(topic)).map_or(0, |topic| topic.partitions.len())
+    }
+
+    /// The first of a topic's partitions, from `first` on, that has no leader; their count if all have one.
+    pub fn led_from(&self, topic: TopicId, first: usize) -> usize {
+        let count = self.partition_count(topic);
+        let has_leader = |number: &usize| {
+            let of = crate::metadata::partition_of(topic, *number);
             match self.leader_of(of) {
                 // Here, it must be ready to take records too.
                 Some((_, node)) if node == self.config.node => {
@@ -102,7 +105,8 @@ impl Node {
                 }
                 leader => leader.is_some(),
             }
-        })
+        };
+        (first..count).find(|number| !has_leader(number)).unwrap_or(count)
     }
 
     /// The nodes whose replicas are in sync, where this node leads the partition. One that is not there is not,
@@ -149,21 +153,54 @@ impl Node {
         Ok(())
     }
 
-    /// Reads committed batches from `from` on.
+    /// Reads committed batches from `from` on, for a client: one cold read serves all who ask for the same.
     pub fn read(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
         let Some((id, partition)) = self.partitions.of(of) else {
             return Lookup::Refused(ReadFault::OutOfRange);
         };
-        let below = partition.high_watermark();
-        self.storage.read(id, from, below, max_bytes, &mut self.disk_actions)
+        let watermark = partition.high_watermark();
+        // What is committed meanwhile lies behind what this read can bring.
+        let below =
+            |storage: &Storage| storage.segment_end(id, from).map_or(watermark, |end| end.min(watermark));
+        let sought = |storage: &Storage| Sought::Batches { from, below: below(storage), max_bytes };
+        self.shared(id, sought, |node| {
+            node.storage.read(id, from, watermark, max_bytes, &mut node.disk_actions)
+        })
+    }
+
+    /// Reads committed batches from `from` on, for a peer.
+    pub(super) fn read_for_peer(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
+        let Some((id, partition)) = self.partitions.of(of) else {
+            return Lookup::Refused(ReadFault::OutOfRange);
+        };
+        self.storage.read(id, from, partition.high_watermark(), max_bytes, &mut self.disk_actions)
     }
 
     /// Looks for the first batch that has a record of that time or later; an empty chunk if there is none.
     pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Lookup {
-        match self.partitions.replica_of(of) {
-            Some(id) => self.storage.find_time(id, timestamp, &mut self.disk_actions),
-            None => Lookup::Refused(ReadFault::Gone),
+        let Some((id, partition)) = self.partitions.of(of) else {
+            return Lookup::Refused(ReadFault::Gone);
+        };
+        let sought = Sought::Time { from: partition.log_start(), timestamp };
+        self.shared(id, |_| sought, |node| node.storage.find_time(id, timestamp, &mut node.disk_actions))
+    }
+
+    fn shared(
+        &mut self,
+        id: ReplicaId,
+        sought: impl Fn(&Storage) -> Sought,
+        begin: impl FnOnce(&mut Node) -> Lookup,
+    ) -> Lookup {
+        if !self.cold_reads.is_empty()
+            && let Some(read) = self.cold_reads.find(id, sought(&self.storage))
+        {
+            return Lookup::Later(read);
         }
+        let lookup = begin(self);
+        if let Lookup::Later(read) = lookup {
+            self.cold_reads.began(read, id, sought(&self.storage));
+        }
+        lookup
     }
 
     /// Wakes `waiter` when the partition has news.
@@ -182,6 +219,7 @@ impl Node {
     }
 
     pub(super) fn read_done(&mut self, now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
+        self.cold_reads.ended(read);
         if !self.answer_catch_up_read(read, &result) && !self.looked_through(now, read, &result) {
             self.news.read.push((read, result));
         }
@@ -191,20 +229,22 @@ impl Node {
     /// image shows what it speaks of. Where nobody leads, as just after a start, the request waits a bounded time
     /// for someone to; then it is "not controller".
     pub fn ask(&mut self, now: Now, waiter: Waiter, request: Request) {
-        self.unasked.push_back(Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request });
-        self.ask_again(now);
+        let unasked = Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request };
+        if let Some(unasked) = self.ask_controller(now, unasked) {
+            self.unasked.push_back(unasked);
+        }
     }
 
     /// Asks what waits for a controller, if there is one now, and gives up what has waited too long.
     pub(super) fn ask_again(&mut self, now: Now) {
-        for unasked in std::mem::take(&mut self.unasked) {
-            if let Some(unasked) = self.ask_controller(now, unasked) {
-                if unasked.until > now.mono {
-                    self.unasked.push_back(unasked);
-                } else {
-                    self.news.replied.push((unasked.waiter, Reply::NotController));
-                }
+        while let Some(unasked) = self.unasked.pop_front() {
+            let Some(unasked) = self.ask_controller(now, unasked) else { continue };
+            if unasked.until > now.mono {
+                // Where this one cannot be asked, the later ones cannot either.
+                self.unasked.push_front(unasked);
+                return;
             }
+            self.news.replied.push((unasked.waiter, Reply::NotController));
         }
     }
 
@@ -245,11 +285,11 @@ impl Node {
     /// Lets the answers go whose subject this node's image shows by now.
     pub(super) fn release_image_waiters(&mut self) {
         let applied = self.metadata().map_or(Index(0), |host| host.applied().index);
-        let waiting = std::mem::take(&mut self.awaiting_image);
-        for (index, waiter, reply) in waiting {
-            if index > applied {
-                self.awaiting_image.push_back((index, waiter, reply));
-            } else if !self.answer_peer(waiter, index, &reply) {
+        while let Some(first) = self.awaiting_image.first_entry()
+            && first.key().0 <= applied
+        {
+            let ((index, waiter), reply) = first.remove_entry();
+            if !self.answer_peer(waiter, index, &reply) {
                 self.news.replied.push((waiter, reply));
             }
         }

@@ -79,7 +79,7 @@ impl Node {
         if let Some(id) = led.filter(|replica| is_needed(replica)).map(Replica::id) {
             self.asked_for_batches(id);
         }
-        match self.read(of, fetch.from, fetch.max_bytes as usize) {
+        match self.read_for_peer(of, fetch.from, fetch.max_bytes as usize) {
             Lookup::Now(chunk) => self.send_fetched(node, fetch.id, of, Ok(chunk)),
             Lookup::Later(read) => {
                 self.peer_reads.insert(read.0, (node, fetch.id, of));

@@ -85,6 +85,8 @@ pub struct Terms {
     pub wants_all: bool,
     /// Whether the disk takes records.
     pub is_space_left: bool,
+    /// How many bytes of records without compression may be looked through.
+    pub decompressed_bytes_max: usize,
     /// How many replicas are in sync; asked only of a partition that `counts_in_sync`.
     pub in_sync: usize,
 }
@@ -123,7 +125,7 @@ impl Partition {
         self.check_leading(terms)?;
         let limits = Limits {
             batch_bytes_max: self.config.max_message_bytes,
-            decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+            decompressed_bytes_max: terms.decompressed_bytes_max,
             is_zstd_known: terms.is_zstd_known,
             is_base_offset_free: false,
         };
@@ -292,6 +294,13 @@ fn refuse(code: ErrorCode, message: &str) -> AppendRefusal {
 }
 
 fn unfit(error: &BatchError) -> AppendRefusal {
+    if let BatchError::Bomb { max } = error
+        && *max < DECOMPRESSED_BYTES_MAX
+    {
+        // Not the batch is too large: those before it have used up what one request may have decompressed.
+        let words = "the batches of one request are too much to decompress at once; send this one again";
+        return refuse(ErrorCode::KafkaStorageError, words);
+    }
     let code = match error.code() {
         2 => ErrorCode::CorruptMessage,
         10 => ErrorCode::MessageTooLarge,

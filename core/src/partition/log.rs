@@ -4,6 +4,7 @@
 //! Invariant: start <= end; neither falls.
 
 use super::epochs::Epochs;
+use super::newest::Newest;
 use super::producers::{ProducerBatch, Producers};
 use super::{Applied, AppliedBatch};
 use crate::codec;
@@ -29,8 +30,8 @@ pub struct LogState {
     pub producers: Producers,
     /// The time in the log: the last entry's wall clock.
     pub wall: Wall,
-    /// The newest timestamp that any record ever had; -1 before the first.
-    pub max_timestamp: i64,
+    /// The largest timestamp of the records there are.
+    pub newest: Newest,
 }
 
 /// A replicated change of a partition that is no record.
@@ -61,7 +62,7 @@ impl Default for LogState {
             epochs: Epochs::default(),
             producers: Producers::default(),
             wall: Wall(0),
-            max_timestamp: -1,
+            newest: Newest::default(),
         }
     }
 }
@@ -80,6 +81,7 @@ impl LogState {
                 let PartitionCommand::LogStart(start) = PartitionCommand::decode(&entry.payload)?;
                 self.start = self.start.max(start.min(self.end));
                 self.epochs.forget_below(self.start);
+                self.newest.forget_below(self.start);
                 Ok(Applied { batch: None, log_start: Some(self.start) })
             }
             EntryKind::NoOp | EntryKind::Members => Ok(Applied::default()),
@@ -105,7 +107,7 @@ impl LogState {
             self.producers.applied(&producer, place, entry.wall);
         }
         self.end = next;
-        self.max_timestamp = self.max_timestamp.max(batch.max_timestamp());
+        self.newest.applied(batch.max_timestamp(), next);
         let batch = AppliedBatch { base, next, max_timestamp: batch.max_timestamp() };
         Ok(Applied { batch: Some(batch), log_start: None })
     }

@@ -25,6 +25,7 @@ mod append;
 mod epochs;
 mod followers;
 mod log;
+mod newest;
 mod overlay;
 mod producers;
 mod refused;

@@ -50,10 +50,14 @@ impl Leaders {
         self.known.get(&partition).copied()
     }
 
-    /// Drops what `keep` does not want.
-    pub fn retain(&mut self, keep: impl Fn(&TopicPartition) -> bool) {
-        self.known.retain(|partition, _| keep(partition));
-        self.news.retain(|partition| keep(partition));
+    /// A topic is no more.
+    pub fn forget(&mut self, topic: TopicId) {
+        let at = |partition| TopicPartition { topic, partition: PartitionId(partition) };
+        let gone: Vec<TopicPartition> = self.known.range(at(0)..=at(i32::MAX)).map(|(of, _)| *of).collect();
+        for of in gone {
+            self.known.remove(&of);
+            self.news.remove(&of);
+        }
     }
 
     /// What nobody was told yet, in messages of a bounded size; it counts as told from now on.
@@ -130,7 +134,7 @@ mod tests {
         let whole = leaders.whole();
         assert!(whole.len() > 1 && whole.iter().all(|alive| alive.leaders.len() <= LEADERS_PER_MESSAGE));
         assert_eq!(whole.iter().map(|alive| alive.leaders.len()).sum::<usize>(), PARTITIONS_MAX);
-        leaders.retain(|partition| partition.partition.0 < 5);
-        assert_eq!(leaders.whole()[0].leaders.len(), 5);
+        leaders.forget(TopicId(1_u128.to_be_bytes()));
+        assert!(leaders.known.is_empty() && leaders.news.is_empty());
     }
 }

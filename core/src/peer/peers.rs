@@ -14,7 +14,7 @@ use super::outcome::{Founding, Outcome};
 use super::remote::Remote;
 use crate::action::{Action, LaneKind, Notice};
 use crate::config::Config;
-use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicPartition};
+use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicId, TopicPartition};
 use crate::limits::{PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGERS_MAX};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
@@ -297,9 +297,9 @@ impl Peers {
         self.leaders.of(partition)
     }
 
-    /// Forgets the leaders of partitions that are gone. A peer that has not yet may tell them once more.
-    pub fn retain_leaders(&mut self, keep: impl Fn(&TopicPartition) -> bool) {
-        self.leaders.retain(keep);
+    /// A topic is no more.
+    pub fn forget_leaders(&mut self, topic: TopicId) {
+        self.leaders.forget(topic);
     }
 
     /// Whether a peer is up.

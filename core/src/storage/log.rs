@@ -260,6 +260,12 @@ impl Log {
         Extent { log_start: self.log_start, end: self.end, bytes: written + self.unwritten_bytes }
     }
 
+    /// The segment of that name, if the log has it still.
+    pub(super) fn segment_named(&self, name: SegmentName) -> Option<&Segment> {
+        let at = self.segments.binary_search_by_key(&name.base, |segment| segment.base).ok()?;
+        self.segments.get(at).filter(|segment| segment.name(self.of) == name)
+    }
+
     /// The segment that holds `offset`.
     pub(super) fn segment_of(&self, offset: Offset) -> Option<&Segment> {
         let after = self.segments.partition_point(|segment| segment.base <= offset);

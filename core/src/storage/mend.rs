@@ -121,6 +121,6 @@ impl Running {
 
     fn is_here(&self, replica: ReplicaId, name: SegmentName) -> bool {
         let log = self.locals.get(&replica).map(|local| &local.log);
-        log.is_some_and(|log| log.segments().iter().any(|segment| segment.name(log.of) == name))
+        log.is_some_and(|log| log.segment_named(name).is_some())
     }
 }

@@ -380,6 +380,25 @@ impl Storage {
         }
     }
 
+    /// Where a replica's data ends; `None` if it is not here.
+    pub fn end(&self, replica: ReplicaId) -> Option<Offset> {
+        match &self.state {
+            State::Running(running) => running.locals.get(&replica).map(|local| local.log.end()),
+            _ => None,
+        }
+    }
+
+    /// The offset after the segment that holds `offset`, if one does.
+    pub fn segment_end(&self, replica: ReplicaId, offset: Offset) -> Option<Offset> {
+        match &self.state {
+            State::Running(running) => {
+                let log = &running.locals.get(&replica)?.log;
+                log.segment_of(offset).map(|segment| segment.next)
+            }
+            _ => None,
+        }
+    }
+
     /// A replica's segments, oldest first, for retention.
     pub fn segments(&self, replica: ReplicaId) -> &[Segment] {
         match &self.state {

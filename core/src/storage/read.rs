@@ -160,8 +160,7 @@ impl Reads {
         let Some(log) = locals.get(&cold.replica).map(|local| &local.log) else {
             return end(Err(ReadFault::Gone));
         };
-        let segment = log.segments().iter().find(|segment| segment.name(log.of) == cold.name);
-        let Some(segment) = segment.cloned() else {
+        let Some(segment) = log.segment_named(cold.name).cloned() else {
             // The log's start passed it, or a reset did.
             return end(Err(ReadFault::OutOfRange));
         };
@@ -230,7 +229,11 @@ impl Reads {
     /// A segment is no more.
     pub(super) fn forget(&mut self, name: SegmentName) {
         self.indexes.forget(name);
-        self.damages.retain(|(other, _), _| *other != name);
+        let of_it = (name, Offset(i64::MIN))..=(name, Offset(i64::MAX));
+        let gone: Vec<(SegmentName, Offset)> = self.damages.range(of_it).map(|(place, _)| *place).collect();
+        gone.iter().for_each(|place| {
+            self.damages.remove(place);
+        });
     }
 
     /// Starts looking in `segment`: in its index if that is in memory or there is none, else reads it.

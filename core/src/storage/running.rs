@@ -47,6 +47,8 @@ pub(super) struct Running {
     pub(super) stalled: BTreeSet<ReplicaId>,
     /// Logs of which a segment is being mended: nothing else is written to them, or synced, until that is done.
     pub(super) mending: BTreeSet<ReplicaId>,
+    /// Whether the checkpoint being made held logs back when they were last looked at.
+    pub(super) is_holding: bool,
     /// When a checkpoint is due for the sake of removing what is doomed.
     pub(super) remove_at: Option<Mono>,
     /// That moment has come.
@@ -207,6 +209,7 @@ impl Running {
         }
         let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
         self.checkpointer.begin(needed, mark, self.doomed.clone());
+        self.is_holding = true;
         for part in parts {
             let local = self.locals.get(&part.replica).expect("a part is of a replica that is here");
             self.checkpointer.take(part, local);
@@ -343,8 +346,13 @@ impl Running {
         self.write_log(replica, turn);
     }
 
+    /// Goes on with the logs that are to be written and that nothing holds back.
     fn write_ripe(&mut self, turn: &mut Turn<'_>) {
-        for replica in self.behind.ripe() {
+        let was_holding = std::mem::replace(&mut self.is_holding, self.checkpointer.holds_logs());
+        if was_holding && !self.is_holding {
+            self.behind.all_are_due();
+        }
+        for replica in self.behind.take_due() {
             self.write_log(replica, turn);
         }
     }

@@ -14,7 +14,7 @@ use crate::ids::Offset;
 use crate::limits::INDEX_ENTRIES_CACHED_MAX;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::codec::Cursor;
 
@@ -106,30 +106,33 @@ impl SegmentIndex {
 /// The indexes in memory: of segments that were read cold lately.
 #[derive(Debug, Default)]
 pub(super) struct IndexCache {
-    indexes: BTreeMap<SegmentName, SegmentIndex>,
-    order: VecDeque<SegmentName>,
+    /// Each with its place in `order`.
+    indexes: BTreeMap<SegmentName, (u64, SegmentIndex)>,
+    order: BTreeMap<u64, SegmentName>,
+    loaded: u64,
     entries: usize,
 }
 
 impl IndexCache {
     pub(super) fn find(&self, name: SegmentName) -> Option<&SegmentIndex> {
-        self.indexes.get(&name)
+        self.indexes.get(&name).map(|(_, index)| index)
     }
 
     pub(super) fn insert(&mut self, name: SegmentName, index: SegmentIndex) {
         self.forget(name);
         self.entries += index.0.len();
-        self.indexes.insert(name, index);
-        self.order.push_back(name);
+        self.loaded += 1;
+        self.indexes.insert(name, (self.loaded, index));
+        self.order.insert(self.loaded, name);
         while self.entries > INDEX_ENTRIES_CACHED_MAX && self.order.len() > 1 {
-            let oldest = self.order.front().copied().expect("longer than one");
-            self.forget(oldest);
+            let (_, oldest) = self.order.first_key_value().expect("longer than one");
+            self.forget(*oldest);
         }
     }
 
     /// New entries of a segment that may be cached.
     pub(super) fn extend(&mut self, name: SegmentName, entries: &[IndexEntry]) {
-        if let Some(index) = self.indexes.get_mut(&name) {
+        if let Some((_, index)) = self.indexes.get_mut(&name) {
             let last = index.0.last().map_or(0, |entry| entry.position);
             let new = entries.iter().filter(|entry| entry.position > last);
             let count = index.0.len();
@@ -139,9 +142,9 @@ impl IndexCache {
     }
 
     pub(super) fn forget(&mut self, name: SegmentName) {
-        if let Some(index) = self.indexes.remove(&name) {
+        if let Some((place, index)) = self.indexes.remove(&name) {
             self.entries -= index.0.len();
-            self.order.retain(|other| *other != name);
+            self.order.remove(&place);
         }
     }
 }

@@ -152,6 +152,7 @@ impl Starting {
             left: resumed.left,
             stalled: Default::default(),
             mending: Default::default(),
+            is_holding: false,
             remove_at: None,
             is_removal_due: false,
             covered: resumed.covered,

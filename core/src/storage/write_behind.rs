@@ -31,6 +31,9 @@ pub(super) struct WriteBehind {
     touched: Vec<ReplicaId>,
     /// Logs to be written.
     ripe: BTreeSet<ReplicaId>,
+    /// Those of them, and of the settling ones, that something happened to: whoever waits for the disk, or for a
+    /// checkpoint, is looked at again when that is done, and not every turn.
+    due: BTreeSet<ReplicaId>,
     /// Logs whose end must be in synced segments up to here before a reset names them.
     settling: BTreeMap<ReplicaId, Offset>,
     /// Segments written since their last sync, and their lengths.
@@ -56,7 +59,7 @@ impl WriteBehind {
         self.unwritten_bytes += batch.bytes.len() as u64;
         log.keep(batch);
         if log.unwritten_bytes() >= config.segment_write_bytes {
-            self.ripe.insert(replica);
+            self.ripen(replica);
         }
     }
 
@@ -67,7 +70,8 @@ impl WriteBehind {
         }
         if self.unwritten_bytes > config.tail_bytes_max && self.ripe.is_empty() {
             let oldest = std::iter::from_fn(|| self.deadlines.pop_due(Mono(u64::MAX)));
-            self.ripe.extend(oldest.take(LOGS_WRITTEN_EARLY));
+            let oldest: Vec<ReplicaId> = oldest.take(LOGS_WRITTEN_EARLY).collect();
+            oldest.into_iter().for_each(|replica| self.ripen(replica));
         }
     }
 
@@ -79,15 +83,20 @@ impl WriteBehind {
     /// Makes ripe what has become old.
     pub(super) fn woke(&mut self, now: Mono) {
         while let Some(replica) = self.deadlines.pop_due(now) {
-            self.ripe.insert(replica);
+            self.ripen(replica);
         }
     }
 
-    /// The logs to be written or settled, which the caller goes on with. One that settles may have nothing to
-    /// write any more: a checkpoint has written it, or a full disk was in the way when its turn came.
-    pub(super) fn ripe(&self) -> Vec<ReplicaId> {
-        let settling = self.settling.keys().filter(|replica| !self.ripe.contains(replica));
-        self.ripe.iter().chain(settling).copied().collect()
+    /// The logs to be written or settled that something happened to, which the caller goes on with. One that settles
+    /// may have nothing to write any more: a checkpoint has written it, or a full disk was in the way when its turn
+    /// came.
+    pub(super) fn take_due(&mut self) -> BTreeSet<ReplicaId> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// What held back all logs is over.
+    pub(super) fn all_are_due(&mut self) {
+        self.due.extend(self.ripe.iter().chain(self.settling.keys()));
     }
 
     /// Whether `replica`'s log is to be written.
@@ -97,13 +106,16 @@ impl WriteBehind {
 
     /// Wants the whole of `replica`'s log written.
     pub(super) fn ripen(&mut self, replica: ReplicaId) {
-        self.ripe.insert(replica);
+        if self.ripe.insert(replica) {
+            self.due.insert(replica);
+        }
     }
 
     /// Wants the log of `replica` in synced segments up to `goal`.
     pub(super) fn settle(&mut self, replica: ReplicaId, goal: Offset) {
         self.settling.insert(replica, goal);
         self.ripe.insert(replica);
+        self.due.insert(replica);
     }
 
     /// Writes the next piece of a log, up to `goal`, if there is one and none is under way.
@@ -169,6 +181,7 @@ impl WriteBehind {
         self.unwritten_bytes -= log.unwritten_bytes();
         self.cached_bytes -= log.cached_bytes();
         self.ripe.remove(&replica);
+        self.due.remove(&replica);
         self.settling.remove(&replica);
     }
 
@@ -221,4 +234,36 @@ pub(super) struct Io<'a> {
     pub(super) tickets: &'a mut Tickets,
     pub(super) actions: &'a mut Vec<Action>,
     pub(super) indexes: &'a mut IndexCache,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TopicPartition;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_log_that_waits_for_the_disk_is_not_looked_at_every_turn() {
+        let config = StorageConfig { segment_write_bytes: 10, ..StorageConfig::default() };
+        let mut behind = WriteBehind::default();
+        let replicas: Vec<ReplicaId> = (1..=100).map(ReplicaId).collect();
+        for replica in &replicas {
+            let mut log = Log::new(TopicPartition::default(), 0, Offset(0), Offset(0), Vec::new());
+            for base in 0..3 {
+                let (base, next) = (Offset(base), Offset(base + 1));
+                let bytes = Bytes::from_static(&[0; 10]);
+                behind.keep(
+                    &config,
+                    *replica,
+                    &mut log,
+                    CommittedBatch { base, next, max_timestamp: 0, bytes },
+                );
+            }
+        }
+        assert_eq!(behind.take_due().len(), 100);
+        assert_eq!(behind.take_due().len(), 0, "their writes are in flight: nothing happened to them");
+        assert!(replicas.iter().all(|replica| behind.is_ripe(*replica)));
+        behind.all_are_due();
+        assert_eq!(behind.take_due().len(), 100, "a checkpoint that held them back is made");
+    }
 }

@@ -80,6 +80,11 @@ impl Disk {
         }
     }
 
+    /// How many reads a stalled disk was asked for.
+    pub fn waiting_reads(&self) -> usize {
+        self.waiting.iter().filter(|action| matches!(action, Action::Read { .. })).count()
+    }
+
     /// The next syncs fail, until the power has failed too.
     pub fn fail(&mut self) {
         self.is_failing = true;

@@ -1,6 +1,7 @@
-//! `list 1 t-0 latest`: ListOffsets; `earliest`, `latest`, `max`, or a time in ms since the story's start.
+//! `list 1 t-0 latest`: ListOffsets; `earliest`, `latest`, `max`, or a time in ms since the story's start. `t-0,t-1`
+//! asks about both in one request.
 
-use crate::script_runner::command::Command;
+use crate::script_runner::command::{Command, split_partition};
 use crate::script_runner::process::EPOCH_MS;
 use crate::script_runner::world::World;
 use rust_mq_proto::kafka::api::RequestBody;
@@ -8,7 +9,7 @@ use rust_mq_proto::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsR
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&["epoch", "client", "version"])?;
-    let (name, partition_index) = command.partition(1)?;
+    let of = command.word(1)?.split(',').map(split_partition).collect::<Result<Vec<_>, _>>()?;
     let timestamp = match command.word(2)? {
         "latest" => -1,
         "earliest" => -2,
@@ -16,10 +17,13 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         _ => EPOCH_MS + command.number::<i64>(2)?,
     };
     let current_leader_epoch = command.option_or("epoch", -1)?;
-    let asked = ListOffsetsPartition { partition_index, current_leader_epoch, timestamp };
+    let topic = |(name, partition_index)| ListOffsetsTopic {
+        name,
+        partitions: vec![ListOffsetsPartition { partition_index, current_leader_epoch, timestamp }],
+    };
     let request = ListOffsetsRequest {
         replica_id: -1,
-        topics: vec![ListOffsetsTopic { name, partitions: vec![asked] }],
+        topics: of.into_iter().map(topic).collect(),
         ..ListOffsetsRequest::default()
     };
     let to = (command.number(0)?, command.option("client")?);

@@ -1,4 +1,5 @@
-//! `stall 1`: the node's disk takes work and does none, at once or `after=2` more syncs. `resume 1`: it does what has waited.
+//! `stall 1`: the node's disk takes work and does none, at once or `after=2` more syncs. `resume 1`: it does what has
+//! waited, and says how many reads were among it where there are some.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::world::World;
@@ -13,7 +14,11 @@ pub fn stall(world: &mut World, command: &Command) -> Result<(), String> {
 pub fn resume(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&[])?;
     let process = world.node(command.number(0)?)?;
+    let reads = process.disk.waiting_reads();
     process.disk.resume(&mut process.inbox);
+    if reads > 0 {
+        world.said.push(format!("{reads} read(s) waited"));
+    }
     world.settle();
     Ok(())
 }

@@ -69,12 +69,18 @@ impl Codec {
 pub struct Decompressor {
     output: Output,
     zstd: zstd::Context,
+    plain_bytes: u64,
 }
 
 impl Decompressor {
     /// With an empty buffer: nothing is taken before the first compressed block.
     pub fn new() -> Decompressor {
         Decompressor::default()
+    }
+
+    /// Bytes of records without compression that it has given out, or begun to: what work that was.
+    pub fn plain_bytes(&self) -> u64 {
+        self.plain_bytes
     }
 
     /// The records of `batch` without compression: where they lie, or in the buffer, at most `bytes_max`.
@@ -86,12 +92,16 @@ impl Decompressor {
         let input = batch.payload();
         self.output.start(bytes_max);
         let done = match batch.codec()? {
-            Codec::None => return Ok(input),
+            Codec::None => {
+                self.plain_bytes += input.len() as u64;
+                return Ok(input);
+            }
             Codec::Gzip => gzip::decompress(input, &mut self.output),
             Codec::Snappy => snappy::decompress(input, &mut self.output),
             Codec::Lz4 => lz4::decompress(input, &mut self.output),
             Codec::Zstd => self.zstd.decompress(input, &mut self.output),
         };
+        self.plain_bytes += self.output.filled().len() as u64;
         match done {
             Ok(()) => Ok(self.output.filled()),
             Err(Fault::Undecodable) => Err(BatchError::Undecodable),
