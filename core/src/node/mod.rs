@@ -23,9 +23,11 @@
 mod catch_up;
 mod checkpoint;
 mod deleted_ahead;
+mod disk_health;
 mod effects;
 mod founding;
 mod handing_over;
+mod image;
 mod mending;
 mod partitions;
 mod peering;
@@ -92,6 +94,8 @@ pub struct Node {
     /// Replicas whose leader's node died, and when each stands for election.
     elections: Deadlines<ReplicaId>,
     reads: BTreeMap<u64, (ReplicaId, Waiter)>,
+    /// Replicas whose produces wait for more disks than a majority's.
+    awaiting_disks: BTreeSet<ReplicaId>,
     awaiting_applied: Vec<(ReplicaId, Index, Waiter)>,
     next_context: u64,
     checkpointing: Vec<(ReplicaId, Index)>,
@@ -109,6 +113,8 @@ pub struct Node {
     /// The process is to end: what is in memory may not match the disk any more.
     is_halting: bool,
     has_said_serving: bool,
+    /// The image has been complete, at some moment of this life.
+    has_had_whole_image: bool,
     journal_bytes: u64,
     /// Replicas whose disk has lost something they had promised: they never run again.
     dead: BTreeSet<ReplicaId>,
@@ -186,6 +192,7 @@ impl Node {
             peer_calls: BTreeMap::new(),
             elections: Deadlines::default(),
             reads: BTreeMap::new(),
+            awaiting_disks: BTreeSet::new(),
             awaiting_applied: Vec::new(),
             next_context: 0,
             checkpointing: Vec::new(),
@@ -200,6 +207,7 @@ impl Node {
             is_stopping: false,
             is_halting: false,
             has_said_serving: false,
+            has_had_whole_image: false,
             journal_bytes: 0,
             dead: BTreeSet::new(),
             deleted_ahead: deleted_ahead::DeletedAhead::default(),
