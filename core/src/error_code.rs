@@ -41,6 +41,7 @@ pub enum ErrorCode {
     InvalidTopicException = 17,
     RecordListTooLarge = 18,
     NotEnoughReplicas = 19,
+    NotEnoughReplicasAfterAppend = 20,
     InvalidRequiredAcks = 21,
     InvalidTimestamp = 32,
     UnsupportedVersion = 35,
@@ -88,6 +89,7 @@ impl ErrorCode {
                 | ErrorCode::NotCoordinator
                 | ErrorCode::NotController
                 | ErrorCode::RequestTimedOut
+                | ErrorCode::NotEnoughReplicasAfterAppend
                 | ErrorCode::KafkaStorageError
         )
     }

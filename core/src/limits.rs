@@ -107,9 +107,12 @@ pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 pub const TOPIC_NAME_MAX: usize = 249;
 /// How often replicas of several voters are ticked. Source: chosen, many to an election timeout.
 pub const TICK: Duration = Duration::from_millis(50);
-/// Longest election timeouts that the oldest frame may be unsynced before the disk is called slow. Source: chosen;
+/// Longest election timeouts that the oldest frame may be unsynced before any disk is called slow. Source: chosen;
 /// above any sync of a sound disk, below what a client waits. At the edge: what the node leads is handed over.
 pub const SLOW_DISK_ELECTIONS: usize = 2;
+/// How many times as old as usual the oldest frame may become before its disk is called slow, if that is less. Source:
+/// chosen; a sound disk that is busy takes several times as long as usual. At the edge: as above.
+pub const SLOW_DISK_FACTOR: usize = 8;
 /// Longest election timeouts in which no frame may have been unsynced for half as long before the disk is sound
 /// again. Source: chosen, four times as long as it takes to be called slow, so that leadership does not go to and fro.
 pub const SOUND_DISK_ELECTIONS: usize = 8;
@@ -122,7 +125,7 @@ pub const RELUCTANT_ELECTIONS: usize = 3;
 pub const UNSERVED_ELECTIONS: usize = 4;
 /// Longest election timeouts for which a voter that does not hear the leader may ask a follower that does. Source:
 /// chosen, twice what an election takes at most, or a healed link to be used again. At the edge: the follower asks for
-/// the leadership.
+/// the leadership, if more voters hear it.
 pub const UNHEARD_ELECTIONS: usize = 4;
 /// How often the rest after a round of handing over in vain doubles. Source: chosen; 64 election timeouts.
 pub const HAND_OVER_DOUBLINGS_MAX: u32 = 3;
@@ -138,6 +141,9 @@ pub const BATCH_COPY_BELOW: usize = 16 << 10;
 /// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen. At the
 /// edge: it is not named in the ISR, nor counted for min.insync.replicas.
 pub const ISR_LAG_MAX: u64 = 4_096;
+/// How many bytes a replica may lack and still count as in sync. Source: chosen, some more than a replica may have
+/// proposed and not committed (`REPLICA_UNCOMMITTED_BYTES_MAX`), which any follower may lack. At the edge: as above.
+pub const ISR_LAG_BYTES_MAX: usize = 16 << 20;
 /// How long ago a replica may have had all that its leader had then, and still count as in sync. Source: chosen, a
 /// third of Kafka's replica.lag.time.max.ms: no producer waits for a slow replica here. At the edge: as above.
 pub const ISR_LAG_TIME_MAX: Duration = Duration::from_secs(10);
@@ -146,6 +152,9 @@ pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// How long a request for all topics waits for a node that has just started to know them. Source: chosen, several
+/// elections, and a third of clients' default of 30 s. At the edge: the connection is closed.
+pub const TOPICS_AWAITED_MAX: Duration = Duration::from_secs(10);
 /// How often produces that wait for their commit are looked through for those whose time is up.
 /// Source: chosen: a timeout is 30 s by default, and rarely comes.
 pub const SWEEP: Duration = Duration::from_millis(250);

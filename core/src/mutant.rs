@@ -78,8 +78,14 @@ pub enum Mutant {
     CatchUpNeedsOwnTerm,
     /// Who leads on a disk that does nothing any more goes on leading.
     SlowLeaderStays,
+    /// Who leads on a disk that has no space goes on leading.
+    FullLeaderStays,
     /// Nobody asks for the leadership of who is not heard by all.
     UnheardLeaderStays,
+    /// A node that has just started takes what its image lacks for what there is not.
+    DeniesBeforeItKnows,
+    /// acks=all is answered by a majority, whatever `min.insync.replicas` says.
+    MinInsyncForgotten,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
 }

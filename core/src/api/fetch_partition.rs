@@ -56,6 +56,11 @@ impl Part {
     }
 
     fn error(&self, error: ErrorCode) -> PartitionData {
+        let error = match error {
+            // A Java consumer knows no such answer to a Fetch, and ends with an IllegalStateException (`FetchCollector`).
+            ErrorCode::LeaderNotAvailable => ErrorCode::NotLeaderOrFollower,
+            error => error,
+        };
         PartitionData {
             partition_index: self.index,
             error_code: error.code(),

@@ -43,9 +43,8 @@ pub(super) fn handle(
         on_cluster: request.include_cluster_authorized_operations,
         on_topics: request.include_topic_authorized_operations,
     };
-    // Version 0 has no null: empty is all there.
-    let wants_all = |topics: &Vec<MetadataRequestTopic>| origin.version == 0 && topics.is_empty();
-    let Some(wanted) = request.topics.filter(|topics| !wants_all(topics)) else {
+    let is_for_all = wants_all(&request, origin.version);
+    let Some(wanted) = request.topics.filter(|_| !is_for_all) else {
         let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
         let topics =
             topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
@@ -70,6 +69,12 @@ pub(super) fn handle(
         node.ask(now, waiter, Request::CreateTopics { topics: missing, validate_only: false });
     }
     Ok(())
+}
+
+/// Whether a request asks for all topics there are.
+pub(super) fn wants_all(request: &MetadataRequest, version: i16) -> bool {
+    // Version 0 has no null: empty is all there.
+    request.topics.as_ref().is_none_or(|topics| version == 0 && topics.is_empty())
 }
 
 fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
@@ -128,11 +133,12 @@ fn look_up(
         return describe(node, id, topic);
     }
     let error = match &wanted.name {
-        None => ErrorCode::UnknownTopicId,
+        None => node.denial(ErrorCode::UnknownTopicId),
         Some(name) if topic_name_fault(name).is_some() => ErrorCode::InvalidTopicException,
-        // Nobody knows the topics yet: come again.
-        Some(_) if !node.is_serving() => ErrorCode::LeaderNotAvailable,
-        Some(name) => refused.get(name).copied().unwrap_or(ErrorCode::UnknownTopicOrPartition),
+        Some(name) => {
+            let is_refused = refused.get(name).copied();
+            is_refused.unwrap_or_else(|| node.denial(ErrorCode::UnknownTopicOrPartition))
+        }
     };
     MetadataResponseTopic {
         error_code: error.code(),
@@ -169,7 +175,7 @@ fn describe_partition(node: &Node, of: TopicPartition, nodes: &[NodeId]) -> Meta
         replica_nodes: ids(&|_| true),
         isr_nodes: match in_sync {
             Some(in_sync) => ids(&|node| in_sync.contains(node)),
-            None => ids(&|other| node.is_alive(*other)),
+            None => ids(&|other| node.may_be_in_sync(of, *other)),
         },
         offline_replicas: ids(&|other| !node.is_alive(*other)),
     }

@@ -22,6 +22,7 @@ mod api_versions;
 mod create_topics;
 mod delete_topics;
 mod describe_cluster;
+mod early;
 mod fetch;
 mod fetch_partition;
 mod init_producer_id;
@@ -43,7 +44,7 @@ use crate::storage::{Chunk, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
 use rust_mq_proto::kafka::{Reader, RequestStart, Response, write_response};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// Everything that waits for an answer.
 #[derive(Default)]
@@ -60,8 +61,7 @@ pub struct Desk {
     producer_ids: init_producer_id::Block,
     /// Topics that Metadata requests are making on the way.
     auto_creations: usize,
-    /// Requests that came before this node was open, in the order they came.
-    early: VecDeque<(Origin, RequestBody)>,
+    early: early::Early,
     deadlines: Deadlines<Waiter>,
     sweep_at: Option<Mono>,
 }
@@ -144,29 +144,24 @@ impl Desk {
         let unreadable = |error| format!("unreadable {key} version {version}: {error}");
         start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
         let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
-        if node.is_open() || key == ApiKey::ApiVersions {
-            return self.handle(node, now, origin, body);
+        match self.early.hold(node, now, origin, body) {
+            Some(body) => self.handle(node, now, origin, body),
+            None => Ok(()),
         }
-        // Bounded by what connections may hold: their slots and their bytes stay taken.
-        self.early.push_back((origin, body));
-        Ok(())
     }
 
-    /// Takes up what came before this node was open.
+    /// Takes up what came too early and need not wait any longer.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
-        if !node.is_open() {
-            return;
-        }
-        while let Some((origin, body)) = self.early.pop_front() {
-            if let Err(reason) = self.handle(node, now, origin, body) {
+        for (origin, taken) in self.early.take(node, now) {
+            if let Err(reason) = taken.and_then(|body| self.handle(node, now, origin, body)) {
                 node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
             }
         }
     }
 
-    /// Whether [`Desk::take_early`] has something to take up, should the node be open.
-    pub fn has_early(&self) -> bool {
-        !self.early.is_empty()
+    /// Whether [`Desk::take_early`] has something to take up.
+    pub fn has_early(&self, node: &Node) -> bool {
+        self.early.has_ripe(node)
     }
 
     fn handle(&mut self, node: &mut Node, now: Now, origin: Origin, body: RequestBody) -> Result<(), String> {
@@ -241,7 +236,10 @@ impl Desk {
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         let leaders = self.awaiting_leaders.iter().map(|waiting| waiting.until).min();
-        [self.deadlines.next(), self.sweep_at, leaders].into_iter().flatten().min()
+        [self.deadlines.next(), self.sweep_at, leaders, self.early.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Fetches whose time is up although they wait for nothing else.

@@ -83,7 +83,7 @@ impl Broker {
         self.node.say_serving(actions);
         self.advance_stop(now, actions);
         self.node.flush(now, actions);
-        let is_work_left = self.node.can_go_on() || self.node.is_open() && self.desk.has_early();
+        let is_work_left = self.node.can_go_on() || self.desk.has_early(&self.node);
         self.set_alarm(now, is_work_left, actions);
         if let Some(at) = actions[first..].iter().position(|action| matches!(action, Action::Halt(_))) {
             // Nothing else will come: what was said before still leaves.

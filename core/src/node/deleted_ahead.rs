@@ -3,7 +3,8 @@
 //! A node that comes back replays its metadata from the checkpoint on. In between it meets again the creation of
 //! topics whose deletion it had carried out before it went down: the disk has dropped their replicas, and started
 //! anew these would have forgotten what they had promised. So nothing of them starts until the replay has passed
-//! all that the journal had. A deletion in it that never was committed is found out then, and the topic starts.
+//! all that the journal had, or a leader has cut that off. A deletion in it that never was committed is found out
+//! then, and the topic starts.
 //!
 //! Found by the simulator (seeds 57 and 82): all nodes lost power after a deletion, and the replicas of the deleted
 //! topic elected a leader in a term that was over.
@@ -12,24 +13,25 @@ use crate::entry::{Entry, EntryKind};
 use crate::ids::{Index, TopicId};
 use crate::machine::Machine;
 use crate::metadata::{Command, Metadata};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the recovered metadata log deletes.
 #[derive(Default)]
 pub(super) struct DeletedAhead {
-    topics: BTreeSet<TopicId>,
+    /// With the entry that does.
+    topics: BTreeMap<TopicId, Index>,
     last: Index,
 }
 
 impl DeletedAhead {
     /// Looks through the entries that the journal had above the image.
     pub fn read(entries: &[Entry]) -> DeletedAhead {
-        let mut topics = BTreeSet::new();
+        let mut topics = BTreeMap::new();
         for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
             // What cannot be decoded stops the node when it is applied.
             for command in Metadata::decode_commands(&entry.payload).unwrap_or_default() {
                 if let Command::TopicDeleted { id } = command {
-                    topics.insert(id);
+                    topics.insert(id, entry.index);
                 }
             }
         }
@@ -38,11 +40,26 @@ impl DeletedAhead {
 
     /// Whether this topic must not start yet.
     pub fn holds(&self, topic: TopicId) -> bool {
-        self.topics.contains(&topic)
+        self.topics.contains_key(&topic)
     }
 
     /// The image is at `applied` now: what was held back for nothing, once everything is passed.
     pub fn passed(&mut self, applied: Index) -> BTreeSet<TopicId> {
-        if applied >= self.last { std::mem::take(&mut self.topics) } else { BTreeSet::new() }
+        if applied < self.last {
+            return BTreeSet::new();
+        }
+        std::mem::take(&mut self.topics).into_keys().collect()
+    }
+
+    /// A leader has cut the log at `from`: what stood there and above never was, and the image need not come so far.
+    /// Returns what is held back no longer.
+    pub fn cut(&mut self, from: Index, applied: Index) -> BTreeSet<TopicId> {
+        if from > self.last {
+            return BTreeSet::new();
+        }
+        self.last = Index(from.0 - 1);
+        let undone: BTreeSet<TopicId> =
+            self.topics.extract_if(.., |_, at| *at >= from).map(|(id, _)| id).collect();
+        undone.into_iter().chain(self.passed(applied)).collect()
     }
 }

@@ -24,9 +24,11 @@ mod catch_up;
 mod checkpoint;
 mod cold_reads;
 mod deleted_ahead;
+mod disk_health;
 mod effects;
 mod founding;
 mod handing_over;
+mod image;
 mod mending;
 mod partitions;
 mod peering;
@@ -96,6 +98,8 @@ pub struct Node {
     elections: Deadlines<ReplicaId>,
     /// Linearizable reads that wait for a majority, by replica.
     reads: BTreeMap<ReplicaId, BTreeMap<ReadContext, Waiter>>,
+    /// Replicas whose produces wait for more disks than a majority's.
+    awaiting_disks: BTreeSet<ReplicaId>,
     /// Those that a majority has confirmed, until the replica has applied what it had committed.
     awaiting_applied: BTreeSet<(ReplicaId, Index, Waiter)>,
     next_context: u64,
@@ -114,6 +118,8 @@ pub struct Node {
     /// The process is to end: what is in memory may not match the disk any more.
     is_halting: bool,
     has_said_serving: bool,
+    /// The image has been complete, at some moment of this life.
+    has_had_whole_image: bool,
     journal_bytes: u64,
     /// Replicas whose disk has lost something they had promised: they never run again.
     dead: BTreeSet<ReplicaId>,
@@ -193,6 +199,7 @@ impl Node {
             elections: Deadlines::default(),
             reads: BTreeMap::new(),
             awaiting_applied: BTreeSet::new(),
+            awaiting_disks: BTreeSet::new(),
             next_context: 0,
             checkpointing: Vec::new(),
             catching_up: catch_up::CatchUps::default(),
@@ -206,6 +213,7 @@ impl Node {
             is_stopping: false,
             is_halting: false,
             has_said_serving: false,
+            has_had_whole_image: false,
             journal_bytes: 0,
             dead: BTreeSet::new(),
             deleted_ahead: deleted_ahead::DeletedAhead::default(),

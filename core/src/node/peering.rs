@@ -17,7 +17,7 @@ use crate::peer::{CallId, Identity, Outcome};
 use crate::replica::{Refused, Role};
 use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
-use rust_mq_proto::peer::raft::RaftMessage;
+use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
 /// Waiters of peers' requests are told from those of the desk by this bit; the rest of the number is this
 /// node's own count.
@@ -105,7 +105,12 @@ impl Node {
         for (id, peer) in self.replicas_with(node) {
             let Some(replica) = self.replica_mut(id) else { continue };
             replica.peer_found(peer);
-            if replica.leader() == ReplicaId::NOBODY {
+            let has_no_leader = replica.leader() == ReplicaId::NOBODY;
+            if let Some(partition) = self.partitions.get_mut(id) {
+                partition.follower_returned(peer, now.mono);
+                self.tell_who_lags(id);
+            }
+            if has_no_leader {
                 // Perhaps there is a majority again. A leader that the peer has is heard before a turn is over.
                 let wait = TICK * (1 + self.turn(id));
                 self.elections.arm(now.mono + wait, id);
@@ -141,9 +146,25 @@ impl Node {
                 let wait = TICK * self.turn(id);
                 self.elections.arm(now.mono + wait, id);
             }
+            if let Some(partition) = self.partitions.get_mut(id) {
+                partition.follower_lost(peer);
+                self.tell_who_lags(id);
+            }
             self.touch(id);
         }
         self.news.is_leader_changed = true;
+    }
+
+    /// Tells the other nodes which replicas are not in sync, if this one leads.
+    pub(super) fn tell_who_lags(&mut self, id: ReplicaId) {
+        let Some(partition) = self.partitions.get(id).filter(|partition| partition.replica().is_leader())
+        else {
+            return;
+        };
+        let (of, term) = (partition.of(), partition.replica().term());
+        let lagging: Vec<NodeId> =
+            partition.out_of_sync().filter_map(|replica| self.node_of(of, replica)).collect();
+        self.peers.learn_lagging(of, term, lagging);
     }
 
     /// Replicas whose leader's node died stand for election when their turn has come, unless another did.
@@ -180,6 +201,9 @@ impl Node {
     fn step(&mut self, message: RaftMessage) {
         let id = ReplicaId(message.to);
         let is_full = !self.storage.accepts_records();
+        if message.kind() == RaftKind::TransferWanted && !self.is_heard_by_more(id, ReplicaId(message.from)) {
+            return;
+        }
         let Some(replica) = self.replica_mut(id) else { return };
         // A full disk takes no records from a leader either: it hears nothing and sends them again.
         if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
@@ -262,6 +286,8 @@ impl Node {
         actions.append(&mut self.disk_actions);
         self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.connections.flush(now.mono, &self.budget, actions);
+        let metadata_end = self.metadata().map_or(Index(0), |host| host.replica().last_index());
+        self.peers.tell(metadata_end, self.handing_over.is_node_reluctant());
         self.peers.flush(now.mono, actions);
     }
 }

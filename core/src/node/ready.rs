@@ -11,14 +11,16 @@ use crate::ids::{Index, Offset, ReplicaId};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
+use crate::partition::Partition;
 use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
 use crate::storage::{CommittedBatch, Durable};
+use std::collections::BTreeSet;
 
 impl Node {
     /// Lets every touched replica make its ready.
     pub fn make_ready(&mut self, now: Now, actions: &mut Vec<Action>) {
         let touched = std::mem::take(&mut self.touched);
-        for id in touched {
+        for id in touched.iter().copied() {
             let room = self.storage.room();
             let Some(replica) = self.replica_mut(id) else { continue };
             let ready = replica.take_ready(room);
@@ -36,6 +38,8 @@ impl Node {
                 self.touched.insert(id);
             }
         }
+        self.settle_on_disks(&touched);
+        self.look_at_image();
         self.ask_again(now);
     }
 
@@ -68,6 +72,7 @@ impl Node {
             }
         } else if ready.must_persist {
             self.journal(id, &ready);
+            self.look_for_cut(now, id, &ready, actions);
         }
         for entry in &ready.committed {
             self.apply(now, id, entry, actions)?;
@@ -85,6 +90,18 @@ impl Node {
         self.wake_readers(id);
         self.tell_who_is_behind(id);
         Ok(())
+    }
+
+    /// A leader may cut off what the journal of the metadata partition had above the image.
+    fn look_for_cut(&mut self, now: Now, id: ReplicaId, ready: &Ready, actions: &mut Vec<Action>) {
+        let applied = match (&self.metadata, ready.entries.first()) {
+            (Some((metadata, host)), Some(_)) if *metadata == id => host.applied().index,
+            _ => return,
+        };
+        let free = ready.entries.first().map(|first| self.deleted_ahead.cut(first.index, applied));
+        for topic in free.unwrap_or_default() {
+            self.start_topic(now, topic, actions);
+        }
     }
 
     pub(super) fn journal(&mut self, id: ReplicaId, ready: &Ready) {
@@ -176,7 +193,31 @@ impl Node {
                 if let Some(partition) = self.partitions.get_mut(id) {
                     partition.settle(&mut self.news.settled);
                     self.news.woken.extend(partition.take_watchers());
+                    if partition.awaits_disks() {
+                        self.awaiting_disks.insert(id);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Answers produces that wait for more disks than a majority's, as far as these have them. What a follower
+    /// acknowledges beyond a commit makes no ready, but touches the replica.
+    fn settle_on_disks(&mut self, touched: &BTreeSet<ReplicaId>) {
+        if self.awaiting_disks.is_empty() {
+            return;
+        }
+        let touched: Vec<ReplicaId> = self.awaiting_disks.intersection(touched).copied().collect();
+        for id in touched {
+            let of = self.partitions.get(id).map(Partition::of);
+            let in_sync = of.and_then(|of| self.in_sync_nodes(of)).map_or(0, |nodes| nodes.len());
+            let partition = self.partitions.get_mut(id);
+            let still_waits = partition.is_some_and(|partition| {
+                partition.settle_on_disks(in_sync, &mut self.news.settled);
+                partition.awaits_disks()
+            });
+            if !still_waits {
+                self.awaiting_disks.remove(&id);
             }
         }
     }

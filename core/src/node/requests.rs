@@ -26,17 +26,15 @@ pub(super) struct Unasked {
 impl Node {
     /// The partition of a topic's name.
     pub fn named(&self, topic: &str, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        // Without an image this node knows of no topic, which is not to say that there is none.
-        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
-        self.existing(image.topic_id(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?, partition)
+        let id = self.image().and_then(|image| image.topic_id(topic));
+        self.existing(id.ok_or_else(|| self.denial(ErrorCode::UnknownTopicOrPartition))?, partition)
     }
 
     /// The partition of a topic's id.
     pub fn identified(&self, topic: TopicId, partition: i32) -> Result<TopicPartition, ErrorCode> {
-        let image = self.image().ok_or(ErrorCode::NotLeaderOrFollower)?;
-        match image.topic(topic) {
+        match self.image().and_then(|image| image.topic(topic)) {
             Some(_) => self.existing(topic, partition),
-            None => Err(ErrorCode::UnknownTopicId),
+            None => Err(self.denial(ErrorCode::UnknownTopicId)),
         }
     }
 
@@ -44,7 +42,7 @@ impl Node {
         if usize::try_from(partition).is_ok_and(|number| number < self.partition_count(topic)) {
             Ok(TopicPartition { topic, partition: PartitionId(partition) })
         } else {
-            Err(ErrorCode::UnknownTopicOrPartition)
+            Err(self.denial(ErrorCode::UnknownTopicOrPartition))
         }
     }
 
@@ -117,6 +115,12 @@ impl Node {
         Some(nodes.filter(|node| self.is_alive(*node)).collect())
     }
 
+    /// Whether a node's replica is in sync, as far as one knows that does not lead the partition: the leader tells who
+    /// is not.
+    pub fn may_be_in_sync(&self, of: TopicPartition, node: NodeId) -> bool {
+        self.is_alive(node) && !self.peers.lagging(of).contains(&node)
+    }
+
     /// Whether a node is there, as far as this one knows.
     pub fn is_alive(&self, node: NodeId) -> bool {
         node == self.config.node || self.peers.is_up(node)
@@ -148,6 +152,9 @@ impl Node {
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
         if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
             partition.settle(&mut self.news.settled);
+            if partition.awaits_disks() {
+                self.awaiting_disks.insert(id);
+            }
         }
         self.touch(id);
         Ok(())

@@ -56,6 +56,7 @@ impl Node {
         let host = self.metadata.iter_mut().map(|(id, host)| (*id, host.replica_mut()));
         let partitions = self.partitions.iter_mut().map(|(id, partition)| (id, partition.replica_mut()));
         let mut touched: Vec<ReplicaId> = Vec::new();
+        let mut unheard: Vec<ReplicaId> = Vec::new();
         for (id, replica) in host.chain(partitions) {
             if replica.members().voters.len() > 1 {
                 replica.set_reluctant(self.handing_over.is_reluctant(id));
@@ -63,14 +64,23 @@ impl Node {
                 if replica.has_ready() {
                     touched.push(id);
                 }
+                if replica.wants_to_lead() {
+                    unheard.push(id);
+                }
             }
         }
         self.touched.extend(touched);
+        self.ask_for_leadership(unheard);
         self.tick_catch_ups(now);
         self.let_others_lead();
         if self.followers_at <= now.mono {
             self.followers_at = now.mono + ISR_LOOK_INTERVAL;
             self.partitions.iter_mut().for_each(|(_, partition)| partition.look_at_followers(now.mono));
+            let led = self.partitions.iter().filter(|(_, partition)| partition.replica().is_leader());
+            for id in led.map(|(id, _)| id).collect::<Vec<_>>() {
+                self.tell_who_lags(id);
+            }
+            self.touched.extend(&self.awaiting_disks);
         }
     }
 

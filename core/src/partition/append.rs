@@ -1,7 +1,12 @@
 //! Taking a client's batch, on the leader: everything is checked before anything is changed, the batch gets its
 //! place written into its header, is proposed, and whoever sent it waits for the commit.
 //!
-//! Invariant: parked produces are in rising index order.
+//! Invariant: parked produces are in rising index order, and so are those that wait for more disks.
+//!
+//! `min.insync.replicas` means nothing where it asks for no more than the majority that every commit has. Where it does,
+//! and only for acks=all, a produce whose entry is applied waits on until that many voters have it on their disks; what
+//! readers see, and every other answer, does not wait. If too few replicas are in sync meanwhile, it is answered
+//! NOT_ENOUGH_REPLICAS_AFTER_APPEND: the records are there. A batch that is here already waits in the same way.
 //!
 //! A refusal here is definite: the records were not proposed and never will appear.
 
@@ -46,7 +51,8 @@ pub struct Settled {
     pub waiter: Waiter,
     /// Which of the waiter's batches.
     pub part: u32,
-    /// Where it is, or NOT_LEADER_OR_FOLLOWER, which promises nothing.
+    /// Where it is, or NOT_LEADER_OR_FOLLOWER, which promises nothing, or NOT_ENOUGH_REPLICAS_AFTER_APPEND, which
+    /// promises less than was asked for.
     pub result: Result<Appended, ErrorCode>,
 }
 
@@ -56,6 +62,8 @@ pub(super) struct Parked {
     pub index: Index,
     /// The term it was proposed in. The index alone does not name an entry: another leader's may stand there.
     pub term: Term,
+    /// Whether its sender wants `min.insync.replicas` disks to have it, which is more than a majority.
+    pub wants_more_disks: bool,
     waiter: Option<(Waiter, u32)>,
     base: Offset,
     append_time: i64,
@@ -69,8 +77,12 @@ impl Parked {
     }
 
     pub fn lost(self) -> Option<Settled> {
+        self.unsure(ErrorCode::NotLeaderOrFollower)
+    }
+
+    pub fn unsure(self, code: ErrorCode) -> Option<Settled> {
         let (waiter, part) = self.waiter?;
-        Some(Settled { waiter, part, result: Err(ErrorCode::NotLeaderOrFollower) })
+        Some(Settled { waiter, part, result: Err(code) })
     }
 }
 
@@ -142,7 +154,7 @@ impl Partition {
                 Sequence::Duplicate(batch)
                     if self.has(Mutant::OneBatchRemembered) && batch.index < self.applied.index => {}
                 Sequence::Duplicate(batch) => {
-                    self.park_duplicate(waiter, batch);
+                    self.park_duplicate(waiter, batch, terms);
                     return Ok(());
                 }
                 Sequence::Refused(code) => {
@@ -171,7 +183,8 @@ impl Partition {
         }
         let end = Offset(base.0 + i64::from(summary.count));
         self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
-        self.parked.push_back(Parked { index, term: self.replica.term(), waiter, base, append_time });
+        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(terms));
+        self.parked.push_back(Parked { index, term, wants_more_disks, waiter, base, append_time });
         Ok(())
     }
 
@@ -185,7 +198,7 @@ impl Partition {
                 "the node has no space for records; it takes them again once there is",
             ));
         }
-        if terms.wants_all && self.counts_in_sync() && terms.in_sync < self.config.min_insync_replicas {
+        if self.wants_more_disks(terms) && terms.in_sync < self.config.min_insync_replicas {
             let message = format!(
                 "{} replicas are in sync, min.insync.replicas is {}",
                 terms.in_sync, self.config.min_insync_replicas
@@ -198,6 +211,10 @@ impl Partition {
     /// Whether `min.insync.replicas` asks for more than the majority that every commit has.
     pub fn counts_in_sync(&self) -> bool {
         self.config.min_insync_replicas > self.replica.members().voters.len() / 2 + 1
+    }
+
+    fn wants_more_disks(&self, terms: Terms) -> bool {
+        terms.wants_all && self.counts_in_sync()
     }
 
     /// Whether `settle` has something to say although nothing new is applied.
@@ -275,9 +292,10 @@ impl Partition {
     }
 
     /// A batch that is here already: its sender hears of the first one, once that is committed.
-    fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch) {
+    fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch, terms: Terms) {
         let (base, append_time) = (batch.base, batch.append_time);
-        let parked = Parked { index: batch.index, term: self.replica.term(), waiter, base, append_time };
+        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(terms));
+        let parked = Parked { index: batch.index, term, wants_more_disks, waiter, base, append_time };
         let at = self.parked.partition_point(|other| other.index <= parked.index);
         self.parked.insert(at, parked);
     }

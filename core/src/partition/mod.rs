@@ -10,7 +10,8 @@
 //!
 //! - Invariant: log_start <= high_watermark <= log_end, and the high watermark never falls (claim C5).
 //! - Invariant: a batch's base offset == the log end when it is applied, on every replica (claim C6).
-//! - Invariant: a parked produce is answered with success only when its entry is applied (claim C3).
+//! - Invariant: a parked produce is answered with success only when its entry is applied (claim C3), and durable on as
+//!   many voters as `min.insync.replicas` says, where that is more than a majority and the sender asked for it.
 //!
 //! The high watermark *is* the end of the applied log: what is applied is committed, and nothing else is ever
 //! shown to a consumer. `log_end` differs on a leader only, by what is proposed and not yet applied.
@@ -63,6 +64,8 @@ pub struct Partition {
     followers: Followers,
     refused: Refused,
     parked: VecDeque<Parked>,
+    /// Applied, and wanted on more disks than a majority's.
+    awaiting_disks: VecDeque<Parked>,
     watchers: Vec<Waiter>,
 }
 
@@ -106,6 +109,7 @@ impl Partition {
             followers: Followers::default(),
             refused: Refused::default(),
             parked: VecDeque::new(),
+            awaiting_disks: VecDeque::new(),
             watchers: Vec::new(),
         }
     }
@@ -136,20 +140,53 @@ impl Partition {
     /// After a round of `apply`, or a change of role: answers what is true now.
     pub fn settle(&mut self, out: &mut Vec<Settled>) {
         let term = self.replica.term();
-        if !self.is_leading() || self.parked.front().is_some_and(|parked| parked.term != term) {
+        let mut waiting = self.parked.front().into_iter().chain(self.awaiting_disks.front());
+        if !self.is_leading() || waiting.any(|parked| parked.term != term) {
             self.refused = Refused::default();
             // What was proposed in another term may stand in the log or not.
             if !self.has(Mutant::StaleTip) {
                 self.overlay = Overlay::empty(self.log.end);
             }
-            out.extend(self.parked.drain(..).filter_map(Parked::lost));
+            out.extend(self.abandon());
             return;
         }
         let done =
             if self.has(Mutant::AckAtPropose) { self.replica.last_index() } else { self.applied.index };
         while self.parked.front().is_some_and(|parked| parked.index <= done) {
             let parked = self.parked.pop_front().expect("the front was just looked at");
+            if parked.wants_more_disks && !self.has(Mutant::MinInsyncForgotten) {
+                let at = self.awaiting_disks.partition_point(|other| other.index <= parked.index);
+                self.awaiting_disks.insert(at, parked);
+            } else {
+                out.extend(parked.done(self.log.start));
+            }
+        }
+    }
+
+    /// Whether [`Partition::settle_on_disks`] may have something to say.
+    pub fn awaits_disks(&self) -> bool {
+        !self.awaiting_disks.is_empty()
+    }
+
+    /// Answers what is applied and has waited for more voters' disks: `in_sync` replicas are in sync now.
+    pub fn settle_on_disks(&mut self, in_sync: usize, out: &mut Vec<Settled>) {
+        let wanted = self.config.min_insync_replicas;
+        let voters = &self.replica.members().voters;
+        let mut held: Vec<Index> = self
+            .replica
+            .progress()
+            .filter(|(id, _)| voters.contains(id))
+            .map(|(_, matched)| matched)
+            .collect();
+        held.sort_unstable_by(|one, other| other.cmp(one));
+        let held = wanted.checked_sub(1).and_then(|nth| held.get(nth).copied()).unwrap_or_default();
+        while self.awaiting_disks.front().is_some_and(|parked| parked.index <= held) {
+            let parked = self.awaiting_disks.pop_front().expect("the front was just looked at");
             out.extend(parked.done(self.log.start));
+        }
+        if in_sync < wanted {
+            let code = ErrorCode::NotEnoughReplicasAfterAppend;
+            out.extend(self.awaiting_disks.drain(..).filter_map(|parked| parked.unsure(code)));
         }
     }
 
@@ -169,9 +206,9 @@ impl Partition {
         Ok(())
     }
 
-    /// The topic is deleted: whoever waits is told that the outcome is unknown.
+    /// This replica leads no more, or its topic is deleted: whoever waits is told that the outcome is unknown.
     pub fn abandon(&mut self) -> Vec<Settled> {
-        self.parked.drain(..).filter_map(Parked::lost).collect()
+        self.awaiting_disks.drain(..).chain(self.parked.drain(..)).filter_map(Parked::lost).collect()
     }
 
     /// Which partition.
@@ -241,11 +278,28 @@ impl Partition {
         self.followers.look(now, &self.replica);
     }
 
+    /// A follower's node is gone, if this replica leads.
+    pub fn follower_lost(&mut self, follower: ReplicaId) {
+        self.followers.lost(follower, &self.replica);
+    }
+
+    /// A follower's node is there again, if this replica leads.
+    pub fn follower_returned(&mut self, follower: ReplicaId, now: Mono) {
+        self.followers.returned(follower, &self.replica, now);
+    }
+
     /// The replicas that keep up with the leader, itself among them. Means something on a leader only.
     pub fn in_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
-        let keeps_up =
-            |(id, matched): &(ReplicaId, Index)| self.followers.is_in_sync(&self.replica, *id, *matched);
-        self.replica.progress().filter(keeps_up).map(|(id, _)| id)
+        self.replica.progress().filter(|(id, matched)| self.keeps_up(*id, *matched)).map(|(id, _)| id)
+    }
+
+    /// The others.
+    pub fn out_of_sync(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.replica.progress().filter(|(id, matched)| !self.keeps_up(*id, *matched)).map(|(id, _)| id)
+    }
+
+    fn keeps_up(&self, id: ReplicaId, matched: Index) -> bool {
+        self.followers.is_in_sync(&self.replica, id, matched)
     }
 
     /// Wakes `waiter` once, when records are committed, or when this replica stops leading.
@@ -265,7 +319,7 @@ impl Partition {
 
     /// How many produce requests wait for their commit.
     pub fn parked_count(&self) -> usize {
-        self.parked.len()
+        self.parked.len() + self.awaiting_disks.len()
     }
 
     /// The replica below.

@@ -1,5 +1,6 @@
 //! Links to other nodes: who dials whom, the hello, the two lanes of a pair, the packing of all groups'
-//! messages, the liveness of the pair, who leads what, and requests forwarded to a leader.
+//! messages, the liveness of the pair, who leads what, what each says of itself (`sign`), and requests forwarded to a
+//! leader.
 //!
 //! A pair has two lanes, each a link of its own: `raft` for what elections wait for, `bulk` for everything
 //! that may be large. The node with the lower id dials both, again and again with a bounded, jittered wait.
@@ -40,6 +41,7 @@ mod leaders;
 mod outcome;
 mod peers;
 mod remote;
+mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -47,3 +49,4 @@ pub use bulk::{Bulk, BulkRefused, CallId, CatchUp, Fetch, Fetched, Snapshot, Sna
 pub use hello::{Greeting, Identity};
 pub use outcome::{Founder, Founding, Outcome};
 pub use peers::Peers;
+pub use sign::Sign;

@@ -12,6 +12,7 @@ use super::hello::{Greeting, Identity, Me};
 use super::leaders::Leaders;
 use super::outcome::{Founding, Outcome};
 use super::remote::Remote;
+use super::sign::Sign;
 use crate::action::{Action, LaneKind, Notice};
 use crate::config::Config;
 use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicId, TopicPartition};
@@ -21,7 +22,7 @@ use crate::now::Mono;
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::peer::codec::parse;
-use rust_mq_proto::peer::message::{Forward, Forwarded, PeerBody};
+use rust_mq_proto::peer::message::{Alive, Forward, Forwarded, PeerBody};
 use rust_mq_proto::peer::raft::RaftMessage;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub struct Peers {
     links: BTreeMap<LinkId, Endpoint>,
     next_link: u64,
     leaders: Leaders,
+    /// What this node says of itself, and what it last said.
+    sign: Sign,
+    said: Sign,
     forwards: Forwards,
     rng: Rng,
     /// Dials, hellos, credit, ends and lines of this turn, before whatever `flush` adds.
@@ -92,6 +96,8 @@ impl Peers {
             links: BTreeMap::new(),
             next_link: 1,
             leaders: Leaders::default(),
+            sign: Sign::default(),
+            said: Sign::default(),
             forwards: Forwards::new(rng.next_u64()),
             rng,
             actions: Vec::new(),
@@ -234,10 +240,30 @@ impl Peers {
     /// Ends a turn: what is to be said leaves.
     pub fn flush(&mut self, now: Mono, actions: &mut Vec<Action>) {
         actions.append(&mut self.actions);
-        let news = self.leaders.take_news();
-        for remote in self.remotes.values_mut() {
-            remote.flush(now, self.heartbeat, &self.leaders, &news, actions);
+        self.sign.hears = self.remotes.values().filter_map(|remote| Some(remote.greeting?.node)).collect();
+        let mut news = self.leaders.take_news();
+        if news.is_empty() && self.sign.has_news(&self.said) {
+            news.push(Alive::default());
         }
+        self.said.clone_from(&self.sign);
+        for remote in self.remotes.values_mut() {
+            remote.flush(now, self.heartbeat, (&self.sign, &self.leaders, &news), actions);
+        }
+    }
+
+    /// What the other nodes are to know of this one, besides whom it hears; told with the next sign of life.
+    pub fn tell(&mut self, metadata_end: Index, is_reluctant: bool) {
+        (self.sign.metadata_end, self.sign.is_reluctant) = (metadata_end, is_reluctant);
+    }
+
+    /// What a peer last said of itself; whoever was never up has said nothing.
+    pub fn sign_of(&self, node: NodeId) -> Option<&Sign> {
+        self.remotes.get(&node)?.sign.as_ref()
+    }
+
+    /// The peers that this node hears.
+    pub fn hears(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.remotes.iter().filter(|(_, remote)| remote.is_up()).map(|(node, _)| *node)
     }
 
     /// When `woke`, and a flush, must come at the latest.
@@ -295,6 +321,18 @@ impl Peers {
     /// Who leads, by the highest term that anyone has told.
     pub fn leader_of(&self, partition: TopicPartition) -> Option<(Term, NodeId)> {
         self.leaders.of(partition)
+    }
+
+    /// A leader of this node knows which replicas are not in sync with it: everybody is told, if that is new.
+    pub fn learn_lagging(&mut self, partition: TopicPartition, term: Term, lagging: Vec<NodeId>) {
+        if self.leaders.learn_lagging(partition, term, self.node, lagging) {
+            self.leaders.tell_again(partition);
+        }
+    }
+
+    /// The nodes whose replicas of a partition are not in sync, as far as its leader has told.
+    pub fn lagging(&self, partition: TopicPartition) -> &[NodeId] {
+        self.leaders.lagging(partition)
     }
 
     /// A topic is no more.

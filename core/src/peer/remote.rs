@@ -5,6 +5,7 @@
 use super::hello::Greeting;
 use super::lane::Lane;
 use super::leaders::Leaders;
+use super::sign::Sign;
 use crate::action::{Action, LaneKind};
 use crate::event::Address;
 use crate::ids::{DiskId, LinkId};
@@ -28,6 +29,8 @@ pub(super) struct Remote {
     pub bulk: Lane,
     /// While the raft lane is ready: who is there.
     pub greeting: Option<Greeting>,
+    /// What it last said of itself.
+    pub sign: Option<Sign>,
     /// When something last came on the raft lane.
     pub heard_at: Mono,
     /// When something last left on it.
@@ -47,6 +50,7 @@ impl Remote {
             raft: Lane::default(),
             bulk: Lane::default(),
             greeting: None,
+            sign: None,
             heard_at: Mono::default(),
             spoke_at: Mono::default(),
             owes_table: false,
@@ -69,6 +73,7 @@ impl Remote {
     /// The raft lane is ready.
     pub fn come_up(&mut self, greeting: Greeting, now: Mono) {
         self.greeting = Some(greeting);
+        self.sign = None;
         self.heard_at = now;
         self.owes_table = true;
     }
@@ -122,8 +127,7 @@ impl Remote {
         &mut self,
         now: Mono,
         heartbeat: Duration,
-        leaders: &Leaders,
-        news: &[Alive],
+        (sign, leaders, news): (&Sign, &Leaders, &[Alive]),
         actions: &mut Vec<Action>,
     ) {
         self.bulk.flush(now, actions);
@@ -132,7 +136,8 @@ impl Remote {
         }
         let before = actions.len();
         let table = if std::mem::take(&mut self.owes_table) { leaders.whole() } else { news.to_vec() };
-        for alive in table {
+        for mut alive in table {
+            sign.write(&mut alive);
             self.raft.send(PeerBody::Alive(alive).into_parts(), now, actions);
         }
         for body in self.others.drain(..) {
@@ -140,7 +145,9 @@ impl Remote {
         }
         self.flush_raft(now, actions);
         if actions.len() == before && self.spoke_at + heartbeat <= now {
-            self.raft.send(PeerBody::Alive(Alive::default()).into_parts(), now, actions);
+            let mut alive = Alive::default();
+            sign.write(&mut alive);
+            self.raft.send(PeerBody::Alive(alive).into_parts(), now, actions);
         }
         if actions.len() > before {
             self.spoke_at = now;

@@ -90,6 +90,8 @@ pub struct Replica {
     hesitated: usize,
     /// Voters that do not hear the leader that is heard here.
     unheard: Unheard,
+    /// They have not for too long.
+    wants_to_lead: bool,
 }
 
 /// Who leads, as far as a replica knows.
@@ -145,8 +147,24 @@ impl Replica {
             return;
         }
         self.node.tick();
-        self.ask_for_leadership();
         self.pin_election_timeout();
+        let is_due = self.unheard.tick(self.term(), self.settings.election_ticks_max);
+        self.wants_to_lead |= is_due && !self.is_leader() && self.may_campaign() && !self.is_reluctant;
+    }
+
+    /// Whether others have not heard the leader for too long, and this replica could lead, since the last call. It is
+    /// for the floor above to know who is heard by more, and to [`Replica::ask_for_leadership`].
+    pub fn wants_to_lead(&mut self) -> bool {
+        std::mem::take(&mut self.wants_to_lead)
+    }
+
+    /// Asks the leader for its leadership.
+    pub fn ask_for_leadership(&mut self) {
+        if !self.is_leader() && !is_planted(self.settings.mutant, Mutant::UnheardLeaderStays) {
+            // Of a follower raft-rs takes this for a request to its leader.
+            self.node.transfer_leader(self.id().0);
+            self.pin_election_timeout();
+        }
     }
 
     /// Whether its node's disk is slow. While it is, this replica lets others lead: it takes no leadership that is
@@ -343,6 +361,28 @@ impl Replica {
         members.map(|id| (*id, Index(self.node.raft.prs().get(id.0).map_or(0, |peer| peer.matched))))
     }
 
+    /// Whether a member has said something to this leader lately, whatever it was.
+    pub fn hears(&self, member: ReplicaId) -> bool {
+        self.node.raft.prs().get(member.0).is_some_and(|peer| peer.recent_active)
+    }
+
+    /// Whether who has everything up to `matched` lacks more than so many bytes, or something that is below the window.
+    pub fn lacks_more_than(&self, matched: Index, bytes_max: usize) -> bool {
+        if matched < self.window().below().index {
+            return true;
+        }
+        let unstable = self.unstable_bytes();
+        if self.window_bytes() + unstable <= bytes_max {
+            return false;
+        }
+        let mut lacking = unstable;
+        let mut weights = self.window().range(matched.next(), self.last_index().next());
+        weights.any(|entry| {
+            lacking += log_entry::weight(&entry.data);
+            lacking > bytes_max
+        })
+    }
+
     /// The entries of `[from, to)` that are in the window: those of readies that were taken, durable or not.
     pub fn entries(&self, from: Index, to: Index) -> Vec<Entry> {
         self.window().range(from, to).map(log_entry::from_raft).collect()
@@ -372,16 +412,6 @@ impl Replica {
     /// Whether standing for election would be safe, and of any use.
     fn may_campaign(&self) -> bool {
         self.node.raft.promotable() && self.term() < Term::MAX && !self.has_unsynced_log()
-    }
-
-    /// Asks the leader for its leadership if others have not heard it for too long, and this replica could lead.
-    fn ask_for_leadership(&mut self) {
-        let is_due = self.unheard.tick(self.term(), self.settings.election_ticks_max);
-        let may_lead = !self.is_leader() && self.may_campaign() && !self.is_reluctant;
-        if is_due && may_lead && !is_planted(self.settings.mutant, Mutant::UnheardLeaderStays) {
-            // Of a follower raft-rs takes this for a request to its leader.
-            self.node.transfer_leader(self.id().0);
-        }
     }
 
     /// Whether others are given another tick to lead, the disk here being slow.

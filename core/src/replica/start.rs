@@ -147,6 +147,7 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         is_reluctant: false,
         hesitated: 0,
         unheard: Unheard::default(),
+        wants_to_lead: false,
     };
     replica.pin_election_timeout();
     Ok(replica)

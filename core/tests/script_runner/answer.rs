@@ -54,6 +54,7 @@ pub fn error(code: i16) -> String {
         ErrorCode::MessageTooLarge,
         ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::NotEnoughReplicas,
+        ErrorCode::NotEnoughReplicasAfterAppend,
         ErrorCode::InvalidTopicException,
         ErrorCode::InvalidRequiredAcks,
         ErrorCode::InvalidTimestamp,

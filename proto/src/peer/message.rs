@@ -127,6 +127,15 @@ pub struct Alive {
     /// What changed since the last one; everything in the first.
     #[prost(message, repeated, tag = "1")]
     pub leaders: Vec<Leader>,
+    /// The nodes that the sender hears.
+    #[prost(int32, repeated, tag = "2")]
+    pub hears: Vec<i32>,
+    /// The last index of the sender's log of the metadata partition.
+    #[prost(uint64, tag = "3")]
+    pub metadata_end: u64,
+    /// Whether the sender would rather not lead: its disk is slow, or full.
+    #[prost(bool, tag = "4")]
+    pub is_reluctant: bool,
 }
 
 /// Who leads a partition.
@@ -144,6 +153,9 @@ pub struct Leader {
     /// Which node.
     #[prost(int32, tag = "4")]
     pub node: i32,
+    /// The nodes whose replicas are not in sync. Only of the leader itself, and only what it says itself counts.
+    #[prost(int32, repeated, tag = "5")]
+    pub lagging: Vec<i32>,
 }
 
 /// A request for a leader on the other node, in the codec of the machine it is for.

@@ -18,6 +18,7 @@ pub mod c06_replay_is_live;
 pub mod c06_replicas_equal;
 pub mod c06_tip_is_committed;
 pub mod c07_acked_is_there;
+pub mod c07_topics_stay;
 pub mod c08_send_order;
 pub mod c09_readers_see_one_log;
 pub mod c10_refused_never_appears;

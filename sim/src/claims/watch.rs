@@ -11,6 +11,7 @@ use super::c06_records_equal::Segments;
 use super::c06_replay_is_live::Replays;
 use super::c06_replicas_equal::{States, Whose};
 use super::c06_tip_is_committed;
+use super::c07_topics_stay::ShownTopics;
 use super::frames::Item;
 use super::recovered::Recovered;
 use super::shadow::{Durable, Group, Shadow, partition_of};
@@ -42,6 +43,7 @@ pub struct NodeClaims {
     /// What each machine's process showed after its last turn, with its life.
     shown: Vec<(u32, Vec<Observation>)>,
     segments: Segments,
+    topics: ShownTopics,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
@@ -124,6 +126,7 @@ impl NodeClaims {
             }
         }
         self.shown[site] = (boot, seen);
+        self.topics.turned(site, boot, broker.node(), verdict);
         if turn.is_multiple_of(STATES_EVERY) {
             for (of, applied, hash) in broker.observe_states() {
                 if !self.gone.contains(&(of.topic.0, of.partition.0)) {

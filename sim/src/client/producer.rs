@@ -477,8 +477,9 @@ fn meaning_of(code: i16) -> Meaning {
     match code {
         0 => Meaning::Done,
         46 => Meaning::Duplicate,
-        // NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, NOT_COORDINATOR, NOT_CONTROLLER, KAFKA_STORAGE_ERROR.
-        6 | 7 | 16 | 41 | 56 => Meaning::Unsure,
+        // NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, NOT_COORDINATOR, NOT_ENOUGH_REPLICAS_AFTER_APPEND, NOT_CONTROLLER,
+        // KAFKA_STORAGE_ERROR.
+        6 | 7 | 16 | 20 | 41 | 56 => Meaning::Unsure,
         // Not there yet, not now: nothing was proposed.
         3 | 5 | 19 | 74 | 75 | 78 | 89 | 100 => Meaning::Again,
         45 => Meaning::OutOfOrder,

@@ -197,9 +197,9 @@ impl World {
                     broken.extend(what.site().filter(|_| is_outside));
                     self.in_force[number] = false;
                 }
-                // A full disk, or a wrong wall clock, breaks no node: it goes on leading, and rightly refuses what
-                // it cannot keep, or what seems to come from the future.
-                Trouble::Blackout { .. } | Trouble::Full { .. } | Trouble::Jump { .. } => self.undo(number),
+                // A wrong wall clock breaks no node: it goes on leading, and rightly refuses what seems to come from
+                // the future.
+                Trouble::Blackout { .. } | Trouble::Jump { .. } => self.undo(number),
                 _ if !is_outside => self.undo(number),
                 _ => {
                     broken.extend(what.site());

@@ -11,6 +11,7 @@ use crate::peer::bulk::{Bulk, CallId};
 use crate::peer::hello::{Greeting, Refusal};
 use crate::peer::outcome::{Founding, Outcome};
 use crate::peer::remote::confirmation;
+use crate::peer::sign::Sign;
 use bytes::Bytes;
 use rust_mq_proto::peer::message::{Forward, Forwarded, Hello, PeerBody};
 
@@ -133,8 +134,10 @@ impl Peers {
             }
             PeerBody::Alive(alive) => {
                 for leader in &alive.leaders {
-                    self.leaders.hear(leader, &self.members)?;
+                    self.leaders.hear(leader, node, &self.members)?;
                 }
+                let sign = Sign::read(&alive, &self.members)?;
+                self.remotes.get_mut(&node).expect("an endpoint names a peer there is").sign = Some(sign);
             }
             PeerBody::Found(found) => {
                 let founding = Founding::read(&found).ok_or("a founding with ids that are none")?;

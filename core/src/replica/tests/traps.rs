@@ -188,6 +188,9 @@ fn who_refuses_pre_votes_for_long_asks_for_the_leadership() {
             follower.step(message(RaftKind::PreVote, 3, 2, 2)).expect("a voter that does not hear it");
         }
         follower.tick();
+        if follower.wants_to_lead() {
+            follower.ask_for_leadership();
+        }
         said.extend(settle(&mut follower));
     }
     let asked: Vec<_> = said.iter().filter(|message| message.kind() == RaftKind::TransferWanted).collect();

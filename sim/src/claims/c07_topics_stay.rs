@@ -1,0 +1,48 @@
+//! C7, of topics: what a node has shown it does not deny later, in any life, unless its deletion was committed. A node
+//! that comes back with an older image has to say "not yet".
+//!
+//! Looked at: after each turn that changed it, the node's image, and whether it would deny what that does not show.
+//! That a deletion is committed is known from the first node whose image loses a topic while it runs.
+
+use super::{Claim, Verdict};
+use rust_mq_core::ids::{Index, TopicId};
+use rust_mq_core::node::Node;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the machines have shown.
+#[derive(Debug, Default)]
+pub struct ShownTopics {
+    sites: BTreeMap<usize, Shown>,
+    deleted: BTreeSet<TopicId>,
+}
+
+#[derive(Debug, Default)]
+struct Shown {
+    /// The life, the image's last entry and whether it would deny, as they were looked at last.
+    looked_at: (u32, Index, bool),
+    image: BTreeSet<TopicId>,
+    ever: BTreeSet<TopicId>,
+}
+
+impl ShownTopics {
+    /// A node's turn is over.
+    pub fn turned(&mut self, site: usize, boot: u32, node: &Node, verdict: &mut Verdict) {
+        let Some(host) = node.metadata() else { return };
+        let looked_at = (boot, host.applied().index, node.may_deny());
+        let shown = self.sites.entry(site).or_default();
+        if shown.looked_at == looked_at {
+            return;
+        }
+        let image: BTreeSet<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
+        if shown.looked_at.0 == boot {
+            self.deleted.extend(shown.image.difference(&image));
+        }
+        shown.ever.extend(&image);
+        let missing = shown.ever.difference(&image).find(|id| !self.deleted.contains(id));
+        verdict.hold(missing.is_none() || !node.may_deny(), Claim::C7, || {
+            let topic = missing.map(ToString::to_string).unwrap_or_default();
+            format!("n{} has shown topic {topic}, and would deny it now", site + 1)
+        });
+        (shown.looked_at, shown.image) = (looked_at, image);
+    }
+}
