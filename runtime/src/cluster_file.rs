@@ -5,8 +5,8 @@
 //!
 //! Here a file is checked against itself. What the addresses resolve to is `start`'s.
 
+use crate::foreign_text::{escaped, shown};
 use crate::limits::{CLUSTER_FILE_BYTES_MAX, EXCERPT_MAX};
-use crate::log::{escaped, shown};
 use rust_mq_core::config::{Config, Member};
 use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;

@@ -9,7 +9,7 @@
 //! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
 //! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
-//! | [`clock`], [`limits`], [`log`] | the clocks; every bound; the log |
+//! | [`clock`], [`limits`], [`log`], [`foreign_text`] | the clocks; every bound; the log, and what may stand in it |
 //! | [`command_line`], [`cluster_file`], [`memory_limit`] | what a person said |
 //! | [`start`], [`signals`], [`dev_cluster`] | a process from its start to its end |
 //!
@@ -22,6 +22,7 @@ pub mod command_line;
 pub mod descriptors;
 pub mod dev_cluster;
 pub mod disk;
+pub mod foreign_text;
 pub mod limits;
 pub mod log;
 pub mod mailbox;

@@ -3,10 +3,10 @@
 //! Everything goes to standard output, in one order. Text that came from outside is escaped and cut before it
 //! is logged: a client's name must not be able to forge a line or colour a terminal.
 
-use crate::limits::{LINE_SHOWN_MAX, LOG_TEXT_MAX, REJECTED_LINES_PER_SECOND};
+use crate::foreign_text::{escaped, shown};
+use crate::limits::REJECTED_LINES_PER_SECOND;
 use rust_mq_core::action::Notice;
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
@@ -145,23 +145,6 @@ impl Default for RateLimit {
     }
 }
 
-/// Text of remote origin as it may stand in a log line.
-pub fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len().min(LOG_TEXT_MAX));
-    for (count, letter) in text.chars().enumerate() {
-        if count == LOG_TEXT_MAX {
-            safe.push('…');
-            break;
-        }
-        if is_harmless(letter) {
-            safe.push(letter);
-        } else {
-            let _ = write!(safe, "{}", letter.escape_unicode());
-        }
-    }
-    safe
-}
-
 /// Whether a command line, readable or not, wants JSON.
 pub fn is_said_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
     let mut before = OsString::new();
@@ -184,25 +167,4 @@ pub fn last_words(format: Option<LogFormat>, words: &str) {
     let line = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
     let line = line.json().flatten_event(true).with_current_span(false).finish();
     tracing::subscriber::with_default(line, || error!("{safe}"));
-}
-
-/// A line of somebody's text as it may stand on a terminal: letter for letter, so that what points at it still does.
-pub fn shown(line: &str) -> String {
-    let visible = |letter| match letter {
-        '\t' => ' ',
-        letter if is_harmless(letter) => letter,
-        _ => '\u{fffd}',
-    };
-    let mut letters = line.chars();
-    let mut shown: String = letters.by_ref().take(LINE_SHOWN_MAX).map(visible).collect();
-    if letters.next().is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// Besides control characters those are not harmless that reorder or hide what stands around them.
-fn is_harmless(letter: char) -> bool {
-    !letter.is_control()
-        && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }

@@ -8,7 +8,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
-    let said = crate::log::escaped(text);
+    let said = crate::foreign_text::escaped(text);
     let number: u64 =
         number.parse().map_err(|_| format!("`{said}` is no size; write it like 512M or 4GiB"))?;
     let shift = match unit.trim().to_ascii_uppercase().as_str() {
