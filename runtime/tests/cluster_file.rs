@@ -86,7 +86,7 @@ fn a_mistake_on_a_long_line_is_shown_in_one_piece_and_moves_no_cursor() {
         assert!(shown.len() < 3_000, "{} bytes", shown.len());
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     }
-    let text = GOOD.replacen("api_addr: 127", &format!("{}api_adr: 127", " ".repeat(5_000)), 1);
+    let text = GOOD.replacen("3, api_addr:", &format!("3, {}api_adr:", " ".repeat(5_000)), 1);
     let mistake =
         ClusterFile::parse("n.yaml", &text).map(drop).expect_err("a key that is not known, far to the right");
     let lines: Vec<String> = mistake.to_string().lines().map(str::to_owned).collect();

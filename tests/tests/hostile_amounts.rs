@@ -226,8 +226,23 @@ fn fetches_that_name_a_partition_again_and_again_cost_no_more_than_the_limit() {
 #[test]
 fn a_fetch_of_more_partitions_than_there_can_be_is_closed() {
     let (node, mut client, before) = broker();
-    client.send_message(&fetch_again_and_again(500_000)).expect("the connection is open");
+    let mut request = fetch_request(TOPIC, 0);
+    let partition = request.topics[0].partitions[0].clone();
+    request.topics[0].partitions =
+        (0..500_000).map(|number| partition.clone().with_partition(number)).collect();
+    client.send_message(&encode(4, 1, &request)).expect("the connection is open");
     assert_eq!(client.receive(PATIENCE), Reply::Closed);
+    has_grown_by_at_most(&node, before, 128 * MEBIBYTE);
+}
+
+#[test]
+fn a_fetch_that_names_one_partition_half_a_million_times_is_answered_once() {
+    let (node, mut client, before) = broker();
+    let mut request = fetch_request(TOPIC, 0);
+    let partition = request.topics[0].partitions[0].clone();
+    request.topics[0].partitions = vec![partition; 500_000];
+    let answer = client.ask(4, &request);
+    assert_eq!(answer.responses[0].partitions.len(), 1);
     has_grown_by_at_most(&node, before, 128 * MEBIBYTE);
 }
 
