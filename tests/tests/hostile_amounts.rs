@@ -11,7 +11,6 @@ use kafka_protocol::messages::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::thread;
 use std::time::{Duration, Instant};
 use tests::batch::Batch;
 use tests::client::{Client, PATIENCE, Reply, encode};
