@@ -6,6 +6,7 @@
 //! cargo run --release -p rust-mq-bench -- figures --only produce
 //! cargo run --release -p rust-mq-bench -- compare --quick    side by side, a short run
 //! cargo run --release -p rust-mq-bench -- compare            the same in earnest
+//! cargo run --release -p rust-mq-bench -- memory             what --memory-limit holds against
 //! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
 //! ```
 //! For the figures: `broker` starts the binary, `load` keeps many requests in flight, `figures` is the list of what is
@@ -13,7 +14,7 @@
 //! without a broker.
 //! For the comparison: `side` starts either broker, `workload` is what is done to it, `compare` the order and the
 //! matrix, `finding` what came of it, `report` what is written. `client` speaks
-//! Kafka's protocol over one blocking connection, `instructions` counts what the core executes, `metric` and
+//! Kafka's protocol over one blocking connection, `memory` weighs a process under the traffic of `tests/src/traffic.rs`, `instructions` counts what the core executes, `metric` and
 //! `statistics` are the numbers.
 
 mod broker;
@@ -25,6 +26,7 @@ mod floor;
 mod instructions;
 mod kernel;
 mod load;
+mod memory;
 mod metric;
 mod report;
 mod side;
@@ -53,6 +55,8 @@ enum Command {
     },
     /// Compare with Apache Kafka, and write a report
     Compare(compare::Options),
+    /// Measure resident memory under traffic that costs much for little, against --memory-limit
+    Memory(memory::Options),
     /// Count the instructions of fixed scripts in the core, and compare with those that are kept
     Instructions(instructions::Options),
     /// Print what the parts of a durable gigabyte cost on this machine without a broker
@@ -67,6 +71,7 @@ fn main() -> std::io::Result<()> {
     match Arguments::parse().command {
         Command::Figures { only, times } => figures::print(only.as_deref().unwrap_or(""), times.max(1)),
         Command::Compare(options) => compare::run(&options),
+        Command::Memory(options) => memory::run(&options),
         Command::Instructions(options) => instructions::run(&options),
         Command::Floor { times } => floor::print(&std::env::temp_dir(), times.max(1)),
     }

@@ -27,6 +27,8 @@ pub struct Config {
     pub election_timeout_max: Duration,
     /// Memory this node may take for data and buffers, bytes.
     pub memory_limit: u64,
+    /// Of that, for requests, answers, reads, and what waits for the disk.
+    pub budget_bytes: u64,
     /// How often leaders look for records that may go; Kafka's `log.retention.check.interval.ms`.
     pub retention_interval: Duration,
     /// What topics are made of when a request does not say.
@@ -117,6 +119,7 @@ impl Default for Config {
             election_timeout_min: Duration::from_millis(1500),
             election_timeout_max: Duration::from_millis(3000),
             memory_limit: 1 << 30,
+            budget_bytes: 1 << 28,
             retention_interval: Duration::from_secs(300),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),

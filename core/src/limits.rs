@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
-/// Longest Kafka request, bytes after the length prefix. Source: chosen, a sixth of Kafka's
-/// socket.request.max.bytes (100 MiB), twice the largest batch.
-/// At the edge: the connection is closed.
-pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Longest Kafka request, bytes after the length prefix, unless half of the node's budget for requests is less. Source:
+/// Kafka's socket.request.max.bytes; clients fill it. At the edge: the connection is closed.
+pub const REQUEST_BYTES_MAX: usize = 100 << 20;
 /// Requests of one connection that may be unanswered. Source: chosen; clients pipeline 5, librdkafka and franz-go
 /// some dozens.
 /// At the edge: the connection is not read.
@@ -21,21 +20,30 @@ pub const CONNECTION_UNREAD_BYTES_MAX: usize = 1 << 20;
 /// Credit that one connection may hold, so what may arrive unasked once the node's budget is used up. Source:
 /// chosen; at 1 GB/s an `Allow` every 128 us. At the edge: given again when half is used.
 pub const CONNECTION_CREDIT_BYTES: usize = 256 << 10;
-/// Credit of a connection that holds nothing while the node's budget is used up: what a small request takes, so
-/// that half requests of others hold up no metadata, no fetch and no new client. Source: chosen; 10,000
-/// connections hold 40 MiB so. At the edge: the request waits for the budget.
+/// Credit that a connection which holds nothing has in any case, at most: what a small request takes, so that half
+/// requests of others hold up no metadata, no fetch and no new client. Source: chosen; 10,000 connections hold 40 MiB
+/// so, and a quarter where the budget is small. At the edge: the request waits for the budget.
 pub const CONNECTION_CREDIT_BYTES_LEAST: usize = 4 << 10;
-/// How long a request may take from its first byte to its last. Source: chosen, the request timeout of clients.
-/// At the edge: the connection is closed.
+/// Connections that are very many: half of what a node serves. Source: chosen. At the edge: who is slow is not waited
+/// for as long as otherwise.
+pub const CONNECTIONS_MANY: usize = 5_000;
+/// How long a request may take from its first byte to its last while others have no room for theirs. Source: chosen, as
+/// long as clients wait for an answer. At the edge: the connection is closed.
 pub const REQUEST_ARRIVAL_MAX: Duration = Duration::from_secs(30);
-/// How long a client may read nothing of what waits for it. Source: chosen, the request timeout of clients.
-/// At the edge: the connection is aborted.
-pub const CONNECTION_UNREAD_MAX: Duration = Duration::from_secs(30);
+/// How long a client may read nothing of what waits for it while others cannot be answered for that. Source: chosen,
+/// below what clients wait for an answer. At the edge: the connection is aborted.
+pub const CONNECTION_UNREAD_MAX: Duration = Duration::from_secs(2);
+/// How long a client whose connection is being closed may read nothing of what waits for it. Source: chosen. At the
+/// edge: the connection is aborted.
+pub const CONNECTION_CLOSING_MAX: Duration = Duration::from_secs(30);
 /// How long a connection may be silent. Source: Kafka's connections.max.idle.ms. At the edge: it is closed.
 pub const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(600);
-/// What a decoded request may take in memory beyond its wire bytes. Source: chosen; decoded arrays are 20 to
-/// 50 times their wire size. At the edge: the connection is closed.
+/// What a decoded request may take in memory beyond its wire bytes, unless a 16th of the node's budget is less.
+/// Source: chosen; decoded arrays are 20 to 50 times their wire size. At the edge: the connection is closed.
 pub const DECODED_BYTES_MAX: usize = 64 << 20;
+/// How often what a request was decoded to is charged while it is at the desk: what was made of its parts, and the
+/// answer's, besides. Source: measured for Fetch and ListOffsets, rounded up.
+pub const DECODED_TIMES: usize = 8;
 /// Largest record batch, the default of `max.message.bytes`. Source: Kafka (1 MiB + the log overhead of 12).
 /// At the edge: MESSAGE_TOO_LARGE.
 pub const BATCH_BYTES_MAX_DEFAULT: usize = (1 << 20) + 12;
@@ -85,6 +93,14 @@ pub const CREATE_PARTITIONS_MAX: usize = 10_000;
 /// Partitions of the whole cluster, and so the most that one Fetch may name. Source: chosen; each
 /// takes some 8 KiB of a node's memory. At the edge: POLICY_VIOLATION; the Fetch's connection is closed.
 pub const PARTITIONS_MAX: usize = 20_000;
+/// What a partition takes in memory without any records. Source: measured, rounded up. Bytes.
+pub const PARTITION_BYTES: u64 = 7 << 10;
+/// The part of the node's memory that partitions may take: one in this many, and `PARTITIONS_BESIDES_BYTES`. Source:
+/// chosen; 4,681 partitions with 64 MiB, 8,192 with 256 MiB, all that there may be from 1 GiB on. At the edge:
+/// POLICY_VIOLATION, by the limit of the node that leads the metadata partition.
+pub const PARTITIONS_SHARE: u64 = 8;
+/// Bytes. Source: chosen, of the 64 MiB that a node may take above its limit.
+pub const PARTITIONS_BESIDES_BYTES: u64 = 24 << 20;
 /// Producers remembered per partition. Source: chosen, 2 MB. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered of a log whose timestamps fall, for the largest timestamp of what it holds. Source: chosen, 1 KiB
@@ -101,6 +117,22 @@ pub const PRODUCERS_EXPIRED_MAX: usize = 1_000;
 pub const PRODUCERS_REFUSED_MAX: usize = 16;
 /// How long all that is remembered of an idle producer is kept. Source: Kafka's producer.id.expiration.ms.
 pub const PRODUCER_EXPIRATION: Duration = Duration::from_secs(24 * 3600);
+/// The part of the node's memory that its partitions may take together to remember producers: one in this many. Source:
+/// chosen; 8,192 producers with 64 MiB, 131,072 with 1 GiB. At the edge: the longest idle of each partition are
+/// forgotten, and must begin at sequence 0 again.
+pub const PRODUCERS_SHARE: u64 = 16;
+/// What is remembered of a producer takes. Source: measured, rounded up. Bytes.
+pub const PRODUCER_BYTES: usize = 512;
+/// Quarters of that which are remembered still, once it was too much. Source: chosen.
+pub const PRODUCERS_KEPT_QUARTERS: usize = 3;
+/// Between two times. Source: chosen, a commit.
+pub const PRODUCERS_FORGOTTEN_WAIT: Duration = Duration::from_millis(50);
+/// The part of the budget that entries may take before a checkpoint is made for it, and nothing is kept for followers
+/// that are behind: one in this many. Source: chosen, half of what keeps clients out.
+pub const BEHIND_SHARE: u64 = 4;
+/// What an entry takes in memory besides what it weighs: in the window, in the tail, and its allocations. Source:
+/// measured, rounded up. Bytes.
+pub const ENTRY_MEMORY_BYTES: usize = 192;
 /// Producer ids one node takes at a time. Source: Kafka's ProducerIdsBlock.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 /// Longest name of a topic. Source: Kafka (org.apache.kafka.common.internals.Topic).
@@ -138,6 +170,9 @@ pub const PEER_QUEUE_BYTES_MAX: usize = 64 << 20;
 /// A batch below this is copied out of the buffer it came in, so that it does not keep the whole buffer alive.
 /// Source: chosen, a quarter of a read. Bytes.
 pub const BATCH_COPY_BELOW: usize = 16 << 10;
+/// Quarters of its buffer that a batch fills at least, if the log keeps the buffer with it. Source: chosen, so that what
+/// is kept is at most a third more than what is counted. At the edge: the batch is copied.
+pub const BATCH_QUARTERS_MIN: usize = 3;
 /// How many entries a replica may be behind its leader's log and still count as in sync. Source: chosen. At the
 /// edge: it is not named in the ISR, nor counted for min.insync.replicas.
 pub const ISR_LAG_MAX: u64 = 4_096;
@@ -250,6 +285,14 @@ pub const DEAD_REPLICAS_MAX: usize = 400;
 pub const SEGMENT_READ_BYTES_MIN: u64 = 64 << 10;
 /// Largest, unless a single batch is larger. Source: chosen. At the edge: a smaller answer.
 pub const SEGMENT_READ_BYTES_MAX: u64 = 8 << 20;
+/// Reads of segments that are under way together, bytes. Source: chosen, two of the largest. At the edge: the next waits
+/// for one to end, unless fewer than `SEGMENT_READS_MIN` are under way.
+pub const SEGMENT_READS_BYTES_MAX: u64 = 8 << 20;
+/// Reads of segments that may be under way whatever their size. Source: chosen, the driver's threads that read.
+pub const SEGMENT_READS_MIN: usize = 2;
+/// Segments whose removal is under way. Source: chosen: a write that is asked for meanwhile waits for so few. At the
+/// edge: the others wait.
+pub const REMOVALS_UNDER_WAY_MAX: usize = 4;
 /// Damaged places remembered. Source: chosen. At the edge: the first is forgotten and found again.
 pub const DAMAGES_MAX: usize = 1024;
 /// Notes about files left in place, at one start. Source: chosen. At the edge: the others are not named.

@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub now: Now,
     /// The machine's own stream.
     pub rng: &'a mut Rng,
+    /// Partitions that the node which decides has memory for.
+    pub partitions_max: usize,
     /// The bug that is planted, if one is.
     pub mutant: Option<Mutant>,
 }

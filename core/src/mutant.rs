@@ -88,6 +88,8 @@ pub enum Mutant {
     MinInsyncForgotten,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
+    /// What a request was charged with is not given back if its client is gone when it is done.
+    BudgetNotGivenBack,
 }
 
 /// Whether that bug is planted.

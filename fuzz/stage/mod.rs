@@ -67,6 +67,7 @@ pub fn config(nodes: i32) -> Config {
     Config {
         members: (1..=nodes).map(member).collect(),
         memory_limit: 32 << 20,
+        budget_bytes: 8 << 20,
         storage: StorageConfig {
             journal_file_bytes: 64 << 10,
             first_journal_file_bytes: 16 << 10,

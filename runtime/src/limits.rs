@@ -32,13 +32,18 @@ pub const ACCEPTS_PER_TURN: usize = 64;
 pub const RESERVED_DESCRIPTORS: usize = 640;
 /// How long accepting rests when the process is out of descriptors. Source: chosen; never a busy loop.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may stay silent before its first four bytes. Source: chosen, many round
-/// trips. At the edge: it is closed.
+/// How long a connection may stay silent before its first four bytes while connections are scarce. Source: chosen, many
+/// round trips. At the edge: it is closed.
 pub const FIRST_BYTES_WAIT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent. Source: Kafka's `connections.max.idle.ms`. At the edge: closed.
-pub const IDLE_WAIT: Duration = Duration::from_secs(600);
-/// How long a client may refuse to take bytes. Source: chosen, the request timeout of clients. At the edge: closed.
+/// How long a client may refuse to take bytes while connections are scarce. Source: chosen, as long as clients wait for
+/// an answer. At the edge: closed. The core ends it earlier if others need the memory.
 pub const UNREAD_WAIT: Duration = Duration::from_secs(30);
+/// How long a connection may be silent, or take nothing, while connections are not scarce. Source: Kafka's
+/// `connections.max.idle.ms`. At the edge: closed.
+pub const IDLE_WAIT: Duration = Duration::from_secs(600);
+/// Connections are scarce once one in so many of the limit is taken. Source: chosen. At the edge: who is slow is not
+/// waited for as long.
+pub const CONNECTIONS_SCARCE: usize = 2;
 /// How often the three waits above are looked at. Source: chosen. Only while there are connections.
 pub const SWEEP: Duration = Duration::from_secs(5);
 /// How long the last answers may take to leave at the end. Source: chosen. At the edge: they are lost.
@@ -71,6 +76,9 @@ pub const MEMORY_LIMIT_MAX: u64 = 64 << 40;
 pub const MEMORY_LIMIT_DEFAULT_MAX: u64 = 4 << 30;
 /// What the memory disk leaves of the limit to buffers, at most; otherwise a quarter. Source: chosen.
 pub const BUFFER_RESERVE_MAX: u64 = 256 << 20;
+/// What it leaves to partitions, and what is remembered for them, at most; otherwise an eighth. Source: 20,000
+/// partitions take 137 MiB, measured.
+pub const PARTITIONS_RESERVE_MAX: u64 = 128 << 20;
 
 /// HTTP/2 streams of one peer connection. Source: chosen, a hundred times what two lanes need; tonic sets none.
 pub const PEER_STREAMS_MAX: u32 = 128;

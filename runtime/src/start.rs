@@ -9,7 +9,7 @@ use crate::cluster_file::{ClusterFile, HostPort, Mistake};
 use crate::command_line::{CommandLine, NodeArguments, OtherCommand};
 use crate::descriptors::Descriptors;
 use crate::disk::{DirectoryError, Disk, MemoryDisk, RealDisk};
-use crate::limits::BUFFER_RESERVE_MAX;
+use crate::limits::{BUFFER_RESERVE_MAX, PARTITIONS_RESERVE_MAX};
 use crate::log::{self, NoticeLog};
 use crate::mailbox::Mailbox;
 use crate::memory_limit;
@@ -19,6 +19,7 @@ use crate::{dev_cluster, signals};
 use rust_mq_core::action::HaltReason;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
+use rust_mq_core::connection::request_bytes_max;
 use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;
 use std::io;
@@ -124,20 +125,26 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         Some(path) if config.is_single() => format!("one node on {}", path.display()),
         Some(path) => format!("{} of {} on {}", config.node, config.members.len(), path.display()),
     };
+    config.budget_bytes = match &data {
+        None => (config.memory_limit / 4).min(BUFFER_RESERVE_MAX),
+        Some(_) => config.memory_limit / 2,
+    };
     let memory_limit = memory_limit::show(config.memory_limit);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, "rust-mq");
+    let largest_request = memory_limit::show(request_bytes_max(config.budget_bytes) as u64);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, largest_request, "rust-mq");
     let memory_only = data.is_none().then_some(config.memory_limit);
     let wait = Wait::new()?;
     let descriptors = Descriptors::of_this_process();
     let disk = match &data {
         None => {
-            let capacity = config.memory_limit - (config.memory_limit / 4).min(BUFFER_RESERVE_MAX);
+            let partitions = (config.memory_limit / 8).min(PARTITIONS_RESERVE_MAX);
+            let capacity = config.memory_limit - config.budget_bytes - partitions;
             config.storage = in_memory(capacity);
             Disk::Memory(MemoryDisk::new(capacity))
         }
         Some(path) => {
             let disk = RealDisk::open(path, wait.waker(), descriptors.segments)?;
-            config.storage.free_bytes_floor = free_bytes_floor(path)?;
+            config.storage = on_disk(config.memory_limit, free_bytes_floor(path)?);
             Disk::Real(disk)
         }
     };
@@ -259,6 +266,19 @@ fn in_memory(capacity: u64) -> StorageConfig {
         segment_bytes: whole.segment_bytes.min(share),
         tail_bytes_max: whole.tail_bytes_max.min(share),
         free_bytes_floor: whole.free_bytes_floor.min(capacity / 16),
+        ..whole
+    }
+}
+
+/// Sizes by which what is in memory of a disk's data fits the limit.
+fn on_disk(memory_limit: u64, free_bytes_floor: u64) -> StorageConfig {
+    let whole = StorageConfig::default();
+    let share = memory_limit / 8;
+    StorageConfig {
+        checkpoint_bytes: whole.checkpoint_bytes.min(share),
+        tail_bytes_max: whole.tail_bytes_max.min(share),
+        window_kept_bytes_max: whole.window_kept_bytes_max.min(share),
+        free_bytes_floor,
         ..whole
     }
 }

@@ -64,6 +64,15 @@ pub fn produce_request(topic: &str, acks: i16, records: Bytes) -> ProduceRequest
     ProduceRequest::default().with_acks(acks).with_timeout_ms(TIMEOUT_MS).with_topic_data(vec![data])
 }
 
+/// A Produce request for some partitions of `topic`.
+pub fn produce_to(partitions: impl Iterator<Item = (i32, Bytes)>, topic: &str, acks: i16) -> ProduceRequest {
+    let data = partitions.map(|(index, records)| {
+        PartitionProduceData::default().with_index(index).with_records(Some(records))
+    });
+    let data = TopicProduceData::default().with_name(name(topic)).with_partition_data(data.collect());
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(TIMEOUT_MS).with_topic_data(vec![data])
+}
+
 /// Produces to partition 0 of `topic` with acks=all.
 pub fn produce(client: &mut Client, topic: &str, records: Bytes) -> Produced {
     let answer = client.ask(9, &produce_request(topic, -1, records));

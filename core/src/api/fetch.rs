@@ -5,16 +5,19 @@
 //!
 //! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
 //! - Invariant: `desk.parked_parts` is the sum of the parts of all fetches that were parked and are not answered.
+//! - Invariant: a partition knows a fetch that waits, and none that is answered.
+//! - Invariant: reads are charged from when they are asked for until the fetch is answered, or looks anew.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
 use super::fetch_partition::{self, Part, Read};
 use super::named::{self, Topic};
 use super::{Desk, Origin, addresses};
+use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::limits::{
     FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX, FETCHES_PARKED_MAX,
-    PARTITIONS_MAX,
+    PARTITIONS_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN,
 };
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
@@ -37,6 +40,8 @@ pub(super) struct Pending {
     found: Vec<Option<PartitionData>>,
     /// The cold reads under way, and whose part each is.
     reads: BTreeMap<ReadId, usize>,
+    /// What is charged for them until the fetch is answered.
+    reads_bytes: usize,
     /// The first part with records.
     first: Option<usize>,
     /// Parts that the disk has just refused: another batch may be the answer's first.
@@ -87,6 +92,7 @@ pub(super) fn handle(
         topics,
         found: Vec::new(),
         reads: BTreeMap::new(),
+        reads_bytes: 0,
         first: None,
         refused: BTreeSet::new(),
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
@@ -115,12 +121,13 @@ fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
 fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Pending) {
-    let unread = node.connections.answer_bytes_max(pending.origin.link, pending.origin.slot);
+    let unread = node.connections.answer_bytes_max(pending.origin.link, pending.origin.slot, &node.budget);
     let mut left = pending.max_bytes.min(unread);
     let mut bytes = 0;
     let mut has_error = false;
     pending.found.clear();
     pending.first = None;
+    give_back_reads(node, &mut pending);
     for (position, part) in pending.parts.iter().enumerate() {
         let is_first = bytes == 0 && pending.reads.is_empty();
         let read = match pending.refused.contains(&position) {
@@ -137,7 +144,10 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
                 pending.found.push(Some(data));
             }
             Read::Later(read) => {
-                left = left.saturating_sub(part.max_bytes);
+                let asked = part.max_bytes.min(left);
+                left -= asked;
+                pending.reads_bytes +=
+                    (asked + SEGMENT_READ_BYTES_MIN as usize).min(SEGMENT_READ_BYTES_MAX as usize);
                 desk.reads.entry(read).or_default().push(waiter);
                 pending.reads.insert(read, position);
                 pending.found.push(None);
@@ -145,6 +155,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
         }
     }
     if !pending.reads.is_empty() {
+        node.budget.charge(Purpose::Reads, pending.reads_bytes);
         desk.fetches.insert(waiter, pending);
     } else if has_error
         || bytes >= pending.min_bytes
@@ -152,7 +163,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
         || pending.until <= now.mono
         || node.is_stopping()
     {
-        answer(desk, node, pending);
+        answer(desk, node, waiter, pending);
     } else {
         park(desk, node, waiter, pending);
     }
@@ -235,24 +246,33 @@ pub(super) fn read_done(
         if is_empty && (may_come || may_be_elsewhere) {
             look(desk, node, now, waiter, pending);
         } else {
-            answer(desk, node, pending);
+            answer(desk, node, waiter, pending);
         }
     }
 }
 
 /// The node stops: what the disk has not given is refused.
 pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
-    for (_, mut pending) in std::mem::take(&mut desk.fetches) {
+    for (waiter, mut pending) in std::mem::take(&mut desk.fetches) {
         for (found, part) in pending.found.iter_mut().zip(&pending.parts) {
             found.get_or_insert_with(|| part.unreadable());
         }
-        answer(desk, node, pending);
+        answer(desk, node, waiter, pending);
     }
 }
 
-fn answer(desk: &mut Desk, node: &mut Node, pending: Pending) {
+/// What was read becomes the answer's, or is let go.
+fn give_back_reads(node: &mut Node, pending: &mut Pending) {
+    node.budget.give_back(Purpose::Reads, std::mem::take(&mut pending.reads_bytes));
+}
+
+fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
+    give_back_reads(node, &mut pending);
     if pending.is_parked {
         desk.parked_parts -= pending.parts.len();
+        for of in pending.parts.iter().filter_map(|part| part.of.ok()) {
+            node.unwatch(of, waiter);
+        }
     }
     let Pending { origin, topics, parts, found, .. } = pending;
     let mut responses: Vec<FetchableTopicResponse> = topics

@@ -1,5 +1,8 @@
 //! Metadata: who leads what, and where; always from the local image and the leader table. Topics that are not
 //! there are made on the way, if the client and the configuration allow it.
+//!
+//! Invariant: an answer describes each topic once, however often the request names it: by its name, its id or both.
+//! (Kafka reads the names of a request into a set.)
 
 use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses, operations};
 use crate::error_code::ErrorCode;
@@ -12,7 +15,7 @@ use rust_mq_proto::kafka::api::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A request that waits for the topics it made.
 pub(super) struct Pending {
@@ -44,13 +47,14 @@ pub(super) fn handle(
         on_topics: request.include_topic_authorized_operations,
     };
     let is_for_all = wants_all(&request, origin.version);
-    let Some(wanted) = request.topics.filter(|_| !is_for_all) else {
+    let Some(mut wanted) = request.topics.filter(|_| !is_for_all) else {
         let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
         let topics =
             topics.into_iter().filter_map(|id| Some(describe(node, id, node.image()?.topic(id)?))).collect();
         answer_with(desk, node, origin, allowed, topics);
         return Ok(());
     };
+    keep_first(&mut wanted);
     if wanted.len() > METADATA_TOPICS_MAX {
         return Err(format!("Metadata names {} topics; the limit is {METADATA_TOPICS_MAX}", wanted.len()));
     }
@@ -75,6 +79,18 @@ pub(super) fn handle(
 pub(super) fn wants_all(request: &MetadataRequest, version: i16) -> bool {
     // Version 0 has no null: empty is all there.
     request.topics.as_ref().is_none_or(|topics| version == 0 && topics.is_empty())
+}
+
+/// What is named again is dropped.
+fn keep_first(wanted: &mut Vec<MetadataRequestTopic>) {
+    if wanted.len() > 1 {
+        let mut names = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        wanted.retain(|topic| match &topic.name {
+            Some(name) => names.insert(name.clone()),
+            None => ids.insert(topic.topic_id),
+        });
+    }
 }
 
 fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
@@ -115,23 +131,32 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
 }
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
-    let topics = pending.wanted.iter().map(|topic| look_up(node, topic, &pending.refused)).collect();
+    let mut described = BTreeSet::new();
+    let mut topics = Vec::with_capacity(pending.wanted.len());
+    for wanted in &pending.wanted {
+        match find(node, wanted) {
+            Some((id, topic)) if described.insert(id) => topics.push(describe(node, id, topic)),
+            Some(_) => {}
+            None => topics.push(not_found(node, wanted, &pending.refused)),
+        }
+    }
     answer_with(desk, node, pending.origin, pending.allowed, topics);
 }
 
-fn look_up(
+fn find<'a>(node: &'a Node, wanted: &MetadataRequestTopic) -> Option<(TopicId, &'a Topic)> {
+    let image = node.image()?;
+    let id = match &wanted.name {
+        Some(name) => image.topic_id(name)?,
+        None => TopicId(wanted.topic_id),
+    };
+    Some((id, image.topic(id)?))
+}
+
+fn not_found(
     node: &Node,
     wanted: &MetadataRequestTopic,
     refused: &BTreeMap<String, ErrorCode>,
 ) -> MetadataResponseTopic {
-    let image = node.image();
-    let id = match &wanted.name {
-        Some(name) => image.and_then(|image| image.topic_id(name)),
-        None => Some(TopicId(wanted.topic_id)),
-    };
-    if let Some((id, topic)) = id.and_then(|id| Some((id, image?.topic(id)?))) {
-        return describe(node, id, topic);
-    }
     let error = match &wanted.name {
         None => node.denial(ErrorCode::UnknownTopicId),
         Some(name) if topic_name_fault(name).is_some() => ErrorCode::InvalidTopicException,

@@ -9,6 +9,7 @@
 //! this.
 //!
 //! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
+//! - Invariant: what a request has become is charged from its decoding until it leaves the desk, whatever for.
 //! - Invariant: a waiter is in at most one of the desk's tables, and leaves it with its answer.
 //!
 //! To serve another API: describe it in `proto`, write its file here, add its arm to `handle`.
@@ -33,11 +34,12 @@ mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 
-use crate::connection::{Request as Taken, Slot};
+use crate::connection::{Purpose, Request as Taken, Slot};
 use crate::ids::{LinkId, TopicId};
-use crate::limits::{DECODED_BYTES_MAX, LEADERS_AWAITED_MAX, SWEEP};
+use crate::limits::{DECODED_TIMES, LEADERS_AWAITED_MAX, SWEEP};
 use crate::machine::Waiter;
 use crate::metadata::Reply;
+use crate::mutant::Mutant;
 use crate::node::{News, Node};
 use crate::now::{Mono, Now};
 use crate::storage::{Chunk, ReadFault, ReadId};
@@ -73,6 +75,10 @@ pub(crate) struct Origin {
     slot: Slot,
     pub version: i16,
     correlation_id: i32,
+    /// Size of the buffer that the request came in: what keeps a part of the request keeps all of it.
+    buffer_bytes: usize,
+    /// What is charged for it while it is at the desk.
+    held_bytes: usize,
 }
 
 /// A request that the metadata machine decides.
@@ -128,12 +134,16 @@ impl Desk {
     }
 
     fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
-        let mut reader = Reader::new(taken.bytes, DECODED_BYTES_MAX);
+        let buffer_bytes = taken.buffer_bytes;
+        let decoded_bytes_max = node.budget.decoded_bytes_max();
+        let mut reader = Reader::new(taken.bytes, decoded_bytes_max);
         let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
         let version = start.api_version;
         let key =
             ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
-        let origin = Origin { link, slot: taken.slot, version, correlation_id: start.correlation_id };
+        let correlation_id = start.correlation_id;
+        let mut origin =
+            Origin { link, slot: taken.slot, version, correlation_id, buffer_bytes, held_bytes: 0 };
         if !key.versions().contains(version) {
             if key == ApiKey::ApiVersions {
                 api_versions::answer_unknown_version(self, node, origin);
@@ -144,17 +154,24 @@ impl Desk {
         let unreadable = |error| format!("unreadable {key} version {version}: {error}");
         start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
         let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
-        match self.early.hold(node, now, origin, body) {
-            Some(body) => self.handle(node, now, origin, body),
-            None => Ok(()),
+        let decoded_bytes = decoded_bytes_max - reader.budget_left_bytes();
+        // Records of a request that is held back keep all of its buffer.
+        let kept_bytes = if node.is_open() { 0 } else { buffer_bytes };
+        origin.held_bytes = decoded_bytes * DECODED_TIMES + kept_bytes;
+        node.budget.charge(Purpose::Decoded, origin.held_bytes);
+        if let Some(body) = self.early.hold(node, now, origin, body)
+            && let Err(reason) = self.handle(node, now, origin, body)
+        {
+            self.reject(node, now, origin, reason);
         }
+        Ok(())
     }
 
     /// Takes up what came too early and need not wait any longer.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
         for (origin, taken) in self.early.take(node, now) {
             if let Err(reason) = taken.and_then(|body| self.handle(node, now, origin, body)) {
-                node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
+                self.reject(node, now, origin, reason);
             }
         }
     }
@@ -322,12 +339,27 @@ impl Desk {
     }
 
     fn answer<R: Response>(&mut self, node: &mut Node, origin: Origin, body: &R) {
+        self.leaves(node, origin);
         node.connections.answer(origin.link, origin.slot, &mut node.budget, |writer| {
             write_response(writer, origin.version, origin.correlation_id, body);
         });
     }
 
     fn silence(&mut self, node: &mut Node, origin: Origin) {
+        self.leaves(node, origin);
         node.connections.silence(origin.link, origin.slot, &mut node.budget);
+    }
+
+    fn reject(&mut self, node: &mut Node, now: Now, origin: Origin, reason: String) {
+        self.leaves(node, origin);
+        node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
+    }
+
+    /// A request leaves the desk, whether its client is still there or not.
+    fn leaves(&mut self, node: &mut Node, origin: Origin) {
+        let is_gone = node.connections.client(origin.link).is_none();
+        if !(is_gone && node.is_planted(Mutant::BudgetNotGivenBack)) {
+            node.budget.give_back(Purpose::Decoded, origin.held_bytes);
+        }
     }
 }

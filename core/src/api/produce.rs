@@ -42,6 +42,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         wants_all: request.acks == -1,
         is_space_left: node.takes_records(),
         decompressed_bytes_max: 0,
+        buffer_bytes: origin.buffer_bytes,
         in_sync: 0,
     };
     let is_legal = matches!(request.acks, -1..=1);
@@ -77,7 +78,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
             None => desk.silence(node, origin),
             Some(code) => {
                 let reason = format!("a batch sent with acks=0 was refused: {code:?}");
-                node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
+                desk.reject(node, now, origin, reason);
             }
         };
     }

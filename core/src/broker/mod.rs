@@ -102,7 +102,8 @@ impl Broker {
             Event::Started => self.node.started(actions),
             Event::Opened { link, kind } => match kind {
                 LinkKind::Kafka { listener, local, remote } => {
-                    self.node.connections.opened(link, Client { listener, local, remote }, now.mono);
+                    let client = Client { listener, local, remote };
+                    self.node.connections.opened(link, client, now.mono, &self.node.budget);
                 }
                 LinkKind::Peer { lane } => self.node.peer_opened(now, link, lane),
             },
@@ -118,7 +119,7 @@ impl Broker {
                 if self.node.is_peer(link) {
                     self.node.peer_sent(now, link, bytes);
                 } else {
-                    self.node.connections.sent(link, bytes, now.mono);
+                    self.node.connections.sent(link, bytes, now.mono, &mut self.node.budget);
                 }
             }
             Event::Closed { link, .. } => {
@@ -140,7 +141,7 @@ impl Broker {
 
     /// Requests that were held back by a limit, and may be taken up now.
     fn take_held_back(&mut self, now: Now) {
-        while let Some(link) = self.node.connections.next_ready() {
+        while let Some(link) = self.node.connections.next_ready(&self.node.budget) {
             self.take_requests(now, link);
         }
     }

@@ -2,6 +2,7 @@
 //! Compiled only with the feature `simulation`, which the shipped binary never has.
 
 use super::Broker;
+use crate::connection::{PURPOSES, Purpose};
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
@@ -58,8 +59,21 @@ pub struct Holdings {
     pub connections: usize,
     /// Their requests that wait for something.
     pub waiting: usize,
-    /// Bytes of their requests.
-    pub charged_bytes: u64,
+    /// Bytes charged to the budget, by what for.
+    pub charged: [(Purpose, u64); PURPOSES.len()],
+    /// What the budget has.
+    pub budget_bytes: u64,
+    /// Bytes of entries and producers in memory, as they are kept up to date.
+    pub weighed: (u64, usize),
+    /// The same, counted anew.
+    pub weighed_anew: (u64, usize),
+}
+
+impl Holdings {
+    /// Bytes charged for that.
+    pub fn charged_for(&self, purpose: Purpose) -> u64 {
+        self.charged[purpose as usize].1
+    }
 }
 
 /// A state that the log alone makes, entry by entry, for the comparison with the states that nodes have.
@@ -182,7 +196,10 @@ impl Broker {
         Holdings {
             connections: self.node.connections.len(),
             waiting: self.desk.waiting(),
-            charged_bytes: self.node.budget.used_bytes(),
+            charged: PURPOSES.map(|purpose| (purpose, self.node.budget.used(purpose))),
+            budget_bytes: self.node.budget.capacity_bytes(),
+            weighed: self.node.weighed(),
+            weighed_anew: self.node.weighed_anew(),
         }
     }
 
@@ -195,7 +212,7 @@ impl Broker {
     pub fn observe_deadlines(&self) -> Vec<(&'static str, Option<Mono>)> {
         vec![
             ("storage", self.node.storage.next_deadline()),
-            ("connections", self.node.connections.next_deadline()),
+            ("connections", self.node.connections.next_deadline(&self.node.budget)),
             ("peers", self.node.peers.next_deadline()),
             ("node", self.node.next_deadline()),
             ("desk", self.desk.next_deadline()),

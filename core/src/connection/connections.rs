@@ -7,15 +7,15 @@
 //! Invariant: a link is at most once in each queue, and has exactly one alarm iff it has a deadline; the alarm
 //! is never later than the deadline.
 
-use super::budget::Budget;
-use super::link::{Client, Connection, Overdue};
+use super::budget::{Budget, Purpose};
+use super::link::{Client, Connection, Overdue, Pressure};
 use super::slots::Slot;
 use super::starved::Starved;
 use super::stream::PREFIX_BYTES;
 use super::writers::Writers;
 use crate::action::{Action, Notice};
 use crate::ids::LinkId;
-use crate::limits::{CONNECTION_UNREAD_BYTES_MAX, FETCH_BYTES_MAX, REQUEST_ARRIVAL_MAX};
+use crate::limits::{CONNECTION_UNREAD_BYTES_MAX, CONNECTIONS_MANY, FETCH_BYTES_MAX, REQUEST_ARRIVAL_MAX};
 use crate::now::Mono;
 use bytes::BytesMut;
 use rust_mq_proto::kafka::Writer;
@@ -28,7 +28,7 @@ pub struct Request {
     pub slot: Slot,
     /// The request without its length.
     pub bytes: BytesMut,
-    /// Size of the buffer that `bytes` keeps alive: copy what is smaller than a quarter of it and stays.
+    /// Size of the buffer that `bytes` keeps alive: copy what stays and is not most of it.
     pub buffer_bytes: usize,
 }
 
@@ -46,8 +46,9 @@ pub struct Connections {
 
 impl Connections {
     /// A client has connected. The next flush gives it credit.
-    pub fn opened(&mut self, link: LinkId, client: Client, now: Mono) {
-        let before = self.links.insert(link, Connection::new(client, now));
+    pub fn opened(&mut self, link: LinkId, client: Client, now: Mono, budget: &Budget) {
+        let connection = Connection::new(client, now, budget.request_bytes_max());
+        let before = self.links.insert(link, connection);
         assert!(before.is_none(), "a link opens once");
         self.touch(link);
     }
@@ -57,8 +58,11 @@ impl Connections {
         if let Some(connection) = self.links.get_mut(&link)
             && !connection.is_closing()
         {
-            budget.charge(bytes.len());
+            let before = connection.charged_credit_bytes(budget.least_credit_bytes());
+            budget.charge(Purpose::Requests, bytes.len());
             connection.arrive(bytes, now);
+            let after = connection.charged_credit_bytes(budget.least_credit_bytes());
+            budget.give_back(Purpose::Credit, before - after);
             touch(&mut self.touched, link, connection);
         }
     }
@@ -66,7 +70,7 @@ impl Connections {
     /// The next request of this link, if one is whole and may be taken up. A length that cannot be ends the
     /// link.
     pub fn next_request(&mut self, link: LinkId, now: Mono, budget: &mut Budget) -> Option<Request> {
-        let connection = self.links.get_mut(&link)?;
+        let connection = self.links.get_mut(&link).filter(|_| budget.has_work_room())?;
         match connection.take() {
             Ok(None) => None,
             Ok(Some((bytes, buffer_bytes))) => {
@@ -82,8 +86,10 @@ impl Connections {
 
     /// A link whose requests were held back and can be taken up now. `next_deadline` is in the past while
     /// there is one.
-    pub fn next_ready(&mut self) -> Option<LinkId> {
-        while let Some(link) = self.ready.pop_front() {
+    pub fn next_ready(&mut self, budget: &Budget) -> Option<LinkId> {
+        while budget.has_work_room()
+            && let Some(link) = self.ready.pop_front()
+        {
             if let Some(connection) = self.links.get_mut(&link) {
                 connection.is_listed_ready = false;
                 if connection.is_ready() {
@@ -101,7 +107,10 @@ impl Connections {
         if let Some(connection) = self.links.get_mut(&link)
             && !connection.is_closing()
         {
-            budget.give_back(connection.slots.answer(slot, &mut connection.out, &mut self.writers, fill));
+            let before = connection.unsent_bytes();
+            let request = connection.slots.answer(slot, &mut connection.out, &mut self.writers, fill);
+            budget.give_back(Purpose::Requests, request);
+            budget.charge(Purpose::Answers, connection.unsent_bytes() - before);
             touch(&mut self.touched, link, connection);
         }
     }
@@ -121,11 +130,14 @@ impl Connections {
     }
 
     /// Bytes left the driver's buffer.
-    pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono) {
-        if let Some(connection) = self.links.get_mut(&link)
-            && connection.sent(bytes, now)
-        {
-            touch(&mut self.touched, link, connection);
+    pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono, budget: &mut Budget) {
+        if let Some(connection) = self.links.get_mut(&link) {
+            let before = connection.unread_bytes();
+            let is_free = connection.sent(bytes, now);
+            budget.give_back(Purpose::Answers, (before - connection.unread_bytes()) as usize);
+            if is_free {
+                touch(&mut self.touched, link, connection);
+            }
         }
     }
 
@@ -133,7 +145,8 @@ impl Connections {
     pub fn closed(&mut self, link: LinkId, budget: &mut Budget) {
         if let Some(mut connection) = self.links.remove(&link) {
             self.starved.remove(&mut connection);
-            budget.give_back(connection.held_bytes());
+            give_back_intake(&connection, budget);
+            budget.give_back(Purpose::Answers, connection.waiting_bytes() as usize);
             if let Some(alarm) = connection.alarm {
                 self.alarms.remove(&(alarm, link));
             }
@@ -142,21 +155,28 @@ impl Connections {
 
     /// Ends the links whose deadline has passed.
     pub fn woke(&mut self, now: Mono, budget: &mut Budget, actions: &mut Vec<Action>) {
+        let is_crowded = self.links.len() >= CONNECTIONS_MANY;
         while let Some((at, link)) = self.alarms.first().copied()
             && at <= now
         {
             self.alarms.pop_first();
             let connection = self.links.get_mut(&link).expect("an alarm goes with its link");
             connection.alarm = None;
+            let pressure = Pressure {
+                on_intake: is_crowded || !budget.has_room(),
+                on_work: is_crowded || !budget.has_work_room(),
+            };
             match connection.deadline() {
-                Some((at, overdue)) if at <= now => self.overdue(link, overdue, now, budget, actions),
+                Some((at, overdue)) if at <= now && connection.loses_patience(overdue, pressure, now) => {
+                    self.overdue(link, overdue, now, budget, actions);
+                }
                 _ => set_alarm(&mut self.alarms, link, connection),
             }
         }
     }
 
     /// Ends a turn: what was answered leaves, credit is given, deadlines are set.
-    pub fn flush(&mut self, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
+    pub fn flush(&mut self, now: Mono, budget: &mut Budget, actions: &mut Vec<Action>) {
         actions.extend(self.notices.drain(..).map(Action::Note));
         let mut touched = std::mem::take(&mut self.touched);
         for link in touched.drain(..) {
@@ -167,8 +187,9 @@ impl Connections {
     }
 
     /// When `woke` must be called at the latest; in the past while requests that are here can be taken up.
-    pub fn next_deadline(&self) -> Option<Mono> {
-        if self.ready.is_empty() { self.alarms.first().map(|(at, _)| *at) } else { Some(Mono::default()) }
+    pub fn next_deadline(&self, budget: &Budget) -> Option<Mono> {
+        let can_go_on = !self.ready.is_empty() && budget.has_work_room();
+        if can_go_on { Some(Mono::default()) } else { self.alarms.first().map(|(at, _)| *at) }
     }
 
     /// Who is at the other end.
@@ -177,14 +198,15 @@ impl Connections {
     }
 
     /// How large an answer may be so that the bytes waiting for the client stay bounded: anything if none
-    /// wait and all earlier requests are answered. For requests whose answer can be cut (Fetch); the least
-    /// such an answer can be is sent in any case.
-    pub fn answer_bytes_max(&self, link: LinkId, slot: Slot) -> usize {
+    /// wait and all earlier requests are answered, but no more than half of what the budget has left. For
+    /// requests whose answer can be cut (Fetch); the least such an answer can be is sent in any case.
+    pub fn answer_bytes_max(&self, link: LinkId, slot: Slot, budget: &Budget) -> usize {
         let Some(connection) = self.links.get(&link) else { return 0 };
-        match connection.waiting_bytes() {
+        let most = match connection.waiting_bytes() {
             0 if connection.slots.is_front(slot) => FETCH_BYTES_MAX,
             waiting => (CONNECTION_UNREAD_BYTES_MAX as u64).saturating_sub(waiting) as usize,
-        }
+        };
+        most.min(usize::try_from(budget.work_room_bytes() / 2).unwrap_or(usize::MAX))
     }
 
     /// How many links there are.
@@ -205,7 +227,8 @@ impl Connections {
 
     fn begin_close(&mut self, link: LinkId, now: Mono, budget: &mut Budget) {
         if let Some(connection) = self.links.get_mut(&link) {
-            budget.give_back(connection.held_bytes());
+            give_back_intake(connection, budget);
+            budget.give_back(Purpose::Answers, connection.slots.answer_bytes());
             connection.begin_close(now);
             touch(&mut self.touched, link, connection);
         }
@@ -233,7 +256,7 @@ impl Connections {
         }
     }
 
-    fn flush_link(&mut self, link: LinkId, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
+    fn flush_link(&mut self, link: LinkId, now: Mono, budget: &mut Budget, actions: &mut Vec<Action>) {
         let Some(connection) = self.links.get_mut(&link) else { return };
         connection.is_touched = false;
         if let Some(parts) = connection.flush(now, &mut self.writers) {
@@ -247,41 +270,46 @@ impl Connections {
             connection.is_listed_ready = true;
             self.ready.push_back(link);
         }
+        connection.unpin();
         connection.watch_half(now);
-        let wanted = connection.wanted_credit();
-        let may_give = budget.has_room() && self.starved.is_empty();
-        if wanted == 0 {
-            self.starved.remove(connection);
-        } else if may_give || self.starved.is_exempt(link, connection) {
-            self.starved.remove(connection);
-            connection.give_credit(wanted, now);
-            actions.push(Action::Allow { link, bytes: wanted as u64 });
-        } else {
-            let least = connection.least_credit();
-            if least > 0 {
-                connection.give_credit(least, now);
-                actions.push(Action::Allow { link, bytes: least as u64 });
-            }
-            self.starved.line_up(link, connection);
-        }
+        let bytes = self.starved.credit_for(link, connection, budget);
+        give_credit(link, connection, bytes, now, budget, actions);
         set_alarm(&mut self.alarms, link, connection);
     }
 
     /// Gives credit to those that wait for the budget, in turn, as far as it goes.
-    fn feed_starved(&mut self, now: Mono, budget: &Budget, actions: &mut Vec<Action>) {
-        let mut room = budget.room_bytes();
-        while let Some(link) = self.starved.next(room > 0, &self.links) {
+    fn feed_starved(&mut self, now: Mono, budget: &mut Budget, actions: &mut Vec<Action>) {
+        while let Some(link) = self.starved.next(budget, &self.links) {
             let connection = self.links.get_mut(&link).expect("a link that is gone waits for nothing");
-            self.starved.remove(connection);
-            let wanted = connection.wanted_credit();
-            if wanted > 0 {
-                connection.give_credit(wanted, now);
-                actions.push(Action::Allow { link, bytes: wanted as u64 });
-                room = room.saturating_sub(wanted as u64);
-                set_alarm(&mut self.alarms, link, connection);
-            }
+            let bytes = self.starved.served(link, connection, budget);
+            give_credit(link, connection, bytes, now, budget, actions);
+            set_alarm(&mut self.alarms, link, connection);
         }
     }
+}
+
+/// Gives a link credit, and charges what is beyond the least.
+fn give_credit(
+    link: LinkId,
+    connection: &mut Connection,
+    bytes: usize,
+    now: Mono,
+    budget: &mut Budget,
+    actions: &mut Vec<Action>,
+) {
+    if bytes > 0 {
+        let least = budget.least_credit_bytes();
+        let before = connection.charged_credit_bytes(least);
+        connection.give_credit(bytes, now);
+        budget.charge(Purpose::Credit, connection.charged_credit_bytes(least) - before);
+        actions.push(Action::Allow { link, bytes: bytes as u64 });
+    }
+}
+
+/// What a link has brought and may bring is not awaited any more.
+fn give_back_intake(connection: &Connection, budget: &mut Budget) {
+    budget.give_back(Purpose::Requests, connection.held_bytes());
+    budget.give_back(Purpose::Credit, connection.charged_credit_bytes(budget.least_credit_bytes()));
 }
 
 fn touch(touched: &mut Vec<LinkId>, link: LinkId, connection: &mut Connection) {

@@ -3,6 +3,9 @@
 //! Nothing here knows the other connections; `connections` decides when credit is given and what a passed
 //! deadline leads to.
 //!
+//! A deadline here is the first moment at which a link may be ended. A slow one is ended then only if others need what it
+//! holds ([`Pressure`]); otherwise when nothing has moved on it for `CONNECTION_IDLE_MAX`.
+//!
 //! Invariant: a connection is not read (gets no credit) while it may not take up a request.
 
 use super::slots::{Slot, Slots};
@@ -11,9 +14,8 @@ use super::stream::{BadLength, Cut, Stream};
 use super::writers::Writers;
 use crate::event::Address;
 use crate::limits::{
-    CONNECTION_CREDIT_BYTES, CONNECTION_CREDIT_BYTES_LEAST, CONNECTION_IDLE_MAX,
-    CONNECTION_REQUEST_BYTES_MAX, CONNECTION_REQUESTS_MAX, CONNECTION_UNREAD_BYTES_MAX,
-    CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
+    CONNECTION_CLOSING_MAX, CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX,
+    CONNECTION_REQUESTS_MAX, CONNECTION_UNREAD_BYTES_MAX, CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
 };
 use crate::now::Mono;
 use bytes::{Bytes, BytesMut};
@@ -41,6 +43,15 @@ pub(super) enum Overdue {
     Idle,
 }
 
+/// What others lack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pressure {
+    /// No more requests can be let in, or there are very many connections.
+    pub on_intake: bool,
+    /// No more requests can be taken up, or there are very many connections.
+    pub on_work: bool,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -58,6 +69,8 @@ pub(super) struct Connection {
     /// The half request (by the slot it will get) and since when its rest could have come.
     half: Option<(Slot, Mono)>,
     is_closing: bool,
+    /// It was overdue, and is waited for until then all the same.
+    patient_until: Mono,
     /// Its entry among the deadlines.
     pub alarm: Option<Mono>,
     /// It is in the list that the next flush walks.
@@ -69,18 +82,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn new(client: Client, now: Mono) -> Connection {
+    pub fn new(client: Client, now: Mono, request_bytes_max: usize) -> Connection {
         Connection {
             client,
             slots: Slots::default(),
             out: None,
-            stream: Stream::default(),
+            stream: Stream::new(request_bytes_max),
             credit_bytes: 0,
             unread_bytes: 0,
             active_at: now,
             progress_at: now,
             half: None,
             is_closing: false,
+            patient_until: now,
             alarm: None,
             is_touched: false,
             is_listed_ready: false,
@@ -128,8 +142,9 @@ impl Connection {
     /// Stops reading and forgets what is unanswered; the client has until a deadline to read what was sent.
     pub fn begin_close(&mut self, now: Mono) {
         self.is_closing = true;
-        self.stream = Stream::default();
+        self.stream = Stream::new(0);
         self.slots = Slots::default();
+        self.credit_bytes = 0;
         self.progress_at = now;
     }
 
@@ -147,15 +162,34 @@ impl Connection {
         self.stream.is_half()
     }
 
-    /// Bytes that are charged to the budget.
+    /// Bytes of requests that are charged to the budget.
     pub fn held_bytes(&self) -> usize {
         self.stream.len() + self.slots.request_bytes()
     }
 
+    /// Credit that is out.
+    pub fn credit_bytes(&self) -> usize {
+        self.credit_bytes
+    }
+
+    /// Credit that is charged to the budget: what is beyond the least.
+    pub fn charged_credit_bytes(&self, least: usize) -> usize {
+        self.credit_bytes.saturating_sub(least)
+    }
+
+    /// Bytes of answers that have not left this room.
+    pub fn unsent_bytes(&self) -> usize {
+        self.out.as_ref().map_or(0, Writer::len) + self.slots.answer_bytes()
+    }
+
     /// Bytes of answers that the client has not got yet.
     pub fn waiting_bytes(&self) -> u64 {
-        let here = self.out.as_ref().map_or(0, Writer::len) + self.slots.answer_bytes();
-        self.unread_bytes + here as u64
+        self.unread_bytes + self.unsent_bytes() as u64
+    }
+
+    /// Bytes of answers that the driver has.
+    pub fn unread_bytes(&self) -> u64 {
+        self.unread_bytes
     }
 
     /// The credit to give now; 0 while enough is out, so that a request does not cost an action of its own.
@@ -171,10 +205,23 @@ impl Connection {
         if wanted >= chunk || is_stuck { wanted } else { 0 }
     }
 
+    /// The credit without which a request that has begun does not become whole.
+    pub fn missing_credit(&self) -> usize {
+        if !self.stream.is_half() {
+            return 0;
+        }
+        let missing = self.stream.first_bytes().saturating_sub(self.stream.len());
+        missing.min(CONNECTION_CREDIT_BYTES).saturating_sub(self.credit_bytes)
+    }
+
     /// The credit to give where the budget gives none: enough for a small request, if nothing is held.
-    pub fn least_credit(&self) -> usize {
-        let least = CONNECTION_CREDIT_BYTES_LEAST.saturating_sub(self.credit_bytes);
-        if self.held_bytes() == 0 { least } else { 0 }
+    pub fn least_credit(&self, least: usize) -> usize {
+        if self.held_bytes() == 0 { least.saturating_sub(self.credit_bytes) } else { 0 }
+    }
+
+    /// What waits to be taken up keeps no more memory than it needs.
+    pub fn unpin(&mut self) {
+        self.stream.unpin();
     }
 
     /// Takes note of credit given.
@@ -196,14 +243,19 @@ impl Connection {
         }
     }
 
-    /// When patience ends, and with what. A half request that got no credit is our own doing, and a request
+    /// When patience may end, and with what. A half request that got no credit is our own doing, and a request
     /// that is not answered is not the client's silence.
     pub fn deadline(&self) -> Option<(Mono, Overdue)> {
-        let half = self.half.filter(|_| self.credit_bytes > 0).map(|(_, since)| since + REQUEST_ARRIVAL_MAX);
-        if self.is_closing || self.unread_bytes > 0 {
-            let unread = self.progress_at + CONNECTION_UNREAD_MAX;
+        if self.is_closing {
+            return Some((self.progress_at + CONNECTION_CLOSING_MAX, Overdue::Unread));
+        }
+        let patient = |at: Mono| at.max(self.patient_until);
+        let half = self.half.filter(|_| self.credit_bytes > 0);
+        let half = half.map(|(_, since)| patient(since + REQUEST_ARRIVAL_MAX));
+        if self.unread_bytes > 0 {
+            let unread = patient(self.progress_at + CONNECTION_UNREAD_MAX);
             return Some(match half {
-                Some(half) if half < unread && !self.is_closing => (half, Overdue::HalfRequest),
+                Some(half) if half < unread => (half, Overdue::HalfRequest),
                 _ => (unread, Overdue::Unread),
             });
         }
@@ -212,6 +264,17 @@ impl Connection {
             None if self.slots.len() == 0 => Some((self.active_at + CONNECTION_IDLE_MAX, Overdue::Idle)),
             None => None,
         }
+    }
+
+    /// Whether the link is to be ended for that. If not, it is waited for again.
+    pub fn loses_patience(&mut self, overdue: Overdue, pressure: Pressure, now: Mono) -> bool {
+        let (is_needed, since, again) = match overdue {
+            Overdue::Idle => return true,
+            Overdue::HalfRequest => (pressure.on_intake, self.active_at, REQUEST_ARRIVAL_MAX),
+            Overdue::Unread => (pressure.on_work || self.is_closing, self.progress_at, CONNECTION_UNREAD_MAX),
+        };
+        self.patient_until = now + again;
+        is_needed || since + CONNECTION_IDLE_MAX <= now
     }
 
     fn may_take(&self) -> bool {

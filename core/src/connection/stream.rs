@@ -10,9 +10,8 @@
 //! `head` grows in long steps: each is memory that nothing was written to yet, and moves all that has arrived.
 //!
 //! Invariants: `rest` is empty unless `head` is empty or whole; `capacity of head <= max(HEAD_BYTES_MIN,
-//! HEAD_GROWTH times what arrived of it)`; a yielded request has at most `REQUEST_BYTES_MAX` bytes.
+//! HEAD_GROWTH times what arrived of it)`; a yielded request has at most `request_bytes_max` bytes.
 
-use crate::limits::REQUEST_BYTES_MAX;
 use bytes::{Buf, BytesMut};
 
 /// Bytes of the length before each request.
@@ -26,24 +25,31 @@ const HEAD_BYTES_MIN: usize = 4 << 10;
 const HEAD_GROWTH: usize = 16;
 
 /// Bytes that have arrived and were not yet taken up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stream {
     head: BytesMut,
     rest: BytesMut,
     rest_buffer_bytes: usize,
+    request_bytes_max: usize,
 }
 
 /// A length that no request can have: the stream cannot be followed any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a request of {declared} bytes was announced, the most is {REQUEST_BYTES_MAX}")]
+#[error("a request of {declared} bytes was announced, the most is {most}")]
 pub(super) struct BadLength {
     declared: i32,
+    most: usize,
 }
 
 /// A whole request and the size of the buffer it lies in.
 pub(super) type Cut = (BytesMut, usize);
 
 impl Stream {
+    /// Nothing yet, of requests of at most so many bytes.
+    pub fn new(request_bytes_max: usize) -> Stream {
+        Stream { head: BytesMut::new(), rest: BytesMut::new(), rest_buffer_bytes: 0, request_bytes_max }
+    }
+
     /// Takes in what arrived.
     pub fn arrive(&mut self, mut bytes: BytesMut) {
         self.fill_head(&mut bytes);
@@ -59,12 +65,12 @@ impl Stream {
     /// The next whole request, without its length.
     pub fn take(&mut self) -> Result<Option<Cut>, BadLength> {
         if !self.head.is_empty() {
-            return Ok(match total(&self.head)? {
+            return Ok(match self.total(&self.head)? {
                 Some(total) if self.head.len() == total => Some(whole(std::mem::take(&mut self.head))),
                 _ => None,
             });
         }
-        match total(&self.rest)? {
+        match self.total(&self.rest)? {
             Some(total) if self.rest.len() == total => {
                 let (bytes, _) = whole(std::mem::take(&mut self.rest));
                 Ok(Some((bytes, self.rest_buffer_bytes)))
@@ -88,7 +94,7 @@ impl Stream {
     /// Whether `take` would give a request, or refuse one.
     pub fn is_ready(&self) -> bool {
         let first = self.first();
-        match total(first) {
+        match self.total(first) {
             Ok(Some(total)) => first.len() >= total,
             Ok(None) => false,
             Err(_) => true,
@@ -102,7 +108,26 @@ impl Stream {
 
     /// How long the first request is, its length included; the length alone while that is unknown.
     pub fn first_bytes(&self) -> usize {
-        total(self.first()).ok().flatten().unwrap_or(PREFIX_BYTES)
+        self.total(self.first()).ok().flatten().unwrap_or(PREFIX_BYTES)
+    }
+
+    /// Copies what is left of a read out of its buffer, if the most of that is not needed any more: it may stay for
+    /// as long as the client's earlier requests wait.
+    pub fn unpin(&mut self) {
+        if !self.rest.is_empty() && self.rest.len() < self.rest_buffer_bytes / 2 {
+            self.rest = BytesMut::from(&self.rest[..]);
+            self.rest_buffer_bytes = self.rest.capacity();
+        }
+    }
+
+    /// The length of the first request of `bytes` with its prefix, once that is known.
+    fn total(&self, bytes: &BytesMut) -> Result<Option<usize>, BadLength> {
+        let Some(prefix) = bytes.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let declared = i32::from_be_bytes(*prefix);
+        match usize::try_from(declared) {
+            Ok(length) if length <= self.request_bytes_max => Ok(Some(PREFIX_BYTES + length)),
+            _ => Err(BadLength { declared, most: self.request_bytes_max }),
+        }
     }
 
     fn first(&self) -> &BytesMut {
@@ -113,7 +138,7 @@ impl Stream {
     fn fill_head(&mut self, bytes: &mut BytesMut) {
         while !self.head.is_empty() && !bytes.is_empty() {
             // A bad length is refused by `take`, which comes before any further byte is let in.
-            let Ok(total) = total(&self.head) else { return };
+            let Ok(total) = self.total(&self.head) else { return };
             let missing = total.unwrap_or(PREFIX_BYTES) - self.head.len();
             if missing == 0 {
                 return;
@@ -128,7 +153,7 @@ impl Stream {
     fn start_head(&mut self) {
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
-            let total = total(&rest).ok().flatten().unwrap_or(PREFIX_BYTES);
+            let total = self.total(&rest).ok().flatten().unwrap_or(PREFIX_BYTES);
             reserve(&mut self.head, rest.len(), total);
             self.head.extend_from_slice(&rest);
         }
@@ -148,16 +173,6 @@ fn reserve(head: &mut BytesMut, count: usize, total: usize) {
     }
 }
 
-/// The length of the first request of `bytes` with its prefix, once that is known.
-fn total(bytes: &BytesMut) -> Result<Option<usize>, BadLength> {
-    let Some(prefix) = bytes.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
-    let declared = i32::from_be_bytes(*prefix);
-    match usize::try_from(declared) {
-        Ok(length) if length <= REQUEST_BYTES_MAX => Ok(Some(PREFIX_BYTES + length)),
-        _ => Err(BadLength { declared }),
-    }
-}
-
 fn whole(mut bytes: BytesMut) -> Cut {
     let buffer_bytes = bytes.capacity();
     bytes.advance(PREFIX_BYTES);
@@ -167,6 +182,7 @@ fn whole(mut bytes: BytesMut) -> Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::REQUEST_BYTES_MAX;
     use proptest::prelude::*;
 
     fn wire(requests: &[Vec<u8>]) -> Vec<u8> {
@@ -193,7 +209,7 @@ mod tests {
             is_lazy in prop::collection::vec(any::<bool>(), 40),
         ) {
             let bytes = wire(&requests);
-            let mut stream = Stream::default();
+            let mut stream = Stream::new(REQUEST_BYTES_MAX);
             let mut got = Vec::new();
             let mut at = 0;
             for (turn, cut) in cuts.iter().cycle().enumerate() {
@@ -218,7 +234,7 @@ mod tests {
     fn whole_requests_of_one_read_are_not_copied() {
         let bytes = BytesMut::from(&wire(&[vec![1; 100], vec![2; 200], vec![3; 300]])[..]);
         let buffer = bytes.as_ptr_range();
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(REQUEST_BYTES_MAX);
         stream.arrive(bytes);
         for _ in 0..3 {
             let (request, _) = stream.take().expect("good").expect("whole");
@@ -227,8 +243,18 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_pins_no_buffer_of_others() {
+        let mut stream = Stream::new(REQUEST_BYTES_MAX);
+        stream.arrive(BytesMut::from(&wire(&[vec![1; 200_000], vec![2; 20]])[..]));
+        drop(stream.take());
+        stream.unpin();
+        assert!(stream.rest.capacity() < 100, "{} bytes for 24", stream.rest.capacity());
+        assert_eq!(stream.take().expect("good").expect("whole").0, [2; 20][..]);
+    }
+
+    #[test]
     fn a_declared_length_takes_no_memory_before_its_bytes_arrive() {
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(REQUEST_BYTES_MAX);
         let declared = i32::try_from(REQUEST_BYTES_MAX).expect("fits");
         stream.arrive(BytesMut::from(&declared.to_be_bytes()[..]));
         assert_eq!(stream.take(), Ok(None));
@@ -242,13 +268,13 @@ mod tests {
     #[test]
     fn impossible_lengths_are_refused_as_soon_as_they_are_known() {
         for declared in [-1, i32::MIN, i32::MAX, i32::try_from(REQUEST_BYTES_MAX).expect("fits") + 1] {
-            let mut stream = Stream::default();
+            let mut stream = Stream::new(REQUEST_BYTES_MAX);
             for byte in declared.to_be_bytes() {
                 assert_eq!(stream.take(), Ok(None));
                 stream.arrive(BytesMut::from(&[byte][..]));
             }
             assert!(stream.is_ready());
-            assert_eq!(stream.take(), Err(BadLength { declared }));
+            assert_eq!(stream.take(), Err(BadLength { declared, most: REQUEST_BYTES_MAX }));
         }
     }
 }

@@ -18,6 +18,7 @@
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
+use crate::limits::PARTITIONS_MAX;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::now::{Now, Wall};
 use crate::replica::Replica;
@@ -32,6 +33,7 @@ pub struct Host<M: Machine> {
     applied: Stamp,
     lead: Option<Lead<M>>,
     rng: Rng,
+    partitions_max: usize,
 }
 
 /// What only the leader has.
@@ -57,7 +59,12 @@ pub struct Replied<R> {
 impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
     pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng) -> Host<M> {
-        Host { replica, committed, applied, lead: None, rng }
+        Host { replica, committed, applied, lead: None, rng, partitions_max: PARTITIONS_MAX }
+    }
+
+    /// As leader no more than so many partitions are made.
+    pub fn limit_partitions(&mut self, most: usize) {
+        self.partitions_max = most;
     }
 
     /// Asks the machine. The answer comes at once only if there is no leader here.
@@ -72,7 +79,12 @@ impl<M: Machine> Host<M> {
             out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
             return;
         };
-        let mut context = Context { now, rng: &mut self.rng, mutant: self.replica.settings().mutant };
+        let mut context = Context {
+            now,
+            rng: &mut self.rng,
+            partitions_max: self.partitions_max,
+            mutant: self.replica.settings().mutant,
+        };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
@@ -80,7 +92,12 @@ impl<M: Machine> Host<M> {
     /// Lets the machine see what time has brought.
     pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
         if let Some(lead) = &mut self.lead {
-            let mut context = Context { now, rng: &mut self.rng, mutant: self.replica.settings().mutant };
+            let mut context = Context {
+                now,
+                rng: &mut self.rng,
+                partitions_max: self.partitions_max,
+                mutant: self.replica.settings().mutant,
+            };
             let decision = lead.tip.due(&mut lead.soft, &mut context);
             self.carry_out(now, decision, out);
         }

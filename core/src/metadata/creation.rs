@@ -82,8 +82,10 @@ fn create(
     let configs = topic_config::check(&new.configs, replication_factor)
         .map_err(|message| refusal(ErrorCode::InvalidConfig, message))?;
     let after = draft.partitions + nodes.len() as u64;
-    if after > PARTITIONS_MAX as u64 {
-        let words = format!("the cluster would have {after} partitions; its limit is {PARTITIONS_MAX}");
+    let most = PARTITIONS_MAX.min(context.partitions_max);
+    if after > most as u64 {
+        let why = if most < PARTITIONS_MAX { " by this node's memory limit" } else { "" };
+        let words = format!("the cluster would have {after} partitions; its limit is {most}{why}");
         return Err(refusal(ErrorCode::PolicyViolation, words));
     }
     let id = fresh_id(draft, context, &new.name);

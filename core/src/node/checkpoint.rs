@@ -15,7 +15,9 @@ use bytes::Bytes;
 impl Node {
     /// Starts a checkpoint if one is due.
     pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if self.storage.checkpoint_is_due() && self.metadata.is_some() && !self.is_halting {
+        let is_due =
+            self.storage.checkpoint_is_due() || self.is_far_behind() && self.storage.checkpoint_frees();
+        if is_due && self.metadata.is_some() && !self.is_halting {
             self.begin_checkpoint(now, actions);
         }
     }
@@ -62,11 +64,13 @@ impl Node {
 
     /// The checkpoint is durable: windows are cut to what followers still need.
     pub(super) fn checkpointed(&mut self) {
-        let kept_bytes_max = usize::try_from(self.config.storage.window_kept_bytes_max).unwrap_or(usize::MAX);
+        let kept = if self.is_far_behind() { 0 } else { self.config.storage.window_kept_bytes_max };
+        let kept_bytes_max = usize::try_from(kept).unwrap_or(usize::MAX);
         for (id, applied) in std::mem::take(&mut self.checkpointing) {
             if let Some(replica) = self.replica_mut(id) {
                 trim(replica, applied, kept_bytes_max);
             }
+            self.weigh(id);
         }
     }
 }

@@ -117,6 +117,7 @@ impl Node {
             }
         };
         self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
+        self.weigh(id);
         self.arm_ticks();
     }
 
@@ -163,6 +164,7 @@ impl Node {
         let gone: Vec<ReplicaId> = self.partitions.of_topic(id).collect();
         for replica in gone {
             if let Some(mut partition) = self.partitions.remove(replica) {
+                self.unweigh(&partition);
                 self.news.settled.extend(partition.abandon());
                 self.news.woken.extend(partition.take_watchers());
             }

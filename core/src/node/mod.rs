@@ -20,6 +20,7 @@
 //!
 //! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
 
+mod behind;
 mod catch_up;
 mod checkpoint;
 mod cold_reads;
@@ -64,7 +65,7 @@ pub struct Node {
     pub config: Config,
     /// Clients' links.
     pub connections: Connections,
-    /// Memory for requests in flight.
+    /// Memory for what clients make it do.
     pub budget: Budget,
     /// The disk.
     pub storage: Storage,
@@ -83,6 +84,7 @@ pub struct Node {
     stage: Stage,
     metadata: Option<(ReplicaId, Host<Metadata>)>,
     touched: BTreeSet<ReplicaId>,
+    behind: behind::Behind,
     /// Replicas that the disk knows and the image does not name yet.
     unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
     /// Answers that speak of what this node's image does not show yet, by the index that shows it.
@@ -176,7 +178,7 @@ impl Node {
         let boot = BootId(rng.next_u64());
         Node {
             connections: Connections::default(),
-            budget: Budget::new(config.memory_limit / 4),
+            budget: Budget::new(config.budget_bytes),
             storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage"), config.mutant),
             peers: Peers::new(&config, seed),
             partitions: Partitions::default(),
@@ -189,6 +191,7 @@ impl Node {
             stage: Stage::Recovering,
             metadata: None,
             touched: BTreeSet::new(),
+            behind: behind::Behind::default(),
             unclaimed: BTreeMap::new(),
             awaiting_image: BTreeMap::new(),
             unasked: VecDeque::new(),

@@ -228,6 +228,7 @@ impl Node {
             // Without its metadata replica a node is none.
             self.disk_actions.push(Action::Halt(HaltReason::Undecodable { reason }));
         } else if let Some(mut partition) = self.partitions.remove(id) {
+            self.unweigh(&partition);
             self.news.settled.extend(partition.abandon());
             self.news.woken.extend(partition.take_watchers());
             self.reads_lost(id);
@@ -285,7 +286,8 @@ impl Node {
     pub fn flush(&mut self, now: Now, actions: &mut Vec<Action>) {
         actions.append(&mut self.disk_actions);
         self.storage.flush(now.mono, actions, &mut self.disk_news);
-        self.connections.flush(now.mono, &self.budget, actions);
+        self.charge_behind();
+        self.connections.flush(now.mono, &mut self.budget, actions);
         let metadata_end = self.metadata().map_or(Index(0), |host| host.replica().last_index());
         self.peers.tell(metadata_end, self.handing_over.is_node_reluctant());
         self.peers.flush(now.mono, actions);

@@ -29,6 +29,7 @@ impl Node {
                 if replica.has_ready() {
                     self.touched.insert(id);
                 }
+                self.weigh(id);
                 continue;
             };
             if let Err(error) = self.carry(now, id, ready, actions) {
@@ -37,9 +38,11 @@ impl Node {
             if self.replica_mut(id).is_some_and(|replica| replica.has_ready()) {
                 self.touched.insert(id);
             }
+            self.weigh(id);
         }
         self.settle_on_disks(&touched);
         self.look_at_image();
+        self.bound_producers(now);
         self.ask_again(now);
     }
 

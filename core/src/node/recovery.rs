@@ -10,6 +10,7 @@ use crate::action::{Action, HaltReason};
 use crate::event::DoneResult;
 use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
+use crate::limits::{PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX, PARTITIONS_SHARE};
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
@@ -125,9 +126,10 @@ impl Node {
         &mut self,
         now: Now,
         id: ReplicaId,
-        host: Host<Metadata>,
+        mut host: Host<Metadata>,
         actions: &mut Vec<Action>,
     ) {
+        host.limit_partitions(partitions_max(self.config.memory_limit));
         let rank = host.committed().members().position(|(node, _)| node == self.config.node);
         let cluster = host.committed().cluster();
         let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
@@ -154,4 +156,10 @@ impl Node {
     pub(super) fn is_dead(&self, replica: ReplicaId) -> bool {
         self.dead.contains(&replica)
     }
+}
+
+/// Partitions that a node with so much memory can have.
+fn partitions_max(memory_limit: u64) -> usize {
+    let bytes = memory_limit / PARTITIONS_SHARE + PARTITIONS_BESIDES_BYTES;
+    usize::try_from(bytes / PARTITION_BYTES).unwrap_or(usize::MAX).min(PARTITIONS_MAX)
 }

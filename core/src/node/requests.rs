@@ -217,6 +217,13 @@ impl Node {
         }
     }
 
+    /// `waiter` is answered: the partition keeps nothing of it.
+    pub fn unwatch(&mut self, of: TopicPartition, waiter: Waiter) {
+        if let Some((_, partition)) = self.partitions.of_mut(of) {
+            partition.unwatch(waiter);
+        }
+    }
+
     /// Confirms with a majority that this node leads the partition; `waiter` hears of it in the news.
     pub fn confirm(&mut self, of: TopicPartition, waiter: Waiter) {
         match self.partitions.replica_of(of) {

@@ -32,7 +32,7 @@ impl Node {
         let rooms = [
             self.storage.next_deadline(),
             (!self.disk_news.is_empty()).then_some(Mono::default()),
-            self.connections.next_deadline(),
+            self.connections.next_deadline(&self.budget),
             self.peers.next_deadline(),
             self.next_tick,
             self.elections.next(),

@@ -15,7 +15,7 @@ use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, Term};
-use crate::limits::{BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX};
+use crate::limits::{BATCH_COPY_BELOW, BATCH_QUARTERS_MIN, DECOMPRESSED_BYTES_MAX};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
@@ -99,6 +99,8 @@ pub struct Terms {
     pub is_space_left: bool,
     /// How many bytes of records without compression may be looked through.
     pub decompressed_bytes_max: usize,
+    /// Size of the buffer that the batch lies in.
+    pub buffer_bytes: usize,
     /// How many replicas are in sync; asked only of a partition that `counts_in_sync`.
     pub in_sync: usize,
 }
@@ -166,7 +168,7 @@ impl Partition {
         }
         let base = self.overlay.end;
         let append_time = self.stamp(now, &mut bytes, base, &summary);
-        let payload = shared(bytes);
+        let payload = shared(bytes, terms.buffer_bytes);
         let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
             if self.has(Mutant::OffsetNotGivenBack) {
                 self.overlay.end = Offset(base.0 + i64::from(summary.count));
@@ -301,10 +303,11 @@ impl Partition {
     }
 }
 
-/// The batch as the log keeps it. A small one is copied, because its slice would keep a whole read buffer in
-/// memory for as long as the log holds it.
-fn shared(bytes: BytesMut) -> Bytes {
-    if bytes.len() < BATCH_COPY_BELOW { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
+/// The batch as the log keeps it. One that is small, by itself or in its buffer, is copied: its slice would keep all
+/// of the buffer in memory for as long as the log holds it.
+fn shared(bytes: BytesMut, buffer_bytes: usize) -> Bytes {
+    let least = BATCH_COPY_BELOW.max(buffer_bytes / 4 * BATCH_QUARTERS_MIN);
+    if bytes.len() < least { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
 }
 
 fn refuse(code: ErrorCode, message: &str) -> AppendRefusal {
@@ -326,4 +329,24 @@ fn unfit(error: &BatchError) -> AppendRefusal {
         _ => ErrorCode::InvalidRecord,
     };
     AppendRefusal { code, message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_keeps_no_buffer_that_is_much_larger() {
+        for (batch, buffer, is_copied) in [
+            (BATCH_COPY_BELOW - 1, BATCH_COPY_BELOW, true),
+            (17 << 10, 16 << 20, true),
+            (8 << 20, 16 << 20, true),
+            (12 << 20, 16 << 20, false),
+            (1 << 20, 1 << 20, false),
+        ] {
+            let bytes = BytesMut::zeroed(batch);
+            let place = bytes.as_ptr();
+            assert_eq!(shared(bytes, buffer).as_ptr() != place, is_copied, "{batch} of {buffer}");
+        }
+    }
 }

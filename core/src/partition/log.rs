@@ -39,6 +39,8 @@ pub struct LogState {
 pub enum PartitionCommand {
     /// Records below this offset are gone (retention).
     LogStart(Offset),
+    /// So many producers are forgotten, those that are idle for longest: their leader's node remembers too many.
+    ForgetProducers(u32),
 }
 
 impl PartitionCommand {
@@ -77,14 +79,23 @@ impl LogState {
         self.wall = entry.wall;
         match entry.kind {
             EntryKind::Batch => self.apply_batch(entry),
-            EntryKind::Commands => {
-                let PartitionCommand::LogStart(start) = PartitionCommand::decode(&entry.payload)?;
+            EntryKind::Commands => Ok(self.apply_command(PartitionCommand::decode(&entry.payload)?)),
+            EntryKind::NoOp | EntryKind::Members => Ok(Applied::default()),
+        }
+    }
+
+    fn apply_command(&mut self, command: PartitionCommand) -> Applied {
+        match command {
+            PartitionCommand::LogStart(start) => {
                 self.start = self.start.max(start.min(self.end));
                 self.epochs.forget_below(self.start);
                 self.newest.forget_below(self.start);
-                Ok(Applied { batch: None, log_start: Some(self.start) })
+                Applied { batch: None, log_start: Some(self.start) }
             }
-            EntryKind::NoOp | EntryKind::Members => Ok(Applied::default()),
+            PartitionCommand::ForgetProducers(count) => {
+                self.producers.evict_idle(usize::try_from(count).unwrap_or(usize::MAX));
+                Applied::default()
+            }
         }
     }
 
@@ -125,5 +136,30 @@ impl LogState {
             return Err(Undecodable { what: "partition state", reason });
         }
         Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Index, ProducerId};
+
+    #[test]
+    fn the_longest_idle_producers_are_forgotten_at_a_command() {
+        let mut log = LogState::default();
+        for id in 0..10 {
+            let batch = ProducerBatch {
+                first: 0,
+                last: 0,
+                base: Offset(id),
+                append_time: -1,
+                index: Index(id as u64),
+            };
+            log.producers.applied(&Producer { id, epoch: 0, base_sequence: 0 }, batch, Wall(0));
+        }
+        let command = PartitionCommand::decode(&PartitionCommand::ForgetProducers(4).encode());
+        assert_eq!(log.apply_command(command.expect("what was encoded")), Applied::default());
+        assert_eq!(log.producers.len(), 6);
+        assert!(log.producers.entry(ProducerId(3)).is_none() && log.producers.entry(ProducerId(4)).is_some());
     }
 }

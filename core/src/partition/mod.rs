@@ -42,7 +42,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
-use crate::now::Mono;
+use crate::now::{Mono, Now};
 use crate::replica::Replica;
 use crate::topic_config::TopicConfig;
 use append::Parked;
@@ -51,7 +51,7 @@ use followers::Followers;
 use overlay::Overlay;
 use producers::Producers;
 use refused::Refused;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// One partition, as this node's replica of it.
 pub struct Partition {
@@ -66,7 +66,17 @@ pub struct Partition {
     parked: VecDeque<Parked>,
     /// Applied, and wanted on more disks than a majority's.
     awaiting_disks: VecDeque<Parked>,
-    watchers: Vec<Waiter>,
+    watchers: BTreeSet<Waiter>,
+    weight: Weight,
+}
+
+/// What a partition keeps in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Of entries that the replica has, about.
+    pub entries_bytes: u64,
+    /// Producers that are remembered.
+    pub producers: usize,
 }
 
 /// What applying one entry means for the floor above.
@@ -110,7 +120,8 @@ impl Partition {
             refused: Refused::default(),
             parked: VecDeque::new(),
             awaiting_disks: VecDeque::new(),
-            watchers: Vec::new(),
+            watchers: BTreeSet::new(),
+            weight: Weight::default(),
         }
     }
 
@@ -304,11 +315,16 @@ impl Partition {
 
     /// Wakes `waiter` once, when records are committed, or when this replica stops leading.
     pub fn watch(&mut self, waiter: Waiter) {
-        self.watchers.push(waiter);
+        self.watchers.insert(waiter);
+    }
+
+    /// `waiter` is answered, and waits for nothing any more.
+    pub fn unwatch(&mut self, waiter: Waiter) {
+        self.watchers.remove(&waiter);
     }
 
     /// Whoever is to be woken.
-    pub fn take_watchers(&mut self) -> Vec<Waiter> {
+    pub fn take_watchers(&mut self) -> BTreeSet<Waiter> {
         std::mem::take(&mut self.watchers)
     }
 
@@ -320,6 +336,28 @@ impl Partition {
     /// How many produce requests wait for their commit.
     pub fn parked_count(&self) -> usize {
         self.parked.len() + self.awaiting_disks.len()
+    }
+
+    /// What is kept in memory, as it was when it was weighed last.
+    pub fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    /// Weighs what is kept now: before and after.
+    pub fn weigh(&mut self) -> (Weight, Weight) {
+        let now = self.weighed_now();
+        (std::mem::replace(&mut self.weight, now), now)
+    }
+
+    /// What is kept now.
+    pub fn weighed_now(&self) -> Weight {
+        Weight { entries_bytes: self.replica.held_bytes() as u64, producers: self.log.producers.len() }
+    }
+
+    /// Proposes to forget so many of the longest idle producers. Whether that is on its way.
+    pub fn forget_producers(&mut self, now: Now, count: usize) -> bool {
+        let command = PartitionCommand::ForgetProducers(u32::try_from(count).unwrap_or(u32::MAX));
+        self.replica.propose(EntryKind::Commands, now.wall, command.encode()).is_ok()
     }
 
     /// The replica below.

@@ -9,7 +9,8 @@
 //!
 //! - Invariant: at most `limits::PRODUCER_BATCHES` batches a producer, their sequences contiguous.
 //! - Invariant: at most `limits::PRODUCERS_PER_PARTITION_MAX` producers; beyond, the longest idle tenth goes. After a
-//!   sweep at most `limits::PRODUCERS_EXPIRED_MAX` of them have expired.
+//!   sweep at most `limits::PRODUCERS_EXPIRED_MAX` of them have expired. What a node remembers for all its partitions
+//!   is bounded above, by a command of the log (`node/behind.rs`).
 
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId};
@@ -181,7 +182,7 @@ impl Producers {
     }
 
     /// Forgets so many of the longest idle.
-    fn evict_idle(&mut self, count: usize) {
+    pub fn evict_idle(&mut self, count: usize) {
         if count == 0 {
             return;
         }

@@ -393,6 +393,12 @@ impl Replica {
         self.window().bytes()
     }
 
+    /// What the entries that are here take in memory, about.
+    pub fn held_bytes(&self) -> usize {
+        let count = self.window().len() + self.node.raft.raft_log.unstable.entries.len();
+        self.window().bytes() + self.unstable_bytes() + count * limits::ENTRY_MEMORY_BYTES
+    }
+
     /// Payload bytes that this leader has proposed and not yet seen committed.
     pub fn uncommitted_bytes(&self) -> usize {
         self.node.raft.uncommitted_size()

@@ -105,6 +105,11 @@ impl Window {
         self.entries.back().map(|entry| &entry.context)
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Weight of all entries.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -103,6 +103,11 @@ impl Checkpointer {
         self.round.is_none() && grown >= checkpoint_bytes.max(self.bytes.saturating_mul(4))
     }
 
+    /// Whether a quarter of that growth is there, for a node that needs the memory.
+    pub(super) fn frees(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
+        self.round.is_none() && journal_bytes - self.mark >= checkpoint_bytes / 4
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.round.is_none()
     }

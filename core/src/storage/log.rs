@@ -238,6 +238,11 @@ impl Log {
         self.writing.as_ref().map(|writing| writing.segment.name(self.of))
     }
 
+    /// Bytes of the write under way.
+    pub(super) fn writing_bytes(&self) -> u64 {
+        self.writing.as_ref().map_or(0, |writing| writing.bytes)
+    }
+
     /// Offset of the first batch in memory.
     pub(super) fn tail_start(&self) -> Offset {
         self.tail.front().map_or(self.end, |batch| batch.base)

@@ -13,7 +13,7 @@
 //!
 //! Not here: who has good bytes, and when to ask again (`node/mending`).
 
-use super::read::run_end;
+use super::cut::run_end;
 use super::running::{Running, Turn, no_failure};
 use super::ticket::Job;
 use super::{ChunkPlace, Outcome, Storage};

@@ -38,6 +38,7 @@
 mod checkpoint;
 mod checkpointer;
 mod codec;
+mod cut;
 mod durable_write;
 mod frame;
 mod journal;
@@ -49,6 +50,7 @@ mod outcome;
 mod plan;
 mod read;
 mod recovery;
+mod removals;
 mod replay;
 mod resume;
 mod ring;
@@ -61,6 +63,7 @@ mod start;
 mod tests;
 mod ticket;
 mod walk;
+mod want;
 mod write_behind;
 
 pub use checkpointer::Part;
@@ -82,9 +85,9 @@ use crate::rng::Rng;
 use frame::StoredReset;
 use local::Local;
 use log::Log;
-use read::Want;
 use running::{Running, Turn};
 use start::{Started, Starting};
+use want::Want;
 
 /// The node's storage.
 #[derive(Debug)]
@@ -427,6 +430,25 @@ impl Storage {
         }
     }
 
+    /// Whether a checkpoint that is begun now lets a good part of the journal's entries go.
+    pub fn checkpoint_frees(&self) -> bool {
+        match &self.state {
+            State::Running(running) => {
+                let written = running.journal.bytes_written();
+                running.checkpointer.frees(written, running.config.checkpoint_bytes)
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes of writes under way for logs that are gone.
+    pub fn orphaned_bytes(&self) -> u64 {
+        match &self.state {
+            State::Running(running) => running.behind.orphaned_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset or a
     /// full disk gives it up, after which one is due again. Whether it began.
     pub fn checkpoint(
@@ -460,7 +482,10 @@ impl Storage {
     /// For SIGTERM: flush, checkpoint what is not covered, and ask again after each outcome.
     pub fn is_clean(&self) -> bool {
         matches!(&self.state, State::Running(running)
-            if running.journal.is_idle() && running.checkpointer.is_idle() && running.meta.is_idle())
+            if running.journal.is_idle()
+                && running.checkpointer.is_idle()
+                && running.meta.is_idle()
+                && running.removals.is_idle())
             && self.is_covered()
     }
 

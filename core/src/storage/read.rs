@@ -10,23 +10,28 @@
 //! ends at nothing sensible, the first rotten batch passed is to blame: its length may have led astray, and what
 //! lies where it led to must not be taken for the place of the next.
 //!
-//! Invariants: nothing is read beyond what was `Written`; at most one request of a read is open; a chunk holds
+//! Reads that would ask for much together wait for each other: what they bring is memory, and the disk reads few at a
+//! time anyway.
+//!
+//! Invariants: nothing is read beyond what was `Written`; at most one request of a read is open; requests open are at
+//! most `SEGMENT_READS_MIN`, or for at most `SEGMENT_READS_BYTES_MAX`, when one is added; a chunk holds
 //! whole batches without a gap, at least one unless there is none, and more than `max_bytes` only if that one
 //! is larger.
 
+use super::cut::{Cut, Place, is_sound, next_batch};
 use super::local::Locals;
 use super::log::Log;
 use super::segment::Segment;
 use super::segment_index::{ENTRY_BYTES, IndexCache, SegmentIndex};
 use super::ticket::{Job, Tickets};
+use super::want::{Verdict, Want};
 use crate::action::{Action, Notice};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
-use crate::limits::{DAMAGES_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN};
+use crate::limits::{DAMAGES_MAX, SEGMENT_READS_BYTES_MAX, SEGMENT_READS_MIN};
 use bytes::Bytes;
-use rust_mq_proto::records::{Batch, Batches, HEADER_BYTES};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Names a read under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,21 +81,14 @@ pub enum Lookup {
     Refused(ReadFault),
 }
 
-/// What is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
-    /// Batches from the one that holds `from`.
-    Offset { from: Offset, below: Offset, max_bytes: u64 },
-    /// The first batch from `from` on that reaches `timestamp`.
-    Time { from: Offset, timestamp: i64 },
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Cold {
     replica: ReplicaId,
     want: Want,
     name: SegmentName,
     stage: Stage,
+    /// Bytes that the request under way asks for.
+    len: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +114,10 @@ struct Position {
 pub(super) struct Reads {
     drawn: u64,
     open: BTreeMap<ReadId, Cold>,
+    /// Those that have asked for nothing yet, oldest first.
+    waiting: VecDeque<(ReadId, Cold)>,
+    /// Bytes that all open ones ask for.
+    open_bytes: u64,
     pub(super) indexes: IndexCache,
     /// Positions of damaged places, by segment and offset.
     damages: BTreeMap<(SegmentName, Offset), u64>,
@@ -141,13 +143,39 @@ impl Reads {
     ) -> ReadId {
         self.drawn += 1;
         let id = ReadId(self.drawn);
-        let cold = Cold { replica, want, name: segment.name(log.of), stage: Stage::Index };
-        self.enter(id, cold, segment, tickets, actions);
+        let cold = Cold { replica, want, name: segment.name(log.of), stage: Stage::Index, len: 0 };
+        if self.waiting.is_empty() && self.has_room(want) {
+            self.enter(id, cold, segment, tickets, actions);
+        } else {
+            self.waiting.push_back((id, cold));
+        }
         id
     }
 
-    /// What a read asked for is there. Its end, unless it asked for more.
+    /// What a read asked for is there. Its end, unless it asked for more; and of those that waited, which now begin,
+    /// the ends of those that have nothing to read any more.
     pub(super) fn done(
+        &mut self,
+        id: ReadId,
+        result: DoneResult,
+        locals: &Locals,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) -> Vec<ReadEnd> {
+        let mut ends = Vec::new();
+        ends.extend(self.one_done(id, result, locals, tickets, actions));
+        while self.waiting.front().is_some_and(|(_, cold)| self.has_room(cold.want))
+            && let Some((id, cold)) = self.waiting.pop_front()
+        {
+            match place(&cold, locals) {
+                Ok((_, segment)) => self.enter(id, cold, &segment, tickets, actions),
+                Err(fault) => ends.push(ReadEnd { read: id, replica: cold.replica, result: Err(fault) }),
+            }
+        }
+        ends
+    }
+
+    fn one_done(
         &mut self,
         id: ReadId,
         result: DoneResult,
@@ -156,13 +184,11 @@ impl Reads {
         actions: &mut Vec<Action>,
     ) -> Option<ReadEnd> {
         let cold = self.open.remove(&id)?;
+        self.open_bytes -= u64::from(cold.len);
         let end = |result| Some(ReadEnd { read: id, replica: cold.replica, result });
-        let Some(log) = locals.get(&cold.replica).map(|local| &local.log) else {
-            return end(Err(ReadFault::Gone));
-        };
-        let Some(segment) = log.segment_named(cold.name).cloned() else {
-            // The log's start passed it, or a reset did.
-            return end(Err(ReadFault::OutOfRange));
+        let (log, segment) = match place(&cold, locals) {
+            Ok(found) => found,
+            Err(fault) => return end(Err(fault)),
         };
         let bytes = match result {
             DoneResult::Bytes(bytes) => bytes,
@@ -196,6 +222,11 @@ impl Reads {
                 None
             }
         }
+    }
+
+    /// Whether one more read may ask for its bytes.
+    fn has_room(&self, want: Want) -> bool {
+        self.open.len() < SEGMENT_READS_MIN || self.open_bytes + want.wished() <= SEGMENT_READS_BYTES_MAX
     }
 
     /// Where the damage at `from` lies, if there is one.
@@ -251,7 +282,8 @@ impl Reads {
                 let len = segment.index_entries.saturating_mul(ENTRY_BYTES as u32);
                 let file = File::SegmentIndex(cold.name);
                 actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at: 0, len });
-                self.open.insert(id, Cold { stage: Stage::Index, ..cold });
+                self.open_bytes += u64::from(len);
+                self.open.insert(id, Cold { stage: Stage::Index, len, ..cold });
                 return;
             }
             found => found.unwrap_or(&none),
@@ -275,18 +307,13 @@ impl Reads {
         actions: &mut Vec<Action>,
     ) {
         let at = position.place.at;
-        let wished = match cold.want {
-            Want::Offset { max_bytes, .. } => {
-                max_bytes.saturating_add(SEGMENT_READ_BYTES_MIN).min(SEGMENT_READ_BYTES_MAX)
-            }
-            Want::Time { .. } => SEGMENT_READ_BYTES_MIN,
-        };
-        let asked = wished.max(position.asked).min(segment.bytes.saturating_sub(at));
+        let asked = cold.want.wished().max(position.asked).min(segment.bytes.saturating_sub(at));
         let len = u32::try_from(asked).unwrap_or(u32::MAX);
         let file = File::Segment(cold.name);
         actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at, len });
         let stage = Stage::Batches(Position { asked: u64::from(len), ..position });
-        self.open.insert(id, Cold { stage, ..cold });
+        self.open_bytes += u64::from(len);
+        self.open.insert(id, Cold { stage, len, ..cold });
     }
 
     /// Walks the batches in `bytes`, which were read at a position.
@@ -379,13 +406,6 @@ impl Reads {
     }
 }
 
-/// Where a walk is: a byte of the segment, and the offset of the batch that must begin there.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    at: u64,
-    expected: Offset,
-}
-
 enum Next {
     End(Result<Chunk, ReadFault>),
     Damaged { place: Place, below: Offset },
@@ -393,70 +413,62 @@ enum Next {
     More(Position),
 }
 
-enum Verdict {
-    Skip,
-    Take,
-    TakeLast,
-    Stop,
+/// The log and the segment that a read is of.
+fn place<'a>(cold: &Cold, locals: &'a Locals) -> Result<(&'a Log, Segment), ReadFault> {
+    let log = locals.get(&cold.replica).map(|local| &local.log).ok_or(ReadFault::Gone)?;
+    // If it is not there, the log's start passed it, or a reset did.
+    Ok((log, log.segment_named(cold.name).cloned().ok_or(ReadFault::OutOfRange)?))
 }
 
-enum Cut {
-    Whole { len: usize, next: Offset, max_timestamp: i64 },
-    Short(usize),
-    Broken,
-}
-
-impl Want {
-    /// What to do with a batch that ends at `next`, when `taken` bytes were taken before it.
-    fn judge(&self, next: Offset, max_timestamp: i64, taken: usize, len: usize) -> Verdict {
-        match *self {
-            Want::Offset { from, .. } if next <= from => Verdict::Skip,
-            Want::Offset { below, .. } if next > below => Verdict::Stop,
-            Want::Offset { max_bytes, .. } if taken > 0 && (taken + len) as u64 > max_bytes => Verdict::Stop,
-            Want::Offset { .. } => Verdict::Take,
-            Want::Time { from, timestamp } if next <= from || max_timestamp < timestamp => Verdict::Skip,
-            Want::Time { .. } => Verdict::TakeLast,
-        }
-    }
-}
-
-/// What was taken of `bytes`, which were read at `start`.
+/// What was taken of `bytes`, which were read at `start`: copied if it is less than half, so that nobody keeps the rest
+/// with it.
 fn end(name: SegmentName, start: u64, bytes: &Bytes, taken: Option<(usize, usize)>) -> Next {
     let place = taken.map(|(from, _)| ChunkPlace { name, at: start + from as u64 });
-    let batches = taken.map(|(from, to)| bytes.slice(from..to)).into_iter().collect();
+    let cut = |(from, to): (usize, usize)| match to - from {
+        len if len < bytes.len() / 2 => Bytes::copy_from_slice(&bytes[from..to]),
+        _ => bytes.slice(from..to),
+    };
+    let batches = taken.map(cut).into_iter().collect();
     Next::End(Ok(Chunk { batches, place }))
 }
 
-/// The batch that `left` starts with, if it is the one that belongs at `place`.
-fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
-    let Some(prefix) = left.get(8..12) else { return Cut::Short(HEADER_BYTES) };
-    let counted = i32::from_be_bytes(prefix.try_into().expect("8..12 are four bytes"));
-    let Ok(len) = usize::try_from(counted).map(|counted| counted + 12) else { return Cut::Broken };
-    if len as u64 > segment.bytes - place.at {
-        return Cut::Broken;
-    }
-    let Some(bytes) = left.get(..len) else { return Cut::Short(len) };
-    let Ok(batch) = Batch::parse(bytes) else { return Cut::Broken };
-    let next = Offset(batch.last_offset().saturating_add(1));
-    if batch.base_offset() != place.expected.0 || next <= place.expected || next > segment.next {
-        return Cut::Broken;
-    }
-    Cut::Whole { len, next, max_timestamp: batch.max_timestamp() }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::HardState;
+    use crate::ids::{Index, PartitionId, TopicId, TopicPartition};
+    use crate::limits::SEGMENT_READ_BYTES_MIN;
+    use crate::storage::local::Local;
 
-/// Whether a batch carries the CRC of what it holds.
-fn is_sound(batch: &[u8]) -> bool {
-    Batch::parse(batch).is_ok_and(|batch| batch.check_crc().is_ok())
-}
-
-/// Where `bytes` end, if they are whole, sound batches, one after the other from `from` on.
-pub(super) fn run_end(bytes: &[u8], from: Offset) -> Option<Offset> {
-    let mut expected = from.0;
-    let is_run = Batches::new(bytes).all(|batch| {
-        let Ok(batch) = batch else { return false };
-        let follows = batch.base_offset() == expected && batch.check_crc().is_ok();
-        expected = batch.last_offset().saturating_add(1);
-        follows
-    });
-    (is_run && expected > from.0).then_some(Offset(expected))
+    #[test]
+    fn reads_that_ask_for_much_wait_for_each_other() {
+        let of = TopicPartition { topic: TopicId([7; 16]), partition: PartitionId(0) };
+        let segment = Segment { next: Offset(100), bytes: 1 << 30, ..Segment::starting(Offset(0), 0) };
+        let log = || Log::new(of, 0, Offset(0), Offset(100), vec![segment.clone()]);
+        let replica = ReplicaId(1);
+        let local = Local { log: log(), hard_state: HardState::default(), last: Index(0), frame: 0 };
+        let locals = Locals::from([(replica, local)]);
+        let (mut reads, mut tickets) = (Reads::default(), Tickets::default());
+        let mut actions = Vec::new();
+        let begin = |reads: &mut Reads, tickets: &mut Tickets, max_bytes, actions: &mut Vec<Action>| {
+            let want = Want::Offset { from: Offset(0), below: Offset(100), max_bytes };
+            reads.begin(replica, &log(), &segment, want, tickets, actions)
+        };
+        let ids: Vec<ReadId> =
+            (0..40).map(|_| begin(&mut reads, &mut tickets, 8 << 20, &mut actions)).collect();
+        assert_eq!(actions.len(), SEGMENT_READS_MIN, "two of the largest");
+        for (done, id) in ids.iter().enumerate() {
+            let begun = actions.iter().filter(|action| matches!(action, Action::Read { .. })).count();
+            assert_eq!(begun, ids.len().min(done + SEGMENT_READS_MIN), "in the order they came");
+            let failed = DoneResult::Failed { reason: "lost".into() };
+            assert_eq!(reads.done(*id, failed, &locals, &mut tickets, &mut actions).len(), 1);
+        }
+        assert_eq!((reads.open_bytes, reads.open.len(), reads.waiting.len()), (0, 0, 0));
+        actions.clear();
+        let small = SEGMENT_READS_BYTES_MAX / SEGMENT_READ_BYTES_MIN;
+        for _ in 0..small + 10 {
+            begin(&mut reads, &mut tickets, 0, &mut actions);
+        }
+        assert_eq!(actions.len() as u64, small, "many small ones");
+    }
 }

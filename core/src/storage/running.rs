@@ -10,6 +10,7 @@ use super::local::{Local, Locals};
 use super::log::Log;
 use super::node_meta::MetaFile;
 use super::read::{ReadEnd, ReadFault, Reads};
+use super::removals::Removals;
 use super::resume::removal;
 use super::space::Space;
 use super::ticket::{Job, Tickets};
@@ -39,6 +40,7 @@ pub(super) struct Running {
     pub(super) space: Space,
     /// Segments that the next checkpoint no longer names.
     pub(super) doomed: Vec<SegmentName>,
+    pub(super) removals: Removals,
     /// The generation for the next replica of a partition that has, or had, files here.
     pub(super) generations: BTreeMap<TopicPartition, u32>,
     /// Segments of partitions that no replica here holds.
@@ -91,7 +93,10 @@ impl Running {
                 self.journal.ring().step_ended();
                 no_failure(result)
             }
-            Job::Removed => no_failure(result),
+            Job::Removed => {
+                self.removals.done(&mut self.tickets, turn.actions);
+                no_failure(result)
+            }
             Job::JournalRemoved(number) => {
                 self.journal.ring().removed(number);
                 no_failure(result)
@@ -129,8 +134,8 @@ impl Running {
                 Ok(())
             }
             Job::Read(id) => {
-                let end = self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions);
-                if let Some(ReadEnd { read, replica, result }) = end {
+                let ends = self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions);
+                for ReadEnd { read, replica, result } in ends {
                     if let Err(ReadFault::Damaged { from, below }) = result {
                         turn.outcomes.push(Outcome::Damaged { replica, from, below });
                     }
@@ -319,7 +324,10 @@ impl Running {
         }
         // The replica may have been dropped, or have started anew in another generation.
         let writes = |local: &&mut Local| local.log.writing() == Some(name);
-        let Some(local) = self.locals.get_mut(&replica).filter(writes) else { return Ok(()) };
+        let Some(local) = self.locals.get_mut(&replica).filter(writes) else {
+            self.behind.orphan_done(name);
+            return Ok(());
+        };
         if is_full {
             local.log.not_written();
             self.stalled.insert(replica);
@@ -413,9 +421,7 @@ impl Running {
 
     fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
         self.behind.removed(doomed);
-        for file in removal(doomed) {
-            turn.actions.push(Action::Remove { ticket: self.tickets.draw(Job::Removed), file });
-        }
+        self.removals.begin(removal(doomed), &mut self.tickets, turn.actions);
     }
 }
 

@@ -148,6 +148,7 @@ impl Starting {
             reads: Default::default(),
             space: Space::new(self.config.free_bytes_floor),
             doomed: resumed.doomed,
+            removals: Default::default(),
             generations: resumed.generations,
             left: resumed.left,
             stalled: Default::default(),

@@ -42,6 +42,9 @@ pub(super) struct WriteBehind {
     evictions: VecDeque<ReplicaId>,
     cached_bytes: u64,
     unwritten_bytes: u64,
+    /// Writes under way for logs that are gone: their memory is not.
+    orphans: BTreeMap<SegmentName, u64>,
+    orphaned_bytes: u64,
 }
 
 impl WriteBehind {
@@ -183,6 +186,20 @@ impl WriteBehind {
         self.ripe.remove(&replica);
         self.due.remove(&replica);
         self.settling.remove(&replica);
+        if let Some(name) = log.writing() {
+            self.orphans.insert(name, log.writing_bytes());
+            self.orphaned_bytes += log.writing_bytes();
+        }
+    }
+
+    /// A write is done of a log that is gone.
+    pub(super) fn orphan_done(&mut self, name: SegmentName) {
+        self.orphaned_bytes -= self.orphans.remove(&name).unwrap_or(0);
+    }
+
+    /// Bytes of writes under way for logs that are gone.
+    pub(super) fn orphaned_bytes(&self) -> u64 {
+        self.orphaned_bytes
     }
 
     /// Segments are removed now. Until then they are synced even if their log has given them up: a checkpoint

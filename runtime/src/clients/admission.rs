@@ -5,7 +5,9 @@
 //!
 //! Invariant: `per_address` counts exactly the connections let in and not yet `on_closed`.
 
-use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
+use crate::limits::{
+    ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_SCARCE,
+};
 use crate::log::RateLimit;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -58,6 +60,11 @@ impl Admission {
     /// Whether `accept` has something to do.
     pub(super) fn wants_accept(&self, now: Mono) -> bool {
         self.is_ready && self.listener.is_some() && self.paused_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether so many connections are taken that others may soon find none.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.count * CONNECTIONS_SCARCE >= self.limit
     }
 
     /// The connections that came and are let in.

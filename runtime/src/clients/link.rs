@@ -197,8 +197,8 @@ impl Link {
             *bulk = Vec::with_capacity(asked);
         }
         let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(bulk))?;
-        if count < asked / 4 {
-            // Most of it is empty: the core would keep four times what came.
+        if count < asked / 2 {
+            // Most of it is empty: the core would keep more than twice what it counts.
             return Ok(BytesMut::from(&bulk[..]));
         }
         Ok(BytesMut::from(Bytes::from(std::mem::take(bulk))))

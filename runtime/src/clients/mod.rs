@@ -6,6 +6,8 @@
 //!
 //! Link ids are multiples of four; accepted peers have the other even numbers (law 10).
 //!
+//! Slow clients are waited for as long as idle ones, unless connections are scarce.
+//!
 //! Invariants: `Opened` precedes every other event of a link, one `Closed` follows them all; a link that never
 //! showed its first four bytes was never opened. `links.len() <= limit`.
 
@@ -27,6 +29,7 @@ use rust_mq_core::now::Mono;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The token of the listener; links have their ids, which start above.
 pub const LISTENER: Token = Token(0);
@@ -293,10 +296,12 @@ impl Clients {
         if self.next_sweep.is_none_or(|due| due > now) {
             return;
         }
+        let is_scarce = self.admission.is_scarce();
+        let wait = |short: Duration| if is_scarce { short } else { IDLE_WAIT };
         let is_overdue = |link: &Link| match link.stage {
-            Stage::Silent => now.since(link.heard) >= FIRST_BYTES_WAIT,
+            Stage::Silent => now.since(link.heard) >= wait(FIRST_BYTES_WAIT),
             Stage::Lingering => now.since(link.took) >= LAST_WORDS_WAIT,
-            _ if link.unsent > 0 => now.since(link.took) >= UNREAD_WAIT,
+            _ if link.unsent > 0 => now.since(link.took) >= wait(UNREAD_WAIT),
             _ => now.since(link.heard.max(link.took)) >= IDLE_WAIT,
         };
         let overdue: Vec<LinkId> =

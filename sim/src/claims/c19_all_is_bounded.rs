@@ -2,7 +2,7 @@
 //!
 //! Looked at: after each Send what waits in the driver for that link; turns that lead to nothing but the next turn; the
 //! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
-//! holds: bytes of its journal, bytes charged to its budget for requests, requests that wait, and connections, which must be among those that
+//! holds: bytes of its journal, bytes charged to its budget and by what for, requests that wait, and connections, which must be among those that
 //! the driver has.
 
 use super::{Claim, Verdict};
@@ -10,6 +10,7 @@ use crate::disk::Disk;
 use crate::wire::WireKind;
 use rust_mq_core::broker::observe::Holdings;
 use rust_mq_core::config::StorageConfig;
+use rust_mq_core::connection::Purpose;
 use rust_mq_core::file::File;
 use rust_mq_core::limits;
 
@@ -57,10 +58,43 @@ pub fn check_holdings(site: usize, holds: &Holdings, links: usize, verdict: &mut
     verdict.hold(holds.waiting <= links * limits::CONNECTION_REQUESTS_MAX, Claim::C19, || {
         format!("n{}: {} requests of {links} idle connections wait", site + 1, holds.waiting)
     });
-    let most = (links * (limits::CONNECTION_REQUEST_BYTES_MAX + limits::REQUEST_BYTES_MAX)) as u64;
-    verdict.hold(holds.charged_bytes <= most, Claim::C19, || {
-        format!("n{}: {} bytes are charged for {links} idle connections", site + 1, holds.charged_bytes)
+    check_charges(site, holds, links, verdict);
+}
+
+/// What is charged to the budget is what is held: nothing at the desk where nothing waits, nothing of clients where
+/// there are none, and of what the disk has not, what the replicas say.
+fn check_charges(site: usize, holds: &Holdings, links: usize, verdict: &mut Verdict) {
+    let mut is_nothing = |purpose: Purpose, why: &str| {
+        let bytes = holds.charged_for(purpose);
+        let words = || format!("n{}: {bytes} bytes are charged for {purpose:?}, and {why}", site + 1);
+        verdict.hold(bytes == 0, Claim::C19, words);
+    };
+    if holds.waiting == 0 {
+        is_nothing(Purpose::Decoded, "nothing waits at the desk");
+        is_nothing(Purpose::Reads, "nothing waits at the desk");
+    }
+    if links == 0 {
+        [Purpose::Credit, Purpose::Requests, Purpose::Answers]
+            .into_iter()
+            .for_each(|purpose| is_nothing(purpose, "there is no client"));
+    }
+    verdict.hold(holds.weighed == holds.weighed_anew, Claim::C19, || {
+        format!("n{} takes {:?} bytes and producers for {:?}", site + 1, holds.weighed, holds.weighed_anew)
     });
+    let behind = holds.charged_for(Purpose::Behind);
+    verdict.hold(behind == 0 || behind == holds.weighed.0, Claim::C19, || {
+        format!("n{}: {behind} bytes are charged for the {} that replicas keep", site + 1, holds.weighed.0)
+    });
+    let used: u64 = holds.charged.iter().map(|(_, bytes)| bytes).sum();
+    let most = holds.budget_bytes + overdrawn_max(links);
+    verdict.hold(used <= most, Claim::C19, || {
+        format!("n{}: {used} bytes are charged for {links} idle connections, bounded by {most}", site + 1)
+    });
+}
+
+/// What idle clients may have begun while there was room: the credit for a small request each, and an answer.
+fn overdrawn_max(links: usize) -> u64 {
+    (links * limits::CONNECTION_CREDIT_BYTES_LEAST + limits::BATCH_BYTES_MAX_CEILING) as u64
 }
 
 /// What a node's journal takes after idleness.
@@ -92,17 +126,25 @@ pub fn runaway(steps: u64, verdict: &mut Verdict) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rust_mq_core::connection::PURPOSES;
 
     #[test]
     fn what_is_held_for_nobody_is_a_breach() {
-        let is_breach = |connections, waiting, charged_bytes, links| {
+        let is_breach = |connections, waiting, requests, decoded, links| {
             let mut verdict = Verdict::default();
-            let holds = Holdings { connections, waiting, charged_bytes };
+            let mut charged = PURPOSES.map(|purpose| (purpose, 0));
+            charged[Purpose::Requests as usize].1 = requests;
+            charged[Purpose::Decoded as usize].1 = decoded;
+            let (weighed, weighed_anew) = ((0, 0), (0, 0));
+            let holds =
+                Holdings { connections, waiting, charged, budget_bytes: 1_000, weighed, weighed_anew };
             check_holdings(0, &holds, links, &mut verdict);
             verdict.is_broken()
         };
-        assert!(!is_breach(0, 0, 0, 0) && !is_breach(1, 1, 100, 1));
-        assert!(is_breach(1, 0, 0, 0) && is_breach(0, 1, 0, 0) && is_breach(0, 0, 1, 0));
+        assert!(!is_breach(0, 0, 0, 0, 0) && !is_breach(1, 1, 100, 100, 1));
+        assert!(is_breach(1, 0, 0, 0, 0) && is_breach(0, 1, 0, 0, 0) && is_breach(0, 0, 1, 0, 0));
+        assert!(is_breach(1, 0, 0, 1, 1), "charged for a request that is done");
+        assert!(is_breach(1, 0, 1 << 30, 0, 1), "more than there is");
     }
 
     #[test]

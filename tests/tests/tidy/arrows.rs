@@ -15,7 +15,8 @@ struct Member {
 }
 
 /// Every member there is. `sim` never sees `runtime`: what it tests is the core, under weather of its own. `tests`
-/// may use all: the contract suite holds the simulator's disk to the laws that the real ones keep.
+/// may use all: the contract suite holds the simulator's disk to the laws that the real ones keep; `bench` takes their
+/// traffic.
 const MEMBERS: [Member; 7] = [
     Member { folder: "proto", package: "rust-mq-proto", may_use: &[] },
     Member { folder: "core", package: "rust-mq-core", may_use: &["rust-mq-proto"] },
@@ -30,7 +31,7 @@ const MEMBERS: [Member; 7] = [
     Member {
         folder: "bench",
         package: "rust-mq-bench",
-        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client", "tests"],
     },
 ];
 

@@ -10,6 +10,7 @@
 //! epoch 1 t-0 2                    where leader epoch 2 ended
 //! producer 1                       a producer id; txn= with a transactional id
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
+//! holds 1                          what clients make a node keep
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
 //! fail 1                           its syncs fail
@@ -30,6 +31,7 @@ mod epoch;
 mod failing_disk;
 mod fetch;
 mod full_disk;
+mod holds;
 mod leaders;
 mod list;
 mod log;
@@ -61,6 +63,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "fail" => failing_disk::run(world, command),
         "fill" => full_disk::fill(world, command),
         "free" => full_disk::free(world, command),
+        "holds" => holds::run(world, command),
         "leaders" => leaders::run(world, command),
         "list" => list::run(world, command),
         "log" => log::run(world, command),

@@ -1,0 +1,70 @@
+//! Removals of segments and indexes that no checkpoint names any more, a few at a time: each takes the disk's bulk lane
+//! a sync of a directory, and a write that is asked for meanwhile, with the memory it holds, would wait for all of them.
+//!
+//! A crash before they are done leaves files that nobody names; the next start removes those.
+//!
+//! Invariant: at most `REMOVALS_UNDER_WAY_MAX` are under way, and none waits while fewer are.
+
+use super::ticket::{Job, Tickets};
+use crate::action::Action;
+use crate::file::File;
+use crate::limits::REMOVALS_UNDER_WAY_MAX;
+use std::collections::VecDeque;
+
+/// The files that go.
+#[derive(Debug, Default)]
+pub(super) struct Removals {
+    waiting: VecDeque<File>,
+    under_way: usize,
+}
+
+impl Removals {
+    /// These go too.
+    pub(super) fn begin(
+        &mut self,
+        files: impl IntoIterator<Item = File>,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) {
+        self.waiting.extend(files);
+        self.go_on(tickets, actions);
+    }
+
+    /// One is gone.
+    pub(super) fn done(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.go_on(tickets, actions);
+    }
+
+    /// Whether none is left to be asked for.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn go_on(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        while self.under_way < REMOVALS_UNDER_WAY_MAX
+            && let Some(file) = self.waiting.pop_front()
+        {
+            self.under_way += 1;
+            actions.push(Action::Remove { ticket: tickets.draw(Job::Removed), file });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_under_way_and_all_go() {
+        let (mut removals, mut tickets, mut actions) = (Removals::default(), Tickets::default(), Vec::new());
+        removals.begin((0..100).map(File::Journal), &mut tickets, &mut actions);
+        for gone in 0..100 {
+            assert_eq!(actions.len(), (gone + REMOVALS_UNDER_WAY_MAX).min(100));
+            removals.done(&mut tickets, &mut actions);
+        }
+        assert!(removals.is_idle());
+        removals.begin([File::Journal(7)], &mut tickets, &mut actions);
+        assert_eq!(actions.len(), 101, "the next goes at once");
+    }
+}
