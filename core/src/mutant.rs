@@ -88,6 +88,10 @@ pub enum Mutant {
     MinInsyncForgotten,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
+    /// A peer need not show that it knows the secret.
+    SecretNotChecked,
+    /// Where a snapshot's records end is taken from what comes with it, not from its state.
+    SnapshotEndBelieved,
 }
 
 /// Whether that bug is planted.

@@ -128,6 +128,10 @@ impl Desk {
     }
 
     fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
+        if node.sends_clients_away() {
+            node.connections.turn_away(link, now.mono, &mut node.budget);
+            return Ok(());
+        }
         let mut reader = Reader::new(taken.bytes, DECODED_BYTES_MAX);
         let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
         let version = start.api_version;
@@ -150,8 +154,13 @@ impl Desk {
         }
     }
 
-    /// Takes up what came too early and need not wait any longer.
+    /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
+        if node.sends_clients_away() {
+            for origin in self.early.take_all() {
+                node.connections.turn_away(origin.link, now.mono, &mut node.budget);
+            }
+        }
         for (origin, taken) in self.early.take(node, now) {
             if let Err(reason) = taken.and_then(|body| self.handle(node, now, origin, body)) {
                 node.connections.reject(origin.link, reason, now.mono, &mut node.budget);

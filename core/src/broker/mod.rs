@@ -104,7 +104,7 @@ impl Broker {
                 LinkKind::Kafka { listener, local, remote } => {
                     self.node.connections.opened(link, Client { listener, local, remote }, now.mono);
                 }
-                LinkKind::Peer { lane } => self.node.peer_opened(now, link, lane),
+                LinkKind::Peer { lane, nonce } => self.node.peer_opened(now, link, lane, nonce),
             },
             Event::Received { link, bytes } => {
                 if self.node.is_peer(link) {
