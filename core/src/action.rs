@@ -206,6 +206,13 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A member turns this node away: it is none of the cluster's, and serves nobody unless it was one before.
+    TurnedAway {
+        /// Who.
+        by: NodeId,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// This node leads the metadata partition now.
     Controller {
         /// In this term.

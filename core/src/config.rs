@@ -7,6 +7,10 @@ use crate::mutant::Mutant;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod secret;
+
+pub use secret::{SECRETS_MAX, Secret, SecretFault, Secrets};
+
 /// A node's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -35,6 +39,10 @@ pub struct Config {
     pub topics: TopicDefaults,
     /// Sizes on the disk.
     pub storage: StorageConfig,
+    /// What the members of the cluster know and strangers do not. It has no written form: whoever reads a
+    /// configuration back gives it anew.
+    #[serde(skip)]
+    pub secrets: Secrets,
     /// The bug that the simulator has planted; without effect in a build that is not its own.
     pub mutant: Option<Mutant>,
 }
@@ -123,6 +131,7 @@ impl Default for Config {
             retention_interval: Duration::from_secs(300),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),
+            secrets: Secrets::default(),
             mutant: None,
         }
     }

@@ -76,8 +76,15 @@ pub enum LinkKind {
     Peer {
         /// Votes and appends, or bulk copies.
         lane: LaneKind,
+        /// For this link's hello.
+        nonce: Nonce,
     },
 }
+
+/// A number that the driver has never given before and nobody can guess: from the system's own source of chance, and
+/// not from the core's, whose draws are told (boot ids are).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nonce(pub [u8; 32]);
 
 /// A host and a port.
 #[derive(
@@ -176,7 +183,9 @@ impl fmt::Display for Event {
             Event::Opened { link, kind: LinkKind::Kafka { remote, .. } } => {
                 write!(out, "opened {link} kafka from {remote}")
             }
-            Event::Opened { link, kind: LinkKind::Peer { lane } } => write!(out, "opened {link} peer {lane}"),
+            Event::Opened { link, kind: LinkKind::Peer { lane, .. } } => {
+                write!(out, "opened {link} peer {lane}")
+            }
             Event::Received { link, bytes } => write!(out, "received {link} {} bytes", bytes.len()),
             Event::Sent { link, bytes } => write!(out, "sent {link} {bytes} bytes"),
             Event::Closed { link, why } => write!(out, "closed {link} {why:?}"),

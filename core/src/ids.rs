@@ -73,9 +73,19 @@ number!(
 impl ReplicaId {
     /// raft-rs's "no one".
     pub const NOBODY: ReplicaId = ReplicaId(0);
+    /// No cluster gives out as many; beyond, counting up would overflow.
+    pub const MAX: ReplicaId = ReplicaId(1 << 62);
+}
+
+impl Offset {
+    /// No log is as long; beyond, arithmetic on an offset would overflow.
+    pub const MAX: Offset = Offset(1 << 62);
 }
 
 impl Index {
+    /// Far beyond any log, and far below where arithmetic on an index would overflow.
+    pub const MAX: Index = Index(1 << 62);
+
     /// The index after this one.
     pub fn next(self) -> Index {
         Index(self.0 + 1)

@@ -223,6 +223,9 @@ pub const PROMISES_MAX: usize = 1_024;
 pub const ENTRY_ITEM_BYTES: usize = 64;
 /// What a ready takes in a journal frame besides its entries, at most: a hard state, a reset, its members.
 pub const READY_ITEM_BYTES: usize = 1 << 10;
+/// How far above a replica's own term a message's may be. Source: chosen; half a year of an election a second that
+/// the replica hears nothing of, and a hundredth of the terms that there are. At the edge: refused.
+pub const TERM_LEAP_MAX: u64 = 1 << 24;
 /// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the
 /// edge: INVALID_REPLICATION_FACTOR.
 pub const MEMBERS_MAX: usize = 32;
@@ -251,8 +254,15 @@ pub const PEER_CREDIT_BYTES: usize = 32 << 20;
 /// How long two nodes may take over their hellos. Source: chosen, many round trips.
 /// At the edge: the lane is aborted.
 pub const PEER_HELLO_MAX: Duration = Duration::from_secs(5);
-/// Accepted peer links that have not said hello. Source: chosen. At the edge: a new one is aborted.
+/// What a link may bring before its hello is good, bytes. Source: chosen, many times a hello.
+/// At the edge: it is aborted.
+pub const PEER_STRANGER_BYTES_MAX: usize = 16 << 10;
+/// Accepted peer links whose hello is not good yet. Source: chosen. At the edge: the oldest is aborted, so that those
+/// who only stay keep no member out.
 pub const PEER_STRANGERS_MAX: usize = 64;
+/// How often a refusal of one kind is told of one peer. Source: chosen, seen by whoever looks and no flood.
+/// At the edge: it is not told.
+pub const REFUSAL_REPEAT: Duration = Duration::from_secs(600);
 /// How long a peer may read nothing of what waits on a lane. Source: as for clients. At the edge: the lane is
 /// aborted and dialled anew.
 pub const PEER_UNREAD_MAX: Duration = Duration::from_secs(30);

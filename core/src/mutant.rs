@@ -90,6 +90,10 @@ pub enum Mutant {
     ReadyLargerThanFrame,
     /// What a request was charged with is not given back if its client is gone when it is done.
     BudgetNotGivenBack,
+    /// A peer need not show that it knows the secret.
+    SecretNotChecked,
+    /// Where a snapshot's records end is taken from what comes with it, not from its state.
+    SnapshotEndBelieved,
 }
 
 /// Whether that bug is planted.

@@ -46,8 +46,8 @@ pub fn run(bytes: &[u8]) {
 fn step(stage: &mut Stage, script: &mut Script<'_>) {
     match script.byte() % 14 {
         0 => stage.open_client(),
-        1 => stage.open_peer(LaneKind::Raft),
-        2 => stage.open_peer(LaneKind::Bulk),
+        1 => drop(stage.open_peer(LaneKind::Raft)),
+        2 => drop(stage.open_peer(LaneKind::Bulk)),
         3 => stage.cut(script.byte()),
         4 | 5 => {
             let (link, length) = (script.byte(), script.byte());

@@ -11,11 +11,13 @@
     allow(dead_code, reason = "each target uses a part of it; tests/tests/corpus.rs uses all")
 )]
 
+pub mod company;
+
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::{Action, LaneKind};
+use rust_mq_core::action::{Action, LaneKind, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
-use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Listed, Question};
+use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Listed, Nonce, Question};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::{LinkId, NodeId, Ticket};
 use rust_mq_core::now::{Mono, Now, Wall};
@@ -24,6 +26,9 @@ use std::time::Duration;
 
 /// What lies on the disk.
 pub type Files = BTreeMap<File, Vec<u8>>;
+
+/// What is kept of a message to a peer is whole or nothing. Chosen: tests look at small ones.
+const SAID_BYTES_MAX: u64 = 64 << 10;
 
 /// How a disk action ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +56,14 @@ pub struct Stage {
     answered: BTreeSet<Ticket>,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
+    nonces: u8,
+    /// What it said on peers' links, until somebody takes it.
+    said: Vec<(LinkId, Bytes)>,
     wake_at: Option<Mono>,
     events: Vec<Event>,
     is_serving: bool,
     is_halted: bool,
+    is_replica_dead: bool,
 }
 
 /// The configuration of a node with `nodes` members, its sizes so small that rare states are common.
@@ -97,16 +106,24 @@ impl Stage {
             answered: BTreeSet::new(),
             links: BTreeMap::new(),
             next_link: 0,
+            nonces: 0,
+            said: Vec::new(),
             wake_at: None,
             events: vec![Event::Started],
             is_serving: false,
             is_halted: false,
+            is_replica_dead: false,
         }
     }
 
     /// Whether the process has ended.
     pub fn is_halted(&self) -> bool {
         self.is_halted
+    }
+
+    /// Whether a replica was retired, because its leader knows of entries here that are not here.
+    pub fn is_replica_dead(&self) -> bool {
+        self.is_replica_dead
     }
 
     /// What lies on the disk now.
@@ -129,8 +146,22 @@ impl Stage {
     }
 
     /// A peer, or someone who found its port, connects.
-    pub fn open_peer(&mut self, lane: LaneKind) {
-        self.open(LinkKind::Peer { lane });
+    pub fn open_peer(&mut self, lane: LaneKind) -> LinkId {
+        let nonce = self.draw();
+        self.open(LinkKind::Peer { lane, nonce })
+    }
+
+    /// A whole message arrives from a peer. Returns whether its link is there, and has credit.
+    pub fn deliver(&mut self, link: LinkId, message: &[u8]) -> bool {
+        let Some(known) = self.links.get_mut(&link).filter(|known| known.credit > 0) else { return false };
+        known.credit -= message.len() as i64;
+        self.events.push(Event::Received { link, bytes: BytesMut::from(message) });
+        true
+    }
+
+    /// What was said on peers' links since the last call.
+    pub fn take_said(&mut self) -> Vec<(LinkId, Bytes)> {
+        std::mem::take(&mut self.said)
     }
 
     /// Bytes arrive on the `number`th link, as many as it has credit for. Returns how many did.
@@ -144,6 +175,11 @@ impl Stage {
             self.events.push(Event::Received { link: *id, bytes: BytesMut::from(&bytes[..taken]) });
         }
         taken
+    }
+
+    /// How many links there are.
+    pub fn links(&self) -> usize {
+        self.links.len()
     }
 
     /// The `number`th link breaks.
@@ -203,10 +239,16 @@ impl Stage {
         false
     }
 
-    fn open(&mut self, kind: LinkKind) {
+    fn draw(&mut self) -> Nonce {
+        self.nonces = self.nonces.wrapping_add(1);
+        Nonce([self.nonces; 32])
+    }
+
+    fn open(&mut self, kind: LinkKind) -> LinkId {
         let link = LinkId(self.next_link);
         self.next_link += 2;
         self.connect(link, kind);
+        link
     }
 
     fn connect(&mut self, link: LinkId, kind: LinkKind) {
@@ -223,11 +265,17 @@ impl Stage {
 
     fn take(&mut self, action: Action) {
         match action {
-            Action::Dial { link, lane, .. } => self.connect(link, LinkKind::Peer { lane }),
+            Action::Dial { link, lane, .. } => {
+                let nonce = self.draw();
+                self.connect(link, LinkKind::Peer { lane, nonce });
+            }
             Action::Send { link, parts } => {
-                if self.links.contains_key(&link) {
+                if let Some(known) = self.links.get(&link) {
                     let bytes = parts.iter().map(|part| part.len() as u64).sum();
                     self.events.push(Event::Sent { link, bytes });
+                    if known.is_peer && bytes <= SAID_BYTES_MAX {
+                        self.said.push((link, parts.concat().into()));
+                    }
                 }
             }
             Action::Allow { link, bytes } => {
@@ -240,7 +288,10 @@ impl Stage {
             Action::Tell { answer: rust_mq_core::action::Answer::Health { is_serving }, .. } => {
                 self.is_serving = is_serving;
             }
-            Action::Note(notice) => drop(format!("{notice:?}")),
+            Action::Note(notice) => {
+                self.is_replica_dead |= matches!(notice, Notice::ReplicaDead { .. });
+                drop(format!("{notice:?}"));
+            }
             Action::Halt(_) => self.is_halted = true,
             Action::Forget { file } => drop(self.broken.remove(&file)),
             disk => self.queue.push_back(disk),

@@ -7,7 +7,8 @@
 
 use crate::foreign_text::{escaped, shown};
 use crate::limits::{CLUSTER_FILE_BYTES_MAX, EXCERPT_MAX};
-use rust_mq_core::config::{Config, Member};
+use crate::secrets::{self, WrittenSecrets};
+use rust_mq_core::config::{Config, Member, SECRETS_MAX, Secrets};
 use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;
 use serde::Deserialize;
@@ -44,6 +45,10 @@ struct Cluster {
     initial_members: Spanned<Vec<FileMember>>,
     #[serde(default)]
     bootstrap: bool,
+    #[serde(default)]
+    secret: Option<WrittenSecrets>,
+    #[serde(default)]
+    secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +126,19 @@ impl ClusterFile {
         Ok(file)
     }
 
-    /// The core's configuration.
+    /// What the nodes of the cluster know and strangers do not, wherever it stands; none if nothing was said of it.
+    pub fn secrets(&self) -> Result<Secrets, Mistake> {
+        match (&self.cluster.secret, &self.cluster.secret_file) {
+            (Some(_), Some(_)) => {
+                Err(Mistake("cluster.secret and cluster.secret_file: only one can be".into()))
+            }
+            (Some(written), None) => Ok(written.0.clone()),
+            (None, Some(path)) => secrets::read(path).map_err(Mistake),
+            (None, None) => Ok(Secrets::default()),
+        }
+    }
+
+    /// The core's configuration, without its secrets.
     pub fn config(&self) -> Config {
         let mut members: Vec<Member> = self
             .cluster
@@ -253,9 +270,16 @@ fn distance(one: &str, other: &str) -> usize {
 /// of a bounded length, and nothing in it moves a terminal's cursor.
 fn show(name: &str, text: &str, location: Location, what: &str, hint: Option<&str>) -> Mistake {
     let (line, column) = (location.line() as usize, location.column() as usize);
+    // A secret is not shown, nor what may be one under a key that was meant for it.
+    let is_hidden = |index| {
+        is_of_a_secret(text, index)
+            || what.contains("secret")
+            || hint.is_some_and(|hint| hint.contains("secret`"))
+    };
+    let source = line.checked_sub(1).filter(|index| !is_hidden(*index));
+    let source = source.and_then(|index| text.lines().nth(index));
     let (name, what) = (escaped(name), escaped(what));
     let hint = hint.map(escaped);
-    let source = line.checked_sub(1).and_then(|index| text.lines().nth(index));
     let mistake = match source {
         Some(source) => {
             let (source, indent) = excerpt(source, column.saturating_sub(1));
@@ -284,6 +308,12 @@ fn excerpt(line: &str, place: usize) -> (String, usize) {
     let before = if first > 0 { "…" } else { "" };
     let behind = if letters.next().is_some() { "…" } else { "" };
     (format!("{before}{}{behind}", shown(&piece)), place - first + before.chars().count())
+}
+
+/// Whether a line may hold a secret: it names the key, or one of the few lines above it does.
+fn is_of_a_secret(text: &str, index: usize) -> bool {
+    let first = index.saturating_sub(SECRETS_MAX);
+    text.lines().skip(first).take(index - first + 1).any(|line| line.contains("secret:"))
 }
 
 impl fmt::Display for Mistake {

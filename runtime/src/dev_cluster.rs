@@ -1,15 +1,19 @@
 //! `rust-mq dev-cluster`: three nodes on this machine, as three processes of this very program, with their logs
-//! side by side. For trying things; a real cluster is started by whatever starts services.
+//! side by side, and a secret of its own. For trying things; a real cluster is started by whatever starts services.
 //!
 //! The nodes have process groups of their own, so that Ctrl-C reaches them once, from here.
 
 use crate::limits::ACCEPT_PAUSE;
+use crate::secrets;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Where the example files look for the cluster's secret.
+const SECRET: &str = "cluster.secret";
 
 /// The three example files.
 const FILES: [(&str, &str); 3] = [
@@ -21,6 +25,7 @@ const FILES: [(&str, &str); 3] = [
 /// Runs the cluster until all three have ended.
 pub fn run(directory: &Path) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
+    secrets::make(&directory.join(SECRET))?;
     let program = std::env::current_exe()?;
     let mut nodes = Vec::new();
     for (name, text) in FILES {

@@ -29,5 +29,6 @@ pub mod mailbox;
 pub mod memory_limit;
 pub mod node;
 pub mod peers;
+pub mod secrets;
 pub mod signals;
 pub mod start;

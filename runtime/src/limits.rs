@@ -81,7 +81,7 @@ pub const BUFFER_RESERVE_MAX: u64 = 256 << 20;
 pub const PARTITIONS_RESERVE_MAX: u64 = 128 << 20;
 
 /// HTTP/2 streams of one peer connection. Source: chosen, a hundred times what two lanes need; tonic sets none.
-pub const PEER_STREAMS_MAX: u32 = 128;
+pub const PEER_STREAMS_MAX: u32 = 8;
 /// HTTP/2 streams that were reset for the other side's errors. Source: as above.
 pub const PEER_RESETS_MAX: usize = 1_024;
 /// HTTP/2 streams reset by the other side before we took them up. Source: hyper's default.
@@ -98,15 +98,18 @@ pub const PEER_WINDOW_BYTES: u32 = 1 << 20;
 /// How long connecting to a peer may take. Source: chosen, under two election timeouts.
 /// At the edge: `Closed`; the core dials again.
 pub const PEER_CONNECT_WAIT: Duration = Duration::from_secs(2);
-/// Connections that others may hold open at the peers' door. Source: chosen, as `PEER_LINKS_MAX`. At the edge:
-/// a new one is closed, one log line a second says so.
+/// Connections that others may hold open at the peers' door. Source: chosen, far above two a member. At the edge: the
+/// oldest stranger goes; where all are peers', a new one is closed, and one log line a second says so.
 pub const PEER_CONNECTIONS_MAX: usize = 256;
-/// How long a connection at the peers' door may be without a lane. Source: chosen, as for
-/// clients. At the edge: it is closed.
+/// Those among them of which it is not known who is there. Source: chosen, as the core's `PEER_STRANGERS_MAX`.
+/// At the edge: the oldest goes.
+pub const PEER_VISITORS_MAX: usize = 64;
+/// How long a peer's connection may be without a lane, once it had one. Source: chosen; a lane that broke alone is
+/// opened on a connection of its own. At the edge: it is closed.
 pub const PEER_LANELESS_WAIT: Duration = Duration::from_secs(10);
-/// Lanes that others may hold open here. Source: chosen, far above two lanes a member. At the edge: refused.
-pub const PEER_LINKS_MAX: usize = 256;
 
+/// Size of a file of secrets. Source: chosen, above the longest four. At the edge: refused.
+pub const SECRET_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.
 pub const CLUSTER_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Longest piece of a cluster file's line that is shown with a mistake, characters. Source: chosen, a wide terminal.

@@ -60,7 +60,8 @@ impl NoticeLog {
                 info!("{}", self.hint);
             }
             Notice::Rejected { link, reason } => {
-                if self.rejected.allows() {
+                // Of peers the core tells seldom; clients, whose ids are the multiples of four, are many.
+                if !link.0.is_multiple_of(4) || self.rejected.allows() {
                     let not_logged = self.rejected.take_suppressed();
                     warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
                 }
@@ -86,10 +87,11 @@ impl NoticeLog {
             Notice::PeerUp(node) => info!(node = node.0, "connected to a peer"),
             Notice::PeerDown(node) => warn!(node = node.0, "lost a peer"),
             Notice::PeerRefused { reason } => {
-                if self.rejected.allows() {
-                    let not_logged = self.rejected.take_suppressed();
-                    warn!(not_logged, "refused a peer: {}", escaped(reason));
-                }
+                // The core tells of each kind and peer seldom.
+                warn!("refused a peer: {}", escaped(reason));
+            }
+            Notice::TurnedAway { by, reason } => {
+                error!(by = by.0, "turned away by a member of the cluster: {}", reason);
             }
             Notice::Controller { term } => info!(term, "leading the cluster's metadata"),
             Notice::TopicCreated { name, partitions } => {

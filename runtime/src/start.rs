@@ -114,7 +114,7 @@ fn plan_member(file: &ClusterFile, said: &NodeArguments) -> Result<Plan, Failure
         refuse_strangers(address, file.insecure, "insecure: true in the file")?;
     }
     let memory_limit = said.memory_limit.unwrap_or_else(memory_limit::default_limit);
-    let config = Config { memory_limit, ..file.config() };
+    let config = Config { memory_limit, secrets: file.secrets()?, ..file.config() };
     Ok(Plan { config, api, rpc: Some(rpc), data: Some(file.storage_path.clone()) })
 }
 

@@ -132,3 +132,56 @@ fn the_examples_form_one_cluster() {
     assert_eq!(configs.iter().map(|config| config.node.0).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(configs.iter().map(|config| config.bootstrap).collect::<Vec<_>>(), [true, false, false]);
 }
+
+const KEY: &str = "correct horse battery staple";
+
+#[test]
+fn secrets_stand_in_the_file_or_in_one_of_their_own() {
+    let parse = |lines: &str| {
+        let text = GOOD.replacen("cluster:\n", &format!("cluster:\n{lines}"), 1);
+        ClusterFile::parse("n.yaml", &text).map(|file| file.secrets())
+    };
+    let count = |lines: &str| match parse(lines) {
+        Ok(Ok(secrets)) => secrets.iter().count(),
+        other => panic!("{lines}: {other:?}"),
+    };
+    assert_eq!(count(""), 0);
+    assert_eq!(count(&format!("  secret: \"{KEY}\"\n")), 1);
+    assert_eq!(count(&format!("  secret: [\"{KEY}\", \"another {KEY}\"]\n")), 2);
+    assert_eq!(count(&format!("  secret:\n    - {KEY}\n    - another {KEY}\n")), 2);
+    let file = std::env::temp_dir().join(format!("rust-mq-secret-{}", std::process::id()));
+    std::fs::write(&file, format!("{KEY}\n\nanother {KEY}\n")).expect("a temporary file");
+    assert_eq!(count(&format!("  secret_file: {}\n", file.display())), 2);
+    std::fs::write(&file, "short\n").expect("a temporary file");
+    let short = parse(&format!("  secret_file: {}\n", file.display())).expect("the node's file is good");
+    let shown = short.expect_err("it is too short").to_string();
+    assert!(shown.contains("at least 16 bytes") && !shown.contains("short\n"), "{shown}");
+    std::fs::remove_file(&file).expect("it was written just now");
+    for nothing in ["/dev/zero", "/no/such/file", "/"] {
+        let read = parse(&format!("  secret_file: {nothing}\n")).expect("the node's file is good");
+        assert!(read.expect_err("there is no secret").to_string().contains(nothing));
+    }
+}
+
+#[test]
+fn no_mistake_shows_a_secret() {
+    let lines = [
+        format!("  secret: \"{KEY}\" x\n"),
+        format!("  secret: {{ a: \"{KEY}\" }}\n"),
+        format!("  secrt: \"{KEY}\"\n"),
+        format!("  secret: \"{KEY}\"\n  secret: \"{KEY}\"\n"),
+        format!("  secret: [\"{KEY}\",\n    \"{KEY}\",\n   : \"{KEY}\"]\n"),
+        format!("  secret: [\"{KEY}\", 7, \"short\"]\n"),
+        format!("  secret: \"{}\"\n", KEY.repeat(20)),
+        format!("  secret:\n    - \"{KEY}\"\n    - [\"{KEY}\"]\n"),
+    ];
+    for lines in lines {
+        let text = GOOD.replacen("cluster:\n", &format!("cluster:\n{lines}"), 1);
+        let mistake = ClusterFile::parse("n.yaml", &text).expect_err("it is no list of secrets");
+        let shown = format!("{mistake} {mistake:?}");
+        assert!(!shown.contains("horse"), "{lines}\n{shown}");
+    }
+    let text = GOOD.replacen("cluster:\n", &format!("cluster:\n  secret: \"{KEY}\"\n"), 1);
+    let file = ClusterFile::parse("n.yaml", &text).expect("the file is good");
+    assert!(!format!("{file:?} {:?}", file.secrets()).contains("horse"));
+}

@@ -49,7 +49,7 @@ impl Bench {
 
     fn opened(&self, lane: LaneKind) -> LinkId {
         match &self.events(|events| !events.is_empty())[..] {
-            [Event::Opened { link, kind: LinkKind::Peer { lane: opened } }] if *opened == lane => *link,
+            [Event::Opened { link, kind: LinkKind::Peer { lane: opened, .. } }] if *opened == lane => *link,
             other => panic!("not one Opened: {other:?}"),
         }
     }

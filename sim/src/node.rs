@@ -15,7 +15,7 @@ use crate::wire::{Side, Taken, WireId, WireKind};
 use rust_mq_core::action::LaneKind;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::Config;
-use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Question};
+use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Nonce, Question};
 use rust_mq_core::ids::{LinkId, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -262,7 +262,7 @@ impl Process {
         // Closed since the news came.
         let (wire, side, _) = *self.links.get(&link)?;
         match news.what {
-            Told::Opened(kind) => Some(Event::Opened { link, kind: kind_of(kind, wire, site) }),
+            Told::Opened(kind) => Some(Event::Opened { link, kind: kind_of(kind, wire, side, site) }),
             Told::Sent(bytes) => Some(Event::Sent { link, bytes }),
             Told::Closed(why) => Some(self.closed(link, why)),
             Told::Ready => match network.take(schedule, wire, side, dice)? {
@@ -280,13 +280,21 @@ impl Process {
     }
 }
 
-fn kind_of(kind: WireKind, wire: WireId, site: usize) -> LinkKind {
+fn kind_of(kind: WireKind, wire: WireId, side: Side, site: usize) -> LinkKind {
     match kind {
-        WireKind::Peer(lane) => LinkKind::Peer { lane },
+        WireKind::Peer(lane) => LinkKind::Peer { lane, nonce: nonce(wire, side) },
         WireKind::Kafka => LinkKind::Kafka {
             listener: 0,
             local: Node::address(site, API_PORT),
             remote: Address { host: "client".into(), port: (wire % 60_000) as u16 },
         },
     }
+}
+
+/// Given once in a run; the simulator needs nobody to be unable to guess it.
+fn nonce(wire: WireId, side: Side) -> Nonce {
+    let mut nonce = Nonce::default();
+    nonce.0[..8].copy_from_slice(&wire.to_be_bytes());
+    nonce.0[8] = u8::from(side == Side::Accepter);
+    nonce
 }

@@ -19,6 +19,7 @@ mod record_batch;
 mod recovery;
 #[path = "../../fuzz/fuzz_targets/requests.rs"]
 mod requests;
+#[allow(dead_code, reason = "core/tests/lying_peers.rs uses the rest")]
 #[path = "../../fuzz/stage/mod.rs"]
 mod stage;
 

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use rust_mq_core::action::Action;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member};
-use rust_mq_core::event::{Address, Event, LinkKind};
+use rust_mq_core::event::{Address, Event, LinkKind, Nonce};
 use rust_mq_core::ids::{LinkId, NodeId};
 use rust_mq_core::now::{Mono, Now, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -193,7 +193,9 @@ impl World {
                 for ((node, link), other) in [((at, link), (to, accepted)), ((to, accepted), (at, link))] {
                     self.wires.insert((node, link), other);
                     self.ends.insert((node, link), End::default());
-                    self.nodes[node].inbox.push(Event::Opened { link, kind: LinkKind::Peer { lane } });
+                    self.nodes[node]
+                        .inbox
+                        .push(Event::Opened { link, kind: LinkKind::Peer { lane, nonce: Nonce::default() } });
                 }
             }
             Action::Send { link, parts } => {

@@ -76,9 +76,15 @@ impl Early {
         taken
     }
 
-    /// Whether one can be taken up.
+    /// Where all that wait came from: nothing of it will be taken up.
+    pub fn take_all(&mut self) -> impl Iterator<Item = Origin> + use<> {
+        std::mem::take(&mut self.waiting).into_iter().map(|held| held.origin)
+    }
+
+    /// Whether one can be taken up, or sent away.
     pub fn has_ripe(&self, node: &Node) -> bool {
-        self.waiting.iter().any(|held| held.is_ripe(node))
+        node.sends_clients_away() && !self.waiting.is_empty()
+            || self.waiting.iter().any(|held| held.is_ripe(node))
     }
 
     /// When one has waited too long.

@@ -134,6 +134,10 @@ impl Desk {
     }
 
     fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
+        if node.sends_clients_away() {
+            node.connections.turn_away(link, now.mono, &mut node.budget);
+            return Ok(());
+        }
         let buffer_bytes = taken.buffer_bytes;
         let decoded_bytes_max = node.budget.decoded_bytes_max();
         let mut reader = Reader::new(taken.bytes, decoded_bytes_max);
@@ -167,8 +171,14 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes up what came too early and need not wait any longer.
+    /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
+        if node.sends_clients_away() {
+            for origin in self.early.take_all() {
+                self.leaves(node, origin);
+                node.connections.turn_away(origin.link, now.mono, &mut node.budget);
+            }
+        }
         for (origin, taken) in self.early.take(node, now) {
             if let Err(reason) = taken.and_then(|body| self.handle(node, now, origin, body)) {
                 self.reject(node, now, origin, reason);

@@ -105,7 +105,7 @@ impl Broker {
                     let client = Client { listener, local, remote };
                     self.node.connections.opened(link, client, now.mono, &self.node.budget);
                 }
-                LinkKind::Peer { lane } => self.node.peer_opened(now, link, lane),
+                LinkKind::Peer { lane, nonce } => self.node.peer_opened(now, link, lane, nonce),
             },
             Event::Received { link, bytes } => {
                 if self.node.is_peer(link) {

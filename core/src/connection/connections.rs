@@ -129,6 +129,13 @@ impl Connections {
         }
     }
 
+    /// Ends a link whose client has done nothing wrong: it is to try another node.
+    pub fn turn_away(&mut self, link: LinkId, now: Mono, budget: &mut Budget) {
+        if self.links.get(&link).is_some_and(|connection| !connection.is_closing()) {
+            self.begin_close(link, now, budget);
+        }
+    }
+
     /// Bytes left the driver's buffer.
     pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono, budget: &mut Budget) {
         if let Some(connection) = self.links.get_mut(&link) {

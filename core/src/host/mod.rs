@@ -16,6 +16,9 @@
 //!
 //! Not here: what a command does to the node (the floor above gets each committed command as an effect).
 
+#[cfg(test)]
+mod tests;
+
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::limits::PARTITIONS_MAX;
@@ -24,6 +27,7 @@ use crate::now::{Now, Wall};
 use crate::replica::Replica;
 use crate::rng::Rng;
 use bytes::{BufMut, BytesMut};
+use rust_mq_proto::peer::raft::RaftEntry;
 use std::collections::VecDeque;
 
 /// A machine on its replica.
@@ -134,6 +138,21 @@ impl<M: Machine> Host<M> {
         self.release(out);
     }
 
+    /// Whether the entries of an append could be applied: they are of no kind but commands that this build knows.
+    pub fn check(entries: &[RaftEntry]) -> Result<(), Undecodable> {
+        for entry in entries {
+            match u8::try_from(entry.kind).ok().and_then(EntryKind::parse) {
+                Some(EntryKind::Commands) => drop(M::decode_commands(&entry.payload)?),
+                Some(EntryKind::Batch) => {
+                    return Err(Undecodable { what: "commands", reason: "it is a record batch".into() });
+                }
+                // The replica's guard judges the other kinds.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a committed entry in; each of its commands is told with the state that it finds.
     ///
     /// # Errors
@@ -156,14 +175,7 @@ impl<M: Machine> Host<M> {
         let term = self.replica.term();
         let is_leading = self.replica.is_leader() && self.replica.has_applied_own_term();
         if !is_leading || self.lead.as_ref().is_some_and(|lead| lead.term != term) {
-            // What was proposed in another term may stand in the log or not.
-            if let Some(lead) = self.lead.take() {
-                out.extend(lead.parked.into_iter().map(|(_, waiter, _)| Replied {
-                    waiter,
-                    reply: M::not_leader(),
-                    index: Index(0),
-                }));
-            }
+            self.stop_leading(out);
         }
         if is_leading && self.lead.is_none() {
             self.lead = Some(Lead {
@@ -189,15 +201,28 @@ impl<M: Machine> Host<M> {
         }
     }
 
-    /// Replaces everything by a snapshot of another member's committed state.
+    /// Replaces everything by a snapshot of another member's committed state. Whoever still waits here asked when this
+    /// replica led: whether it was done, only the new leader can say.
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn install(&mut self, at: Stamp, state: &[u8]) -> Result<(), Undecodable> {
+    pub fn install(
+        &mut self,
+        at: Stamp,
+        state: &[u8],
+        out: &mut Vec<Replied<M::Reply>>,
+    ) -> Result<(), Undecodable> {
         (_, self.committed) = Host::decode_state(state)?;
         self.applied = at;
-        self.lead = None;
+        self.stop_leading(out);
         Ok(())
+    }
+
+    /// What was proposed in another term may stand in the log or not.
+    fn stop_leading(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = self.lead.take() else { return };
+        let lost = |(_, waiter, _)| Replied { waiter, reply: M::not_leader(), index: Index(0) };
+        out.extend(lead.parked.into_iter().map(lost));
     }
 
     /// The image: what is applied here.

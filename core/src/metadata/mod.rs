@@ -3,7 +3,7 @@
 //! *image*, which is simply the committed state.
 //!
 //! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
-//! `placement` says where replicas go, `topic_name` says what is allowed.
+//! `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which commands and states can be.
 //!
 //! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
 //! replicas as committed commands say.
@@ -19,6 +19,7 @@
 mod command;
 mod creation;
 mod deletion;
+mod fitting;
 mod placement;
 mod request;
 mod topic_name;
@@ -190,15 +191,14 @@ impl Machine for Metadata {
     }
 
     fn apply(&mut self, _at: Stamp, command: &Command) {
+        // Total: what does not fit changes nothing. It cannot come from our own `decide`.
+        if !self.takes(command) {
+            return;
+        }
         match command {
-            // Total: a topic whose name or id is taken changes nothing. It cannot come from our own `decide`.
-            Command::TopicCreated { id, topic } => {
-                if !self.topics.contains_key(id) && !self.names.contains_key(&topic.name) {
-                    self.insert(*id, topic);
-                }
-            }
+            Command::TopicCreated { id, topic } => self.insert(*id, topic),
             Command::TopicDeleted { id } => self.remove(*id),
-            Command::ProducerIdsTaken { next } => self.next_producer = self.next_producer.max(*next),
+            Command::ProducerIdsTaken { next } => self.next_producer = *next,
         }
         assert!(self.names.len() == self.topics.len(), "every topic has one name of its own");
     }
@@ -209,16 +209,10 @@ impl Machine for Metadata {
 
     fn decode(bytes: &[u8]) -> Result<Metadata, Undecodable> {
         let state: Metadata = codec::decode(bytes, "metadata state")?;
-        let is_sound = state.names.len() == state.topics.len()
-            && state
-                .names
-                .iter()
-                .all(|(name, id)| state.topics.get(id).is_some_and(|topic| topic.name == *name));
-        if !is_sound {
-            let reason = "names and topics do not match".into();
-            return Err(Undecodable { what: "metadata state", reason });
+        match state.fault() {
+            Some(reason) => Err(Undecodable { what: "metadata state", reason: reason.into() }),
+            None => Ok(state),
         }
-        Ok(state)
     }
 
     fn encode_commands(commands: &[Command]) -> Bytes {

@@ -4,7 +4,8 @@
 //! ```text
 //! leader                                   follower
 //! CatchUp{term, log start, watermark}  ->  starts, or goes on
-//!                                      <-  Fetch{from}                 until it has what the leader had
+//!                                      <-  Fetch{from}                 until it has what the leader had; not at all
+//!                                                                      where the leader's log starts above its own
 //! Fetched{batches}                     ->  kept in storage, not applied
 //!                                      <-  SnapshotWanted{log end}
 //! Snapshot{index, state, segment end}  ->  the rest is fetched, made durable, and Raft starts anew above it
@@ -17,6 +18,8 @@
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here. There may be more:
 //!   an earlier leader had applied more than this one knows committed, which perhaps has no other follower to commit
 //!   it with (seed 3001396). What lies beyond is kept, and not kept again when Raft brings it.
+//! - Invariant: what is kept is given up only for a snapshot that may be believed and whose log starts above it, never
+//!   for a notice: by the time its leader has a snapshot to give, Raft's own word says that it leads.
 //! - Invariant: at most one catch-up a replica, and one call of it on the way.
 //! - Invariant: from the moment Raft has a snapshot until its ready is journaled, the snapshot is kept here: the
 //!   ready speaks of it, and may wait for room in a frame.
@@ -54,6 +57,8 @@ struct Progress {
     giver: NodeId,
     /// Nodes that gave none, one after the other.
     refusals: usize,
+    /// Where the leader's log starts.
+    log_start: Offset,
     /// Where the batches end that are to be fetched, as far as is known.
     to: Offset,
     /// Given up then: the leader will ask again.
@@ -78,19 +83,13 @@ impl Node {
     /// The leader says that a replica of this node is behind its window.
     pub(super) fn told_to_catch_up(&mut self, now: Now, leader: NodeId, told: &CatchUp) {
         let id = told.replica;
-        let Some(replica) = self.replica_mut(id) else { return };
-        let is_stale = replica.term() > told.term || replica.is_leader();
         let is_under_way = self
             .catching_up
             .of
             .get(&id)
             .is_some_and(|progress| progress.term >= told.term || progress.step == Step::Ready);
-        if is_stale || is_under_way || self.partition_of(id) != Some(told.partition) {
+        if is_under_way || !self.is_told_by_its_leader(leader, told) {
             return;
-        }
-        if told.partition != METADATA && told.log_start > self.kept_end(id) {
-            // Everything here is below what the leader still has.
-            self.storage.skip_to(id, told.log_start);
         }
         let call = CallId(0);
         let until = now.mono + CATCH_UP_PATIENCE;
@@ -101,6 +100,7 @@ impl Node {
             asked: leader,
             giver: leader,
             refusals: 0,
+            log_start: told.log_start,
             to: told.high_watermark,
             until,
             snapshot: None,
@@ -118,7 +118,9 @@ impl Node {
         progress.call = call;
         progress.until = now.mono + CATCH_UP_PATIENCE;
         progress.asked = progress.leader;
-        let ask = if end < to {
+        // Everything here is below what the leader still has: only its snapshot can be begun with.
+        let is_useless = of != METADATA && progress.snapshot.is_none() && progress.log_start > end;
+        let ask = if end < to && !is_useless {
             progress.asked = progress.giver;
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
@@ -224,13 +226,18 @@ impl Node {
     pub(super) fn snapshot_came(&mut self, now: Now, node: NodeId, snapshot: Snapshot) {
         let Some(id) = self.caller(node, snapshot.id) else { return };
         let Some(of) = self.partition_of(id) else { return };
-        let is_sound =
-            snapshot.error == 0 && snapshot.replica == id && snapshot.log_start <= snapshot.segment_end;
-        if !is_sound {
+        if snapshot.error != 0 {
             self.catching_up.of.remove(&id);
             return;
         }
-        let to = snapshot.segment_end;
+        if let Err(said) = self.check_snapshot(id, &snapshot) {
+            self.catching_up.of.remove(&id);
+            return self.peers.disbelieve(node, said.kind(), &said, now.mono);
+        }
+        let (start, to) = (snapshot.log_start, snapshot.segment_end);
+        if of != METADATA && start > self.kept_end(id) {
+            self.storage.skip_to(id, start);
+        }
         if let Some(progress) = self.catching_up.of.get_mut(&id) {
             progress.snapshot = Some(snapshot);
             progress.to = to;
@@ -264,6 +271,11 @@ impl Node {
         let Some(snapshot) = progress.snapshot.clone() else { return };
         let Some(of) = self.partition_of(id) else { return };
         let Some(from) = self.replica_on(of, leader) else { return };
+        if self.check_snapshot(id, &snapshot).is_err() {
+            // It was sound when it came: what has been applied since says more.
+            self.catching_up.of.remove(&id);
+            return;
+        }
         let at = Stamp { index: snapshot.index, term: snapshot.term, wall: snapshot.wall };
         let meta = SnapshotMeta { at, members: snapshot.members.clone() };
         let restored = self.replica_mut(id).map(|replica| replica.restore(meta, from, term));
@@ -295,7 +307,11 @@ impl Node {
         let hard_state = ready.hard_state.or(hard_state).expect("a replica that makes a ready is here");
         let state = snapshot.state;
         match &mut self.metadata {
-            Some((metadata, host)) if *metadata == id => host.install(reset.at, &state)?,
+            Some((metadata, host)) if *metadata == id => {
+                let mut replied = Vec::new();
+                host.install(reset.at, &state, &mut replied)?;
+                self.metadata_replied(replied);
+            }
             _ => {
                 if let Some(partition) = self.partitions.get_mut(id) {
                     partition.install(reset.at, &state)?;

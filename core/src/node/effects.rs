@@ -35,6 +35,7 @@ impl Effect {
     /// `before` is the state that the command found.
     pub fn of(before: &Metadata, command: &Command) -> Option<Effect> {
         match command {
+            Command::TopicCreated { .. } if !before.takes(command) => None,
             Command::TopicCreated { id, topic } => {
                 let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
                 Some(Effect::Created { id: *id, name: topic.name.clone(), partitions })

@@ -3,6 +3,12 @@
 //! others are told, check that the disk named for them is theirs, and do the same. Single mode is the same with
 //! nobody to wait for.
 //!
+//! It is for ever, so nobody founds with, or joins by the word of, who only says that it is a member: a peer is
+//! vouched for by the secret, or by its configured address (`peer`'s `vouch`).
+//!
+//! A node that is no member and that members turn away, because its disk was emptied or mistaken, is not on its way
+//! anywhere: it says why, serves no client, and sends those that ask to another node by hanging up.
+//!
 //! - Invariant: a node that has data founds nothing, and joins nothing.
 //! - Invariant: every member starts from the same state at the same index and term: the founding is the log's
 //!   first entry, as if it had been committed by all.
@@ -18,6 +24,7 @@ use crate::now::Now;
 use crate::peer::{Founder, Founding};
 use crate::replica::{Recovered, Replica};
 use crate::storage::{NodeMeta, Reset};
+use rust_mq_proto::peer::message::Turned;
 
 impl Node {
     /// The identity is on the disk.
@@ -25,15 +32,28 @@ impl Node {
         if matches!(self.stage, Stage::Recovering | Stage::Identifying) {
             self.stage = Stage::Alone;
             self.begin_peering(now);
-            self.found_if_complete();
+            self.found_if_complete(now);
         }
     }
 
     /// Founds the cluster if this node is to, and knows the disk of every member.
-    pub(super) fn found_if_complete(&mut self) {
+    pub(super) fn found_if_complete(&mut self, now: Now) {
         let Some(identity) = self.identity else { return };
         if self.stage != Stage::Alone || !self.config.bootstrap {
             return;
+        }
+        let others = self.config.members.iter().map(|member| member.node);
+        let others: Vec<NodeId> = others.filter(|node| *node != self.config.node).collect();
+        // Who belongs to a cluster already founds none, and is not founded anew by a bootstrap node whose disk is empty.
+        let are_unfounded = others
+            .iter()
+            .all(|node| self.peers.greeting(*node).is_some_and(|greeting| greeting.cluster.is_none()));
+        if !are_unfounded {
+            return;
+        }
+        let doubtful: Vec<NodeId> = others.into_iter().filter(|node| !self.peers.is_vouched(*node)).collect();
+        if !doubtful.is_empty() {
+            return doubtful.into_iter().for_each(|node| self.peers.ask_who(node, now.mono));
         }
         let disk_of = |node: NodeId| {
             if node == self.config.node {
@@ -51,8 +71,8 @@ impl Node {
         self.join(Founding { cluster, members });
     }
 
-    /// The founder says how the cluster was founded.
-    pub(super) fn told_founding(&mut self, founding: Founding) {
+    /// A member says how the cluster was founded.
+    pub(super) fn told_founding(&mut self, now: Now, node: NodeId, founding: Founding) {
         let Some(identity) = self.identity else { return };
         let members = &founding.members;
         let is_meant =
@@ -61,9 +81,42 @@ impl Node {
             && members
                 .iter()
                 .all(|founder| self.config.members.iter().any(|member| member.node == founder.node));
-        if self.stage == Stage::Alone && is_meant && is_expected {
-            self.join(founding);
+        if self.stage != Stage::Alone || !is_meant || !is_expected {
+            return;
         }
+        if self.peers.is_vouched(node) {
+            self.join(founding);
+        } else {
+            self.told = Some((node, founding));
+            self.peers.ask_who(node, now.mono);
+        }
+    }
+
+    /// At a peer's configured address the same node answers, of that cluster.
+    pub(super) fn vouched(&mut self, now: Now, node: NodeId, cluster: Option<ClusterId>) {
+        match self.told.take() {
+            Some((teller, founding)) if teller == node && self.stage == Stage::Alone => {
+                if cluster == Some(founding.cluster) {
+                    self.join(founding);
+                }
+            }
+            told => {
+                self.told = told;
+                self.found_if_complete(now);
+            }
+        }
+    }
+
+    /// A member turns this node away.
+    pub(super) fn turned_away(&mut self, why: Turned) {
+        // Other reasons pass: a peer is upgraded, or configured anew, and dials again.
+        self.is_turned_away |=
+            matches!(why, Turned::Disk | Turned::Cluster | Turned::Stranger | Turned::Secret);
+    }
+
+    /// Whether clients are sent to other nodes: members turn this node away, and it is none itself.
+    pub fn sends_clients_away(&self) -> bool {
+        self.is_turned_away && self.stage != Stage::Member && !self.config.is_single()
     }
 
     fn join(&mut self, founding: Founding) {
@@ -141,9 +194,9 @@ impl Node {
 
     /// Whether requests are taken up. A node that is its own cluster knows when it is about to lead everything,
     /// and does not tell clients of topics without leaders meanwhile; a member of a larger one may never see a
-    /// leader, and says what it knows.
+    /// leader, and says what it knows. Who is no member knows nothing, and nothing is what a client would be told.
     pub fn is_open(&self) -> bool {
-        self.has_said_serving || !self.config.is_single()
+        self.has_said_serving || !self.config.is_single() && self.stage == Stage::Member
     }
 
     fn is_settled(&self) -> bool {

@@ -21,6 +21,7 @@
 //! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
 
 mod behind;
+mod belief;
 mod catch_up;
 mod checkpoint;
 mod cold_reads;
@@ -51,7 +52,7 @@ use crate::metadata::{Metadata, Reply};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::partition::Settled;
-use crate::peer::{CallId, Peers};
+use crate::peer::{CallId, Founding, Peers};
 use crate::replica::{ReadContext, Replica};
 use crate::rng::Rng;
 use crate::storage::{Chunk, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
@@ -128,6 +129,10 @@ pub struct Node {
     deleted_ahead: deleted_ahead::DeletedAhead,
     /// What the first replica starts from, while it is being written.
     joining: Option<Reset>,
+    /// A founding that a peer told, until it is vouched for.
+    told: Option<(NodeId, Founding)>,
+    /// A member has turned this node away.
+    is_turned_away: bool,
 }
 
 /// Who this node is, as its disk says.
@@ -221,6 +226,8 @@ impl Node {
             dead: BTreeSet::new(),
             deleted_ahead: deleted_ahead::DeletedAhead::default(),
             joining: None,
+            told: None,
+            is_turned_away: false,
             config,
         }
     }

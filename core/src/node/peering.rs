@@ -7,8 +7,9 @@
 use super::{METADATA, Node};
 use crate::action::{Action, HaltReason, LaneKind, Notice};
 use crate::entry::EntryKind;
+use crate::event::Nonce;
 use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
-use crate::limits::TICK;
+use crate::limits::{FORWARDS_MAX, TICK};
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
@@ -30,8 +31,8 @@ impl Node {
     }
 
     /// A lane opened.
-    pub fn peer_opened(&mut self, now: Now, link: LinkId, lane: LaneKind) {
-        self.peers.opened(link, lane, now.mono);
+    pub fn peer_opened(&mut self, now: Now, link: LinkId, lane: LaneKind, nonce: Nonce) {
+        self.peers.opened(link, lane, nonce, now.mono);
     }
 
     /// A peer's message.
@@ -83,8 +84,12 @@ impl Node {
             match outcome {
                 Outcome::Up(greeting) => self.peer_up(now, greeting.node, greeting.cluster.is_none()),
                 Outcome::Down(node) => self.peer_down(now, node),
-                Outcome::Raft(_, messages) => messages.into_iter().for_each(|message| self.step(message)),
-                Outcome::Found(_, founding) => self.told_founding(founding),
+                Outcome::Raft(node, messages) => {
+                    messages.into_iter().for_each(|message| self.step(now, node, message));
+                }
+                Outcome::Found(node, founding) => self.told_founding(now, node, founding),
+                Outcome::Vouched(node, cluster) => self.vouched(now, node, cluster),
+                Outcome::TurnedAway(_, why) => self.turned_away(why),
                 Outcome::Forward { node, id, request } => self.asked_by_peer(now, node, id, &request),
                 Outcome::Forwarded { id, index, reply } => self.forwarded(id, Some((index, &reply))),
                 Outcome::ForwardLost(id) => self.forwarded(id, None),
@@ -98,10 +103,11 @@ impl Node {
     }
 
     fn peer_up(&mut self, now: Now, node: NodeId, is_unfounded: bool) {
+        self.is_turned_away = false;
         if is_unfounded && let Some(founding) = self.founding() {
             self.peers.send_found(node, founding);
         }
-        self.found_if_complete();
+        self.found_if_complete(now);
         for (id, peer) in self.replicas_with(node) {
             let Some(replica) = self.replica_mut(id) else { continue };
             replica.peer_found(peer);
@@ -198,8 +204,12 @@ impl Node {
         nodes.filter_map(|node| self.replica_on(of, node)).collect()
     }
 
-    fn step(&mut self, message: RaftMessage) {
+    fn step(&mut self, now: Now, node: NodeId, message: RaftMessage) {
         let id = ReplicaId(message.to);
+        let Some(of) = self.partition_of(id) else { return };
+        if let Err(said) = self.check_message(of, node, &message) {
+            return self.peers.disbelieve(node, said.kind(), &said, now.mono);
+        }
         let is_full = !self.storage.accepts_records();
         if message.kind() == RaftKind::TransferWanted && !self.is_heard_by_more(id, ReplicaId(message.from)) {
             return;
@@ -258,6 +268,10 @@ impl Node {
 
     fn asked_by_peer(&mut self, now: Now, node: NodeId, id: CallId, request: &[u8]) {
         let Ok(request) = Request::decode(request) else { return };
+        if self.peer_calls.len() >= FORWARDS_MAX {
+            // Whoever asks gives up after a while, and is no worse off than with an answer that came too late.
+            return;
+        }
         self.next_context += 1;
         let waiter = Waiter(PEERS | self.next_context);
         self.peer_calls.insert(waiter, (node, id));

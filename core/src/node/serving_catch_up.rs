@@ -12,6 +12,7 @@ use super::{METADATA, Node};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::limits::{CATCH_UP_FETCH_BYTES, PARTITIONS_MAX};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
 use crate::partition::Partition;
@@ -79,7 +80,11 @@ impl Node {
         if let Some(id) = led.filter(|replica| is_needed(replica)).map(Replica::id) {
             self.asked_for_batches(id);
         }
-        match self.read_for_peer(of, fetch.from, fetch.max_bytes as usize) {
+        if self.peer_reads.len() >= PARTITIONS_MAX {
+            // More than one for each replica that a peer could be catching up with.
+            return self.send_fetched(node, fetch.id, of, Err(ErrorCode::KafkaStorageError));
+        }
+        match self.read_for_peer(of, fetch.from, fetch.max_bytes.min(CATCH_UP_FETCH_BYTES) as usize) {
             Lookup::Now(chunk) => self.send_fetched(node, fetch.id, of, Ok(chunk)),
             Lookup::Later(read) => {
                 self.peer_reads.insert(read.0, (node, fetch.id, of));

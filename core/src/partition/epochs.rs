@@ -33,6 +33,15 @@ impl Epochs {
         (!self.starts.is_empty()).then_some((term, stop))
     }
 
+    /// Whether these can be the epochs of a log that ends at `end`: bytes of another node may say anything.
+    pub fn is_sound(&self, end: Offset) -> bool {
+        let pairs = || self.starts.iter().zip(self.starts.iter().skip(1));
+        let rise = pairs().all(|((term, start), (next, stop))| term < next && start <= stop);
+        let (first, last) = (self.starts.front(), self.starts.back());
+        rise && first.is_none_or(|(_, start)| start.0 >= 0)
+            && last.is_none_or(|(term, start)| *term <= Term::MAX && *start <= end)
+    }
+
     /// The epoch of the record at `offset`.
     pub fn epoch_at(&self, offset: Offset) -> Option<Term> {
         let after = self.starts.partition_point(|(_, start)| *start <= offset);

@@ -131,9 +131,12 @@ impl LogState {
     /// The state that `encode` wrote.
     pub fn decode(bytes: &[u8]) -> Result<LogState, Undecodable> {
         let state: LogState = codec::decode(bytes, "partition state")?;
-        if state.start > state.end || state.start.0 < 0 {
-            let reason = format!("it starts at {} and ends at {}", state.start, state.end);
-            return Err(Undecodable { what: "partition state", reason });
+        let undecodable = |reason: String| Err(Undecodable { what: "partition state", reason });
+        if state.start > state.end || state.start.0 < 0 || state.end > Offset::MAX {
+            return undecodable(format!("it starts at {} and ends at {}", state.start, state.end));
+        }
+        if !state.epochs.is_sound(state.end) || !state.producers.is_sound() {
+            return undecodable("its epochs or producers cannot be".into());
         }
         Ok(state)
     }

@@ -23,6 +23,7 @@
 //! Sources: KIP-98 (idempotence), KIP-101 and KIP-279 (leader epochs), KIP-360 (unknown producers).
 
 mod append;
+mod arriving;
 mod epochs;
 mod followers;
 mod log;
@@ -33,6 +34,7 @@ mod refused;
 mod retention;
 
 pub use append::{AppendRefusal, Appended, Settled, Terms};
+pub use arriving::Unfit;
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
 pub use retention::Retained;

@@ -137,6 +137,12 @@ fn is_before(entry: &ProducerEntry, first: i32) -> bool {
 }
 
 impl Producers {
+    /// Whether this can be what is remembered: bytes of another node may say anything.
+    pub fn is_sound(&self) -> bool {
+        let is_bounded = |entry: &ProducerEntry| entry.batches.len() <= PRODUCER_BATCHES;
+        self.by_id.len() <= PRODUCERS_PER_PARTITION_MAX && self.by_id.values().all(is_bounded)
+    }
+
     /// What is remembered of that producer.
     pub fn entry(&self, id: ProducerId) -> Option<&ProducerEntry> {
         self.by_id.get(&id)

@@ -198,7 +198,7 @@ impl Bulk {
                 id: CallId(snapshot.id),
                 error: i16::try_from(snapshot.error).ok()?,
                 replica: ReplicaId(snapshot.replica),
-                index: Index(snapshot.index),
+                index: index(snapshot.index)?,
                 term: term(snapshot.term)?,
                 wall: Wall(snapshot.wall),
                 members: Members { voters: replicas(snapshot.voters), learners: replicas(snapshot.learners) },
@@ -228,7 +228,11 @@ fn partition(topic: &[u8], number: i32) -> Option<TopicPartition> {
 }
 
 fn offset(number: i64) -> Option<Offset> {
-    (number >= 0).then_some(Offset(number))
+    (0..=Offset::MAX.0).contains(&number).then_some(Offset(number))
+}
+
+pub(super) fn index(number: u64) -> Option<Index> {
+    (number <= Index::MAX.0).then_some(Index(number))
 }
 
 fn term(number: u64) -> Option<Term> {
@@ -283,6 +287,7 @@ mod tests {
             wire::CatchUp { partition: -1, ..good.clone() },
             wire::CatchUp { term: Term::MAX.0 + 1, ..good.clone() },
             wire::CatchUp { log_start: -1, ..good.clone() },
+            wire::CatchUp { high_watermark: Offset::MAX.0 + 1, ..good.clone() },
         ];
         for hint in bad {
             assert_eq!(Bulk::read(PeerBody::CatchUp(hint)), None);

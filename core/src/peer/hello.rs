@@ -2,10 +2,12 @@
 //!
 //! Pure checks. What follows from a refusal (abort, a line in the log, another dial) is `peers`' business.
 
+use super::proof::Said;
+use crate::event::Nonce;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId};
 use crate::rng;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{Hello, PROTOCOL_VERSION};
+use rust_mq_proto::peer::message::{Hello, IAm, PROTOCOL_VERSION, Turned};
 
 /// Who this node is, once its disk has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,42 @@ pub(super) enum Refusal {
     OtherCluster { node: NodeId, theirs: ClusterId, ours: ClusterId },
     #[error("node {0} came back with another data directory; its replicas must be replaced first")]
     OtherDisk(NodeId),
+    #[error("node {0} shows no sign that it knows the cluster's secret: it has none, or another")]
+    Secret(NodeId),
+    #[error("node {0} shows that the cluster has a secret, and this node was given none")]
+    NoSecret(NodeId),
+}
+
+impl Refusal {
+    /// By which lines about it are counted.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Refusal::Version(_) => "version",
+            Refusal::Ids(_) => "ids",
+            Refusal::Myself(_) => "myself",
+            Refusal::Unexpected { .. } => "unexpected",
+            Refusal::Direction(_) => "direction",
+            Refusal::Stranger(_) => "stranger",
+            Refusal::OtherMembers(_) => "other members",
+            Refusal::OtherCluster { .. } => "other cluster",
+            Refusal::OtherDisk(_) => "other disk",
+            Refusal::Secret(_) => "secret",
+            Refusal::NoSecret(_) => "no secret",
+        }
+    }
+
+    /// What the one who is turned away is told.
+    pub fn told(&self) -> Turned {
+        match self {
+            Refusal::Version(_) => Turned::Version,
+            Refusal::Stranger(_) | Refusal::Unexpected { .. } | Refusal::Myself(_) => Turned::Stranger,
+            Refusal::OtherMembers(_) => Turned::Members,
+            Refusal::OtherCluster { .. } => Turned::Cluster,
+            Refusal::OtherDisk(_) => Turned::Disk,
+            Refusal::Secret(_) | Refusal::NoSecret(_) => Turned::Secret,
+            Refusal::Ids(_) | Refusal::Direction(_) => Turned::Otherwise,
+        }
+    }
 }
 
 /// What both sides must agree on.
@@ -67,9 +105,11 @@ pub(super) struct Me {
 }
 
 impl Me {
-    /// This node's own hello.
-    pub fn hello(&self) -> Hello {
+    /// This node's own hello on a link, without proofs.
+    pub fn hello(&self, nonce: Nonce) -> Hello {
         Hello {
+            nonce: Bytes::copy_from_slice(&nonce.0),
+            proofs: Vec::new(),
             protocol_version: PROTOCOL_VERSION,
             feature_level: self.identity.feature_level,
             cluster: self.identity.cluster.map_or_else(Bytes::new, |cluster| id_bytes(cluster.0)),
@@ -80,9 +120,22 @@ impl Me {
         }
     }
 
+    /// What that hello says, as a proof counts it.
+    pub fn said(&self, nonce: Nonce) -> Said {
+        let Identity { disk, boot, cluster, feature_level } = self.identity;
+        let greeting = Greeting { node: self.node, disk, boot, cluster, feature_level };
+        Said { greeting, members_checksum: self.members_checksum(), nonce }
+    }
+
+    /// Who answers at this node's address.
+    pub fn i_am(&self, nonce: Bytes) -> IAm {
+        let Hello { cluster, node, disk, boot, .. } = self.hello(Nonce::default());
+        IAm { nonce, node, disk, boot, cluster }
+    }
+
     /// Judges a peer's hello. `expected` is whom this node dialled; a node that dials here must have the
     /// lower id.
-    pub fn check(&self, hello: &Hello, expected: Option<NodeId>) -> Result<Greeting, Refusal> {
+    pub fn check(&self, hello: &Hello, expected: Option<NodeId>) -> Result<Said, Refusal> {
         let node = NodeId(hello.node);
         if hello.protocol_version != PROTOCOL_VERSION {
             return Err(Refusal::Version(hello.protocol_version));
@@ -98,7 +151,8 @@ impl Me {
         if !self.members.contains(&node) {
             return Err(Refusal::Stranger(node));
         }
-        let greeting = read(hello).ok_or(Refusal::Ids(hello.node))?;
+        let said = read(hello).ok_or(Refusal::Ids(hello.node))?;
+        let greeting = said.greeting;
         if let (Some(theirs), Some(ours)) = (greeting.cluster, self.identity.cluster)
             && theirs != ours
         {
@@ -107,7 +161,7 @@ impl Me {
         if hello.members_checksum != self.members_checksum() {
             return Err(Refusal::OtherMembers(node));
         }
-        Ok(greeting)
+        Ok(said)
     }
 
     /// Ids alone: each member may well be known by another address elsewhere.
@@ -122,23 +176,29 @@ pub(super) fn id_bytes(id: u128) -> Bytes {
     Bytes::copy_from_slice(&id.to_be_bytes())
 }
 
+/// The cluster that `bytes` name; `Some(None)` if none is named.
+pub(super) fn read_cluster(bytes: &[u8]) -> Option<Option<ClusterId>> {
+    match bytes.len() {
+        0 => Some(None),
+        _ => Some(Some(ClusterId(read_id(bytes)?))),
+    }
+}
+
 /// The 128-bit id that `bytes` are.
 pub(super) fn read_id(bytes: &[u8]) -> Option<u128> {
     bytes.try_into().ok().map(u128::from_be_bytes)
 }
 
-fn read(hello: &Hello) -> Option<Greeting> {
-    let cluster = match hello.cluster.len() {
-        0 => None,
-        _ => Some(ClusterId(read_id(&hello.cluster)?)),
-    };
-    Some(Greeting {
+fn read(hello: &Hello) -> Option<Said> {
+    let greeting = Greeting {
         node: NodeId(hello.node),
         disk: DiskId(read_id(&hello.disk)?),
         boot: BootId(hello.boot),
-        cluster,
+        cluster: read_cluster(&hello.cluster)?,
         feature_level: hello.feature_level,
-    })
+    };
+    let nonce = Nonce(hello.nonce.as_ref().try_into().ok()?);
+    Some(Said { greeting, members_checksum: hello.members_checksum, nonce })
 }
 
 #[cfg(test)]
@@ -157,9 +217,9 @@ mod tests {
 
     /// What node 2 says to a hello of node 1 that was changed so.
     fn judged(expected: Option<NodeId>, change: impl FnOnce(&mut Hello)) -> Result<Greeting, Refusal> {
-        let mut hello = me(1).hello();
+        let mut hello = me(1).hello(Nonce([5; 32]));
         change(&mut hello);
-        me(2).check(&hello, expected)
+        me(2).check(&hello, expected).map(|said| said.greeting)
     }
 
     #[test]
@@ -170,8 +230,9 @@ mod tests {
         assert_eq!(judged(Some(one), |_| {}), Ok(good));
         assert!(judged(None, |hello| hello.cluster = Bytes::new()).is_ok(), "one side may be unfounded");
         let theirs = ClusterId(8);
-        let cases: [(Result<Greeting, Refusal>, Refusal); 8] = [
-            (judged(None, |hello| hello.protocol_version = 2), Refusal::Version(2)),
+        let cases: [(Result<Greeting, Refusal>, Refusal); 9] = [
+            (judged(None, |hello| hello.protocol_version = 1), Refusal::Version(1)),
+            (judged(None, |hello| hello.nonce = Bytes::from_static(b"short")), Refusal::Ids(1)),
             (judged(None, |hello| hello.node = 2), Refusal::Myself(two)),
             (judged(Some(NodeId(3)), |_| {}), Refusal::Unexpected { expected: NodeId(3), found: one }),
             (judged(None, |hello| hello.node = 3), Refusal::Direction(NodeId(3))),

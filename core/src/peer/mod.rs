@@ -6,11 +6,17 @@
 //! that may be large. The node with the lower id dials both, again and again with a bounded, jittered wait.
 //!
 //! ```text
-//! dialler    Dial .. Opened   Hello ->               (Ready)  Alive ->
-//! acceptor           Opened            (check) Hello ->                 (Ready)
+//! dialler    Dial .. Opened   Hello ->               (check, Ready)  Proof ->
+//! acceptor           Opened            (check) Hello ->                       (check, Ready)
 //! ```
-//! The acceptor believes in a lane when the first message after the dialler's hello arrives: then both have
-//! accepted each other, and a refusal never looks like a link that came and went.
+//! The acceptor believes in a lane when the dialler's proof arrives: then both have accepted each other, and a refusal
+//! never looks like a link that came and went. Until then the link is a stranger's, whatever it has said: it takes
+//! no other's place, may bring `PEER_STRANGER_BYTES_MAX` in all, and makes way for a newer stranger when there are too
+//! many. Who is turned away is told so, and why (`Refused`).
+//!
+//! Where the cluster has a secret, both hellos' answers prove that it is known (`proof`). Where it has none, whoever
+//! dials in could be anybody, and a cluster's founding is for ever: before a node founds with, or joins by the word
+//! of, a peer that has dialled it, it asks once at that peer's configured address who is there (`vouch`).
 //!
 //! A peer is *up* while its raft lane is ready, and it is heard: every node says something on it at each
 //! heartbeat interval at least. A peer that is silent for the shortest election timeout, whose raft lane breaks
@@ -19,6 +25,7 @@
 //!
 //! Invariants:
 //! - a hello is the first message on each lane, both ways, and the only one;
+//! - a node that has secrets has no peer that did not prove to know one of them;
 //! - a peer is up only with the same cluster (or one of both unfounded), the same fixed members, and the disk
 //!   that was bound to it;
 //! - both lanes of a peer that are ready are of one boot;
@@ -40,6 +47,8 @@ mod lane;
 mod leaders;
 mod outcome;
 mod peers;
+mod proof;
+mod refusals;
 mod remote;
 mod sign;
 #[cfg(test)]

@@ -3,9 +3,11 @@
 use super::bulk::{Bulk, CallId};
 use super::hello::{Greeting, id_bytes, read_id};
 use crate::ids::{ClusterId, DiskId, Index, NodeId, ReplicaId};
+use crate::limits::MEMBERS_MAX;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{self as wire, PeerBody};
+use rust_mq_proto::peer::message::{self as wire, PeerBody, Turned};
 use rust_mq_proto::peer::raft::RaftMessage;
+use std::collections::BTreeSet;
 
 /// Something the peers did.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +16,10 @@ pub enum Outcome {
     Up(Greeting),
     /// A peer is gone: its lane broke, it was silent, or it has restarted (an `Up` follows).
     Down(NodeId),
+    /// At a peer's configured address the same node answers, and says to which cluster it belongs.
+    Vouched(NodeId, Option<ClusterId>),
+    /// A member turns this node away.
+    TurnedAway(NodeId, Turned),
     /// Messages for any replicas of this node.
     Raft(NodeId, Vec<RaftMessage>),
     /// The cluster was founded so, says this node.
@@ -78,7 +84,7 @@ impl Founding {
         })
     }
 
-    /// What the wire said; `None` if it holds ids that are none.
+    /// What the wire said; `None` if it holds ids that are none, or one of them twice.
     pub(super) fn read(found: &wire::Found) -> Option<Founding> {
         let member = |member: &wire::FoundMember| {
             Some(Founder {
@@ -87,7 +93,18 @@ impl Founding {
                 disk: DiskId(read_id(&member.disk)?),
             })
         };
+        if found.members.len() > MEMBERS_MAX {
+            return None;
+        }
         let members = found.members.iter().map(member).collect::<Option<Vec<_>>>()?;
-        Some(Founding { cluster: ClusterId(read_id(&found.cluster)?), members })
+        let is_replica = |founder: &Founder| (ReplicaId(1)..=ReplicaId::MAX).contains(&founder.replica);
+        let count = |ids: BTreeSet<u128>| ids.len();
+        let distinct = [
+            count(members.iter().map(|founder| u128::from(founder.replica.0)).collect()),
+            count(members.iter().map(|founder| u128::from(founder.node.0.unsigned_abs())).collect()),
+            count(members.iter().map(|founder| founder.disk.0).collect()),
+        ];
+        let is_sound = members.iter().all(is_replica) && distinct.iter().all(|count| *count == members.len());
+        is_sound.then_some(Founding { cluster: ClusterId(read_id(&found.cluster)?), members })
     }
 }

@@ -3,20 +3,25 @@
 //! Owns every odd link (it alone dials) and every accepted one of kind `Peer`. A link that nobody knows is
 //! ignored: it was aborted, and its last events were under way.
 //!
-//! Invariant: `peer.lane(kind).link() == Some(link)` iff `links[link]` names that peer and kind; a link without a
-//! peer is a stranger's, whose hello has not come.
+//! Invariant: `peer.lane(kind).link() == Some(link)` iff `links[link]` names that peer and kind; an accepted link
+//! without a peer is a stranger's, who has not shown who it is.
 
 use super::bulk::{Bulk, BulkRefused, CallId};
 use super::forwards::Forwards;
-use super::hello::{Greeting, Identity, Me};
+use super::hello::{Greeting, Identity, Me, Refusal};
 use super::leaders::Leaders;
 use super::outcome::{Founding, Outcome};
+use super::proof::Talk;
+use super::refusals::Refusals;
 use super::remote::Remote;
 use super::sign::Sign;
 use crate::action::{Action, LaneKind, Notice};
-use crate::config::Config;
+use crate::config::{Config, Secrets};
+use crate::event::Nonce;
 use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicId, TopicPartition};
-use crate::limits::{PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGERS_MAX};
+use crate::limits::{
+    PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX,
+};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
@@ -28,6 +33,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 mod arrival;
+mod vouch;
 
 /// All peers of this node.
 #[derive(Debug)]
@@ -46,11 +52,12 @@ pub struct Peers {
     sign: Sign,
     said: Sign,
     forwards: Forwards,
+    secrets: Secrets,
     rng: Rng,
     /// Dials, hellos, credit, ends and lines of this turn, before whatever `flush` adds.
     actions: Vec<Action>,
     outcomes: VecDeque<Outcome>,
-    last_refusal: String,
+    refusals: Refusals,
     /// The bug that is planted, if one is.
     mutant: Option<Mutant>,
 }
@@ -61,9 +68,18 @@ struct Endpoint {
     kind: LaneKind,
     stage: Stage,
     since: Mono,
+    /// Whether it was given credit: before, nothing can be said on it.
+    is_allowed: bool,
     credit_bytes: usize,
+    /// For this side's hello.
+    nonce: Nonce,
+    /// Whose lane it is, or is to be.
     peer: Option<NodeId>,
+    /// Whom it only asks who is there.
+    asks: Option<NodeId>,
     greeting: Option<Greeting>,
+    /// What a stranger has said, and what it was told: its proof is to be of that.
+    talk: Option<Talk>,
 }
 
 /// How far a link has come.
@@ -73,8 +89,10 @@ enum Stage {
     Dialled,
     /// Open; the other side's hello is due.
     Greeting,
-    /// Both hellos are said; the dialler's first other message is due.
+    /// Both hellos are said; the dialler's proof is due.
     Confirming,
+    /// It was asked who is there; the answer is due.
+    Asking,
     /// In use.
     Ready,
 }
@@ -99,10 +117,11 @@ impl Peers {
             sign: Sign::default(),
             said: Sign::default(),
             forwards: Forwards::new(rng.next_u64()),
+            secrets: config.secrets.clone(),
             rng,
             actions: Vec::new(),
             outcomes: VecDeque::new(),
-            last_refusal: String::new(),
+            refusals: Refusals::default(),
             mutant: config.mutant,
         }
     }
@@ -133,27 +152,40 @@ impl Peers {
         remote.disk = Some(disk);
         if remote.greeting.is_some_and(|greeting| greeting.disk != disk) {
             let links = [remote.raft.link(), remote.bulk.link()];
-            links.into_iter().flatten().for_each(|link| self.abort(link, now));
+            for link in links.into_iter().flatten() {
+                self.turn_away(link, &Refusal::OtherDisk(node), node, now);
+            }
         }
     }
 
     /// A link is open: one that was dialled is greeted, one that was accepted has to greet.
-    pub fn opened(&mut self, link: LinkId, kind: LaneKind, now: Mono) {
+    pub fn opened(&mut self, link: LinkId, kind: LaneKind, nonce: Nonce, now: Mono) {
         if let Some(endpoint) = self.links.get_mut(&link) {
-            endpoint.stage = Stage::Greeting;
-            endpoint.since = now;
-            self.greet(link, now);
+            (endpoint.since, endpoint.nonce) = (now, nonce);
+            if endpoint.asks.is_some() {
+                endpoint.stage = Stage::Asking;
+                self.ask(link);
+            } else {
+                endpoint.stage = Stage::Greeting;
+                self.greet(link, now);
+            }
             self.allow(link);
         } else if link.0.is_multiple_of(2) {
-            let strangers = self.links.values().filter(|endpoint| endpoint.peer.is_none()).count();
-            if strangers >= PEER_STRANGERS_MAX {
-                self.actions.push(Action::Abort { link });
-                return;
-            }
-            self.links.insert(link, Endpoint::new(kind, Stage::Greeting, None, now));
+            self.make_room(now);
+            self.links.insert(link, Endpoint { nonce, ..Endpoint::new(kind, Stage::Greeting, None, now) });
             if self.me.is_some() {
                 self.allow(link);
             }
+        }
+    }
+
+    /// Lets the oldest stranger go if there are as many as may be.
+    fn make_room(&mut self, now: Mono) {
+        let strangers = || self.links.iter().filter(|(_, endpoint)| endpoint.is_strangers());
+        if strangers().count() >= PEER_STRANGERS_MAX {
+            let oldest = strangers().min_by_key(|(link, endpoint)| (endpoint.since, **link));
+            let oldest = oldest.map(|(link, _)| *link).expect("there are some");
+            self.abort(oldest, now);
         }
     }
 
@@ -161,10 +193,12 @@ impl Peers {
     pub fn received(&mut self, link: LinkId, bytes: BytesMut, now: Mono) {
         let Some(endpoint) = self.links.get_mut(&link) else { return };
         endpoint.credit_bytes = endpoint.credit_bytes.saturating_sub(bytes.len());
-        if endpoint.credit_bytes <= PEER_CREDIT_BYTES / 2 {
+        let is_ready = endpoint.stage == Stage::Ready;
+        let most = if is_ready { PEER_MESSAGE_BYTES_MAX } else { PEER_STRANGER_BYTES_MAX };
+        if is_ready && endpoint.credit_bytes <= PEER_CREDIT_BYTES / 2 {
             self.allow(link);
         }
-        if bytes.len() > PEER_MESSAGE_BYTES_MAX {
+        if bytes.len() > most {
             return self.reject(link, format!("a peer message of {} bytes", bytes.len()), now);
         }
         match parse(bytes.freeze()) {
@@ -190,6 +224,9 @@ impl Peers {
     /// The link is gone, or the dial has failed.
     pub fn closed(&mut self, link: LinkId, now: Mono) {
         let Some(endpoint) = self.links.remove(&link) else { return };
+        if let Some(node) = endpoint.asks {
+            return self.not_vouched(node, now);
+        }
         let Some(node) = endpoint.peer else { return };
         let remote = self.remotes.get_mut(&node).expect("an endpoint names a peer there is");
         let was_ready = remote.lane(endpoint.kind).disconnect();
@@ -340,6 +377,14 @@ impl Peers {
         self.leaders.forget(topic);
     }
 
+    /// A peer said what cannot be, or may not be: nothing follows from it but a line in the log.
+    pub fn disbelieve(&mut self, node: NodeId, kind: &'static str, said: &dyn std::fmt::Display, now: Mono) {
+        if self.refusals.may_say(kind, Some(node), now) {
+            let reason = format!("node {node} said {said}; it changed nothing");
+            self.actions.push(Action::Note(Notice::PeerRefused { reason }));
+        }
+    }
+
     /// Whether a peer is up.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.greeting(node).is_some()
@@ -379,12 +424,28 @@ impl Peers {
 
 impl Endpoint {
     fn new(kind: LaneKind, stage: Stage, peer: Option<NodeId>, now: Mono) -> Endpoint {
-        Endpoint { kind, stage, since: now, credit_bytes: 0, peer, greeting: None }
+        Endpoint {
+            kind,
+            stage,
+            since: now,
+            is_allowed: false,
+            credit_bytes: 0,
+            nonce: Nonce::default(),
+            peer,
+            asks: None,
+            greeting: None,
+            talk: None,
+        }
+    }
+
+    /// Whether somebody has come who has not shown who it is.
+    fn is_strangers(&self) -> bool {
+        self.peer.is_none() && self.asks.is_none()
     }
 
     /// When patience with the hellos ends. Not before the start: a link without credit cannot say one.
     fn hello_due(&self) -> Option<Mono> {
-        let is_due = matches!(self.stage, Stage::Greeting | Stage::Confirming) && self.credit_bytes > 0;
-        is_due.then(|| self.since + PEER_HELLO_MAX)
+        let is_due = matches!(self.stage, Stage::Greeting | Stage::Confirming | Stage::Asking);
+        (is_due && self.is_allowed).then(|| self.since + PEER_HELLO_MAX)
     }
 }

@@ -11,7 +11,6 @@ use crate::event::Address;
 use crate::ids::{DiskId, LinkId};
 use crate::limits::{PEER_MESSAGE_BYTES_MAX, PEER_QUEUE_BYTES_MAX};
 use crate::now::Mono;
-use bytes::Bytes;
 use rust_mq_proto::peer::codec::{FIELDS_MAX, raft_bytes, raft_parts};
 use rust_mq_proto::peer::message::{Alive, PeerBody};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
@@ -23,6 +22,8 @@ pub(super) struct Remote {
     pub address: Address,
     /// Whether this node is the one that dials.
     pub is_dialled: bool,
+    /// Whether its configured address has confirmed who it is, since it is up.
+    pub is_vouched: bool,
     /// The disk that its replicas are bound to, once there are some.
     pub disk: Option<DiskId>,
     pub raft: Lane,
@@ -46,6 +47,7 @@ impl Remote {
         Remote {
             address,
             is_dialled,
+            is_vouched: false,
             disk: None,
             raft: Lane::default(),
             bulk: Lane::default(),
@@ -74,6 +76,7 @@ impl Remote {
     pub fn come_up(&mut self, greeting: Greeting, now: Mono) {
         self.greeting = Some(greeting);
         self.sign = None;
+        self.is_vouched = false;
         self.heard_at = now;
         self.owes_table = true;
     }
@@ -197,9 +200,4 @@ fn drop_what_has_no_room(messages: &mut Vec<RaftMessage>, unsent_bytes: u64) {
         }
         has_room
     });
-}
-
-/// What a peer that was just greeted is told on a lane that carries nothing else yet.
-pub(super) fn confirmation() -> Vec<Bytes> {
-    PeerBody::Alive(Alive::default()).into_parts()
 }

@@ -5,22 +5,21 @@
 //! disk was rolled back receives it. Other messages are taken without protest though they mislead: of a
 //! stranger, for another replica, of a second leader in one term.
 //!
-//! Invariant: 1 <= term <= Term::MAX and every index <= INDEX_MAX in what is admitted.
+//! Invariant: 1 <= term <= Term::MAX and every index <= Index::MAX in what is admitted.
+//! Invariant: term <= own term + `limits::TERM_LEAP_MAX`: no message uses up the terms that there are.
 //! Invariant: entry terms rise from log_term and are <= term.
 //! Invariant: heartbeat commit <= last index.
 //! Invariant: unsynced weight after an append <= uncommitted_bytes_max.
 //!
-//! A refused message is a counter of the floor above, never a crash. Not here: which node a replica lives on,
-//! and whether the sender is the node it says (`peer`, by ReplicaId and DiskId).
+//! A refused message is a counter of the floor above, never a crash. Not here: which node a replica lives on, whether
+//! the message came from there, and whether its entries could be applied (`node/belief`).
 //! Sources: raft-rs 0.7's raft.rs, raft_log.rs; etcd issues 10166, 13509, 16220; tikv issue 4045.
 
 use super::{Replica, wire};
 use crate::entry::EntryKind;
 use crate::ids::{Index, ReplicaId, Term};
+use crate::limits::TERM_LEAP_MAX;
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
-
-/// Far beyond any log, and far below where arithmetic on an index would overflow.
-const INDEX_MAX: u64 = 1 << 62;
 
 /// Why a message was not stepped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -34,7 +33,7 @@ pub enum Refused {
     /// A kind that this version does not know.
     #[error("an unknown kind")]
     Kind,
-    /// A term of 0 or above [`Term::MAX`], or one that contradicts another in the message.
+    /// A term of 0, above [`Term::MAX`] or far beyond the own one, or one that contradicts another in the message.
     #[error("an impossible term")]
     Term,
     /// An index that no log reaches.
@@ -90,11 +89,12 @@ impl Replica {
             return Err(Refused::Sender);
         }
         let terms = [message.log_term, message.commit_term];
-        if message.term == 0 || message.term > Term::MAX.0 || terms.iter().any(|term| *term > message.term) {
+        let highest = Term::MAX.0.min(self.term().0.saturating_add(TERM_LEAP_MAX));
+        if message.term == 0 || message.term > highest || terms.iter().any(|term| *term > message.term) {
             return Err(Refused::Term);
         }
         let indexes = [message.index, message.commit, message.reject_hint];
-        if indexes.iter().any(|index| *index > INDEX_MAX) {
+        if indexes.iter().any(|index| *index > Index::MAX.0) {
             return Err(Refused::Index);
         }
         if !message.entries.is_empty() && message.kind() != RaftKind::Append {

@@ -42,6 +42,12 @@ pub(super) fn from_raft(raft: &eraftpb::Entry) -> Entry {
     Entry { index: Index(raft.index), term: Term(raft.term), kind, wall, payload: raft.data.clone() }
 }
 
+/// The payload of an entry, if it is a record batch.
+pub(super) fn batch(raft: &eraftpb::Entry) -> Option<&[u8]> {
+    let (kind, _) = parse_context(&raft.context)?;
+    (kind == EntryKind::Batch).then_some(&raft.data[..])
+}
+
 /// Where and when an entry of the window stands.
 pub(super) fn stamp(raft: &eraftpb::Entry) -> Stamp {
     let (_, wall) = parse_context(&raft.context).expect("the window gave every entry a context");

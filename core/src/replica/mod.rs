@@ -388,6 +388,17 @@ impl Replica {
         self.window().range(from, to).map(log_entry::from_raft).collect()
     }
 
+    /// Whether the log has an entry of that term there.
+    pub fn has_entry(&self, index: Index, term: Term) -> bool {
+        self.node.raft.raft_log.match_term(index.0, term.0)
+    }
+
+    /// The payload of the last batch up to `to`, which is in the log, that is not applied yet.
+    pub fn newest_batch(&self, to: Index) -> Option<&[u8]> {
+        let unapplied = self.applied_index().0 + 1..=to.0;
+        unapplied.rev().filter_map(|index| self.entry(Index(index))).find_map(log_entry::batch)
+    }
+
     /// Weight of the window's entries.
     pub fn window_bytes(&self) -> usize {
         self.window().bytes()
@@ -426,6 +437,15 @@ impl Replica {
         let hesitates = self.is_reluctant && self.hesitated < patience;
         self.hesitated += usize::from(hesitates);
         hesitates
+    }
+
+    /// An entry of the window, or one that no ready has taken yet.
+    fn entry(&self, index: Index) -> Option<&raft::eraftpb::Entry> {
+        let unstable = &self.node.raft.raft_log.unstable;
+        match index.0.checked_sub(unstable.offset) {
+            Some(place) => unstable.entries.get(usize::try_from(place).ok()?),
+            None => self.window().range(index, index.next()).next(),
+        }
     }
 
     fn window(&self) -> &Window {

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::LaneKind;
-use rust_mq_core::event::{CloseReason, Event, LinkKind};
+use rust_mq_core::event::{CloseReason, Event, LinkKind, Nonce};
 use rust_mq_core::ids::LinkId;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,6 +12,8 @@ use std::collections::{BTreeSet, VecDeque};
 pub struct Wires {
     wires: Vec<Wire>,
     cut: BTreeSet<(i32, i32, LaneKind)>,
+    /// Nonces given.
+    nonces: u64,
 }
 
 struct Wire {
@@ -64,7 +66,10 @@ impl Wires {
     ) {
         self.wires.push(Wire { lane, ends: [End::new(from.0, from.1), End::new(to.0, to.1)] });
         for (node, link) in [from, to] {
-            told.push((node, Event::Opened { link, kind: LinkKind::Peer { lane } }));
+            self.nonces += 1;
+            let mut nonce = Nonce::default();
+            nonce.0[..8].copy_from_slice(&self.nonces.to_be_bytes());
+            told.push((node, Event::Opened { link, kind: LinkKind::Peer { lane, nonce } }));
         }
     }
 

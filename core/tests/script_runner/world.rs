@@ -252,6 +252,7 @@ impl World {
             Notice::DiskSound => "says: the disk keeps up again".into(),
             Notice::Rejected { reason, .. } => format!("rejects a link: {reason}"),
             Notice::PeerRefused { reason } => format!("refuses a peer: {reason}"),
+            Notice::TurnedAway { by, reason } => format!("is turned away by {by}: {reason}"),
             Notice::LeftInPlace { path } => format!("leaves {path} in place"),
             Notice::Damaged { file, what } => format!("finds {file} damaged: {what}"),
             _ => return,

@@ -2,8 +2,9 @@
 //!
 //! | lane | bodies |
 //! | --- | --- |
-//! | raft | `Hello` first, then `Found`, `Raft`, `Alive` |
-//! | bulk | `Hello` first, then `Alive` (once, to confirm), `Forward`, `Forwarded`, `Fetch`, `Fetched`, `SnapshotWanted`, `Snapshot`, `CatchUp` |
+//! | raft | `Hello` first, then `Proof` (who dialled), then `Found`, `Raft`, `Alive` |
+//! | bulk | `Hello` first, then `Proof` (who dialled), then `Forward`, `Forwarded`, `Fetch`, `Fetched`, `SnapshotWanted`, `Snapshot`, `CatchUp` |
+//! | either | instead of all that `Refused`, the last message; or `WhoAreYou`, answered by `IAm`, the last one |
 //!
 //! Owns shapes and their bounds. 128-bit ids are 16 bytes, big-endian. Payloads (record batches, requests,
 //! states) are slices of the received buffer, and are sent by reference where they are large.
@@ -14,13 +15,13 @@
 use bytes::Bytes;
 
 /// The version of everything in this room. A node refuses a peer that speaks another one.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// One message of a lane.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PeerMessage {
     /// What it says; `None` is a newer version's.
-    #[prost(oneof = "PeerBody", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "PeerBody", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
     pub body: Option<PeerBody>,
 }
 
@@ -60,6 +61,18 @@ pub enum PeerBody {
     /// You are behind my window: fetch.
     #[prost(message, tag = "11")]
     CatchUp(CatchUp),
+    /// I know the secret too.
+    #[prost(message, tag = "12")]
+    Proof(Proof),
+    /// I turn you away.
+    #[prost(message, tag = "13")]
+    Refused(Refused),
+    /// Who are you, at this address?
+    #[prost(message, tag = "14")]
+    WhoAreYou(WhoAreYou),
+    /// Its answer.
+    #[prost(message, tag = "15")]
+    IAm(IAm),
 }
 
 /// Who I am.
@@ -86,6 +99,79 @@ pub struct Hello {
     /// A checksum over the members I was configured with.
     #[prost(fixed64, tag = "7")]
     pub members_checksum: u64,
+    /// A number that I have never used: 32 bytes.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub nonce: Bytes,
+    /// Who accepted: a MAC under each secret that I hold. Who dialled says it in its `Proof`.
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub proofs: Vec<Bytes>,
+}
+
+/// What shows that I know a secret: who dialled says it once it has the other's hello.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Proof {
+    /// A MAC under each secret that I hold; none where there is no secret.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub proofs: Vec<Bytes>,
+}
+
+/// I turn you away.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct Refused {
+    /// My node id.
+    #[prost(int32, tag = "1")]
+    pub node: i32,
+    /// A [`Turned`].
+    #[prost(enumeration = "Turned", tag = "2")]
+    pub why: i32,
+}
+
+/// Why a node is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Turned {
+    /// For a reason that this version does not know.
+    Otherwise = 0,
+    /// It speaks another version of this protocol.
+    Version = 1,
+    /// Its id is no member's, or not the one that is expected there.
+    Stranger = 2,
+    /// It was configured with other members.
+    Members = 3,
+    /// It belongs to another cluster.
+    Cluster = 4,
+    /// Its data directory is not the one that the cluster knows.
+    Disk = 5,
+    /// It does not show that it knows the secret.
+    Secret = 6,
+}
+
+/// Who are you? The first message on a link of its own, where no secret says it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct WhoAreYou {
+    /// A number that I have never used: 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub nonce: Bytes,
+}
+
+/// Who answers at this address.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct IAm {
+    /// As it was asked.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub nonce: Bytes,
+    /// My node id.
+    #[prost(int32, tag = "2")]
+    pub node: i32,
+    /// My data directory.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub disk: Bytes,
+    /// My start.
+    #[prost(fixed64, tag = "4")]
+    pub boot: u64,
+    /// The cluster I belong to; empty before it is founded.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub cluster: Bytes,
 }
 
 /// How the cluster was founded.

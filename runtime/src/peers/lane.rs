@@ -5,6 +5,7 @@
 //! while credit is above 0 (law 6), so at most one decoded message per link waits here.
 
 use super::codec::RawCodec;
+use super::visitor::Pass;
 use super::{LANE_HEADER, PATH};
 use crate::limits::{
     LAST_WORDS_WAIT, PEER_CONNECT_WAIT, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT,
@@ -13,9 +14,9 @@ use crate::limits::{
 use crate::mailbox::Mailbox;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::LaneKind;
-use rust_mq_core::event::{Address, CloseReason, Event, LinkKind};
+use rust_mq_core::event::{Address, CloseReason, Event, LinkKind, Nonce};
 use rust_mq_core::ids::LinkId;
-use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
+use rust_mq_core::limits::{PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -49,6 +50,9 @@ struct Lane {
 struct LaneState {
     link: LinkId,
     kind: LaneKind,
+    /// The connection it came on, if this side accepted it.
+    pass: Option<Pass>,
+    allowed_bytes: AtomicU64,
     credit: AtomicI64,
     credit_came: Notify,
     /// The core asked to close it: what still comes is thrown away.
@@ -66,11 +70,13 @@ impl Lanes {
     }
 
     /// A link that was accepted or is being dialled; what is returned yields what it sends.
-    pub(super) fn add(self: &Arc<Self>, link: LinkId, kind: LaneKind) -> Outgoing {
+    pub(super) fn add(self: &Arc<Self>, link: LinkId, kind: LaneKind, pass: Option<Pass>) -> Outgoing {
         let (out, messages) = unbounded_channel();
         let state = Arc::new(LaneState {
             link,
             kind,
+            pass,
+            allowed_bytes: AtomicU64::new(0),
             credit: AtomicI64::new(0),
             credit_came: Notify::new(),
             is_closing: AtomicBool::new(false),
@@ -86,10 +92,6 @@ impl Lanes {
         LinkId(self.last_accepted.fetch_add(4, Ordering::Relaxed))
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
     pub(super) fn send(&self, link: LinkId, parts: Vec<Bytes>) {
         if let Some(Lane { out: Some(out), .. }) = self.lock().get(&link) {
             // Fails when the lane has just ended, and its `Closed` is on the way.
@@ -100,6 +102,13 @@ impl Lanes {
     pub(super) fn allow(&self, link: LinkId, bytes: u64) {
         if let Some(lane) = self.lock().get(&link) {
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            let before = lane.state.allowed_bytes.fetch_add(bytes.unsigned_abs(), Ordering::Relaxed);
+            // More than strangers get: the core knows who it is.
+            if before.saturating_add(bytes.unsigned_abs()) > PEER_STRANGER_BYTES_MAX as u64
+                && let Some(pass) = &lane.state.pass
+            {
+                pass.believe();
+            }
             // Credits are sums of message lengths; the core never lets them near 2^63.
             lane.state.credit.fetch_add(bytes, Ordering::Relaxed);
             lane.state.credit_came.notify_one();
@@ -179,7 +188,10 @@ pub(super) struct Listener {
 impl Listener {
     /// Runs the link to its end.
     pub(super) async fn run(self, mut incoming: Streaming<BytesMut>) {
-        let kind = LinkKind::Peer { lane: self.state.kind };
+        let Ok(nonce) = draw_nonce() else {
+            return self.lanes.remove(&self.state, CloseReason::Failed);
+        };
+        let kind = LinkKind::Peer { lane: self.state.kind, nonce };
         self.lanes.tell(&self.state, Event::Opened { link: self.state.link, kind });
         let why = tokio::select! {
             why = self.hand_over(&mut incoming) => why,
@@ -234,6 +246,13 @@ pub(super) async fn dial(lanes: Arc<Lanes>, address: Address, outgoing: Outgoing
         }
         None => lanes.remove(&state, CloseReason::Failed),
     }
+}
+
+/// Of the system's own source of chance: nobody can guess it.
+fn draw_nonce() -> std::io::Result<Nonce> {
+    let mut nonce = Nonce::default();
+    let taken = rustix::rand::getrandom(&mut nonce.0, rustix::rand::GetRandomFlags::empty())?;
+    if taken < nonce.0.len() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(nonce) }
 }
 
 type Connected = (tonic::client::Grpc<Channel>, Streaming<BytesMut>);

@@ -59,7 +59,7 @@ impl Peers {
     pub fn perform(&self, action: Action) {
         match action {
             Action::Dial { link, address, lane } => {
-                let outgoing = self.lanes.add(link, lane);
+                let outgoing = self.lanes.add(link, lane, None);
                 self.runtime.spawn(lane::dial(Arc::clone(&self.lanes), address, outgoing));
             }
             Action::Send { link, parts } => self.lanes.send(link, parts),

@@ -1,15 +1,16 @@
 //! The accepting side: one gRPC service with one call. Every HTTP/2 limit is set here, because tonic sets none.
 //!
 //! Own accept loop: without descriptors accepting rests for `ACCEPT_PAUSE`, where tonic's own would spin; and
-//! connections are counted and must open a lane in time (`visitor`), which tonic does not ask of them.
+//! connections are counted, and strangers' are held short until the core believes who is there (`visitor`), which
+//! tonic does not ask of them.
 
 use super::codec::RawCodec;
 use super::lane::{Lanes, Outgoing};
 use super::visitor::{Door, Pass, Visitor};
 use super::{LANE_HEADER, PATH};
 use crate::limits::{
-    ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_LINKS_MAX,
-    PEER_PENDING_RESETS_MAX, PEER_RESETS_MAX, PEER_STREAMS_MAX, PEER_WINDOW_BYTES,
+    ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_PENDING_RESETS_MAX,
+    PEER_RESETS_MAX, PEER_STREAMS_MAX, PEER_WINDOW_BYTES,
 };
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::LaneKind;
@@ -119,15 +120,14 @@ impl PeerService {
             Some(b"bulk") => LaneKind::Bulk,
             _ => return Err(Status::invalid_argument("which lane?")),
         };
-        if self.lanes.count() >= PEER_LINKS_MAX {
-            return Err(Status::resource_exhausted("all lanes are taken"));
-        }
         let pass = request.extensions().get::<Pass>().cloned();
-        let outgoing = self.lanes.add(self.lanes.next_accepted(), lane);
+        let pass = pass.ok_or_else(|| Status::internal("a connection without a pass"))?;
+        // The connection may stay as long as its lane.
+        let stay = pass.stay().ok_or_else(|| Status::resource_exhausted("a connection has one lane"))?;
+        let outgoing = self.lanes.add(self.lanes.next_accepted(), lane, Some(pass));
         let listener = outgoing.listener();
         tokio::spawn(async move {
-            // The connection may stay as long as its lane.
-            let _stay = pass.map(|pass| pass.stay());
+            let _stay = stay;
             listener.run(request.into_inner()).await;
         });
         Ok(Response::new(outgoing.map(Ok)))

@@ -1,50 +1,67 @@
-//! A connection that came to the peers' door. Until it opens a lane it is anybody's, and has `PEER_LANELESS_WAIT`
-//! to do so; so it has after its last lane. HTTP/2 knows no such deadline: a connection that says nothing, or
-//! only answers pings, would stay for ever and keep a descriptor.
+//! A connection that came to the peers' door. Until the core believes who is there it is a stranger's: it may bring
+//! `PEER_STRANGER_BYTES_MAX` and has `PEER_HELLO_MAX` to show who it is, whatever HTTP/2 or gRPC would let it do. What
+//! it sends beyond stays in the kernel's buffers. Once it had a lane and has none any more, it has `PEER_LANELESS_WAIT`.
 //!
-//! Invariant: at most as many visitors are in as the door was made for.
+//! HTTP/2 knows no such bounds: a connection that says nothing, or only answers pings, would stay for ever and keep a
+//! descriptor; one that sends a large message and withholds its last byte would be buffered up to the largest message.
+//!
+//! Invariant: at most `PEER_VISITORS_MAX` strangers are in. Where one more comes, the oldest goes: strangers who only
+//! stay keep no member out.
+//! Invariant: who is believed is never let go for a stranger's sake.
 
-use crate::limits::PEER_LANELESS_WAIT;
+use crate::limits::{PEER_LANELESS_WAIT, PEER_VISITORS_MAX};
 use crate::log::RateLimit;
+use rust_mq_core::limits::{PEER_HELLO_MAX, PEER_STRANGER_BYTES_MAX};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
 
 /// Lets visitors in, so many at a time.
 #[derive(Debug)]
 pub(super) struct Door {
-    places: Arc<Semaphore>,
+    /// Who is in, in the order they came.
+    inside: Vec<Pass>,
     limit: usize,
     lines: RateLimit,
 }
 
 impl Door {
-    /// A door for so many.
+    /// A door for so many, strangers and others.
     pub(super) fn new(limit: usize) -> Door {
-        Door { places: Arc::new(Semaphore::new(limit)), limit, lines: RateLimit::default() }
+        Door { inside: Vec::new(), limit, lines: RateLimit::default() }
     }
 
     /// Lets a connection in, if there is a place for it.
     pub(super) fn admit(&mut self, stream: TcpStream, remote: SocketAddr) -> Option<Visitor> {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            if self.lines.allows() {
-                let limit = self.limit;
-                tracing::warn!("refused a peer's connection from {remote}: all {limit} are taken");
+        self.inside.retain(|pass| !pass.0.is_gone.load(Ordering::Relaxed));
+        let strangers = self.inside.iter().filter(|pass| !pass.0.is_believed.load(Ordering::Relaxed));
+        let is_full = self.inside.len() >= self.limit;
+        if is_full || strangers.count() >= PEER_VISITORS_MAX.min(self.limit.div_ceil(2)) {
+            let oldest = self.inside.iter().position(|pass| !pass.0.is_believed.load(Ordering::Relaxed));
+            match oldest {
+                Some(oldest) => self.inside.remove(oldest).end(),
+                None => {
+                    if self.lines.allows() {
+                        let limit = self.limit;
+                        tracing::warn!("refused a peer's connection from {remote}: all {limit} are taken");
+                    }
+                    return None;
+                }
             }
-            return None;
-        };
+        }
         // A vote must not wait for a delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let patience = Box::pin(tokio::time::sleep(PEER_LANELESS_WAIT));
-        Some(Visitor { stream, pass: Pass::default(), had_lane: false, patience, _place: place })
+        let patience = Box::pin(tokio::time::sleep(PEER_HELLO_MAX));
+        let pass = Pass::default();
+        self.inside.push(pass.clone());
+        Some(Visitor { stream, pass, had_lane: false, patience, taken_bytes: 0 })
     }
 }
 
@@ -55,43 +72,99 @@ pub(super) struct Visitor {
     pass: Pass,
     had_lane: bool,
     patience: Pin<Box<Sleep>>,
-    /// Given back when the connection ends.
-    _place: OwnedSemaphorePermit,
+    taken_bytes: usize,
 }
 
 impl Visitor {
-    /// Whether it has been without a lane for too long.
+    /// Whether it has been a stranger, or without a lane, for too long.
     fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
-        let has_lane = self.pass.lanes.load(Ordering::Relaxed) > 0;
+        let has_lane = self.pass.is_believed() && self.pass.0.lanes.load(Ordering::Relaxed) > 0;
         if self.had_lane && !has_lane {
             self.patience.as_mut().reset(Instant::now() + PEER_LANELESS_WAIT);
         }
         self.had_lane = has_lane;
         !has_lane && self.patience.as_mut().poll(context).is_ready()
     }
+
+    /// Reads what a stranger may still bring.
+    fn poll_stranger(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let room = PEER_STRANGER_BYTES_MAX.saturating_sub(self.taken_bytes).min(into.remaining());
+        if room == 0 {
+            // Whoever comes to believe in it wakes it.
+            return Poll::Pending;
+        }
+        let mut part = ReadBuf::new(into.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
+        let taken = part.filled().len();
+        into.advance(taken);
+        self.taken_bytes += taken;
+        Poll::Ready(Ok(()))
+    }
 }
 
-/// By which a connection's lanes tell it that they are there. Travels with each of its requests.
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.pass.0.is_gone.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What is known of a connection, by which its lanes and the door reach it. Travels with each of its requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pass {
-    lanes: Arc<AtomicUsize>,
+pub(super) struct Pass(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    lanes: AtomicUsize,
+    is_believed: AtomicBool,
+    is_ended: AtomicBool,
+    is_gone: AtomicBool,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Pass {
-    /// The connection has a lane as long as this is kept.
-    pub(super) fn stay(&self) -> Stay {
-        self.lanes.fetch_add(1, Ordering::Relaxed);
-        Stay(Arc::clone(&self.lanes))
+    /// The connection has a lane as long as what is returned is kept; `None` if it has one already.
+    pub(super) fn stay(&self) -> Option<Stay> {
+        let free = self.0.lanes.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
+        free.is_ok().then(|| Stay(self.clone()))
+    }
+
+    /// The core believes who is there.
+    pub(super) fn believe(&self) {
+        if !self.0.is_believed.swap(true, Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    fn is_believed(&self) -> bool {
+        self.0.is_believed.load(Ordering::Relaxed)
+    }
+
+    /// The connection is to go.
+    fn end(&self) {
+        self.0.is_ended.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+
+    /// Wakes this task when something of the above happens.
+    fn wakes(&self, context: &Context<'_>) {
+        let mut waker = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        *waker = Some(context.waker().clone());
     }
 }
 
 /// One lane's claim to its connection.
 #[derive(Debug)]
-pub(super) struct Stay(Arc<AtomicUsize>);
+pub(super) struct Stay(Pass);
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.lanes.store(0, Ordering::Relaxed);
     }
 }
 
@@ -112,7 +185,18 @@ impl AsyncRead for Visitor {
         if self.is_overdue(context) {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, into)
+        if self.pass.is_believed() {
+            return Pin::new(&mut self.stream).poll_read(context, into);
+        }
+        // First the waker, then another look: what happens in between is not missed.
+        self.pass.wakes(context);
+        if self.pass.0.is_ended.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
+        if self.pass.is_believed() {
+            return Pin::new(&mut self.stream).poll_read(context, into);
+        }
+        self.poll_stranger(context, into)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::schedule::{Happening, Schedule};
 use crate::shell;
 use crate::trace::{Trace, Watch};
 use crate::wire::Place;
-use rust_mq_core::config::{Config, Member, TopicDefaults};
+use rust_mq_core::config::{Config, Member, Secret, Secrets, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use stages::Stages;
 use std::time::Duration;
@@ -309,6 +309,18 @@ fn config(plan: &Plan, site: usize) -> Config {
             auto_create: false,
         },
         storage: knobs.storage.clone(),
+        secrets: secrets(plan, site),
         mutant: plan.mutant,
     }
+}
+
+/// In every other run the cluster has a secret, and is about to have another: the half of the nodes knows both.
+fn secrets(plan: &Plan, site: usize) -> Secrets {
+    let secret = |text: &str| Secret::new(text.as_bytes()).expect("it is long enough");
+    let known = match (plan.seed % 2, site % 2) {
+        (0, _) => vec![],
+        (_, 0) => vec![secret("the secret of this cluster")],
+        _ => vec![secret("the secret that comes next"), secret("the secret of this cluster")],
+    };
+    Secrets::new(known).expect("they are few")
 }

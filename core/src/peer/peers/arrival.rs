@@ -4,22 +4,23 @@
 
 use super::{Endpoint, Peers, Stage};
 use crate::action::{Action, LaneKind, Notice};
-use crate::ids::{Index, LinkId, NodeId};
-use crate::limits::PEER_CREDIT_BYTES;
+use crate::ids::{LinkId, NodeId};
+use crate::limits::{PEER_CREDIT_BYTES, PEER_STRANGER_BYTES_MAX};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
-use crate::peer::bulk::{Bulk, CallId};
+use crate::peer::bulk::{Bulk, CallId, index as index_of};
 use crate::peer::hello::{Greeting, Refusal};
 use crate::peer::outcome::{Founding, Outcome};
-use crate::peer::remote::confirmation;
+use crate::peer::proof::{self, Role, Talk};
 use crate::peer::sign::Sign;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{Forward, Forwarded, Hello, PeerBody};
+use rust_mq_proto::peer::message::{Forward, Forwarded, Hello, PeerBody, Proof, Refused, Turned};
 
 impl Peers {
     /// Says hello, outside any queue: it is the first message.
     pub(super) fn greet(&mut self, link: LinkId, now: Mono) {
         let me = self.me.as_ref().expect("nobody is greeted before the start");
-        let parts = PeerBody::Hello(me.hello()).into_parts();
+        let parts = PeerBody::Hello(me.hello(self.links[&link].nonce)).into_parts();
         self.send_now(link, parts, now);
     }
 
@@ -30,59 +31,130 @@ impl Peers {
         remote.lane(endpoint.kind).send(parts, now, &mut self.actions);
     }
 
-    /// Fills up the credit.
+    /// Fills up the credit: a stranger's is small, and filled once.
     pub(super) fn allow(&mut self, link: LinkId) {
         let endpoint = self.links.get_mut(&link).expect("only a known link is given credit");
-        let bytes = PEER_CREDIT_BYTES - endpoint.credit_bytes;
-        endpoint.credit_bytes = PEER_CREDIT_BYTES;
+        let is_ready = endpoint.stage == Stage::Ready;
+        let credit = if is_ready { PEER_CREDIT_BYTES } else { PEER_STRANGER_BYTES_MAX };
+        let bytes = credit - endpoint.credit_bytes;
+        (endpoint.credit_bytes, endpoint.is_allowed) = (credit, true);
         self.actions.push(Action::Allow { link, bytes: bytes as u64 });
     }
 
     pub(super) fn heard(&mut self, link: LinkId, body: PeerBody, now: Mono) {
         match (self.links[&link].stage, body) {
             (Stage::Greeting, PeerBody::Hello(hello)) => self.greeted(link, &hello, now),
-            (Stage::Greeting | Stage::Dialled, _) => {
-                self.reject(link, "the first message is no hello".into(), now)
+            (Stage::Greeting, PeerBody::WhoAreYou(asked)) if self.links[&link].is_strangers() => {
+                self.asked_who(link, asked, now);
             }
-            (_, PeerBody::Hello(_)) => self.reject(link, "a second hello".into(), now),
-            (Stage::Confirming, body) => {
-                self.become_ready(link, now);
-                self.dispatch(link, body, now);
+            (Stage::Confirming, PeerBody::Proof(proof)) => self.proven(link, &proof, now),
+            (Stage::Asking, PeerBody::IAm(said)) => self.told_who(link, &said, now),
+            (Stage::Greeting | Stage::Confirming | Stage::Ready, PeerBody::Refused(refused)) => {
+                self.turned_away(link, refused, now);
             }
+            (Stage::Ready, PeerBody::Hello(_)) => self.reject(link, "a second hello".into(), now),
             (Stage::Ready, body) => self.dispatch(link, body, now),
+            (Stage::Confirming, _) => self.reject(link, "no proof follows the hello".into(), now),
+            (_, _) => self.reject(link, "the first message is no hello".into(), now),
         }
     }
 
     /// The other side has said who it is.
     fn greeted(&mut self, link: LinkId, hello: &Hello, now: Mono) {
-        let endpoint = &self.links[&link];
         let me = self.me.as_ref().expect("without credit nothing comes before the start");
-        let (kind, expected) = (endpoint.kind, endpoint.peer);
-        let refused = match me.check(hello, expected) {
-            Ok(greeting) if self.is_other_disk(&greeting) => Refusal::OtherDisk(greeting.node),
-            Ok(greeting) => return self.accepted(link, kind, expected.is_none(), greeting, now),
-            Err(refusal) => refusal,
+        let endpoint = &self.links[&link];
+        let (lane, dialled, mine) = (endpoint.kind, endpoint.peer, me.said(endpoint.nonce));
+        let said = match me.check(hello, dialled) {
+            Ok(said) if self.is_other_disk(&said.greeting) => Err(Refusal::OtherDisk(said.greeting.node)),
+            judged => judged,
         };
-        self.refuse(refused.to_string());
-        self.abort(link, now);
+        let said = match said {
+            Ok(said) => said,
+            Err(refusal) => return self.turn_away(link, &refusal, NodeId(hello.node), now),
+        };
+        let node = said.greeting.node;
+        if dialled.is_none() {
+            let talk = Talk { lane, dialler: said, acceptor: mine };
+            let proofs = proof::show(&self.secrets, Role::Acceptor, &talk);
+            let parts = PeerBody::Hello(Hello { proofs, ..me.hello(mine.nonce) }).into_parts();
+            let endpoint = self.links.get_mut(&link).expect("looked at just now");
+            (endpoint.stage, endpoint.talk) = (Stage::Confirming, Some(talk));
+            self.actions.push(Action::Send { link, parts });
+            return;
+        }
+        let talk = Talk { lane, dialler: mine, acceptor: said };
+        if let Err(refusal) = self.check_proof(Role::Acceptor, &talk, &hello.proofs, node) {
+            return self.turn_away(link, &refusal, node, now);
+        }
+        self.accepted(link, said.greeting, now);
+        let proofs = proof::show(&self.secrets, Role::Dialler, &talk);
+        self.send_now(link, PeerBody::Proof(Proof { proofs }).into_parts(), now);
+        self.become_ready(link, now);
     }
 
-    fn accepted(&mut self, link: LinkId, kind: LaneKind, is_stranger: bool, greeting: Greeting, now: Mono) {
+    /// Who has dialled shows that it may.
+    fn proven(&mut self, link: LinkId, proof: &Proof, now: Mono) {
+        let talk = self.links[&link].talk.expect("both sides have said hello");
+        let greeting = talk.dialler.greeting;
+        let shown = self.check_proof(Role::Dialler, &talk, &proof.proofs, greeting.node);
+        let refusal = if let Err(refusal) = shown {
+            refusal
+        } else if self.is_other_disk(&greeting) {
+            Refusal::OtherDisk(greeting.node)
+        } else {
+            self.accepted(link, greeting, now);
+            let remote = self.remotes.get_mut(&greeting.node).expect("the check knows all members");
+            remote.lane(talk.lane).connect(link);
+            return self.become_ready(link, now);
+        };
+        self.turn_away(link, &refusal, greeting.node, now);
+    }
+
+    fn check_proof(&self, role: Role, talk: &Talk, shown: &[Bytes], node: NodeId) -> Result<(), Refusal> {
+        if self.secrets.is_empty() {
+            return if shown.is_empty() { Ok(()) } else { Err(Refusal::NoSecret(node)) };
+        }
+        let is_shown = is_planted(self.mutant, Mutant::SecretNotChecked)
+            || proof::is_shown(&self.secrets, role, talk, shown);
+        if is_shown { Ok(()) } else { Err(Refusal::Secret(node)) }
+    }
+
+    /// A link is a peer's from now on, in the place of any older one.
+    fn accepted(&mut self, link: LinkId, greeting: Greeting, now: Mono) {
+        let kind = self.links[&link].kind;
         self.drop_older(link, kind, &greeting, now);
         let endpoint = self.links.get_mut(&link).expect("only older links were dropped");
-        endpoint.greeting = Some(greeting);
-        if is_stranger {
-            endpoint.peer = Some(greeting.node);
-            endpoint.stage = Stage::Confirming;
-            let remote = self.remotes.get_mut(&greeting.node).expect("the check knows all members");
-            remote.lane(kind).connect(link);
-            self.greet(link, now);
-        } else {
-            self.become_ready(link, now);
-            if kind == LaneKind::Bulk {
-                self.send_now(link, confirmation(), now);
+        (endpoint.peer, endpoint.greeting) = (Some(greeting.node), Some(greeting));
+    }
+
+    /// Tells the other side that it is turned away, and says so here.
+    pub(super) fn turn_away(&mut self, link: LinkId, refusal: &Refusal, node: NodeId, now: Mono) {
+        let member = self.remotes.contains_key(&node).then_some(node);
+        if self.refusals.may_say(refusal.kind(), member, now) {
+            let reason = refusal.to_string();
+            self.actions.push(Action::Note(Notice::PeerRefused { reason }));
+        }
+        let why = refusal.told() as i32;
+        let parts = PeerBody::Refused(Refused { node: self.node.0, why }).into_parts();
+        self.actions.push(Action::Send { link, parts });
+        self.actions.push(Action::Close { link });
+        self.closed(link, now);
+    }
+
+    /// The other side turns this one away.
+    fn turned_away(&mut self, link: LinkId, refused: Refused, now: Mono) {
+        let endpoint = &self.links[&link];
+        let said = endpoint.talk.map(|talk| talk.dialler.greeting.node);
+        // Whom it dialled, or who said to be a member; nobody else's opinion matters.
+        if let Some(node) = endpoint.peer.or(said) {
+            self.outcomes.push_back(Outcome::TurnedAway(node, refused.why()));
+            // Once, whoever says it first: it is about this node.
+            let reason = reason(refused.why());
+            if self.refusals.may_say(reason, None, now) {
+                self.actions.push(Action::Note(Notice::TurnedAway { by: node, reason: reason.into() }));
             }
         }
+        self.abort(link, now);
     }
 
     /// Ends the link that this one replaces, and the other lane's if it is of an earlier start.
@@ -99,15 +171,17 @@ impl Peers {
     fn become_ready(&mut self, link: LinkId, now: Mono) {
         let endpoint = self.links.get_mut(&link).expect("only a known link becomes ready");
         endpoint.stage = Stage::Ready;
+        let kind = endpoint.kind;
         let greeting = endpoint.greeting.expect("both sides have said hello");
         let remote = self.remotes.get_mut(&greeting.node).expect("the check knows all members");
-        remote.lane(endpoint.kind).become_ready();
-        if endpoint.kind == LaneKind::Raft {
+        remote.lane(kind).become_ready();
+        if kind == LaneKind::Raft {
             remote.come_up(greeting, now);
-            self.last_refusal.clear();
+            self.refusals.forget(greeting.node);
             self.actions.push(Action::Note(Notice::PeerUp(greeting.node)));
             self.outcomes.push_back(Outcome::Up(greeting));
         }
+        self.allow(link);
     }
 
     /// Hands on a message of a lane that is ready.
@@ -140,7 +214,7 @@ impl Peers {
                 self.remotes.get_mut(&node).expect("an endpoint names a peer there is").sign = Some(sign);
             }
             PeerBody::Found(found) => {
-                let founding = Founding::read(&found).ok_or("a founding with ids that are none")?;
+                let founding = Founding::read(&found).ok_or("a founding that cannot be")?;
                 self.outcomes.push_back(Outcome::Found(node, founding));
             }
             _ => return Err("a bulk message on the raft lane".into()),
@@ -150,13 +224,13 @@ impl Peers {
 
     fn dispatch_bulk(&mut self, node: NodeId, body: PeerBody) -> Result<(), String> {
         match body {
-            PeerBody::Alive(_) => {}
             PeerBody::Forward(Forward { id, request }) => {
                 self.outcomes.push_back(Outcome::Forward { node, id: CallId(id), request });
             }
             PeerBody::Forwarded(Forwarded { id, index, reply }) => {
+                let index = index_of(index).ok_or("an answer as of an index that no log reaches")?;
                 if self.forwards.close(CallId(id), node) {
-                    let (id, index) = (CallId(id), Index(index));
+                    let id = CallId(id);
                     self.outcomes.push_back(Outcome::Forwarded { id, index, reply });
                 }
             }
@@ -173,16 +247,12 @@ impl Peers {
         remote.and_then(|remote| remote.disk).is_some_and(|disk| disk != greeting.disk)
     }
 
-    /// One line for each reason, not one for each of its repetitions.
-    fn refuse(&mut self, reason: String) {
-        if self.last_refusal != reason {
-            self.last_refusal.clone_from(&reason);
-            self.actions.push(Action::Note(Notice::PeerRefused { reason }));
-        }
-    }
-
+    /// Ends a link that broke the protocol.
     pub(super) fn reject(&mut self, link: LinkId, reason: String, now: Mono) {
-        self.actions.push(Action::Note(Notice::Rejected { link, reason }));
+        let peer = self.links.get(&link).and_then(|endpoint| endpoint.peer);
+        if self.refusals.may_say("protocol", peer, now) {
+            self.actions.push(Action::Note(Notice::Rejected { link, reason }));
+        }
         self.abort(link, now);
     }
 
@@ -193,5 +263,29 @@ impl Peers {
         }
         self.actions.push(Action::Abort { link });
         self.closed(link, now);
+    }
+}
+
+/// What a node that is turned away has to know.
+fn reason(why: Turned) -> &'static str {
+    match why {
+        Turned::Version => "it runs another version: upgrade the older of the two",
+        Turned::Stranger => {
+            "this node's id is not the one that is expected here: compare node_id, initial_members and the addresses"
+        }
+        Turned::Members => {
+            "this node was configured with other initial_members: they must be the same everywhere"
+        }
+        Turned::Cluster => {
+            "this node's data directory belongs to another cluster: give it the right storage_path, or an empty one if \
+             it has never been a member"
+        }
+        Turned::Disk => {
+            "this node's data directory is not the one that the cluster knows: it was emptied, replaced or mistaken. \
+             Bring the old one back; nothing was changed. Without it this node cannot be a member again, and the \
+             others go on as long as they are a majority"
+        }
+        Turned::Secret => "this node does not show the cluster's secret: give it the same cluster.secret",
+        Turned::Otherwise => "it did not say why: look in its log",
     }
 }

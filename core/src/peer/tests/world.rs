@@ -2,8 +2,8 @@
 //! arrives), broken (both ends are told), or not read at one end.
 
 use crate::action::{Action, LaneKind, Notice};
-use crate::config::{Config, Member};
-use crate::event::Address;
+use crate::config::{Config, Member, Secret, Secrets};
+use crate::event::{Address, Nonce};
 use crate::ids::{BootId, ClusterId, DiskId, LinkId, NodeId};
 use crate::now::Mono;
 use crate::peer::{Identity, Outcome, Peers};
@@ -19,8 +19,13 @@ pub struct World {
     /// Pairs between which nothing arrives and nothing is dialled, lower id first.
     pub cut: Vec<(i32, i32)>,
     pub dials: usize,
+    /// What each node is told of the cluster's secret.
+    pub secrets: BTreeMap<i32, Secrets>,
+    /// Who answers at a member's address, where it is not that member.
+    pub moved: BTreeMap<i32, i32>,
     members: i32,
     next_link: u64,
+    nonces: u8,
 }
 
 /// One node.
@@ -42,6 +47,13 @@ pub struct Wire {
     /// The nodes that do not read it.
     pub unread_by: Vec<i32>,
     is_broken: bool,
+    /// One end was closed after all that it said.
+    is_closing: bool,
+}
+
+pub fn secrets(texts: &[&str]) -> Secrets {
+    let secret = |text: &&str| Secret::new(text.repeat(16).as_bytes()).expect("long enough");
+    Secrets::new(texts.iter().map(secret).collect()).expect("few")
 }
 
 pub fn identity(node: i32, boot: u64) -> Identity {
@@ -67,8 +79,11 @@ impl World {
             wires: Vec::new(),
             cut: Vec::new(),
             dials: 0,
+            secrets: BTreeMap::new(),
+            moved: BTreeMap::new(),
             members,
             next_link: 2,
+            nonces: 0,
         }
     }
 
@@ -84,8 +99,9 @@ impl World {
 
     /// Starts a node, or starts it again; its old links, if any, hang.
     pub fn start(&mut self, node: i32, identity: Identity) {
-        let mut peers =
-            Peers::new(&config(node, self.members), u64::from(node.unsigned_abs()) ^ identity.boot.0);
+        let secrets = self.secrets.get(&node).cloned().unwrap_or_default();
+        let config = Config { secrets, ..config(node, self.members) };
+        let mut peers = Peers::new(&config, u64::from(node.unsigned_abs()) ^ identity.boot.0);
         peers.started(identity, self.now);
         for wire in &mut self.wires {
             for end in &mut wire.ends {
@@ -162,6 +178,12 @@ impl World {
                     wire.is_broken = true;
                 }
             }
+            Action::Close { link } => {
+                if let Some((wire, end)) = self.wire(id, link) {
+                    wire.ends[end].0 = -id;
+                    wire.is_closing = true;
+                }
+            }
             Action::Note(notice) => self.node(id).notices.push(notice),
             other => panic!("unexpected {other}"),
         }
@@ -169,6 +191,7 @@ impl World {
 
     fn dial(&mut self, from: i32, link: LinkId, to: i32, lane: LaneKind) {
         self.dials += 1;
+        let to = self.moved.get(&to).copied().unwrap_or(to);
         if self.is_cut(from, to) || !self.nodes.contains_key(&to) {
             self.node(from).failed_dials.push(link);
             return;
@@ -176,8 +199,11 @@ impl World {
         let other = LinkId(self.next_link);
         self.next_link += 2;
         let now = self.now;
-        self.node(from).peers.opened(link, lane, now);
-        self.node(to).peers.opened(other, lane, now);
+        for (node, link) in [(from, link), (to, other)] {
+            self.nonces = self.nonces.wrapping_add(1);
+            let nonce = Nonce([self.nonces; 32]);
+            self.node(node).peers.opened(link, lane, nonce, now);
+        }
         self.wires.push(Wire {
             lane,
             ends: [(from, link), (to, other)],
@@ -185,6 +211,7 @@ impl World {
             credit: [0; 2],
             unread_by: Vec::new(),
             is_broken: false,
+            is_closing: false,
         });
     }
 
@@ -235,6 +262,11 @@ impl World {
                     self.node(to).peers.received(link, BytesMut::from(&bytes[..]), now);
                 }
             }
+        }
+        for wire in &mut wires {
+            let ends = wire.ends.iter().zip(&wire.flying);
+            wire.is_broken |=
+                wire.is_closing && ends.into_iter().all(|((to, _), flying)| *to < 0 || flying.is_empty());
         }
         wires.append(&mut self.wires);
         self.wires = wires;

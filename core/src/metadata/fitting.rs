@@ -1,0 +1,80 @@
+//! Which commands fit the state, and which states can be at all. Our own `decide` makes no others; but an entry comes
+//! from another node, a state from another node or the disk, and what is taken in from there is run: its replicas are
+//! started, its numbers counted on.
+//!
+//! Invariant: in a state that is sound every replica belongs to one place, `next_replica` is above all of them, and
+//! counting on overflows nothing.
+
+use super::{Command, Metadata, Topic, topic_name};
+use crate::ids::{NodeId, ReplicaId, TopicId};
+use crate::limits::{MEMBERS_MAX, PARTITIONS_MAX, PRODUCER_ID_BLOCK};
+use std::collections::BTreeSet;
+
+/// The highest `next_producer`, from which another block can be given.
+const PRODUCER_ID_MAX: i64 = i64::MAX - PRODUCER_ID_BLOCK;
+
+impl Metadata {
+    /// Whether a command fits; one that does not changes nothing.
+    pub fn takes(&self, command: &Command) -> bool {
+        match command {
+            Command::TopicCreated { id, topic } => self.fits(*id, topic),
+            Command::TopicDeleted { id } => self.topics.contains_key(id),
+            Command::ProducerIdsTaken { next } => (self.next_producer..=PRODUCER_ID_MAX).contains(next),
+        }
+    }
+
+    /// Whether a topic can be added as it is: it and its name are new, and its replicas are, each higher than the one
+    /// before, as they are numbered.
+    fn fits(&self, id: TopicId, topic: &Topic) -> bool {
+        let is_new = !self.topics.contains_key(&id) && !self.names.contains_key(&topic.name);
+        let has_room = self.partitions + topic.partitions.len() as u64 <= PARTITIONS_MAX as u64;
+        let replicas = || topic.partitions.iter().flatten().map(|placed| placed.replica);
+        let are_new = replicas().all(|replica| replica.0 >= self.next_replica && replica <= ReplicaId::MAX);
+        is_new
+            && has_room
+            && are_new
+            && replicas().is_sorted_by(|one, next| one < next)
+            && self.is_placed(topic)
+    }
+
+    /// Whether the topic's name is one, and each partition lies on different members.
+    fn is_placed(&self, topic: &Topic) -> bool {
+        let is_placed = |nodes: &BTreeSet<NodeId>, count: usize| {
+            (1..=MEMBERS_MAX).contains(&count)
+                && nodes.len() == count
+                && nodes.iter().all(|node| self.members.contains_key(node))
+        };
+        let mut partitions = topic.partitions.iter();
+        topic_name::fault(&topic.name).is_none()
+            && !topic.partitions.is_empty()
+            && partitions
+                .all(|placed| is_placed(&placed.iter().map(|place| place.node).collect(), placed.len()))
+    }
+
+    /// What is wrong with a state that was read, if anything is.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let is_named = |(name, id): (&String, &TopicId)| {
+            self.topics.get(id).is_some_and(|topic: &Topic| topic.name == *name)
+        };
+        if self.names.len() != self.topics.len() || !self.names.iter().all(is_named) {
+            return Some("names and topics do not match");
+        }
+        if !self.topics.values().all(|topic| self.is_placed(topic)) {
+            return Some("a topic lies where none can");
+        }
+        let placed = self.topics.values().flat_map(|topic| topic.partitions.iter().flatten());
+        let mut replicas: Vec<ReplicaId> = placed.map(|placed| placed.replica).collect();
+        replicas.extend(self.members.values().map(|member| member.replica));
+        replicas.sort_unstable();
+        let is_once = replicas.windows(2).all(|pair| pair[0] < pair[1]);
+        let is_known = replicas.first().is_none_or(|first| *first != ReplicaId::NOBODY)
+            && replicas.last().is_none_or(|last| last.0 < self.next_replica)
+            && self.next_replica <= ReplicaId::MAX.0 + 1;
+        if !is_once || !is_known {
+            return Some("its replicas cannot be");
+        }
+        let partitions: u64 = self.topics.values().map(|topic| topic.partitions.len() as u64).sum();
+        let is_counted = partitions == self.partitions && (0..=PRODUCER_ID_MAX).contains(&self.next_producer);
+        (!is_counted).then_some("its counts are wrong")
+    }
+}

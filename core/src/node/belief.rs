@@ -1,0 +1,136 @@
+//! What of a peer's words may be believed. A peer was accepted, which says who it is and not that it is right: its
+//! disk may rot, its memory flip a bit, its version be another. What it says either fits what this node knows, or
+//! changes nothing.
+//!
+//! The one authority is Raft's: a replica that is the leader, as far as the replica here has heard by Raft itself,
+//! says what is committed. Everything else is held against that and against the state here.
+//!
+//! - Invariant: a Raft message is the word of the replica that the image places on the sender's node.
+//! - Invariant: an entry that is appended can be applied.
+//! - Invariant: a snapshot that is installed can be read, agrees with what goes with it, and takes no record back.
+//!
+//! Not here: whether bytes are a message at all (`peer`), what raft-rs would trip over (`replica/guard`).
+
+use super::{METADATA, Node};
+use crate::host::Host;
+use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::machine::Undecodable;
+use crate::metadata::Metadata;
+use crate::mutant::{Mutant, is_planted};
+use crate::partition::{LogState, Partition, Unfit};
+use crate::peer::{CatchUp, Snapshot};
+use rust_mq_proto::peer::raft::RaftMessage;
+
+/// What is wrong with a peer's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Disbelief {
+    #[error("a Raft message in the name of a replica that is elsewhere")]
+    Sender,
+    #[error("an entry that cannot be applied: {0}")]
+    Entry(#[from] Unfit),
+    #[error("what cannot be read here: {0}")]
+    Unreadable(#[from] Undecodable),
+    #[error("a snapshot for another replica")]
+    Recipient,
+    #[error("a snapshot of {0} to {1} whose state is of {2} to {3}")]
+    Extent(Offset, Offset, Offset, Offset),
+    #[error("a snapshot that takes back what is committed")]
+    TakesBack,
+    #[error("a snapshot of another cluster, or of other members")]
+    Members,
+}
+
+impl Disbelief {
+    /// By which lines about it are counted.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Disbelief::Sender => "sender",
+            Disbelief::Entry(_) => "entry",
+            Disbelief::Unreadable(_) => "unreadable",
+            Disbelief::Recipient => "recipient",
+            Disbelief::Extent(..) => "extent",
+            Disbelief::TakesBack => "takes back",
+            Disbelief::Members => "members",
+        }
+    }
+}
+
+impl Node {
+    /// Whether a message from a node may be stepped; otherwise what is wrong with it.
+    pub(super) fn check_message(
+        &self,
+        of: TopicPartition,
+        node: NodeId,
+        message: &RaftMessage,
+    ) -> Result<(), Disbelief> {
+        if self.replica_on(of, node) != Some(ReplicaId(message.from)) {
+            return Err(Disbelief::Sender);
+        }
+        if of == METADATA {
+            return Ok(Host::<Metadata>::check(&message.entries)?);
+        }
+        let partition = self.partitions.get(ReplicaId(message.to));
+        Ok(partition.map_or(Ok(()), |partition| partition.check(message))?)
+    }
+
+    /// Whether a node may say that a replica here is behind: the replica follows that node's in this very term.
+    pub(super) fn is_told_by_its_leader(&self, node: NodeId, told: &CatchUp) -> bool {
+        let replica = match &self.metadata {
+            Some((id, host)) if *id == told.replica => Some(host.replica()),
+            _ => self.partitions.get(told.replica).map(Partition::replica),
+        };
+        let leader = self.replica_on(told.partition, node);
+        self.partition_of(told.replica) == Some(told.partition)
+            && told.log_start <= told.high_watermark
+            && replica.is_some_and(|replica| {
+                replica.term() == told.term && Some(replica.leader()) == leader && !replica.is_leader()
+            })
+    }
+
+    /// Whether a snapshot for a replica here can take the place of its state; otherwise what is wrong with it.
+    pub(super) fn check_snapshot(&self, id: ReplicaId, snapshot: &Snapshot) -> Result<(), Disbelief> {
+        if snapshot.replica != id {
+            return Err(Disbelief::Recipient);
+        }
+        match &self.metadata {
+            Some((metadata, host)) if *metadata == id => check_image(host, snapshot),
+            _ => match self.partitions.get(id) {
+                Some(partition) => check_log(partition, snapshot),
+                None => Err(Disbelief::Recipient),
+            },
+        }
+    }
+}
+
+fn check_log(partition: &Partition, snapshot: &Snapshot) -> Result<(), Disbelief> {
+    let state = LogState::decode(&snapshot.state)?;
+    let says = (snapshot.log_start, snapshot.segment_end);
+    let is_believed = is_planted(partition.replica().settings().mutant, Mutant::SnapshotEndBelieved);
+    if (state.start, state.end) != says && !is_believed {
+        return Err(Disbelief::Extent(says.0, says.1, state.start, state.end));
+    }
+    if state.end < partition.high_watermark() || snapshot.index < partition.applied().index {
+        return Err(Disbelief::TakesBack);
+    }
+    if snapshot.members != *partition.replica().members() {
+        return Err(Disbelief::Members);
+    }
+    Ok(())
+}
+
+fn check_image(host: &Host<Metadata>, snapshot: &Snapshot) -> Result<(), Disbelief> {
+    let (_, state) = Host::<Metadata>::decode_state(&snapshot.state)?;
+    let here = host.committed();
+    if (snapshot.log_start, snapshot.segment_end) != (Offset(0), Offset(0)) {
+        return Err(Disbelief::Extent(snapshot.log_start, snapshot.segment_end, Offset(0), Offset(0)));
+    }
+    // Members are fixed by the configuration.
+    let is_ours = state.cluster() == here.cluster() && state.members().eq(here.members());
+    if !is_ours || snapshot.members != *host.replica().members() {
+        return Err(Disbelief::Members);
+    }
+    if snapshot.index < host.applied().index {
+        return Err(Disbelief::TakesBack);
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! The cluster's secrets, from the file of a node or from a file of their own. Nothing here shows one: a mistake names
+//! the place and what is wrong, never the line.
+
+use crate::limits::SECRET_FILE_BYTES_MAX;
+use rust_mq_core::config::{Secret, SecretFault, Secrets};
+use serde::Deserialize;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// `secret:` in a node's file: one, or a list of them.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "OneOrMore")]
+pub struct WrittenSecrets(pub Secrets);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a secret is a text in quotation marks, or a list of such")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl TryFrom<OneOrMore> for WrittenSecrets {
+    type Error = SecretFault;
+
+    fn try_from(written: OneOrMore) -> Result<WrittenSecrets, SecretFault> {
+        let texts = match written {
+            OneOrMore::One(text) => vec![text],
+            OneOrMore::More(texts) => texts,
+        };
+        secrets(texts.iter().map(String::as_str)).map(WrittenSecrets)
+    }
+}
+
+impl fmt::Debug for WrittenSecrets {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("WrittenSecrets")
+    }
+}
+
+fn secrets<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Secrets, SecretFault> {
+    let all: Result<Vec<Secret>, SecretFault> = texts.map(|text| Secret::new(text.as_bytes())).collect();
+    Secrets::new(all?)
+}
+
+/// The secrets of a file, one a line; at least one.
+pub fn read(path: &Path) -> Result<Secrets, String> {
+    let wrong = |what: &dyn fmt::Display| format!("the secret file {}: {what}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| {
+        wrong(&format_args!(
+            "{error}; all nodes of a cluster have the same one: `openssl rand -hex 32 > {}`",
+            path.display()
+        ))
+    })?;
+    let is_file = file.metadata().map_err(|error| wrong(&error))?.is_file();
+    let mut text = String::new();
+    let read = file.take(SECRET_FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    if !is_file || text.len() as u64 > SECRET_FILE_BYTES_MAX {
+        return Err(wrong(&format_args!("it is no file of at most {SECRET_FILE_BYTES_MAX} bytes")));
+    }
+    read.map_err(|_| wrong(&"it is no text"))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match secrets(lines) {
+        Ok(secrets) if secrets.is_empty() => Err(wrong(&"it is empty")),
+        Ok(secrets) => Ok(secrets),
+        Err(fault) => Err(wrong(&fault)),
+    }
+}
+
+/// Writes a file with a new secret that only its owner reads, unless there is one.
+pub fn make(path: &Path) -> io::Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = match file {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        file => file?,
+    };
+    let mut bytes = [0; 32];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(file, "{digits}")
+}
