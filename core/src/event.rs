@@ -143,9 +143,28 @@ pub enum DoneResult {
     Full,
     /// Anything else went wrong; everything queued on the file fails until `Forget`.
     Failed {
+        /// What was being done.
+        at: FileWork,
         /// The file and the system's words, for the log.
         reason: String,
     },
+}
+
+/// What is done with files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileWork {
+    /// `Write`.
+    Writing,
+    /// `Sync`: what the files hold is not known any more.
+    Syncing,
+    /// `Read`.
+    Reading,
+    /// `Truncate`.
+    Truncating,
+    /// `Remove`.
+    Removing,
+    /// `List`.
+    Listing,
 }
 
 /// One file that the driver found.
@@ -196,6 +215,19 @@ impl fmt::Display for Event {
     }
 }
 
+impl fmt::Display for FileWork {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            FileWork::Writing => "writing",
+            FileWork::Syncing => "syncing",
+            FileWork::Reading => "reading",
+            FileWork::Truncating => "truncating",
+            FileWork::Removing => "removing",
+            FileWork::Listing => "listing",
+        })
+    }
+}
+
 impl fmt::Display for DoneResult {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -206,7 +238,7 @@ impl fmt::Display for DoneResult {
             DoneResult::Truncated => out.write_str("truncated"),
             DoneResult::Listed(files) => write!(out, "listed {} files", files.len()),
             DoneResult::Full => out.write_str("full"),
-            DoneResult::Failed { reason } => write!(out, "failed: {reason}"),
+            DoneResult::Failed { at, reason } => write!(out, "failed {at}: {reason}"),
         }
     }
 }

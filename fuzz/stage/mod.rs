@@ -17,7 +17,9 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::{Action, LaneKind, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
-use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Listed, Nonce, Question};
+use rust_mq_core::event::{
+    Address, CloseReason, DoneResult, Event, FileWork, LinkKind, Listed, Nonce, Question,
+};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::{LinkId, NodeId, Ticket};
 use rust_mq_core::now::{Mono, Now, Wall};
@@ -299,20 +301,20 @@ impl Stage {
     }
 
     fn perform(&mut self, action: Action, fate: Fate) {
-        let (ticket, files) = match &action {
-            Action::Write { ticket, file, .. }
-            | Action::Read { ticket, file, .. }
-            | Action::Truncate { ticket, file, .. }
-            | Action::Remove { ticket, file } => (*ticket, vec![*file]),
-            Action::Sync { ticket, files } => (*ticket, files.clone()),
-            Action::List { ticket } => (*ticket, Vec::new()),
+        let (ticket, files, at) = match &action {
+            Action::Write { ticket, file, .. } => (*ticket, vec![*file], FileWork::Writing),
+            Action::Read { ticket, file, .. } => (*ticket, vec![*file], FileWork::Reading),
+            Action::Truncate { ticket, file, .. } => (*ticket, vec![*file], FileWork::Truncating),
+            Action::Remove { ticket, file } => (*ticket, vec![*file], FileWork::Removing),
+            Action::Sync { ticket, files } => (*ticket, files.clone(), FileWork::Syncing),
+            Action::List { ticket } => (*ticket, Vec::new(), FileWork::Listing),
             other => panic!("{other} is not for a disk"),
         };
         assert!(self.answered.insert(ticket), "{ticket} was used twice");
         let is_broken = files.iter().any(|file| self.broken.contains(file));
         let result = if fate == Fate::Failed || is_broken {
             self.broken.extend(files);
-            DoneResult::Failed { reason: "as the script says".into() }
+            DoneResult::Failed { at, reason: "as the script says".into() }
         } else if fate == Fate::Full && matches!(action, Action::Write { .. }) {
             self.broken.extend(files);
             DoneResult::Full
@@ -337,14 +339,14 @@ impl Stage {
                     let end = start.saturating_add(len as usize).min(content.len());
                     DoneResult::Bytes(Bytes::copy_from_slice(&content[start..end]))
                 }
-                None => DoneResult::Failed { reason: "no such file".into() },
+                None => DoneResult::Failed { at: FileWork::Reading, reason: "no such file".into() },
             },
             Action::Truncate { file, len, .. } => match self.files.get_mut(&file) {
                 Some(content) => {
                     content.resize(len as usize, 0);
                     DoneResult::Truncated
                 }
-                None => DoneResult::Failed { reason: "no such file".into() },
+                None => DoneResult::Failed { at: FileWork::Truncating, reason: "no such file".into() },
             },
             Action::Remove { file, .. } => {
                 self.files.remove(&file);

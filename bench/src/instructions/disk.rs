@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rust_mq_core::action::Action;
-use rust_mq_core::event::{DoneResult, Event, Listed};
+use rust_mq_core::event::{DoneResult, Event, FileWork, Listed};
 use rust_mq_core::file::File;
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ impl Disk {
 
     fn read(&self, file: File, at: usize, len: usize) -> DoneResult {
         let Some(bytes) = self.0.get(&file) else {
-            return DoneResult::Failed { reason: "there is no such file".into() };
+            return DoneResult::Failed { at: FileWork::Reading, reason: "there is no such file".into() };
         };
         let from = at.min(bytes.len());
         DoneResult::Bytes(Bytes::copy_from_slice(&bytes[from..(from + len).min(bytes.len())]))

@@ -7,7 +7,7 @@ use super::deleted_ahead::DeletedAhead;
 use super::effects::raft_part;
 use super::{Identity, METADATA, Node, Stage};
 use crate::action::{Action, HaltReason};
-use crate::event::DoneResult;
+use crate::event::{DoneResult, FileWork};
 use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
 use crate::limits::{PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX, PARTITIONS_SHARE};
@@ -27,7 +27,7 @@ impl Node {
     /// A file action ended.
     pub fn disk_done(&mut self, now: Now, ticket: Ticket, result: DoneResult, actions: &mut Vec<Action>) {
         let mut outcomes = Vec::new();
-        let is_sync = matches!(&result, DoneResult::Failed { reason } if reason.contains("syncing"));
+        let is_sync = matches!(&result, DoneResult::Failed { at: FileWork::Syncing, .. });
         let is_believed = is_sync && is_planted(self.config.mutant, Mutant::FailedSyncBelieved);
         let result = if is_believed { DoneResult::Synced } else { result };
         let is_full = result == DoneResult::Full && is_planted(self.config.mutant, Mutant::FullBelieved);

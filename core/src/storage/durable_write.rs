@@ -82,7 +82,7 @@ impl DurableWrite {
             DoneResult::Synced if is_sync => {}
             // The driver fails what was queued behind the refused write; that is no failure of the disk.
             DoneResult::Failed { .. } | DoneResult::Full if is_sync && self.is_full => {}
-            DoneResult::Failed { reason } if is_write || is_sync => {
+            DoneResult::Failed { reason, .. } if is_write || is_sync => {
                 return Progress::Failed(reason);
             }
             other => return Progress::Failed(format!("{}: unexpected answer: {other}", self.file)),

@@ -85,7 +85,7 @@ impl Plan {
         match result {
             DoneResult::Full => self.is_full = true,
             DoneResult::Failed { .. } if self.is_full => {}
-            DoneResult::Failed { reason } => return PlanProgress::Failed(reason),
+            DoneResult::Failed { reason, .. } => return PlanProgress::Failed(reason),
             _ => {}
         }
         match (self.open, self.is_full) {

@@ -460,7 +460,7 @@ mod tests {
         for (done, id) in ids.iter().enumerate() {
             let begun = actions.iter().filter(|action| matches!(action, Action::Read { .. })).count();
             assert_eq!(begun, ids.len().min(done + SEGMENT_READS_MIN), "in the order they came");
-            let failed = DoneResult::Failed { reason: "lost".into() };
+            let failed = DoneResult::Failed { at: crate::event::FileWork::Reading, reason: "lost".into() };
             assert_eq!(reads.done(*id, failed, &locals, &mut tickets, &mut actions).len(), 1);
         }
         assert_eq!((reads.open_bytes, reads.open.len(), reads.waiting.len()), (0, 0, 0));

@@ -427,7 +427,7 @@ impl Running {
 
 pub(super) fn no_failure(result: DoneResult) -> Result<(), String> {
     match result {
-        DoneResult::Failed { reason } => Err(reason),
+        DoneResult::Failed { reason, .. } => Err(reason),
         // A write that met a full disk was looked at before; nothing else may.
         DoneResult::Full => Err("no space for what needs none".into()),
         _ => Ok(()),

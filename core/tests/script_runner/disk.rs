@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use rust_mq_core::action::Action;
-use rust_mq_core::event::{DoneResult, Event, Listed};
+use rust_mq_core::event::{DoneResult, Event, FileWork, Listed};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::Ticket;
 use std::collections::{BTreeMap, VecDeque};
@@ -146,7 +146,7 @@ impl Disk {
     fn sync(&mut self, files: &[File]) -> DoneResult {
         self.syncs_left = self.syncs_left.map(|left| left - 1);
         if self.is_failing {
-            return DoneResult::Failed { reason: "input/output error".into() };
+            return DoneResult::Failed { at: FileWork::Syncing, reason: "input/output error".into() };
         }
         for file in files {
             let Some(stored) = self.files.get_mut(file) else { continue };
@@ -163,7 +163,7 @@ impl Disk {
 
     fn read(&self, file: File, at: u64, len: u32) -> DoneResult {
         let Some(stored) = self.files.get(&file) else {
-            return DoneResult::Failed { reason: "no such file".into() };
+            return DoneResult::Failed { at: FileWork::Truncating, reason: "no such file".into() };
         };
         let end = stored.cached.len();
         let from = place(at).min(end);
@@ -173,7 +173,7 @@ impl Disk {
 
     fn truncate(&mut self, file: File, len: u64) -> DoneResult {
         let Some(stored) = self.files.get_mut(&file) else {
-            return DoneResult::Failed { reason: "no such file".into() };
+            return DoneResult::Failed { at: FileWork::Reading, reason: "no such file".into() };
         };
         stored.cached.resize(place(len), 0);
         stored.unsynced.push(Change::Truncate(len));

@@ -13,7 +13,7 @@ use crate::limits::DIRECT_BYTES_MIN;
 use crate::mailbox::Mailbox;
 use bytes::Bytes;
 use rust_mq_core::action::Action;
-use rust_mq_core::event::{DoneResult, Event, Listed};
+use rust_mq_core::event::{DoneResult, Event, FileWork, Listed};
 use rust_mq_core::file::{File, Lane};
 use rust_mq_core::ids::Ticket;
 use std::collections::BTreeSet;
@@ -43,29 +43,31 @@ pub(super) fn run_reader(files: &OpenFiles, work: &Mutex<Receiver<Action>>, done
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(action) = next else { return };
-        let (ticket, result) = match action {
-            Action::Read { ticket, file, at, len } => (ticket, read(files, file, at, len)),
-            Action::List { ticket } => (ticket, list(files.root())),
+        let (ticket, work, result) = match action {
+            Action::Read { ticket, file, at, len } => (ticket, FileWork::Reading, read(files, file, at, len)),
+            Action::List { ticket } => (ticket, FileWork::Listing, list(files.root())),
             other => unreachable!("not a reader's action: {other}"),
         };
-        done.put([Event::Done { ticket, result: result.unwrap_or_else(failed) }]);
+        done.put([Event::Done { ticket, result: result.unwrap_or_else(|error| failed(work, &error)) }]);
     }
 }
 
 fn perform(files: &OpenFiles, direct: &mut Direct, action: Action) -> Option<(Ticket, DoneResult)> {
     let (ticket, result) = match action {
         Action::Write { ticket, file, at, parts } => {
-            (ticket, guarded(files, file, || write(files, direct, file, at, &parts)))
+            (ticket, guarded(files, file, FileWork::Writing, || write(files, direct, file, at, &parts)))
         }
         Action::Sync { ticket, files: which } => (ticket, sync(files, &which)),
         Action::Truncate { ticket, file, len } => (
             ticket,
-            guarded(files, file, || {
+            guarded(files, file, FileWork::Truncating, || {
                 files.open(file)?.set_len(len)?;
                 Ok(DoneResult::Truncated)
             }),
         ),
-        Action::Remove { ticket, file } => (ticket, guarded(files, file, || remove(files, file))),
+        Action::Remove { ticket, file } => {
+            (ticket, guarded(files, file, FileWork::Removing, || remove(files, file)))
+        }
         Action::Forget { file } => {
             files.close(file);
             files.forgive(file);
@@ -77,9 +79,14 @@ fn perform(files: &OpenFiles, direct: &mut Direct, action: Action) -> Option<(Ti
 }
 
 /// Law 3: what is queued behind a failure on the file fails, undone.
-fn guarded(files: &OpenFiles, file: File, act: impl FnOnce() -> io::Result<DoneResult>) -> DoneResult {
+fn guarded(
+    files: &OpenFiles,
+    file: File,
+    at: FileWork,
+    act: impl FnOnce() -> io::Result<DoneResult>,
+) -> DoneResult {
     if let Some(reason) = files.failure(file) {
-        return DoneResult::Failed { reason };
+        return DoneResult::Failed { at, reason };
     }
     match act() {
         Ok(result) => result,
@@ -89,7 +96,7 @@ fn guarded(files: &OpenFiles, file: File, act: impl FnOnce() -> io::Result<DoneR
         Err(error) => {
             let reason = format!("{file}: {error}");
             files.fail(file, reason.clone());
-            DoneResult::Failed { reason }
+            DoneResult::Failed { at, reason }
         }
     }
 }
@@ -151,7 +158,7 @@ fn through_the_cache(descriptor: &std::fs::File, at: u64, parts: &[Bytes]) -> io
 
 fn sync(files: &OpenFiles, which: &[File]) -> DoneResult {
     if let Some(reason) = which.iter().find_map(|file| files.failure(*file)) {
-        return DoneResult::Failed { reason };
+        return DoneResult::Failed { at: FileWork::Syncing, reason };
     }
     let mut directories = BTreeSet::new();
     let mut named = Vec::new();
@@ -180,7 +187,7 @@ fn sync(files: &OpenFiles, which: &[File]) -> DoneResult {
 fn fail(files: &OpenFiles, file: File, error: &io::Error) -> DoneResult {
     let reason = format!("{file}: {error}");
     files.fail(file, reason.clone());
-    DoneResult::Failed { reason }
+    DoneResult::Failed { at: FileWork::Syncing, reason }
 }
 
 /// Removes the file durably, and a partition's directories with its last one. Only the bulk lane makes and
@@ -251,6 +258,6 @@ fn list(root: &Path) -> io::Result<DoneResult> {
     Ok(DoneResult::Listed(listed))
 }
 
-fn failed(error: io::Error) -> DoneResult {
-    DoneResult::Failed { reason: error.to_string() }
+fn failed(at: FileWork, error: &io::Error) -> DoneResult {
+    DoneResult::Failed { at, reason: error.to_string() }
 }

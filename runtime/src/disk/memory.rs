@@ -13,7 +13,7 @@ use super::sparse::{Ledger, SHARED_BYTES_MIN, SparseFile};
 use crate::mailbox::Room;
 use bytes::Bytes;
 use rust_mq_core::action::Action;
-use rust_mq_core::event::{DoneResult, Event, Listed};
+use rust_mq_core::event::{DoneResult, Event, FileWork, Listed};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::Ticket;
 use std::collections::{BTreeMap, VecDeque};
@@ -83,12 +83,12 @@ impl MemoryDisk {
     }
 
     fn write(&mut self, file: File, at: u64, parts: Vec<Bytes>) -> DoneResult {
-        if let Some(result) = self.earlier_failure(file) {
+        if let Some(result) = self.earlier_failure(file, FileWork::Writing) {
             return result;
         }
         let total: u64 = parts.iter().map(|part| part.len() as u64).sum();
         if at.checked_add(total).is_none_or(|end| end > i64::MAX as u64) {
-            return self.fail(file, "write beyond the largest file".into());
+            return self.fail(file, FileWork::Writing, "write beyond the largest file".into());
         }
         let mut contents = self.files.remove(&file).unwrap_or_default();
         let mut position = at;
@@ -112,29 +112,32 @@ impl MemoryDisk {
     }
 
     fn sync(&self, files: &[File]) -> DoneResult {
-        files.iter().find_map(|file| self.earlier_failure(*file)).unwrap_or(DoneResult::Synced)
+        files
+            .iter()
+            .find_map(|file| self.earlier_failure(*file, FileWork::Syncing))
+            .unwrap_or(DoneResult::Synced)
     }
 
     fn read(&self, file: File, at: u64, len: u32) -> DoneResult {
         match self.files.get(&file) {
             Some(contents) => DoneResult::Bytes(contents.read(at, len)),
-            None => DoneResult::Failed { reason: format!("{file}: no such file") },
+            None => DoneResult::Failed { at: FileWork::Reading, reason: format!("{file}: no such file") },
         }
     }
 
     fn truncate(&mut self, file: File, len: u64) -> DoneResult {
-        if let Some(result) = self.earlier_failure(file) {
+        if let Some(result) = self.earlier_failure(file, FileWork::Truncating) {
             return result;
         }
         let Some(contents) = self.files.get_mut(&file) else {
-            return self.fail(file, format!("{file}: no such file"));
+            return self.fail(file, FileWork::Truncating, format!("{file}: no such file"));
         };
         contents.truncate(len, &mut self.ledger);
         DoneResult::Truncated
     }
 
     fn remove(&mut self, file: File) -> DoneResult {
-        if let Some(result) = self.earlier_failure(file) {
+        if let Some(result) = self.earlier_failure(file, FileWork::Removing) {
             return result;
         }
         if let Some(mut contents) = self.files.remove(&file) {
@@ -157,13 +160,13 @@ impl MemoryDisk {
         self.capacity.saturating_sub(self.ledger.used())
     }
 
-    fn earlier_failure(&self, file: File) -> Option<DoneResult> {
-        self.failed.get(&file).map(|reason| DoneResult::Failed { reason: reason.clone() })
+    fn earlier_failure(&self, file: File, at: FileWork) -> Option<DoneResult> {
+        self.failed.get(&file).map(|reason| DoneResult::Failed { at, reason: reason.clone() })
     }
 
-    fn fail(&mut self, file: File, reason: String) -> DoneResult {
+    fn fail(&mut self, file: File, at: FileWork, reason: String) -> DoneResult {
         self.failed.insert(file, reason.clone());
-        DoneResult::Failed { reason }
+        DoneResult::Failed { at, reason }
     }
 
     fn is_zeros(&mut self, part: &Bytes) -> bool {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use image::Image;
 use inode::{Inode, Loss, Toll};
 use rust_mq_core::action::Action;
-use rust_mq_core::event::{DoneResult, Listed};
+use rust_mq_core::event::{DoneResult, FileWork, Listed};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::Ticket;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -365,7 +365,7 @@ impl Disk {
 
     fn perform(&mut self, number: u64, files: &[File], job: Job) -> DoneResult {
         if files.iter().any(|file| self.failed.contains(file)) && !matches!(job, Job::Forget) {
-            return failed("an earlier failure on the file");
+            return failed(work_of(&job), "an earlier failure on the file");
         }
         match job {
             Job::Write { at, parts } => self.write(number, files[0], at, parts),
@@ -373,7 +373,7 @@ impl Disk {
             Job::Truncate { len } => {
                 let Some(inode) = self.files.get_mut(&files[0]) else {
                     self.failed.insert(files[0]);
-                    return failed("no such file");
+                    return failed(FileWork::Truncating, "no such file");
                 };
                 inode.resize(len);
                 DoneResult::Truncated
@@ -395,7 +395,7 @@ impl Disk {
         if self.armed.writes > 0 {
             self.armed.writes -= 1;
             self.failed.insert(file);
-            return failed("EIO while writing");
+            return failed(FileWork::Writing, "EIO while writing");
         }
         let len: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let has = self.files.get(&file).map_or(0, Inode::len);
@@ -426,7 +426,7 @@ impl Disk {
                     inode.drop_dirty();
                 }
             }
-            return failed("EIO while syncing; its dirty pages are dropped");
+            return failed(FileWork::Syncing, "EIO while syncing; its dirty pages are dropped");
         }
         for file in files {
             if let Some(inode) = self.files.get_mut(file) {
@@ -448,15 +448,26 @@ impl Disk {
     fn read(&mut self, file: File, at: u64, len: u32) -> DoneResult {
         if self.armed.reads > 0 {
             self.armed.reads -= 1;
-            return failed("EIO while reading");
+            return failed(FileWork::Reading, "EIO while reading");
         }
         match self.files.get(&file) {
             Some(inode) => DoneResult::Bytes(inode.read(at, u64::from(len)).freeze()),
-            None => failed("no such file"),
+            None => failed(FileWork::Reading, "no such file"),
         }
     }
 }
 
-fn failed(reason: &str) -> DoneResult {
-    DoneResult::Failed { reason: reason.to_owned() }
+fn work_of(job: &Job) -> FileWork {
+    match job {
+        Job::Write { .. } | Job::Forget => FileWork::Writing,
+        Job::Sync => FileWork::Syncing,
+        Job::Truncate { .. } => FileWork::Truncating,
+        Job::Remove => FileWork::Removing,
+        Job::Read { .. } => FileWork::Reading,
+        Job::List => FileWork::Listing,
+    }
+}
+
+fn failed(at: FileWork, reason: &str) -> DoneResult {
+    DoneResult::Failed { at, reason: reason.to_owned() }
 }

@@ -2,7 +2,7 @@
 //! order; unsynced writes are then kept sector by sector as a coin falls; names never synced are lost or not.
 
 use crate::action::{Action, HaltReason};
-use crate::event::{DoneResult, Listed};
+use crate::event::{DoneResult, FileWork, Listed};
 use crate::file::File;
 use crate::ids::Ticket;
 use crate::rng::Rng;
@@ -163,13 +163,13 @@ impl Disk {
 
     fn change(&mut self, file: File, action: Action) -> (Ticket, DoneResult) {
         if self.broken.contains(&file) {
-            let ticket = match action {
-                Action::Write { ticket, .. }
-                | Action::Truncate { ticket, .. }
-                | Action::Remove { ticket, .. } => ticket,
+            let (ticket, at) = match action {
+                Action::Write { ticket, .. } => (ticket, FileWork::Writing),
+                Action::Truncate { ticket, .. } => (ticket, FileWork::Truncating),
+                Action::Remove { ticket, .. } => (ticket, FileWork::Removing),
                 other => panic!("not a change: {other}"),
             };
-            return (ticket, DoneResult::Failed { reason: "queued behind a failure".into() });
+            return (ticket, DoneResult::Failed { at, reason: "queued behind a failure".into() });
         }
         match action {
             Action::Write { ticket, at, parts, .. } => {
@@ -217,7 +217,7 @@ impl Disk {
             let reason = format!("{}: no sync", files.first().expect("a sync is of a file"));
             // The system takes what it could not write for clean all the same.
             files.iter().for_each(|file| drop(self.changes.remove(file)));
-            return (ticket, DoneResult::Failed { reason });
+            return (ticket, DoneResult::Failed { at: FileWork::Syncing, reason });
         }
         for file in files {
             let image = self.durable.entry(file).or_default();
@@ -243,7 +243,10 @@ impl Disk {
                 (ticket, DoneResult::Listed(listed))
             }
             Action::Read { ticket, file, at, len } => match self.cache.get(&file) {
-                None => (ticket, DoneResult::Failed { reason: format!("{file}: not found") }),
+                None => {
+                    let reason = format!("{file}: not found");
+                    (ticket, DoneResult::Failed { at: FileWork::Reading, reason })
+                }
                 Some(bytes) => {
                     let from = bytes.len().min(at as usize);
                     let to = bytes.len().min(from + len as usize);
