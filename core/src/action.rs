@@ -157,6 +157,11 @@ pub enum Notice {
     },
     /// The disk is full: writes are refused, everything else goes on.
     DiskFull,
+    /// The disk has no room for what a start writes: it is tried again and again, and until then nothing is served.
+    NoRoomToStart {
+        /// Together.
+        bytes: u64,
+    },
     /// There is space again.
     SpaceAgain,
     /// The disk has not synced what was written for longer than elections take: others are to lead.

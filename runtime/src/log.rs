@@ -66,6 +66,11 @@ impl NoticeLog {
                     warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
                 }
             }
+            Notice::NoRoomToStart { bytes } => error!(
+                bytes,
+                "the disk is full: there is no room for what a start writes; nothing is served until there is, and it \
+                 is tried every second"
+            ),
             Notice::DiskFull if self.memory_limit.is_some() => {
                 warn_of_full_memory(self.memory_limit.unwrap_or_default());
             }

@@ -69,6 +69,15 @@ impl Plan {
         PlanProgress::Waiting
     }
 
+    /// Bytes that the batch writes that is being done.
+    pub(super) fn bytes(&self) -> u64 {
+        let written = self.batches.front().into_iter().flatten().map(|work| match work {
+            Work::Write { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
+            _ => 0,
+        });
+        written.sum()
+    }
+
     /// Whether it waits for space.
     pub(super) fn is_stalled(&self) -> bool {
         self.is_full && self.open == 0

@@ -35,6 +35,7 @@ pub(super) struct Starting {
     tickets: Tickets,
     stage: Stage,
     retry_at: Option<Mono>,
+    has_said_full: bool,
 }
 
 #[derive(Debug)]
@@ -56,7 +57,8 @@ pub(super) enum Started {
 
 impl Starting {
     pub(super) fn new(config: StorageConfig, node: NodeId, rng: Rng, mutant: Option<Mutant>) -> Starting {
-        Starting { config, node, rng, mutant, tickets: Tickets::default(), stage: Stage::New, retry_at: None }
+        let (tickets, stage) = (Tickets::default(), Stage::New);
+        Starting { config, node, rng, mutant, tickets, stage, retry_at: None, has_said_full: false }
     }
 
     pub(super) fn start(&mut self, actions: &mut Vec<Action>) {
@@ -109,6 +111,11 @@ impl Starting {
         match progress {
             PlanProgress::Waiting => Started::Waiting,
             PlanProgress::Full => {
+                if let Stage::Writing(resumed) = &self.stage
+                    && !std::mem::replace(&mut self.has_said_full, true)
+                {
+                    actions.push(Action::Note(Notice::NoRoomToStart { bytes: resumed.plan.bytes() }));
+                }
                 self.retry_at = Some(now + SPACE_RETRY_AFTER);
                 Started::Waiting
             }

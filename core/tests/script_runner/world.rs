@@ -247,6 +247,10 @@ impl World {
             }
             Notice::TopicDeleted { name } => format!("drops {name}"),
             Notice::DiskFull => "says: the disk is full".into(),
+            Notice::NoRoomToStart { bytes } => {
+                format!("says: no room for the {bytes} bytes that a start writes")
+            }
+            Notice::ReplicaDead { reason } => format!("says: {reason}"),
             Notice::SpaceAgain => "says: there is space again".into(),
             Notice::DiskSlow => "says: the disk is slow".into(),
             Notice::DiskSound => "says: the disk keeps up again".into(),

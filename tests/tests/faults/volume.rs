@@ -12,11 +12,42 @@ use tests::node::Node;
 /// Mounts the first argument and becomes what follows it.
 const MOUNT: &str = "mount -t tmpfs -o size=96m,mode=700 tmpfs \"$0\" && exec \"$@\"";
 
+fn may_mount() -> bool {
+    let tried = Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
+    let may = tried.is_ok_and(|status| status.success());
+    if !may {
+        println!("NOT RUN: this system grants no user namespaces; see disk.rs for the full disk");
+    }
+    may
+}
+
+#[test]
+fn a_volume_too_small_to_start_on_is_said_at_once() {
+    for size in ["100k", "300k", "1m"] {
+        if !may_mount() {
+            return;
+        }
+        let folder = Folder::new();
+        let data = folder.join("data");
+        std::fs::create_dir(&data).expect("a temporary folder can be made");
+        let mount = MOUNT.replace("96m", size);
+        let mut command = Command::new("timeout");
+        command.args(["5", "unshare", "--mount", "--map-root-user", "sh", "-c", &mount, &data]);
+        command.arg(tests::binary::binary()).args(["--listen", "127.0.0.1:0", "--data", &data]);
+        let output = command.output().expect("timeout is part of the system");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(
+            said.contains("the disk is full: there is no room for what a start writes"),
+            "{size}: {said}"
+        );
+        assert!(!said.contains("ready"), "{size}: {said}");
+    }
+}
+
 #[test]
 fn a_small_volume_fills_up_and_is_written_again_once_a_topic_is_deleted() {
-    let may_mount = Command::new("unshare").args(["--mount", "--map-root-user", "true"]).status();
-    if !may_mount.is_ok_and(|status| status.success()) {
-        return println!("NOT RUN: this system grants no user namespaces; see disk.rs for the full disk");
+    if !may_mount() {
+        return;
     }
     let folder = Folder::new();
     let data = folder.join("data");
