@@ -255,7 +255,7 @@ pub enum HaltReason {
         /// What and where.
         reason: String,
     },
-    /// The data directory cannot be used as it is; nothing was written.
+    /// The data directory cannot be used as it is; nothing in it was deleted or written over but the notes that say so.
     CannotStart {
         /// Why, and what to do.
         reason: String,

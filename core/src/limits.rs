@@ -288,9 +288,9 @@ pub const JOURNAL_SEAL_AFTER: Duration = Duration::from_millis(50);
 pub const FRAME_ROOM_SPARED_BYTES: usize = 1 << 10;
 /// Bytes of one write to a segment. Source: chosen. At the edge: the rest follows in another.
 pub const SEGMENT_WRITE_BYTES_MAX: u64 = 8 << 20;
-/// Dead replicas remembered. Source: what a slot holds. At the edge: the oldest are forgotten, whose ids are
-/// never drawn again anyway.
-pub const DEAD_REPLICAS_MAX: usize = 400;
+/// Dead replicas remembered: what a slot of node.meta holds. Source: chosen, above PARTITIONS_MAX, of which one node
+/// has a replica each. There is no edge: whoever is neither on the disk nor in the image is forgotten.
+pub const DEAD_REPLICAS_MAX: usize = 32_000;
 /// Smallest read of a segment. Source: chosen, a usual readahead.
 pub const SEGMENT_READ_BYTES_MIN: u64 = 64 << 10;
 /// Largest, unless a single batch is larger. Source: chosen. At the edge: a smaller answer.

@@ -94,6 +94,10 @@ pub enum Mutant {
     SecretNotChecked,
     /// Where a snapshot's records end is taken from what comes with it, not from its state.
     SnapshotEndBelieved,
+    /// A commit is in an earlier frame than the entry that it speaks of.
+    CommitAheadOfEntry,
+    /// A reset keeps the entries above its index.
+    ResetKeepsEntries,
 }
 
 /// Whether that bug is planted.

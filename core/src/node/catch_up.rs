@@ -328,10 +328,7 @@ impl Node {
             state,
         };
         self.mending_over(id);
-        self.storage.reset(id, ready.number.0, reset);
-        if !ready.entries.is_empty() {
-            self.journal(id, ready);
-        }
+        self.storage.reset(id, ready.number.0, reset, &ready.entries);
         Ok(())
     }
 

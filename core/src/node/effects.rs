@@ -28,7 +28,7 @@ const FIRST_ELECTIONS: [u32; 3] = [1, 4, 12];
 /// What a committed command means for this node.
 pub(super) enum Effect {
     Created { id: TopicId, name: String, partitions: i32 },
-    Deleted { id: TopicId, name: String },
+    Deleted { id: TopicId, name: String, replicas: Vec<ReplicaId> },
 }
 
 impl Effect {
@@ -40,7 +40,10 @@ impl Effect {
                 let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
                 Some(Effect::Created { id: *id, name: topic.name.clone(), partitions })
             }
-            Command::TopicDeleted { id } => Some(Effect::Deleted { id: *id, name: name_in(before, *id) }),
+            Command::TopicDeleted { id } => {
+                let (name, replicas) = (name_in(before, *id), replicas_in(before, *id));
+                Some(Effect::Deleted { id: *id, name, replicas })
+            }
             Command::ProducerIdsTaken { .. } => None,
         }
     }
@@ -51,6 +54,12 @@ fn name_in(image: &Metadata, id: TopicId) -> String {
     image.topic(id).map_or_else(|| id.to_string(), |topic| topic.name.clone())
 }
 
+/// All replicas of a topic.
+fn replicas_in(image: &Metadata, id: TopicId) -> Vec<ReplicaId> {
+    let placed = image.topic(id).into_iter().flat_map(|topic| topic.partitions.iter().flatten());
+    placed.map(|placed| placed.replica).collect()
+}
+
 impl Node {
     pub(super) fn effect(&mut self, now: Now, effect: Effect, actions: &mut Vec<Action>) {
         match effect {
@@ -58,7 +67,7 @@ impl Node {
                 self.start_topic(now, id, actions);
                 actions.push(Action::Note(Notice::TopicCreated { name, partitions }));
             }
-            Effect::Deleted { id, name } => self.stop_topic(id, name, actions),
+            Effect::Deleted { id, name, replicas } => self.stop_topic(id, name, &replicas, actions),
         }
     }
 
@@ -153,7 +162,8 @@ impl Node {
         let known: BTreeSet<TopicId> =
             running.chain(self.unclaimed.values().map(|known| known.of.topic)).collect();
         for topic in known.difference(&placed) {
-            self.stop_topic(*topic, name_in(before, *topic), actions);
+            // The dead are not forgotten: no entry says after a crash that the topic is gone.
+            self.stop_topic(*topic, name_in(before, *topic), &[], actions);
         }
         for topic in placed {
             self.start_topic(now, topic, actions);
@@ -161,7 +171,11 @@ impl Node {
         self.release_image_waiters();
     }
 
-    fn stop_topic(&mut self, id: TopicId, name: String, actions: &mut Vec<Action>) {
+    fn stop_topic(&mut self, id: TopicId, name: String, replicas: &[ReplicaId], actions: &mut Vec<Action>) {
+        // Nothing names them any more: they are forgotten with the next thing to remember.
+        for replica in replicas {
+            self.dead.remove(replica);
+        }
         let gone: Vec<ReplicaId> = self.partitions.of_topic(id).collect();
         for replica in gone {
             if let Some(mut partition) = self.partitions.remove(replica) {

@@ -28,7 +28,10 @@ use rust_mq_proto::peer::message::Turned;
 
 impl Node {
     /// The identity is on the disk.
-    pub(super) fn identified_itself(&mut self, now: Now, _actions: &mut Vec<Action>) {
+    pub(super) fn identified_itself(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if let Some(reason) = self.ending.take_if(|_| self.metas_waiting == 0) {
+            return self.halt(reason, actions);
+        }
         if matches!(self.stage, Stage::Recovering | Stage::Identifying) {
             self.stage = Stage::Alone;
             self.begin_peering(now);
@@ -139,7 +142,7 @@ impl Node {
             state: Host::encode_state(FOUNDED.wall, &state).freeze(),
         };
         self.storage.add_replica(id, METADATA);
-        self.storage.reset(id, 0, reset.clone());
+        self.storage.reset(id, 0, reset.clone(), &[]);
         self.joining = Some(reset);
         self.stage = Stage::Joining(id);
     }
@@ -171,7 +174,9 @@ impl Node {
     pub(super) fn write_meta(&mut self) {
         let Some(identity) = self.identity else { return };
         let dead = self.dead.iter().copied().collect();
-        let meta = NodeMeta { cluster: identity.cluster, node: self.config.node, disk: identity.disk, dead };
+        let (node, loss) = (self.config.node, self.loss);
+        let meta = NodeMeta { cluster: identity.cluster, node, disk: identity.disk, dead, loss };
+        self.metas_waiting += 1;
         self.storage.write_meta(meta, &mut self.disk_actions);
     }
 

@@ -42,7 +42,7 @@ mod time;
 
 pub use partitions::Partitions;
 
-use crate::action::Action;
+use crate::action::{Action, HaltReason};
 use crate::config::Config;
 use crate::connection::{Budget, Connections};
 use crate::host::{Host, Replied};
@@ -55,7 +55,7 @@ use crate::partition::Settled;
 use crate::peer::{CallId, Founding, Peers};
 use crate::replica::{ReadContext, Replica};
 use crate::rng::Rng;
-use crate::storage::{Chunk, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
+use crate::storage::{Chunk, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
 use crate::timer::Deadlines;
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -128,6 +128,12 @@ pub struct Node {
     dead: BTreeSet<ReplicaId>,
     deleted_ahead: deleted_ahead::DeletedAhead,
     /// What the first replica starts from, while it is being written.
+    /// What was lost of the journal, if anything ever was.
+    loss: Option<JournalLoss>,
+    /// Metas that are not on the disk yet.
+    metas_waiting: u32,
+    /// Why the process ends as soon as they are.
+    ending: Option<HaltReason>,
     joining: Option<Reset>,
     /// A founding that a peer told, until it is vouched for.
     told: Option<(NodeId, Founding)>,
@@ -227,6 +233,9 @@ impl Node {
             deleted_ahead: deleted_ahead::DeletedAhead::default(),
             joining: None,
             told: None,
+            loss: None,
+            metas_waiting: 0,
+            ending: None,
             is_turned_away: false,
             config,
         }
@@ -307,7 +316,7 @@ impl Node {
         self.release_image_waiters();
     }
 
-    fn halt(&mut self, reason: crate::action::HaltReason, actions: &mut Vec<Action>) {
+    fn halt(&mut self, reason: HaltReason, actions: &mut Vec<Action>) {
         self.is_halting = true;
         actions.push(Action::Halt(reason));
     }

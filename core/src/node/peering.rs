@@ -228,15 +228,16 @@ impl Node {
     }
 
     /// A leader knows of entries here that are not here: the disk has lost what it had promised. This replica
-    /// must never vote nor acknowledge again; its files stay where they are.
+    /// must never vote nor acknowledge again; its files stay where they are. Without its metadata replica a node is
+    /// none: it says nothing any more, and ends once its disk knows why. Before that, the next start would vote.
     fn retire(&mut self, id: ReplicaId) {
         let Some(of) = self.partition_of(id) else { return };
         let reason = format!("{of}: {id} has lost entries that its disk had promised to keep");
         self.disk_actions.push(Action::Note(Notice::ReplicaDead { reason: reason.clone() }));
         self.dead.insert(id);
         if of == METADATA {
-            // Without its metadata replica a node is none.
-            self.disk_actions.push(Action::Halt(HaltReason::Undecodable { reason }));
+            self.metadata = None;
+            self.ending = Some(HaltReason::Undecodable { reason });
         } else if let Some(mut partition) = self.partitions.remove(id) {
             self.unweigh(&partition);
             self.news.settled.extend(partition.abandon());

@@ -9,14 +9,15 @@ use super::{Identity, METADATA, Node, Stage};
 use crate::action::{Action, HaltReason};
 use crate::event::{DoneResult, FileWork};
 use crate::host::Host;
-use crate::ids::{DiskId, ReplicaId, Ticket, TopicId};
+use crate::ids::{DiskId, ReplicaId, Ticket, TopicId, TopicPartition};
 use crate::limits::{PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX, PARTITIONS_SHARE};
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::storage::{Outcome, RecoveredReplica, Recovery};
+use crate::storage::{Files, JournalLoss, Outcome, RecoveredReplica, Recovery};
+use std::fmt;
 
 impl Node {
     /// The process started.
@@ -46,7 +47,10 @@ impl Node {
         for outcome in outcomes {
             match outcome {
                 Outcome::Recovered(recovery) => self.recovered(now, recovery, actions),
-                Outcome::MetaWritten => self.identified_itself(now, actions),
+                Outcome::MetaWritten => {
+                    self.metas_waiting -= 1;
+                    self.identified_itself(now, actions);
+                }
                 Outcome::Persisted { replica, number } if self.stage == Stage::Joining(replica) => {
                     assert!(number == 0, "a replica that is not started has made no ready");
                     self.joined(now, replica, actions);
@@ -75,8 +79,9 @@ impl Node {
         };
         assert!(meta.node == self.config.node, "storage refuses another node's disk");
         self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
-        self.dead = meta.dead.into_iter().collect();
-        self.dead.extend(recovery.dead);
+        (self.dead, self.loss) = (meta.dead.into_iter().collect(), meta.loss);
+        let without_metadata =
+            WithoutMetadata { loss: meta.loss, dead: recovery.dead, segments: recovery.segments };
         for cut in recovery.cut {
             self.mendings.found_cut(cut.replica, cut.from, cut.below);
         }
@@ -92,11 +97,7 @@ impl Node {
         match metadata {
             Some(metadata) => self.revive_metadata(now, metadata, actions),
             None if self.identity.is_some_and(|identity| identity.cluster.is_some()) => {
-                let reason =
-                    "the data directory belongs to a cluster, but its metadata replica is not there: \
-                              the journal is lost or was removed"
-                        .into();
-                self.halt(HaltReason::CannotStart { reason }, actions);
+                self.halt(HaltReason::CannotStart { reason: without_metadata.to_string() }, actions);
             }
             None => self.identified_itself(now, actions),
         }
@@ -162,4 +163,53 @@ impl Node {
 fn partitions_max(memory_limit: u64) -> usize {
     let bytes = memory_limit / PARTITIONS_SHARE + PARTITIONS_BESIDES_BYTES;
     usize::try_from(bytes / PARTITION_BYTES).unwrap_or(usize::MAX).min(PARTITIONS_MAX)
+}
+
+/// Why there is no metadata replica to start from, and what there is.
+struct WithoutMetadata {
+    loss: Option<JournalLoss>,
+    dead: Vec<(ReplicaId, TopicPartition)>,
+    segments: Files,
+}
+
+impl fmt::Display for WithoutMetadata {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dead_metadata = self.dead.iter().find(|(_, of)| *of == METADATA).map(|(id, _)| id);
+        match (self.loss, dead_metadata) {
+            (Some(loss), _) => {
+                write!(out, "{loss}. What this node's replicas have promised in it is not known, so ")?;
+                write!(
+                    out,
+                    "none of them may vote, lead or answer again, the metadata replica among them. "
+                )?;
+                write!(out, "All that the journal says before, and the checkpoint, can still be read")?;
+            }
+            (None, Some(id)) => {
+                write!(
+                    out,
+                    "{METADATA}: {id} has lost entries that this disk had promised to keep, so it must "
+                )?;
+                write!(
+                    out,
+                    "not vote, lead or answer again, and without it the node is none. All else is whole"
+                )?;
+            }
+            (None, None) => {
+                write!(
+                    out,
+                    "the data directory belongs to a cluster, but its metadata replica is not there: "
+                )?;
+                write!(
+                    out,
+                    "files of the journal were lost or removed, and the checkpoint does not name it"
+                )?;
+            }
+        }
+        let Files { count, bytes } = self.segments;
+        write!(
+            out,
+            ", as are the {count} segments with {bytes} bytes of records. Nothing was deleted or written over: "
+        )?;
+        write!(out, "keep this directory. Other nodes serve on where they are a majority")
+    }
 }

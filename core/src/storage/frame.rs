@@ -19,6 +19,7 @@
 //!                     segments, state
 //!   4 ReplicaAdded    topic 16, partition i32
 //!   5 ReplicaDropped
+//!   6 LogStart        log start i64; where the log is anew there: generation u32
 //! ```
 //! Invariants: a frame's bytes are at most what remains of its file; a frame without items (a seal) says
 //! nothing but that the frame before it was synced.
@@ -26,6 +27,7 @@
 //! Not here: where frames lie (`ring`), when they are written (`journal`), how they are found again (`walk`).
 
 use super::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink};
+use super::log::LogStart;
 use super::segment::Segment;
 use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
@@ -226,6 +228,12 @@ impl Filling {
         self.item(5, replica, 0);
     }
 
+    pub(super) fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
+        self.item(6, replica, if start.anew.is_some() { 12 } else { 8 });
+        self.sink.i64(start.offset.0);
+        start.anew.iter().for_each(|generation| self.sink.u32(*generation));
+    }
+
     /// The frame as the next one of `chain`.
     pub(super) fn close(self, chain: &Chain) -> Closed {
         let body_bytes = u32::try_from(self.sink.len()).expect("a frame is bounded far below 4 GiB");
@@ -273,6 +281,7 @@ pub(super) enum Item {
     Reset(ReplicaId, Box<StoredReset>),
     ReplicaAdded(ReplicaId, TopicPartition),
     ReplicaDropped(ReplicaId),
+    LogStart(ReplicaId, LogStart),
 }
 
 /// A reset as it lies on the disk: what the floor above said, and where the data below it is.
@@ -323,6 +332,12 @@ pub(super) fn items(header: &Header, frame: &Bytes) -> Option<Vec<Item>> {
     cursor.is_empty().then_some(items)
 }
 
+fn log_start(fields: &mut Cursor) -> Option<LogStart> {
+    let offset = Offset(fields.i64()?);
+    let anew = if fields.is_empty() { None } else { Some(fields.u32()?) };
+    Some(LogStart { offset, anew }).filter(|start| start.offset >= Offset(0))
+}
+
 fn item(cursor: &mut Cursor) -> Option<Item> {
     let kind = cursor.u8()?;
     let replica = ReplicaId(cursor.u64()?);
@@ -333,6 +348,7 @@ fn item(cursor: &mut Cursor) -> Option<Item> {
         3 => Item::Reset(replica, Box::new(StoredReset::decode(&mut fields)?)),
         4 => Item::ReplicaAdded(replica, fields.partition()?),
         5 => Item::ReplicaDropped(replica),
+        6 => Item::LogStart(replica, log_start(&mut fields)?),
         _ => return None,
     };
     fields.is_empty().then_some(item)

@@ -11,6 +11,7 @@
 
 use super::durable_write::{DurableWrite, Progress};
 use super::frame::{Chain, Filling, Header};
+use super::log::LogStart;
 use super::ring::{Ring, Zeroing};
 use super::ticket::{Job, Tickets};
 use crate::action::Action;
@@ -36,6 +37,8 @@ pub(super) struct Journal {
     flight: Option<Flight>,
     /// Newest commits nobody has written down yet: they travel with the next frame, and force none.
     hints: BTreeMap<ReplicaId, HardState>,
+    /// Log starts that nobody has written down yet: they travel the same way, unless something waits for them.
+    starts: BTreeMap<ReplicaId, LogStart>,
     buffer: BytesMut,
     frame_bytes_max: usize,
     bytes_written: u64,
@@ -76,6 +79,7 @@ impl Journal {
             waiting: VecDeque::new(),
             flight: None,
             hints: BTreeMap::new(),
+            starts: BTreeMap::new(),
             buffer: BytesMut::new(),
             frame_bytes_max: usize::try_from(frame_bytes_max).unwrap_or(usize::MAX),
             bytes_written,
@@ -104,9 +108,30 @@ impl Journal {
         self.hints.insert(replica, state);
     }
 
-    /// Forgets the commit that waits, since a whole hard state goes into a frame now, or the replica is gone.
+    /// Forgets the commit that waits, since a whole hard state goes into a frame now.
     pub(super) fn forget_hint(&mut self, replica: ReplicaId) {
         self.hints.remove(&replica);
+    }
+
+    /// Remembers where a log begins for the next frame.
+    pub(super) fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
+        let waiting = self.starts.entry(replica).or_insert(start);
+        *waiting = LogStart { offset: start.offset, anew: start.anew.or(waiting.anew) };
+    }
+
+    /// Forgets all that waits of a replica: it starts anew in the next frame, or is gone.
+    pub(super) fn forget(&mut self, replica: ReplicaId) {
+        self.hints.remove(&replica);
+        self.starts.remove(&replica);
+    }
+
+    /// Puts the log starts that wait into the filling frame. Whether there was any.
+    pub(super) fn fill_log_starts(&mut self) -> bool {
+        let starts = std::mem::take(&mut self.starts);
+        for (replica, start) in &starts {
+            self.filling(0).0.log_start(*replica, *start);
+        }
+        !starts.is_empty()
     }
 
     /// Tells `replica` of `number` when the frame `sequence` is synced. Whether there is anything to wait for.
@@ -133,10 +158,15 @@ impl Journal {
     /// of the same frame replaced, and the checkpoint only has the outcome.
     pub(super) fn mark(&mut self) -> u64 {
         let sequence = self.next_sequence() + self.waiting.len() as u64;
-        self.is_ended = true;
+        self.end_frame();
         self.marked = self.waiting.is_empty().then(|| (sequence, self.head()));
         self.mark = sequence;
         sequence
+    }
+
+    /// Nothing more joins the frame that is filling.
+    pub(super) fn end_frame(&mut self) {
+        self.is_ended = true;
     }
 
     /// Where the frame `sequence` goes that was marked, once all before it are durable.
@@ -257,12 +287,15 @@ impl Journal {
     }
 
     fn write(&mut self, mut frame: Filling, tickets: &mut Tickets, actions: &mut Vec<Action>) {
-        // Hints alone are not worth a seal: a torn frame of nothing else loses nothing.
+        // What only travels is not worth a seal: a torn frame of nothing else loses nothing.
         let has_items = frame.has_items();
         // A hint may be of entries in the newest frame, so it never goes into an earlier one.
         if self.waiting.is_empty() {
             for (replica, state) in std::mem::take(&mut self.hints) {
                 frame.hard_state(replica, state);
+            }
+            for (replica, start) in std::mem::take(&mut self.starts) {
+                frame.log_start(replica, start);
             }
         }
         let closed = frame.close(&self.chain);

@@ -31,7 +31,8 @@
 //!   has), and nothing because something is missing.
 //!
 //! Rot in the journal kills all replicas of the node that were here: which votes were in the unreadable frame
-//! nobody can say. Rot in a segment is refused range by range, and mended in place with a peer's bytes.
+//! nobody can say. Which frame it was is remembered and said at every start; what is left is not touched. Rot in a
+//! segment is refused range by range, and mended in place with a peer's bytes.
 //!
 //! Not here: Raft's window (`replica`), what state means, when to retain or delete (the floors above).
 
@@ -50,6 +51,8 @@ mod outcome;
 mod plan;
 mod read;
 mod recovery;
+#[cfg(any(test, feature = "simulation"))]
+mod remembered;
 mod removals;
 mod replay;
 mod resume;
@@ -70,8 +73,10 @@ pub use checkpointer::Part;
 pub use log::{CommittedBatch, Extent};
 pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
-pub use outcome::{Cut, Durable, Outcome, RecoveredReplica, Recovery, Reset};
+pub use outcome::{Cut, Durable, Files, JournalLoss, Outcome, RecoveredReplica, Recovery, Reset};
 pub use read::{Chunk, ChunkPlace, Lookup, ReadFault, ReadId};
+#[cfg(any(test, feature = "simulation"))]
+pub use remembered::{Remembered, remember};
 pub use segment::Segment;
 
 use crate::action::{Action, HaltReason};
@@ -79,12 +84,12 @@ use crate::config::StorageConfig;
 use crate::entry::{Entry, HardState};
 use crate::event::DoneResult;
 use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
-use crate::mutant::Mutant;
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
 use frame::StoredReset;
 use local::Local;
-use log::Log;
+use log::{Log, LogStart};
 use running::{Running, Turn};
 use start::{Started, Starting};
 use want::Want;
@@ -196,18 +201,19 @@ impl Storage {
     pub fn drop_replica(&mut self, replica: ReplicaId) {
         let Some(running) = self.running() else { return };
         let Some(local) = running.locals.remove(&replica) else { return };
-        running.journal.forget_hint(replica);
+        running.journal.forget(replica);
         running.checkpointer.forget(replica, true);
         running.journal.filling(0).0.replica_dropped(replica);
         running.give_up_log(replica, &local.log);
     }
 
-    /// Starts a replica's memory anew; answered by [`Outcome::Persisted`]. If the log reaches `segment_end`
-    /// it is kept, all of it, and must be settled; else it is given up and starts there, empty.
-    pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset) {
+    /// Starts a replica's memory anew, and appends the entries above that; answered by [`Outcome::Persisted`].
+    /// If the log reaches `segment_end` it is kept, all of it, and must be settled; else it is given up and starts
+    /// there, empty. The hard state may speak of the entries, so all of it goes into one frame.
+    pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset, entries: &[Entry]) {
         let Some(running) = self.running() else { return };
         running.checkpointer.forget(replica, false);
-        running.journal.forget_hint(replica);
+        running.journal.forget(replica);
         let mut local = running.locals.remove(&replica).expect("a reset is of a replica that is here");
         if local.log.end() >= reset.segment_end {
             let is_settled = local.log.written_end() == local.log.end()
@@ -233,10 +239,13 @@ impl Storage {
             segments: log.segments().to_vec(),
             state: reset.state,
         };
-        let (frame, sequence) = running.journal.filling(stored.state.len());
+        (local.hard_state, local.last) = (reset.hard_state, reset.index);
+        let bytes = stored.state.len() + frame::append_bytes(entries);
+        let (frame, sequence) = running.journal.filling(bytes);
+        local.frame = sequence;
         frame.reset(replica, &stored);
+        local.append(replica, entries, frame);
         frame.persisted.push((replica, number));
-        (local.hard_state, local.last, local.frame) = (reset.hard_state, reset.index, sequence);
         running.locals.insert(replica, local);
     }
 
@@ -248,7 +257,9 @@ impl Storage {
         // A checkpoint would wait for ever for what is no longer there to be written.
         running.checkpointer.forget(replica, false);
         running.give_up_log(replica, &local.log);
-        local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
+        let generation = local.log.generation.saturating_add(1);
+        local.log = Log::new(local.log.of, generation, to, to, Vec::new());
+        running.journal.log_start(replica, LogStart { offset: to, anew: Some(generation) });
         running.locals.insert(replica, local);
     }
 
@@ -297,16 +308,15 @@ impl Storage {
             let waits = running.journal.tell_after(local.frame, replica, number);
             return if waits { Durable::Later } else { Durable::Already };
         }
+        if is_planted(running.mutant, Mutant::CommitAheadOfEntry) && state.commit > before.commit {
+            running.journal.filling(0).0.hard_state(replica, state);
+            running.journal.end_frame();
+        }
         let (frame, sequence) = running.journal.filling(frame::append_bytes(entries));
         if state != before {
             frame.hard_state(replica, state);
         }
-        for entry in entries {
-            let follows = entry.index.0 >= 1 && entry.index.0 <= local.last.0 + 1;
-            assert!(follows, "entries are appended without a gap");
-            local.last = entry.index;
-            frame.entry(replica, entry);
-        }
+        local.append(replica, entries, frame);
         match frame.persisted.last_mut().filter(|(last, _)| *last == replica) {
             Some((_, last)) => *last = number,
             None => frame.persisted.push((replica, number)),
@@ -413,56 +423,13 @@ impl Storage {
     /// Raises the first offset that may be read. Segments wholly below go after the next checkpoint.
     pub fn advance_log_start(&mut self, replica: ReplicaId, to: Offset) {
         let Some(running) = self.running() else { return };
-        let below = running.locals.get_mut(&replica).map(|local| local.log.advance_start(to));
-        running.doom(below.unwrap_or_default());
-    }
-
-    /// Whether the floor above should begin a checkpoint: the journal has grown enough, or files wait to be
-    /// removed.
-    pub fn checkpoint_is_due(&self) -> bool {
-        match &self.state {
-            State::Running(running) => {
-                let written = running.journal.bytes_written();
-                let has_grown = running.checkpointer.is_due(written, running.config.checkpoint_bytes);
-                has_grown || (running.is_removal_due && running.checkpointer.is_idle())
-            }
-            _ => false,
+        let Some(local) = running.locals.get_mut(&replica) else { return };
+        let before = local.log.log_start();
+        let below = local.log.advance_start(to);
+        if local.log.log_start() > before {
+            running.journal.log_start(replica, LogStart { offset: local.log.log_start(), anew: None });
         }
-    }
-
-    /// Whether a checkpoint that is begun now lets a good part of the journal's entries go.
-    pub fn checkpoint_frees(&self) -> bool {
-        match &self.state {
-            State::Running(running) => {
-                let written = running.journal.bytes_written();
-                running.checkpointer.frees(written, running.config.checkpoint_bytes)
-            }
-            _ => false,
-        }
-    }
-
-    /// Bytes of writes under way for logs that are gone.
-    pub fn orphaned_bytes(&self) -> u64 {
-        match &self.state {
-            State::Running(running) => running.behind.orphaned_bytes(),
-            _ => 0,
-        }
-    }
-
-    /// Begins a checkpoint if none is being made: answered by [`Outcome::Checkpointed`], unless a reset or a
-    /// full disk gives it up, after which one is due again. Whether it began.
-    pub fn checkpoint(
-        &mut self,
-        now: Mono,
-        parts: Vec<Part>,
-        actions: &mut Vec<Action>,
-        outcomes: &mut Vec<Outcome>,
-    ) -> bool {
-        let Some(running) = self.running().filter(|running| running.checkpointer.is_idle()) else {
-            return false;
-        };
-        running.checkpoint(parts, &mut Turn { now, actions, outcomes });
-        true
+        running.doom(below);
     }
 
     /// Whether records may be appended. Hard states, no-ops, commands, resets and members always may.
@@ -476,23 +443,6 @@ impl Storage {
             State::Running(running) => running.journal.oldest_unsynced(),
             _ => None,
         }
-    }
-
-    /// Whether the disk holds everything in a checkpoint: nothing waits, and the next start replays nothing.
-    /// For SIGTERM: flush, checkpoint what is not covered, and ask again after each outcome.
-    pub fn is_clean(&self) -> bool {
-        matches!(&self.state, State::Running(running)
-            if running.journal.is_idle()
-                && running.checkpointer.is_idle()
-                && running.meta.is_idle()
-                && running.removals.is_idle())
-            && self.is_covered()
-    }
-
-    /// Whether the checkpoint in force leaves nothing that another one could put away.
-    pub fn is_covered(&self) -> bool {
-        matches!(&self.state, State::Running(running)
-            if running.journal.is_covered(running.covered) && running.behind.is_clean())
     }
 
     fn running(&mut self) -> Option<&mut Running> {

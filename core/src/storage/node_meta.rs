@@ -1,18 +1,25 @@
-//! `node.meta`: who this disk is. Two slots of 4 KiB in one file, both saying the same; a slot is written and
-//! synced before the other is touched, so a crash spares one and rot of one is mended from the other.
+//! `node.meta`: who this disk is. Two slots in one file, both saying the same; a slot is written and synced
+//! before the other is touched, so a crash spares one and rot of one is mended from the other.
 //!
 //! ```text
-//! slot (at 0 and at 4096):  0 magic "RMQn" 4 | format 4 | crc 4 | body bytes 4 | body
-//! body: sequence u64, has cluster u8, cluster u128, node i32, disk u128, dead replicas
+//! slot (at 0 and at 256 KiB):  0 magic "RMQn" 4 | format 4 | crc 4 | body bytes 4 | body, zeros up to 4 KiB blocks
+//! body: sequence u64, has cluster u8, cluster u128, node i32, disk u128, dead replicas,
+//!       has loss u8, loss: file u32, at u64, sequence u64, is missing u8
 //! ```
-//! Invariant: frames are written only once a meta is durable, so a disk with data and no readable meta is
-//! damaged, not empty.
+//! The blocks between are never written: the file has holes. Format 1 had its second slot at 4 KiB, and no loss.
+//!
+//! - Invariant: frames are written only once a meta is durable, so a disk with data and no readable meta is
+//!   damaged, not empty.
+//! - Invariant: no dead replica is forgotten while a checkpoint or the image may name it. There are as many as
+//!   replicas on this disk at most, so far fewer than `DEAD_REPLICAS_MAX`.
 //!
 //! The format number is the whole directory's: a newer program that writes anything this one cannot read
 //! raises it here, and this one then refuses the directory without touching it.
 
 use super::codec::{Cursor, Sink};
 use super::durable_write::{DurableWrite, Progress};
+use super::frame::BLOCK_BYTES;
+use super::outcome::JournalLoss;
 use super::ticket::{Job, Tickets};
 use crate::action::Action;
 use crate::event::DoneResult;
@@ -22,11 +29,13 @@ use crate::limits::DEAD_REPLICAS_MAX;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 
-/// Bytes of one slot.
-pub(super) const SLOT_BYTES: usize = 4096;
+/// Bytes that a slot may have: where the second begins.
+pub(super) const SLOT_BYTES: usize = 256 << 10;
+/// Where the second slot of format 1 began.
+const SLOT_BYTES_1: usize = 4096;
 const MAGIC: [u8; 4] = *b"RMQn";
 /// The format of the whole data directory.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Who a data directory belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +46,10 @@ pub struct NodeMeta {
     pub node: NodeId,
     /// The directory itself: drawn once.
     pub disk: DiskId,
-    /// Replicas whose journal rotted: they never vote, lead or answer again.
+    /// Replicas of which this disk has lost something: they never vote, lead or answer again.
     pub dead: Vec<ReplicaId>,
+    /// What of the journal was lost, if anything ever was: then all replicas that were here are dead.
+    pub loss: Option<JournalLoss>,
 }
 
 /// What a slot holds.
@@ -60,7 +71,10 @@ pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
     body.u128(meta.cluster.unwrap_or_default().0);
     body.i32(meta.node.0);
     body.u128(meta.disk.0);
-    body.replicas(&meta.dead[meta.dead.len().saturating_sub(DEAD_REPLICAS_MAX)..]);
+    assert!(meta.dead.len() <= DEAD_REPLICAS_MAX, "a dead replica is remembered while something names it");
+    body.replicas(&meta.dead);
+    body.u8(u8::from(meta.loss.is_some()));
+    meta.loss.iter().for_each(|loss| encode_loss(loss, &mut body));
     let body = body.into_bytes();
     let mut slot = Sink::default();
     slot.slice(&MAGIC);
@@ -68,9 +82,33 @@ pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
     slot.u32(crc(FORMAT, &body));
     slot.count(body.len());
     slot.slice(&body);
-    let padding = SLOT_BYTES.checked_sub(slot.len()).expect("DEAD_REPLICAS_MAX keeps a meta within its slot");
-    slot.slice(&[0; SLOT_BYTES][..padding]);
+    let padding = slot.len().next_multiple_of(BLOCK_BYTES as usize) - slot.len();
+    slot.slice(&[0; BLOCK_BYTES as usize][..padding]);
+    assert!(slot.len() <= SLOT_BYTES, "DEAD_REPLICAS_MAX keeps a meta within its slot");
     slot.into_bytes()
+}
+
+fn encode_loss(loss: &JournalLoss, body: &mut Sink) {
+    body.u32(loss.file);
+    body.u64(loss.at);
+    body.u64(loss.sequence);
+    body.u8(u8::from(loss.is_missing));
+}
+
+fn decode_loss(body: &mut Cursor) -> Option<JournalLoss> {
+    let (file, at, sequence) = (body.u32()?, body.u64()?, body.u64()?);
+    Some(JournalLoss { file, at, sequence, is_missing: body.u8()? != 0 })
+}
+
+/// Both slots of a file.
+pub(super) fn slots(bytes: &Bytes) -> [Slot; 2] {
+    let slot = |at: usize| decode(bytes.slice(at.min(bytes.len())..));
+    let second = match slot(SLOT_BYTES) {
+        // A file that no program of this format has written yet.
+        Slot::Bad if bytes.len() <= 2 * SLOT_BYTES_1 => slot(SLOT_BYTES_1),
+        second => second,
+    };
+    [slot(0), second]
 }
 
 /// The slot that `bytes` start with.
@@ -89,7 +127,7 @@ fn parse(mut cursor: Cursor) -> Option<Slot> {
     if crc(format, &body) != expected {
         return None;
     }
-    if format != FORMAT {
+    if format > FORMAT {
         return Some(Slot::Newer(format));
     }
     let mut body = Cursor::new(body);
@@ -101,6 +139,7 @@ fn parse(mut cursor: Cursor) -> Option<Slot> {
         node: NodeId(body.i32()?),
         disk: DiskId(body.u128()?),
         dead: body.replicas()?,
+        loss: if format >= 2 && body.u8()? != 0 { Some(decode_loss(&mut body)?) } else { None },
     };
     Some(Slot::Good(sequence, meta))
 }

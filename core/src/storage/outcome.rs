@@ -5,8 +5,10 @@
 use super::node_meta::NodeMeta;
 use super::read::{Chunk, ReadFault, ReadId};
 use crate::entry::{Entry, HardState, Members};
+use crate::file::File;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use bytes::Bytes;
+use std::fmt;
 
 /// What the floor above is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +69,50 @@ pub struct Recovery {
     pub meta: Option<NodeMeta>,
     /// The replicas it holds, by id, without the dead.
     pub replicas: Vec<RecoveredReplica>,
-    /// The replicas found dead at this start (all that ever were are in the meta). After rot in the journal
-    /// the meta's disk is a new one, too: what was bound to the old one is void, known here or not.
-    pub dead: Vec<ReplicaId>,
+    /// The dead that this start has met: those found now, and those whose data is here (all that ever were are in
+    /// the meta). After a loss in the journal the meta's disk is a new one, too: what was bound to the old one is
+    /// void, known here or not.
+    pub dead: Vec<(ReplicaId, TopicPartition)>,
+    /// What lies in segments, whole as far as their lengths tell.
+    pub segments: Files,
     /// Segments of which the disk does not have all that was synced.
     pub cut: Vec<Cut>,
     /// Bytes of journal that were replayed.
     pub journal_bytes: u64,
+}
+
+/// How many files, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// How many.
+    pub count: u64,
+    /// Together.
+    pub bytes: u64,
+}
+
+/// Where a journal stopped being what was synced to it. What the frames from there on said nobody can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLoss {
+    /// The journal's file.
+    pub file: u32,
+    /// The byte where the first frame begins that is not as it was written.
+    pub at: u64,
+    /// Its number.
+    pub sequence: u64,
+    /// The file is not there, or ends before that byte.
+    pub is_missing: bool,
+}
+
+impl fmt::Display for JournalLoss {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JournalLoss { file, at, sequence, is_missing } = *self;
+        let file = File::Journal(file);
+        if is_missing {
+            write!(out, "{file} is missing, or ends before byte {at}, where frame {sequence} was to follow")
+        } else {
+            write!(out, "frame {sequence} at byte {at} of {file} was synced and cannot be read any more")
+        }
+    }
 }
 
 /// A segment that is shorter than it was when it was synced, or gone.

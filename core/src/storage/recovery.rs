@@ -147,8 +147,7 @@ impl Recovery {
     }
 
     fn meta_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
-        let second = bytes.slice(SLOT_BYTES.min(bytes.len())..);
-        let slots = [node_meta::decode(bytes.clone()), node_meta::decode(second)];
+        let slots = node_meta::slots(bytes);
         self.findings.is_meta_whole = slots[0] == slots[1];
         self.findings.has_meta_bytes = bytes.iter().any(|byte| *byte != 0);
         for (number, slot) in (0..).zip(slots) {

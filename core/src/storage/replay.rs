@@ -3,7 +3,9 @@
 //! Checkpoints are fuzzy: each record is as of its own applied index. The frames replayed are those that were
 //! begun after it, so the rules are: an entry at or below the applied index is skipped, any other replaces
 //! what stood from its index on; the last hard state wins; a reset below the applied index is skipped; items
-//! of a replica that is not there are skipped.
+//! of a replica that is not there are skipped; a log start never reaches beyond what the record has: what lies above
+//! is kept, and given up, again. Segments below a log's start are given up: a full disk may have none of them left,
+//! although the checkpoint names them.
 //!
 //! Invariant: a record's entries are contiguous and start right above its applied index. A frame that would
 //! break this was not written by us: the replica is unfit, and treated as if its journal had rotted.
@@ -11,6 +13,7 @@
 use super::checkpoint::Record;
 use super::codec::unpinned;
 use super::frame::{Item, StoredReset};
+use super::log::LogStart;
 use crate::entry::Entry;
 use crate::file::SegmentName;
 use crate::ids::{Index, ReplicaId, TopicPartition};
@@ -76,7 +79,18 @@ impl Replay {
                     self.give_up(&record);
                 }
             }
+            Item::LogStart(replica, start) => self.log_start(replica, start),
         }
+    }
+
+    fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
+        let Some(record) = self.records.get_mut(&replica) else { return };
+        if let Some(generation) = start.anew {
+            (record.generation, record.end) = (generation, record.end.max(start.offset));
+        }
+        record.log_start = record.log_start.max(start.offset.min(record.end));
+        let (of, generation) = (record.of, record.generation);
+        self.see(of, generation);
     }
 
     fn reset(&mut self, replica: ReplicaId, reset: StoredReset, source_bytes: usize) {
@@ -85,6 +99,9 @@ impl Replay {
             return;
         }
         let of = record.of;
+        let kept =
+            |entry: &Entry| is_planted(self.mutant, Mutant::ResetKeepsEntries) && entry.index > reset.index;
+        let entries = record.entries.extract_if(.., |entry| kept(entry)).collect();
         let renewed = Record {
             replica,
             of,
@@ -97,7 +114,7 @@ impl Replay {
             generation: reset.generation,
             segments: reset.segments,
             state: unpinned(reset.state, source_bytes),
-            entries: Vec::new(),
+            entries,
         };
         let old = std::mem::replace(record, renewed);
         let is_kept = |name: &SegmentName| {
@@ -113,10 +130,14 @@ impl Replay {
         self.given_up.extend(record.segments.iter().map(|segment| segment.name(record.of)));
     }
 
-    /// All frames were applied: commits are at least what was applied, and whoever lost what it had
-    /// committed is unfit (a commit beyond the log proves that; raft-rs would panic on it).
+    /// All frames were applied: segments below a log's start are given up, wherever that was said; commits are at
+    /// least what was applied, and whoever lost what it had committed is unfit (a commit beyond the log proves
+    /// that; raft-rs would panic on it).
     pub(super) fn finish(&mut self) {
         for record in self.records.values_mut() {
+            let (of, from) = (record.of, record.log_start);
+            let below = record.segments.extract_if(.., |segment| segment.next <= from);
+            self.given_up.extend(below.map(|segment| segment.name(of)));
             let last = record.entries.last().map_or(record.applied, |entry| entry.index);
             record.hard_state.commit = record.hard_state.commit.max(record.applied);
             if record.hard_state.commit > last {

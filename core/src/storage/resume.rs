@@ -8,18 +8,19 @@
 //! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed.
 //! - A seal is the next frame, where the torn one lay if there was one: it follows the last whole frame, and
 //!   what is left of the torn one behind it follows nothing.
-//! - After rot: the dead and a new disk id are written to node.meta, then a checkpoint without replicas and with a new salt, to
-//!   which no frame of before can ever belong again.
+//! - After rot: the dead, what was lost and a new disk id are written to node.meta, then a checkpoint without
+//!   replicas and with a new salt, to which no frame of before can ever belong again. Its chain begins in a file of
+//!   its own, and the slot that was in force stays: nothing that could tell more is written over.
 //!
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
 //! that a replica here holds. What nobody knows stays, and is noted.
 
-use super::Cut;
 use super::checkpoint::{self, Checkpoint, RESERVED_BYTES, Record};
 use super::codec::Sink;
 use super::frame::{BLOCK_BYTES, Chain};
 use super::journal::Journal;
 use super::node_meta::{self, NodeMeta, SLOT_BYTES};
+use super::outcome::{Cut, Files, JournalLoss};
 use super::plan::{Plan, Work};
 use super::recovery::{Findings, Journaled};
 use super::ring::Ring;
@@ -43,8 +44,10 @@ pub(super) struct Resumed {
     pub(super) meta_sequence: u64,
     /// The live replicas.
     pub(super) records: BTreeMap<ReplicaId, Record>,
-    /// Replicas found dead at this start.
-    pub(super) dead: Vec<ReplicaId>,
+    /// The dead that this start has met.
+    pub(super) dead: Vec<(ReplicaId, TopicPartition)>,
+    /// What lies in segments.
+    pub(super) segments: Files,
     /// Segments to be removed after the next checkpoint.
     pub(super) doomed: Vec<SegmentName>,
     pub(super) generations: BTreeMap<TopicPartition, u32>,
@@ -103,6 +106,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         meta_sequence: findings.meta_sequence,
         records: BTreeMap::new(),
         dead: Vec::new(),
+        segments: segments_of(&findings),
         doomed: Vec::new(),
         generations: findings.replay.generations,
         left,
@@ -126,12 +130,12 @@ fn go_on(
 ) -> Resumed {
     let mut walk = journaled.walk;
     let mut plan = Plan::default();
-    let (meta, dead) = with_dead(&findings, findings.replay.unfit.clone());
+    let meta = with_dead(&findings, findings.replay.unfit.iter().copied());
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
-    let mut records = std::mem::take(&mut findings.replay.records);
-    if let Some(meta) = &meta {
-        records.retain(|replica, _| !meta.dead.contains(replica));
-    }
+    let all = std::mem::take(&mut findings.replay.records);
+    let dead_ids: BTreeSet<ReplicaId> = meta.iter().flat_map(|meta| meta.dead.iter().copied()).collect();
+    let (dead, records) = all.into_iter().partition::<BTreeMap<_, _>, _>(|(id, _)| dead_ids.contains(id));
+    let dead = dead.into_iter().map(|(id, record)| (id, record.of)).collect();
 
     let mut read: Vec<File> = walk.live.keys().map(|number| File::Journal(*number)).collect();
     read.push(File::Checkpoint(slot));
@@ -164,6 +168,7 @@ fn go_on(
         meta_sequence,
         records,
         dead,
+        segments: segments_of(&findings),
         doomed: given_up,
         generations: findings.replay.generations,
         left,
@@ -188,18 +193,24 @@ fn bury(
     journaled: Journaled,
 ) -> Resumed {
     let walk = journaled.walk;
-    let later = match journaled.ending {
-        Ending::Rot { later } => later,
-        _ => walk.chain.sequence,
+    let (later, is_missing) = match journaled.ending {
+        Ending::Rot { later } => (later, false),
+        _ => (walk.chain.sequence, true),
     };
+    let Chain { file, at, sequence, .. } = walk.chain;
+    let loss = JournalLoss { file, at, sequence, is_missing };
     let mut plan = Plan::default();
-    let (mut meta, dead) = with_dead(&findings, findings.replay.records.keys().copied().collect());
+    let mut meta = with_dead(&findings, findings.replay.records.keys().copied());
+    let dead = findings.replay.records.values().map(|record| (record.replica, record.of)).collect();
     // A replica may have been added in a frame that cannot be read: unknown here, alive to the others. They
     // are bound to the disk's id, so a new one makes all of them void, as if the disk had been wiped.
-    meta.iter_mut().for_each(|meta| meta.disk = DiskId(rng.next_u128()));
+    if let Some(meta) = &mut meta {
+        (meta.disk, meta.loss) = (DiskId(rng.next_u128()), Some(loss));
+    }
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
     let files = journal_files(&findings);
-    let file = files.keys().next().copied().unwrap_or(0);
+    let file =
+        (0..).find(|number| *number != loss.file && !files.contains_key(number)).expect("files are few");
     let salt = rng.next_u64();
     let chain = Chain { file, at: 0, sequence: later.saturating_add(1), previous: walk.chain.previous, salt };
     let sequence = checkpoint.sequence.saturating_add(1);
@@ -208,15 +219,11 @@ fn bury(
     plan.then(vec![Work::Write { file: File::Checkpoint(!slot), at: 0, parts }]);
     plan.then(vec![Work::Sync { files: vec![File::Checkpoint(!slot)] }]);
 
-    let damaged = File::Journal(walk.chain.file);
     let what = format!(
-        "the frame {} at byte {} was synced and cannot be read any more: {} replicas of this node are dead, \
-         their files stay where they are",
-        walk.chain.sequence,
-        walk.chain.at,
-        dead.len()
+        "{loss}: what the replicas of this node have promised since is not known, and none of them may run any \
+         more. The frames before it, the checkpoint and all segments stay as they are"
     );
-    let mut notices = vec![Notice::Damaged { file: damaged, what }];
+    let mut notices = vec![Notice::Damaged { file: File::Journal(loss.file), what }];
     let (left, unknown) = left_in_place(&findings, &BTreeSet::new());
     notices.extend(unknown);
     let ring = Ring::new(config, &chain, &files, &BTreeMap::new());
@@ -227,6 +234,7 @@ fn bury(
         meta_sequence,
         records: BTreeMap::new(),
         dead,
+        segments: segments_of(&findings),
         doomed: Vec::new(),
         generations: findings.replay.generations,
         left,
@@ -240,12 +248,17 @@ fn bury(
     }
 }
 
-/// The meta with more dead, and those that were not dead before.
-fn with_dead(findings: &Findings, dying: BTreeSet<ReplicaId>) -> (Option<NodeMeta>, Vec<ReplicaId>) {
-    let Some(mut meta) = findings.meta.clone() else { return (None, Vec::new()) };
-    let newly: Vec<ReplicaId> = dying.into_iter().filter(|replica| !meta.dead.contains(replica)).collect();
-    meta.dead.extend(&newly);
-    (Some(meta), newly)
+/// The meta with more dead.
+fn with_dead(findings: &Findings, dying: impl Iterator<Item = ReplicaId>) -> Option<NodeMeta> {
+    let mut meta = findings.meta.clone()?;
+    let known: BTreeSet<ReplicaId> = meta.dead.iter().copied().collect();
+    meta.dead.extend(dying.filter(|replica| !known.contains(replica)));
+    Some(meta)
+}
+
+fn segments_of(findings: &Findings) -> Files {
+    let segments = findings.files.iter().filter(|(file, _)| matches!(file, File::Segment(_)));
+    segments.fold(Files::default(), |sum, (_, len)| Files { count: sum.count + 1, bytes: sum.bytes + len })
 }
 
 /// Writes node.meta where it says something new, or where only one slot of it can be read.
@@ -288,6 +301,8 @@ fn trim_segments(
     given_up: &[SegmentName],
 ) -> Trim {
     let mut trim = Trim::default();
+    let (doomed, given_up): (BTreeSet<&SegmentName>, BTreeSet<&SegmentName>) =
+        (doomed.iter().collect(), given_up.iter().collect());
     let mut named: BTreeMap<SegmentName, (ReplicaId, &Segment)> = BTreeMap::new();
     for (replica, record) in records {
         named.extend(record.segments.iter().map(|segment| (segment.name(record.of), (*replica, segment))));

@@ -41,7 +41,7 @@ pub(super) struct Running {
     /// Segments that the next checkpoint no longer names.
     pub(super) doomed: Vec<SegmentName>,
     pub(super) removals: Removals,
-    /// The generation for the next replica of a partition that has, or had, files here.
+    /// The generation for the next replica of a partition that has files here, or whose files' removal waits.
     pub(super) generations: BTreeMap<TopicPartition, u32>,
     /// Segments of partitions that no replica here holds.
     pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
@@ -410,7 +410,7 @@ impl Running {
     /// then removed as soon as the journal says durably why. Should the node crash, the checkpoint in force
     /// names files that are missing; replay gives them up again.
     fn remove_early(&mut self, turn: &mut Turn<'_>) {
-        if self.journal.is_idle() {
+        if self.journal.is_idle() && !self.journal.fill_log_starts() {
             self.checkpointer.give_up_stalled(&self.stalled);
             if self.checkpointer.is_idle() {
                 let doomed = std::mem::take(&mut self.doomed);

@@ -16,7 +16,7 @@ use super::resume::{Resumed, resume};
 use super::running::Running;
 use super::space::Space;
 use super::ticket::Tickets;
-use crate::action::Action;
+use crate::action::{Action, Notice};
 use crate::config::StorageConfig;
 use crate::event::DoneResult;
 use crate::ids::{NodeId, Ticket};
@@ -135,6 +135,7 @@ impl Starting {
             meta: resumed.meta.clone(),
             replicas: resumed.records.into_values().map(recovered).collect(),
             dead: resumed.dead,
+            segments: resumed.segments,
             cut: resumed.cut,
             journal_bytes: resumed.journal_bytes,
         };
@@ -177,7 +178,7 @@ fn local(record: &Record) -> Local {
     Local { log, hard_state: record.hard_state, last, frame: 0 }
 }
 
-fn recovered(record: Record) -> RecoveredReplica {
+pub(super) fn recovered(record: Record) -> RecoveredReplica {
     RecoveredReplica {
         replica: record.replica,
         of: record.of,

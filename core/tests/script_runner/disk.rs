@@ -23,6 +23,8 @@ pub struct Disk {
     syncs_left: Option<u32>,
     /// Syncs fail: nobody knows what is durable.
     is_failing: bool,
+    /// What was durable when that was last to be remembered.
+    copied: BTreeMap<File, Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,7 @@ impl Default for Disk {
             waiting: VecDeque::new(),
             syncs_left: None,
             is_failing: false,
+            copied: BTreeMap::new(),
         }
     }
 }
@@ -100,6 +103,19 @@ impl Disk {
     /// A file is gone by itself.
     pub fn lose(&mut self, file: File) {
         self.files.remove(&file);
+    }
+
+    /// Remembers what is durable.
+    pub fn copy(&mut self) {
+        let durable = self.files.iter().filter_map(|(file, stored)| Some((*file, stored.durable.clone()?)));
+        self.copied = durable.collect();
+    }
+
+    /// Holds what was remembered, and nothing else.
+    pub fn roll_back(&mut self) {
+        let stored =
+            |bytes: Vec<u8>| Stored { cached: bytes.clone(), durable: Some(bytes), unsynced: Vec::new() };
+        self.files = self.copied.iter().map(|(file, bytes)| (*file, stored(bytes.clone()))).collect();
     }
 
     /// No file can grow from now on, or all can.
@@ -163,7 +179,7 @@ impl Disk {
 
     fn read(&self, file: File, at: u64, len: u32) -> DoneResult {
         let Some(stored) = self.files.get(&file) else {
-            return DoneResult::Failed { at: FileWork::Truncating, reason: "no such file".into() };
+            return DoneResult::Failed { at: FileWork::Reading, reason: "no such file".into() };
         };
         let end = stored.cached.len();
         let from = place(at).min(end);
@@ -173,7 +189,7 @@ impl Disk {
 
     fn truncate(&mut self, file: File, len: u64) -> DoneResult {
         let Some(stored) = self.files.get_mut(&file) else {
-            return DoneResult::Failed { at: FileWork::Reading, reason: "no such file".into() };
+            return DoneResult::Failed { at: FileWork::Truncating, reason: "no such file".into() };
         };
         stored.cached.resize(place(len), 0);
         stored.unsynced.push(Change::Truncate(len));

@@ -102,6 +102,13 @@ pub enum Item {
         /// Which.
         replica: u64,
     },
+    /// Its log begins somewhere else: what lies below is given up.
+    LogStart {
+        /// Which.
+        replica: u64,
+        /// There.
+        offset: i64,
+    },
 }
 
 impl Item {
@@ -112,7 +119,8 @@ impl Item {
             | Item::HardState { replica, .. }
             | Item::Reset { replica, .. }
             | Item::Added { replica, .. }
-            | Item::Dropped { replica } => replica,
+            | Item::Dropped { replica }
+            | Item::LogStart { replica, .. } => replica,
         }
     }
 }
@@ -193,6 +201,7 @@ fn item(body: &mut Bytes) -> Option<Item> {
             partition: fields.try_get_i32().ok()?,
         },
         5 => Item::Dropped { replica },
+        6 => Item::LogStart { replica, offset: fields.try_get_i64().ok()? },
         _ => return None,
     })
 }

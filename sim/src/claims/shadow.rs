@@ -161,7 +161,7 @@ impl Shadow {
             Item::Added { replica, topic, partition } => {
                 self.replicas.entry(replica).or_default().group = Some((topic, partition));
             }
-            Item::Dropped { .. } => {}
+            Item::Dropped { .. } | Item::LogStart { .. } => {}
         }
     }
 }

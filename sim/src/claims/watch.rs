@@ -199,7 +199,7 @@ impl NodeClaims {
                     self.committed.replaces(replica, index, (term, hash), group, verdict);
                 }
                 Item::Added { .. } => group.into_iter().for_each(|group| self.replays.added(group)),
-                Item::Dropped { .. } => {}
+                Item::Dropped { .. } | Item::LogStart { .. } => {}
             }
         }
     }

@@ -6,13 +6,16 @@ use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term};
 use crate::now::Wall;
 use crate::rng::Rng;
+use crate::storage::NodeMeta;
 use crate::storage::checkpoint::{self, Checkpoint, Record};
 use crate::storage::codec::Sink;
 use crate::storage::frame::{self, Chain, Filling, Header, Item, StoredReset};
+use crate::storage::log::LogStart;
 use crate::storage::node_meta::{self, Slot};
 use crate::storage::segment::Segment;
 use crate::storage::segment_index::{ENTRY_BYTES, IndexEntry, SegmentIndex};
 use bytes::{Bytes, BytesMut};
+use crc_fast::{CrcAlgorithm, checksum};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -69,6 +72,8 @@ fn full_frame() -> Bytes {
     frame.hard_state(replica, state());
     frame.entry(replica, &entry(9, Bytes::from_static(b"small")));
     frame.entry(replica, &entry(10, Bytes::from(vec![5; 300])));
+    frame.log_start(replica, LogStart { offset: Offset(4), anew: None });
+    frame.log_start(replica, LogStart { offset: Offset(7), anew: Some(2) });
     frame.replica_dropped(replica);
     let closed = frame.close(&chain());
     let bytes = closed.parts.concat();
@@ -92,6 +97,8 @@ fn a_frame_is_read_back() {
         Item::HardState(replica, state()),
         Item::Entry(replica, entry(9, Bytes::from_static(b"small"))),
         Item::Entry(replica, entry(10, Bytes::from(vec![5; 300]))),
+        Item::LogStart(replica, LogStart { offset: Offset(4), anew: None }),
+        Item::LogStart(replica, LogStart { offset: Offset(7), anew: Some(2) }),
         Item::ReplicaDropped(replica),
     ];
     assert_eq!(read_frame(&full_frame()), Some(expected));
@@ -113,6 +120,39 @@ fn a_small_frame_has_these_bytes() {
     );
     assert_eq!(hex(&bytes[..77]), golden);
     assert!(bytes[77..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
+    let slot = |format: u32| {
+        // Sequence, cluster, node, disk, one dead replica; in format 2 no loss.
+        let mut body = Sink::default();
+        body.u64(3);
+        body.u8(1);
+        body.u128(5);
+        body.i32(1);
+        body.u128(9);
+        body.replicas(&[ReplicaId(8)]);
+        if format == 2 {
+            body.u8(0);
+        }
+        let body = body.into_bytes();
+        let crc = checksum(CrcAlgorithm::Crc32Iscsi, &[&format.to_be_bytes(), &body[..]].concat());
+        let mut slot = Sink::default();
+        slot.slice(b"RMQn");
+        slot.u32(format);
+        slot.u32(u32::try_from(crc).expect("a CRC32 has 32 bits"));
+        slot.count(body.len());
+        slot.slice(&body);
+        let mut bytes = slot.into_bytes().to_vec();
+        bytes.resize(4096, 0);
+        bytes
+    };
+    let named = NodeMeta { dead: vec![ReplicaId(8)], ..meta() };
+    let old = Bytes::from([slot(1), slot(1)].concat());
+    assert_eq!(node_meta::slots(&old), [Slot::Good(3, named.clone()), Slot::Good(3, named.clone())]);
+    assert_eq!(Bytes::from(slot(2)), node_meta::encode(3, &named), "what is written now");
+    assert_eq!(node_meta::slots(&Bytes::from(slot(3)))[0], Slot::Newer(3));
 }
 
 fn full_checkpoint() -> Bytes {

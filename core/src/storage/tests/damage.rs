@@ -9,7 +9,7 @@ use crate::file::{File, SegmentName};
 use crate::ids::{Index, NodeId, Offset, ReplicaId};
 use crate::rng::Rng;
 use crate::storage::node_meta::SLOT_BYTES;
-use crate::storage::{MendRefused, ReadFault, Storage};
+use crate::storage::{JournalLoss, MendRefused, NodeMeta, ReadFault, Storage};
 use std::time::Duration;
 
 /// A world whose replica 1 has entries 1 to 6 in six frames, all synced, sealed if `is_sealed`.
@@ -52,16 +52,25 @@ fn rot_before_a_later_frame_kills_the_replicas_and_says_so() {
         for byte in [0, 9, 20, 39, 60, 300] {
             let (mut world, replica) = six_frames(true);
             flip(&mut world.disk, File::Journal(0), frame_at(frame) + byte);
+            let before = world.disk.durable.clone();
             let mut world = restart(world);
             let recovery = world.recovery.clone().expect("the node starts");
             assert_eq!(recovery.replicas, vec![], "frame {frame} byte {byte}");
             // Frame 1 is the one that added the replica: then only the disk's new id tells.
             let dead: Vec<ReplicaId> = (frame > 1).then_some(replica).into_iter().collect();
-            assert_eq!(recovery.dead, dead);
+            assert_eq!(recovery.dead.iter().map(|(replica, _)| *replica).collect::<Vec<_>>(), dead);
             let named = recovery.meta.expect("named");
             assert_eq!(named.dead, dead);
             assert_ne!(named.disk, meta().disk);
-            assert!(world.disk.notes[0].contains("Damaged"), "{:?}", world.disk.notes);
+            // It is said exactly, also later, and nothing that could still tell something is written over.
+            let (at, sequence) = (frame_at(frame) as u64, 1 + frame as u64);
+            assert_eq!(named.loss, Some(JournalLoss { file: 0, at, sequence, is_missing: false }));
+            let said = format!("frame {sequence} at byte {at} of journal/0000");
+            assert!(world.disk.notes[0].contains(&said), "{:?}", world.disk.notes);
+            let is_new = |file: &File| matches!(file, File::NodeMeta | File::Checkpoint(true));
+            for (file, bytes) in before.iter().filter(|(file, _)| !is_new(file)) {
+                assert!(world.disk.durable[file] == *bytes, "{file} is as it was");
+            }
 
             // The next start knows it too, and a new replica can live here.
             world.replicas.clear();
@@ -117,7 +126,10 @@ fn a_lost_journal_file_is_rot() {
     world.run();
     world.disk.durable.remove(&File::Journal(0));
     let world = restart(world);
-    assert_eq!(world.recovery.expect("the node starts").dead, vec![replica]);
+    let recovery = world.recovery.expect("the node starts");
+    assert_eq!(recovery.dead, vec![(replica, partition(0))]);
+    let loss = recovery.meta.and_then(|meta| meta.loss).expect("said");
+    assert!(loss.to_string().contains("journal/0000 is missing"), "{loss}");
 }
 
 #[test]
@@ -130,6 +142,25 @@ fn one_slot_of_node_meta_is_enough_and_both_are_mended() {
         flip(&mut world.disk, File::NodeMeta, (SLOT_BYTES - slot) % (2 * SLOT_BYTES) + 20);
         let world = restart(world);
         assert_eq!(world.recovery.expect("the node starts").meta, Some(meta()));
+    }
+}
+
+#[test]
+fn no_dead_replica_is_forgotten_over_a_restart() {
+    for count in [1, 400, 401, 510, 511, 20_000] {
+        let dead: Vec<ReplicaId> = (1..=count).map(ReplicaId).collect();
+        let mut world = World::new(1, small());
+        let mut actions = Vec::new();
+        let named = NodeMeta { dead, ..meta() };
+        world.storage.write_meta(named.clone(), &mut actions);
+        world.disk.queue(&mut actions);
+        world.run();
+        // Whichever slot rots, the other says the same.
+        for slot in [0, SLOT_BYTES] {
+            flip(&mut world.disk, File::NodeMeta, slot + 20);
+            world = restart(world);
+            assert_eq!(world.recovery.clone().expect("the node starts").meta, Some(named.clone()), "{count}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::model::small;
 use super::world::World;
 use crate::action::HaltReason;
+use crate::config::StorageConfig;
 use crate::ids::Offset;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ fn a_full_disk_refuses_records_and_recovers_by_itself() {
 
 #[test]
 fn little_space_is_refused_before_there_is_none() {
-    let config = crate::config::StorageConfig { free_bytes_floor: 100_000, ..small() };
+    let config = StorageConfig { free_bytes_floor: 100_000, ..small() };
     let mut world = World::new(3, config);
     let replica = world.add();
     world.flush();
@@ -153,7 +154,7 @@ fn what_is_wanted_settled_meanwhile_is_settled_too() {
     world.apply(replica, 2);
     world.settle(replica);
     world.run();
-    world.reset(replica, 3, world.replicas[&replica].settled.expect("settled").0);
+    world.reset(replica, 3, world.replicas[&replica].settled.expect("settled").0, &[]);
     assert_eq!(world.storage.extent(replica).map(|extent| extent.end), world.replicas[&replica].settled);
 }
 

@@ -2,7 +2,8 @@
 
 use crate::config::StorageConfig;
 use crate::entry::{Entry, EntryKind, HardState};
-use crate::ids::{ClusterId, DiskId, NodeId, Offset, PartitionId, TopicId, TopicPartition};
+use crate::ids::{ClusterId, DiskId, Index, NodeId, Offset, PartitionId, TopicId, TopicPartition};
+use crate::now::Wall;
 use crate::storage::NodeMeta;
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, BatchBuilder};
@@ -29,7 +30,7 @@ pub fn small() -> StorageConfig {
 }
 
 pub fn meta() -> NodeMeta {
-    NodeMeta { cluster: Some(ClusterId(5)), node: NODE, disk: DiskId(9), dead: Vec::new() }
+    NodeMeta { cluster: Some(ClusterId(5)), node: NODE, disk: DiskId(9), dead: Vec::new(), loss: None }
 }
 
 pub fn partition(number: u64) -> TopicPartition {
@@ -60,6 +61,22 @@ impl Memory {
         self.base + self.entries.len() as u64
     }
 
+    /// Adds entries of these sizes; 0 is a no-op.
+    pub fn grow(&mut self, sizes: &[usize]) {
+        let mut offset = self.offset_at(self.last());
+        for size in sizes {
+            let index = Index(self.last() + 1);
+            let timestamp = 1000 + offset * 10;
+            let (kind, payload) = match size {
+                0 => (EntryKind::NoOp, Bytes::new()),
+                size => (EntryKind::Batch, batch(offset, 1 + (*size % 3) as i64, *size, timestamp)),
+            };
+            let entry = Entry { index, term: self.hard_state.term, kind, wall: Wall(timestamp), payload };
+            offset += records_in(&entry);
+            self.entries.push(entry);
+        }
+    }
+
     /// Offset after the entry at `index`.
     pub fn offset_at(&self, index: u64) -> i64 {
         let count = index.saturating_sub(self.base) as usize;
@@ -87,8 +104,6 @@ pub struct Replica {
     /// Offset after the last record ever applied.
     pub highest_end: i64,
     pub log_start: i64,
-    /// The highest start it ever had.
-    pub highest_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
     pub settled: Option<Offset>,
@@ -97,6 +112,11 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// No entry up to this index is ever replaced.
+    pub fn committed(&self) -> u64 {
+        self.committed.max(self.applied).max(self.now().hard_state.commit.0)
+    }
+
     pub fn now(&self) -> &Memory {
         &self.history.last().expect("never empty").1
     }

@@ -2,16 +2,18 @@
 //! and so what must be there after a crash.
 
 use super::disk::Disk;
-use super::model::{Memory, NODE, Replica, batch, meta, partition, records_in, state};
+use super::model::{Memory, NODE, Replica, meta, partition, state};
 use crate::action::Action;
 use crate::config::StorageConfig;
-use crate::entry::{Entry, EntryKind, HardState, Members};
+use crate::entry::{EntryKind, HardState, Members};
+use crate::event::{DoneResult, Listed};
+use crate::file::File;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
-use crate::now::{Mono, Wall};
+use crate::now::Mono;
 use crate::rng::Rng;
 use crate::storage::{
     Chunk, CommittedBatch, Durable, Lookup, Outcome, Part, ReadFault, ReadId, RecoveredReplica, Recovery,
-    Reset, Storage,
+    Reset, Storage, remember,
 };
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, Batches};
@@ -35,9 +37,10 @@ pub struct World {
     pub reads: BTreeMap<ReadId, Result<Chunk, ReadFault>>,
     pub recovery: Option<Recovery>,
     pub metas: u64,
+    /// Whether every durable prefix of the journal is looked at, and how many were.
+    pub watches_prefixes: bool,
+    pub prefixes: u64,
     pub is_full: bool,
-    /// The disk was full at some time.
-    pub was_limited: bool,
 }
 
 impl World {
@@ -60,8 +63,9 @@ impl World {
             reads: BTreeMap::new(),
             recovery: None,
             metas: 0,
+            watches_prefixes: false,
+            prefixes: 0,
             is_full: false,
-            was_limited: false,
         }
     }
 
@@ -97,11 +101,28 @@ impl World {
     /// One answer of the disk and the turn it makes. Whether there was one.
     pub fn step(&mut self) -> bool {
         let Some((ticket, result)) = self.disk.step(&mut self.rng) else { return false };
+        if self.watches_prefixes && result == DoneResult::Synced {
+            self.look_at_prefix();
+        }
         let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
         self.storage.done(self.now, ticket, result, &mut actions, &mut outcomes);
         self.storage.flush(self.now, &mut actions, &mut outcomes);
         self.take(actions, outcomes);
         true
+    }
+
+    /// What would be recovered if power were lost now, and nothing that was not synced were left.
+    fn look_at_prefix(&mut self) {
+        let listed = |(file, bytes): (&File, &Vec<u8>)| Listed { path: file.path(), len: bytes.len() as u64 };
+        let files = self.disk.durable.iter().map(listed).collect();
+        let found = remember(NODE, files, |file, at, len| {
+            let bytes = self.disk.durable.get(&file)?;
+            let from = bytes.len().min(at as usize);
+            Some(Bytes::copy_from_slice(&bytes[from..bytes.len().min(from + len as usize)]))
+        });
+        self.prefixes += 1;
+        let breach = found.map(|remembered| remembered.breach());
+        assert!(matches!(breach, Ok(None)), "seed {}: {breach:?}", self.seed);
     }
 
     /// Lets the disk do all it has to do.
@@ -146,7 +167,6 @@ impl World {
             committed: 0,
             highest_end: 0,
             log_start: 0,
-            highest_start: 0,
             batches: BTreeMap::new(),
             settled: None,
             dropped: None,
@@ -169,19 +189,8 @@ impl World {
             memory.hard_state.term.0 += 1;
             memory.hard_state.vote = ReplicaId(memory.hard_state.term.0 % 3);
         }
-        let mut offset = memory.offset_at(memory.last());
         let before = memory.entries.len();
-        for size in sizes {
-            let index = Index(memory.last() + 1);
-            let timestamp = 1000 + offset * 10;
-            let (kind, payload) = match size {
-                0 => (EntryKind::NoOp, Bytes::new()),
-                size => (EntryKind::Batch, batch(offset, 1 + (*size % 3) as i64, *size, timestamp)),
-            };
-            let entry = Entry { index, term: memory.hard_state.term, kind, wall: Wall(timestamp), payload };
-            offset += records_in(&entry);
-            memory.entries.push(entry);
-        }
+        memory.grow(sizes);
         memory.hard_state.commit = memory.hard_state.commit.max(Index(model.applied));
         let new = memory.entries[before..].to_vec();
         let state = memory.hard_state;
@@ -231,19 +240,22 @@ impl World {
         self.storage.append(replica, model.history.len() as u64 - 1, Some(state), &[]);
     }
 
-    /// Makes the replica forget everything up to `index`, its log going on at `segment_end`.
-    pub fn reset(&mut self, replica: ReplicaId, index: u64, segment_end: i64) {
+    /// Makes the replica forget everything, its log going on at `segment_end` and its entries above `index` with
+    /// these sizes, of which some are known to be committed.
+    pub fn reset(&mut self, replica: ReplicaId, index: u64, segment_end: i64, sizes: &[usize]) {
         let model = self.replicas.get_mut(&replica).expect("ours");
         let term = model.now().hard_state.term.max(Term(1));
         let end = model.now().offset_at(model.applied);
-        let hard_state = HardState { term, vote: ReplicaId::NOBODY, commit: Index(index) };
-        let memory = Memory { hard_state, base: index, base_offset: segment_end, entries: Vec::new() };
+        let commit = Index(index + self.rng.below(sizes.len() as u64 + 1));
+        let hard_state = HardState { term, vote: ReplicaId::NOBODY, commit };
+        let mut memory = Memory { hard_state, base: index, base_offset: segment_end, entries: Vec::new() };
+        memory.grow(sizes);
+        let entries = memory.entries.clone();
         self.order += 1;
         model.history.push((self.order, memory));
         model.applied = index;
         if segment_end != end {
             model.log_start = segment_end;
-            model.highest_start = segment_end;
         }
         let reset = Reset {
             index: Index(index),
@@ -254,7 +266,7 @@ impl World {
             log_start: Offset(model.log_start),
             state: state(index),
         };
-        self.storage.reset(replica, model.history.len() as u64 - 1, reset);
+        self.storage.reset(replica, model.history.len() as u64 - 1, reset, &entries);
     }
 
     pub fn settle(&mut self, replica: ReplicaId) {
@@ -267,7 +279,6 @@ impl World {
         self.storage.advance_log_start(replica, Offset(to));
         let model = self.replicas.get_mut(&replica).expect("ours");
         model.log_start = model.log_start.max(to);
-        model.highest_start = model.highest_start.max(to);
     }
 
     pub fn checkpoint(&mut self) -> bool {
@@ -312,7 +323,6 @@ impl World {
             }
         }
         self.is_full = self.recovery.is_some() && !self.storage.accepts_records();
-        self.was_limited |= self.is_full;
     }
 
     fn persisted(&mut self, replica: ReplicaId, number: u64) {
@@ -326,6 +336,7 @@ impl World {
     pub fn check_recovery(&mut self) {
         assert_eq!(self.disk.halted, None, "seed {}", self.seed);
         let recovery = self.recovery.clone().expect("recovered");
+        assert_eq!(recovery.cut, [], "seed {}: nothing is damaged that nobody damaged", self.seed);
         let mut found: BTreeMap<ReplicaId, RecoveredReplica> =
             recovery.replicas.into_iter().map(|replica| (replica.replica, replica)).collect();
         for (replica, model) in std::mem::take(&mut self.replicas) {
@@ -397,12 +408,6 @@ impl World {
         while at < end {
             let chunk = match self.read(replica, at, max_bytes) {
                 Ok(chunk) => chunk,
-                // On a full disk what lies below a log start goes before a checkpoint says so. After a crash
-                // the floor above raises the start again, as it does not here.
-                Err(ReadFault::Damaged { .. }) if self.was_limited && at < model.highest_start => {
-                    at = model.highest_start.min(end);
-                    continue;
-                }
                 Err(fault) => panic!("seed {}: {replica} {fault:?} of {:?}", self.seed, model.of),
             };
             assert!(!chunk.batches.is_empty(), "seed {}: a read below the end brings a batch", self.seed);

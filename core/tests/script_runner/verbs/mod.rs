@@ -14,7 +14,9 @@
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
 //! fail 1                           its syncs fail
+//! copy 1, roll_back 1              the disk is remembered; it is again what it was then
 //! rot 1 t-0 5, lose 1 t-0 5        the batch there changes on the disk; its segment is gone from it
+//! flip 1 journal/0000 4200         so does the byte there of any file
 //! clock 1 by=-3600s                the node's wall clock jumps
 //! wait 500ms, elect t-0 not=1      time passes: so long; until someone (else) leads
 //! raw 1 HEX client=c, close c      any bytes; a client goes away
@@ -40,6 +42,7 @@ mod process;
 mod produce;
 mod producer;
 mod raw;
+mod rolled_back_disk;
 mod rot;
 mod stalled_disk;
 mod topic;
@@ -61,6 +64,9 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "epoch" => epoch::run(world, command),
         "fetch" => fetch::run(world, command),
         "fail" => failing_disk::run(world, command),
+        "copy" => rolled_back_disk::copy(world, command),
+        "roll_back" => rolled_back_disk::roll_back(world, command),
+        "flip" => rot::flip(world, command),
         "fill" => full_disk::fill(world, command),
         "free" => full_disk::free(world, command),
         "holds" => holds::run(world, command),

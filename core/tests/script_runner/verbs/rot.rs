@@ -1,5 +1,6 @@
 //! `rot 1 t-0 5`: on node 1's disk the batch that holds offset 5 changes by a bit, in its last byte or `in=length` or
 //! `in=epoch`. `lose 1 t-0 5`: the segment that holds it is gone. Both need it to be in a segment: wait 31s.
+//! `flip 1 journal/0000 4200`: the byte there of any file changes by a bit.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::world::World;
@@ -28,6 +29,14 @@ pub fn lose(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&[])?;
     let (file, ..) = find(world, command)?;
     world.node(command.number(0)?)?.disk.lose(file);
+    Ok(())
+}
+
+pub fn flip(world: &mut World, command: &Command) -> Result<(), String> {
+    command.allow(&[])?;
+    let path: String = command.word(1)?.to_owned();
+    let file = File::parse(&path).ok_or_else(|| format!("`{path}` is no file of ours"))?;
+    world.node(command.number(0)?)?.disk.flip(file, command.number(2)?);
     Ok(())
 }
 
