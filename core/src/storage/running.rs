@@ -402,8 +402,19 @@ impl Running {
         self.remove(&made.doomed, turn);
         let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
         self.doomed.retain(|name| !removed.contains(name));
+        if self.removals.is_idle() {
+            self.forget_generations();
+        }
         (self.remove_at, self.is_removal_due) = (None, false);
         turn.outcomes.push(Outcome::Checkpointed);
+    }
+
+    /// Forgets the generations of partitions of which nothing is here any more, as the next start would. A file of
+    /// theirs may get its name again: all removals are asked for, and what is done with it comes after (law 1 of the door).
+    fn forget_generations(&mut self) {
+        let live = self.locals.values().map(|local| local.log.of);
+        let held: BTreeSet<TopicPartition> = live.chain(self.doomed.iter().map(|name| name.of)).collect();
+        self.generations.retain(|of, _| held.contains(of) || self.left.contains_key(of));
     }
 
     /// On a full disk a checkpoint may itself need the space that only removing gives. What was given up is

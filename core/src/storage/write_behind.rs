@@ -4,7 +4,8 @@
 //! hold more than the memory allowed, or because a checkpoint or a reset needs it. What is written stays in
 //! memory as a cache for readers at the tail, oldest out first.
 //!
-//! Invariants: cached_bytes <= tail_bytes_max after every eviction; a segment leaves `unsynced` only when a
+//! Invariants: cached_bytes <= tail_bytes_max after every eviction; at most half of `evictions` is of batches that
+//! are gone; a segment leaves `unsynced` only when a
 //! sync is done that was asked for after its last write. No pass looks at all logs.
 
 use super::log::{CommittedBatch, Log};
@@ -40,6 +41,9 @@ pub(super) struct WriteBehind {
     unsynced: BTreeMap<SegmentName, u64>,
     /// The cached batches' logs, oldest batch first.
     evictions: VecDeque<ReplicaId>,
+    /// How many of them, of each log, are of batches that went with an earlier log of the replica: its first ones.
+    gone: BTreeMap<ReplicaId, usize>,
+    gone_count: usize,
     cached_bytes: u64,
     unwritten_bytes: u64,
     /// Writes under way for logs that are gone: their memory is not.
@@ -171,7 +175,22 @@ impl WriteBehind {
 
     /// Whose oldest cached batch has to go, if the cache is too large.
     pub(super) fn next_eviction(&mut self, config: &StorageConfig) -> Option<ReplicaId> {
-        if self.cached_bytes <= config.tail_bytes_max { None } else { self.evictions.pop_front() }
+        if self.cached_bytes <= config.tail_bytes_max {
+            return None;
+        }
+        while let Some(replica) = self.evictions.pop_front() {
+            if !takes_one(&mut self.gone, replica) {
+                return Some(replica);
+            }
+            self.gone_count -= 1;
+        }
+        None
+    }
+
+    /// Places in the order of evictions.
+    #[cfg(test)]
+    pub(super) fn evictions(&self) -> usize {
+        self.evictions.len()
     }
 
     /// A batch of so many bytes left the cache.
@@ -183,6 +202,17 @@ impl WriteBehind {
     pub(super) fn forget(&mut self, replica: ReplicaId, log: &Log) {
         self.unwritten_bytes -= log.unwritten_bytes();
         self.cached_bytes -= log.cached_bytes();
+        if log.cached() > 0 {
+            *self.gone.entry(replica).or_default() += log.cached();
+            self.gone_count += log.cached();
+        }
+        // Each is passed once, and half of them go: what a log leaves behind costs no more than it did.
+        if self.gone_count > self.evictions.len() / 2 {
+            let gone = &mut self.gone;
+            self.evictions.retain(|replica| !takes_one(gone, *replica));
+            self.evictions.shrink_to(self.evictions.len() * 2);
+            self.gone_count = 0;
+        }
         self.ripe.remove(&replica);
         self.due.remove(&replica);
         self.settling.remove(&replica);
@@ -244,6 +274,16 @@ impl WriteBehind {
     pub(super) fn is_clean(&self) -> bool {
         self.unwritten_bytes == 0 && self.unsynced.is_empty()
     }
+}
+
+/// Takes one off the count of `replica`, if it has one.
+fn takes_one(counts: &mut BTreeMap<ReplicaId, usize>, replica: ReplicaId) -> bool {
+    let Some(count) = counts.get_mut(&replica) else { return false };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&replica);
+    }
+    true
 }
 
 /// Where requests for file work go, and what they leave behind in memory.

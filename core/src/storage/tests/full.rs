@@ -271,6 +271,33 @@ fn what_is_given_up_goes_on_a_quiet_node_too() {
 }
 
 #[test]
+fn nothing_is_kept_of_replicas_that_are_gone() {
+    let mut world = World::new(14, StorageConfig { tail_bytes_max: 1 << 30, ..small() });
+    let kept = world.add();
+    world.append(kept, 1, &[300], true);
+    for round in 0..30 {
+        let replica = world.add();
+        world.append(replica, 1, &[300; 4], true);
+        world.flush();
+        world.run();
+        world.apply(replica, 4);
+        world.apply(kept, 1);
+        world.checkpoint();
+        world.run();
+        world.drop_replica(replica);
+        world.flush();
+        world.run();
+        world.checkpoint();
+        world.run();
+        let (evictions, generations) = world.storage.remembered_of_the_gone();
+        assert!(
+            evictions <= 2 && generations == 0,
+            "round {round}: {evictions} evictions, {generations} generations"
+        );
+    }
+}
+
+#[test]
 fn an_idle_node_asks_for_nothing() {
     let mut world = World::new(6, small());
     for _ in 0..50 {
