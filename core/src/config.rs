@@ -94,6 +94,9 @@ pub struct StorageConfig {
     pub tail_bytes_max: u64,
     /// Bytes of a replica's log that its leader keeps beyond a checkpoint for followers that are not far behind.
     pub window_kept_bytes_max: u64,
+    /// How fast segments are read through in the background, bytes a second; 0: not at all.
+    #[serde(default)]
+    pub scrub_bytes_per_second: u64,
 }
 
 impl Default for StorageConfig {
@@ -110,6 +113,7 @@ impl Default for StorageConfig {
             free_bytes_floor: 16 << 20,
             tail_bytes_max: 64 << 20,
             window_kept_bytes_max: crate::limits::WINDOW_KEPT_BYTES_MAX as u64,
+            scrub_bytes_per_second: 0,
         }
     }
 }

@@ -246,6 +246,17 @@ pub const MEND_PATIENCE: Duration = Duration::from_secs(2);
 pub const MEND_WAIT_MIN: Duration = Duration::from_millis(50);
 /// Longest such wait. Source: chosen. At the edge: no longer doubled.
 pub const MEND_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How fast a node's binary reads through its segments in the background unless it is told otherwise, bytes a second.
+/// Source: chosen: a terabyte in six days, a hundredth of what a disk reads. At the edge: the next read waits.
+pub const SCRUB_BYTES_PER_SECOND: u64 = 2 << 20;
+/// Bytes of one such read; a larger batch comes alone. Source: chosen, eight reads a second at that rate.
+pub const SCRUB_READ_BYTES: usize = 256 << 10;
+/// How long after its start a node begins. Source: chosen: a start has better things to do.
+pub const SCRUB_AFTER_START: Duration = Duration::from_secs(60);
+/// Rest after all was read through. Source: chosen; small data is read once a day.
+pub const SCRUB_REST: Duration = Duration::from_secs(24 * 3600);
+/// Rest where that met damage. Source: chosen: longer than mending a few places takes.
+pub const SCRUB_REST_AFTER_DAMAGE: Duration = Duration::from_secs(600);
 /// Bytes one peer's lane may hand to its driver on bulk before it waits for `Sent`. Source: chosen; what a
 /// fast link carries in 10 ms. At the edge: messages wait in the lane's own queue.
 pub const PEER_BULK_WINDOW_BYTES: usize = 8 << 20;

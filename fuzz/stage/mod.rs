@@ -91,6 +91,7 @@ pub fn config(nodes: i32) -> Config {
             free_bytes_floor: 0,
             tail_bytes_max: 1 << 10,
             window_kept_bytes_max: 4 << 10,
+            scrub_bytes_per_second: 64 << 10,
         },
         ..Config::default()
     }

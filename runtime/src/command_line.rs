@@ -1,7 +1,7 @@
 //! What can be said on the command line, and what `--help` says about it.
 
 use crate::log::LogFormat;
-use crate::memory_limit::parse_limit;
+use crate::memory_limit::{parse_limit, parse_size};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -71,6 +71,10 @@ pub struct NodeArguments {
     /// Memory for data and buffers, such as 512M or 4GiB [default: half of what there is, at most 4 GiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_limit)]
     pub memory_limit: Option<u64>,
+
+    /// Read through cold data at this rate a second, to find what has rotted; 0 for never
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2M")]
+    pub scrub_rate: u64,
 
     /// Serve others than this machine although there is no encryption and no login yet
     #[arg(long)]

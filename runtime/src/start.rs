@@ -79,6 +79,7 @@ struct Plan {
     api: SocketAddr,
     rpc: Option<SocketAddr>,
     data: Option<PathBuf>,
+    scrub_bytes_per_second: u64,
 }
 
 /// Runs what the command line says. `started` is when the process did.
@@ -104,7 +105,7 @@ fn plan_alone(said: &NodeArguments) -> Result<Plan, Failure> {
     };
     let memory_limit = said.memory_limit.unwrap_or_else(memory_limit::default_limit);
     let config = Config { listeners: vec![advertised], memory_limit, ..Config::default() };
-    Ok(Plan { config, api, rpc: None, data: said.data.clone() })
+    Ok(Plan { config, api, rpc: None, data: said.data.clone(), scrub_bytes_per_second: said.scrub_rate })
 }
 
 fn plan_member(file: &ClusterFile, said: &NodeArguments) -> Result<Plan, Failure> {
@@ -115,11 +116,12 @@ fn plan_member(file: &ClusterFile, said: &NodeArguments) -> Result<Plan, Failure
     }
     let memory_limit = said.memory_limit.unwrap_or_else(memory_limit::default_limit);
     let config = Config { memory_limit, secrets: file.secrets()?, ..file.config() };
-    Ok(Plan { config, api, rpc: Some(rpc), data: Some(file.storage_path.clone()) })
+    let (data, scrub_bytes_per_second) = (Some(file.storage_path.clone()), said.scrub_rate);
+    Ok(Plan { config, api, rpc: Some(rpc), data, scrub_bytes_per_second })
 }
 
 fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
-    let Plan { mut config, api, rpc, data } = plan;
+    let Plan { mut config, api, rpc, data, scrub_bytes_per_second } = plan;
     let mode = match &data {
         None => "one node in memory".to_owned(),
         Some(path) if config.is_single() => format!("one node on {}", path.display()),
@@ -145,6 +147,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         Some(path) => {
             let disk = RealDisk::open(path, wait.waker(), descriptors.segments)?;
             config.storage = on_disk(config.memory_limit, free_bytes_floor(path)?);
+            config.storage.scrub_bytes_per_second = scrub_bytes_per_second;
             Disk::Real(disk)
         }
     };

@@ -316,7 +316,7 @@ fn is_of_its_epoch(partition: &Partition, batch: &Batch<'_>) -> bool {
 }
 
 /// Where the last batch of a chunk ends.
-fn end_of(chunk: &Chunk) -> Option<Offset> {
+pub(super) fn end_of(chunk: &Chunk) -> Option<Offset> {
     let last = Batches::new(chunk.batches.last()?).filter_map(Result::ok).last()?;
     Some(Offset(last.last_offset().saturating_add(1)))
 }

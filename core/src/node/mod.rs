@@ -37,6 +37,7 @@ mod peering;
 mod ready;
 mod recovery;
 mod requests;
+mod scrubbing;
 mod serving_catch_up;
 mod time;
 
@@ -109,6 +110,7 @@ pub struct Node {
     checkpointing: Vec<(ReplicaId, Index)>,
     catching_up: catch_up::CatchUps,
     mendings: mending::Mendings,
+    scrubbing: scrubbing::Scrubbing,
     handing_over: handing_over::HandingOver,
     next_tick: Option<Mono>,
     /// When leaders look at their followers next.
@@ -126,14 +128,14 @@ pub struct Node {
     journal_bytes: u64,
     /// Replicas whose disk has lost something they had promised: they never run again.
     dead: BTreeSet<ReplicaId>,
-    deleted_ahead: deleted_ahead::DeletedAhead,
-    /// What the first replica starts from, while it is being written.
     /// What was lost of the journal, if anything ever was.
     loss: Option<JournalLoss>,
     /// Metas that are not on the disk yet.
     metas_waiting: u32,
     /// Why the process ends as soon as they are.
     ending: Option<HaltReason>,
+    deleted_ahead: deleted_ahead::DeletedAhead,
+    /// What the first replica starts from, while it is being written.
     joining: Option<Reset>,
     /// A founding that a peer told, until it is vouched for.
     told: Option<(NodeId, Founding)>,
@@ -218,6 +220,7 @@ impl Node {
             checkpointing: Vec::new(),
             catching_up: catch_up::CatchUps::default(),
             mendings: mending::Mendings::default(),
+            scrubbing: scrubbing::Scrubbing::default(),
             handing_over: handing_over::HandingOver::default(),
             next_tick: None,
             followers_at: Mono::default(),
@@ -230,12 +233,12 @@ impl Node {
             has_had_whole_image: false,
             journal_bytes: 0,
             dead: BTreeSet::new(),
-            deleted_ahead: deleted_ahead::DeletedAhead::default(),
-            joining: None,
-            told: None,
             loss: None,
             metas_waiting: 0,
             ending: None,
+            deleted_ahead: deleted_ahead::DeletedAhead::default(),
+            joining: None,
+            told: None,
             is_turned_away: false,
             config,
         }

@@ -73,6 +73,11 @@ impl Partitions {
         self.by_replica.iter_mut().map(|(id, partition)| (*id, partition))
     }
 
+    /// The replicas from one on, in order.
+    pub fn from(&self, replica: ReplicaId) -> impl Iterator<Item = ReplicaId> {
+        self.by_replica.range(replica..).map(|(id, _)| *id)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.by_replica.len()

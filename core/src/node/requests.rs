@@ -234,7 +234,10 @@ impl Node {
 
     pub(super) fn read_done(&mut self, now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
         self.cold_reads.ended(read);
-        if !self.answer_catch_up_read(read, &result) && !self.looked_through(now, read, &result) {
+        let is_ours = self.answer_catch_up_read(read, &result)
+            || self.looked_through(now, read, &result)
+            || self.scrubbed(now, read, &result);
+        if !is_ours {
             self.news.read.push((read, result));
         }
     }

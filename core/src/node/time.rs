@@ -17,6 +17,7 @@ impl Node {
         self.peers_woke(now);
         self.hold_elections(now);
         self.mendings_due(now);
+        self.scrub_if_due(now);
         self.ask_again(now);
         if self.next_tick.is_some_and(|at| at <= now.mono) {
             self.tick(now);
@@ -37,6 +38,7 @@ impl Node {
             self.next_tick,
             self.elections.next(),
             self.mendings.next_deadline(),
+            self.scrub_due(),
             self.unasked.front().map(|unasked| unasked.until),
             (!self.partitions.is_empty()).then_some(self.retention_at),
         ];

@@ -43,6 +43,16 @@ pub struct Extent {
     pub end: Offset,
     /// Bytes of all batches kept.
     pub bytes: u64,
+    /// Offset of the first batch in memory: what lies before it is on the disk alone.
+    pub cold_end: Offset,
+}
+
+/// Where a log begins: what lies below is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogStart {
+    pub(super) offset: Offset,
+    /// All that was there before is given up: the log is of this generation now, and empty.
+    pub(super) anew: Option<u32>,
 }
 
 /// The batches of one replica.
@@ -262,7 +272,8 @@ impl Log {
 
     pub(super) fn extent(&self) -> Extent {
         let written: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
-        Extent { log_start: self.log_start, end: self.end, bytes: written + self.unwritten_bytes }
+        let bytes = written + self.unwritten_bytes;
+        Extent { log_start: self.log_start, end: self.end, bytes, cold_end: self.tail_start() }
     }
 
     /// The segment of that name, if the log has it still.

@@ -73,6 +73,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         free_bytes_floor: *dice.pick(&[0, 64 << 10, 1 << 20]),
         tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
         window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
+        scrub_bytes_per_second: 0,
     };
     Knobs {
         heartbeat_ms: (election_min_ms / 4).max(50),

@@ -19,6 +19,7 @@ const OPTIONS: &[&str] = &[
     "window",
     "tail",
     "retention_check",
+    "scrub",
 ];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
@@ -65,6 +66,7 @@ fn config(id: i32, count: i32, founder: i32, command: &Command) -> Result<Config
         checkpoint_bytes: command.option_or("checkpoint", 1 << 20)?,
         segment_bytes: command.option_or("segment", 1 << 20)?,
         tail_bytes_max: command.option_or("tail", 64 << 20)?,
+        scrub_bytes_per_second: command.option_or("scrub", 0)?,
         window_kept_bytes_max: command.option_or("window", 32 << 20)?,
         ..StorageConfig::default()
     };
