@@ -242,7 +242,12 @@ impl Node {
     /// Asks the metadata machine, on whichever node leads it. The answer comes in the news once this node's own
     /// image shows what it speaks of. Where nobody leads, as just after a start, the request waits a bounded time
     /// for someone to; then it is "not controller".
+    /// Too much at once is refused here, wherever the leader is.
     pub fn ask(&mut self, now: Now, waiter: Waiter, request: Request) {
+        if let Some(refusal) = request.excess() {
+            self.news.replied.push((waiter, Reply::Refused(refusal)));
+            return;
+        }
         let unasked = Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request };
         if let Some(unasked) = self.ask_controller(now, unasked) {
             self.unasked.push_back(unasked);
