@@ -197,18 +197,31 @@ impl Rule {
                 let verdict = if known.contains(&value) { "this is not served yet; " } else { "" };
                 format!("{verdict}it can be {}", served.join(" or "))
             }),
-            Rule::Ratio => {
-                // Java's own letters for float and double may follow.
-                let digits = value.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(value);
-                let is_one = digits.parse().is_ok_and(|ratio: f64| (0.0..=1.0).contains(&ratio));
-                (!is_one).then(|| "it must be a number from 0 to 1".into())
-            }
+            Rule::Ratio => (!is_ratio(value)).then(|| "it must be a number from 0 to 1".into()),
             Rule::Replicas => {
                 let is_one = value == "*" || value.split(',').map(trimmed).all(is_pair);
                 (!is_one).then(|| "it must be * or partition:node,partition:node,...".into())
             }
         }
     }
+}
+
+/// A decimal number from 0 to 1, as Java's `Double.parseDouble` reads it: with an exponent, a letter for its type.
+fn is_ratio(value: &str) -> bool {
+    let value = value.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(value);
+    let (digits, exponent) = value.split_once(['e', 'E']).unwrap_or((value, "0"));
+    let Ok(exponent) = exponent.parse::<i32>() else { return false };
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let digits = format!("{whole}{part}");
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return false;
+    }
+    // It is 0.D * 10^point, where D begins with a digit above 0, or it is 0.
+    let significant = digits.trim_start_matches('0');
+    let zeros = digits.len() - significant.len();
+    let point = whole.len() as i64 - zeros as i64 + i64::from(exponent);
+    significant.is_empty() || point <= 0 || (point == 1 && significant.trim_end_matches('0') == "1")
 }
 
 /// Nothing, or two numbers with a colon between.
@@ -270,6 +283,9 @@ mod tests {
             ("min.insync.replicas", "7"),
             ("min.cleanable.dirty.ratio", " 1e-1 "),
             ("min.cleanable.dirty.ratio", "0.5f"),
+            ("min.cleanable.dirty.ratio", "10.0E-1"),
+            ("min.cleanable.dirty.ratio", "000.00"),
+            ("min.cleanable.dirty.ratio", "1."),
             ("leader.replication.throttled.replicas", " 0:1 , 12:3,"),
             ("leader.replication.throttled.replicas", " * "),
             ("cleanup.policy", " delete "),
@@ -284,6 +300,9 @@ mod tests {
             ("min.insync.replicas", "0"),
             ("min.cleanable.dirty.ratio", "x"),
             ("min.cleanable.dirty.ratio", "1.1"),
+            ("min.cleanable.dirty.ratio", "1.0000000000000000000001"),
+            ("min.cleanable.dirty.ratio", "2e0"),
+            ("min.cleanable.dirty.ratio", "."),
             ("min.cleanable.dirty.ratio", "NaN"),
             ("min.cleanable.dirty.ratio", "-0.1"),
             ("leader.replication.throttled.replicas", "x"),

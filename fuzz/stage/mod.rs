@@ -90,6 +90,7 @@ pub fn config(nodes: i32) -> Config {
             segment_bytes: 4 << 10,
             index_interval_bytes: 512,
             free_bytes_floor: 0,
+            free_bytes_short: 0,
             tail_bytes_max: 1 << 10,
             window_kept_bytes_max: 4 << 10,
         },

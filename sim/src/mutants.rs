@@ -85,7 +85,7 @@ pub const ALL: [Planted; 37] = [
     ours(Mutant::DeniesBeforeItKnows, &[Claim::C7], 9_100_008),
     ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 258_255_101_692_511),
     // What is too large to be proposed trips an assert.
-    ours(Mutant::RoomIgnored, &[Claim::C20], 210_232_743_969_453),
+    ours(Mutant::RoomIgnored, &[Claim::C20], 161_087_161_835_044),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
     ours(Mutant::BudgetNotGivenBack, &[Claim::C19], 252_374_082_898_102),
 ];

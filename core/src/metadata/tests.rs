@@ -145,7 +145,9 @@ fn long_settings_are_taken_until_the_state_is_full_and_again_when_topics_went() 
     assert!(full > 2 && cluster.encoded().len() > STATE_BYTES_MAX - 16_000, "it was full in round {full}");
     let topics = (0..500).map(|number| TopicRef::Name(format!("0-{number}"))).collect();
     cluster.ask(Request::DeleteTopics { topics });
-    assert!(cluster.create(batch(9)).iter().all(|code| *code == ErrorCode::None));
+    let taken = cluster.create(batch(9)).iter().filter(|code| **code == ErrorCode::None).count();
+    // What a topic adds is counted from above, so that not quite as many are let in as went.
+    assert!((490..=501).contains(&taken), "{taken} were taken");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::now::{Now, Wall};
 use crate::partition::{LogState, Partition};
 use crate::replica::{Recovered, Replica, Settings};
 use crate::rng;
-use crate::storage::RecoveredReplica;
+use crate::storage::{RecoveredReplica, Roll};
 use crate::topic_config::TopicConfig;
 use std::collections::BTreeSet;
 
@@ -118,6 +118,7 @@ impl Node {
                 return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
             }
         };
+        self.storage.set_roll(id, Roll { bytes: config.segment_bytes, age_ms: config.segment_ms });
         self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
         self.weigh(id);
         self.arm_ticks();

@@ -143,7 +143,7 @@ impl Node {
         records: BytesMut,
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
-        let not_here = || AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() };
+        let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
         let (_, partition) = self.partitions.of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
         let counts = terms.wants_all && partition.counts_in_sync();
         let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };

@@ -53,6 +53,7 @@ mod recovery;
 mod removals;
 mod replay;
 mod resume;
+mod retained;
 mod ring;
 mod running;
 mod segment;
@@ -67,7 +68,7 @@ mod want;
 mod write_behind;
 
 pub use checkpointer::Part;
-pub use log::{CommittedBatch, Extent};
+pub use log::{CommittedBatch, Extent, Roll};
 pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
 pub use outcome::{Cut, Durable, Outcome, RecoveredReplica, Recovery, Reset};
@@ -217,9 +218,8 @@ impl Storage {
             running.doom(below);
         } else {
             running.give_up_log(replica, &local.log);
-            let (of, start) = (local.log.of, reset.segment_end);
-            let generation = running.generations.get(&of).copied().unwrap_or(0);
-            local.log = Log::new(of, generation, start, start, Vec::new());
+            let generation = running.generations.get(&local.log.of).copied().unwrap_or(0);
+            local.log = local.log.anew(generation, reset.segment_end);
         }
         let log = &local.log;
         let stored = StoredReset {
@@ -248,7 +248,7 @@ impl Storage {
         // A checkpoint would wait for ever for what is no longer there to be written.
         running.checkpointer.forget(replica, false);
         running.give_up_log(replica, &local.log);
-        local.log = Log::new(local.log.of, local.log.generation.saturating_add(1), to, to, Vec::new());
+        local.log = local.log.anew(local.log.generation.saturating_add(1), to);
         running.locals.insert(replica, local);
     }
 
@@ -400,21 +400,6 @@ impl Storage {
             }
             _ => None,
         }
-    }
-
-    /// A replica's segments, oldest first, for retention.
-    pub fn segments(&self, replica: ReplicaId) -> &[Segment] {
-        match &self.state {
-            State::Running(running) => running.locals.get(&replica).map_or(&[], |local| local.log.segments()),
-            _ => &[],
-        }
-    }
-
-    /// Raises the first offset that may be read. Segments wholly below go after the next checkpoint.
-    pub fn advance_log_start(&mut self, replica: ReplicaId, to: Offset) {
-        let Some(running) = self.running() else { return };
-        let below = running.locals.get_mut(&replica).map(|local| local.log.advance_start(to));
-        running.doom(below.unwrap_or_default());
     }
 
     /// Whether the floor above should begin a checkpoint: the journal has grown enough, or files wait to be
