@@ -4,6 +4,7 @@
 //! Invariant: decoding takes no more memory than [`BYTES_MAX`], whatever the bytes say.
 
 use crate::machine::Undecodable;
+use bincode::enc::write::SizeWriter;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Largest thing this codec reads, bytes. A metadata state of 20,000 partitions takes about 2 MiB.
@@ -25,6 +26,14 @@ pub fn encode<T: bincode::Encode>(value: &T) -> Bytes {
     let mut bytes = BytesMut::new();
     encode_into(value, &mut bytes);
     bytes.freeze()
+}
+
+/// How many bytes `value` takes, without the version byte.
+pub fn encoded_bytes<T: bincode::Encode>(value: &T) -> usize {
+    let mut writer = SizeWriter::default();
+    bincode::encode_into_writer(value, &mut writer, bincode::config::standard())
+        .expect("counting cannot fail and our own types have no unencodable value");
+    writer.bytes_written
 }
 
 /// What `encode` wrote; `what` names the shape for the error. Trailing bytes are refused.

@@ -33,7 +33,8 @@ pub struct Config {
     pub memory_limit: u64,
     /// Of that, for requests, answers, reads, and what waits for the disk.
     pub budget_bytes: u64,
-    /// How often leaders look for records that may go; Kafka's `log.retention.check.interval.ms`.
+    /// How often leaders look for records that may go, as long as space is not short; Kafka's
+    /// `log.retention.check.interval.ms`, which there is 5 minutes, and 30 s after a start.
     pub retention_interval: Duration,
     /// What topics are made of when a request does not say.
     pub topics: TopicDefaults,
@@ -90,6 +91,9 @@ pub struct StorageConfig {
     pub index_interval_bytes: u64,
     /// Free bytes of the disk below which records are refused.
     pub free_bytes_floor: u64,
+    /// Free bytes of the disk below which retention looks, and removes, at once.
+    #[serde(default)]
+    pub free_bytes_short: u64,
     /// Committed bytes kept in memory for reads at the tail, besides what is not yet in a segment.
     pub tail_bytes_max: u64,
     /// Bytes of a replica's log that its leader keeps beyond a checkpoint for followers that are not far behind.
@@ -111,6 +115,7 @@ impl Default for StorageConfig {
             segment_bytes: 1 << 30,
             index_interval_bytes: 16 << 10,
             free_bytes_floor: 16 << 20,
+            free_bytes_short: 32 << 20,
             tail_bytes_max: 64 << 20,
             window_kept_bytes_max: crate::limits::WINDOW_KEPT_BYTES_MAX as u64,
             scrub_bytes_per_second: 0,
@@ -132,7 +137,7 @@ impl Default for Config {
             election_timeout_max: Duration::from_millis(3000),
             memory_limit: 1 << 30,
             budget_bytes: 1 << 28,
-            retention_interval: Duration::from_secs(300),
+            retention_interval: Duration::from_secs(15),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),
             secrets: Secrets::default(),

@@ -90,6 +90,9 @@ pub const METADATA_TOPICS_MAX: usize = 10_000;
 pub const AUTO_CREATIONS_MAX: usize = 1_000;
 /// Partitions one CreateTopics request may make. Source: Kafka (POLICY_VIOLATION).
 pub const CREATE_PARTITIONS_MAX: usize = 10_000;
+/// Records of one refused batch that are told why. Source: chosen; a batch may hold a million. At the edge: the others
+/// are not named.
+pub const RECORD_ERRORS_MAX: usize = 100;
 /// Partitions of the whole cluster, and so the most that one Fetch may name. Source: chosen; each
 /// takes some 8 KiB of a node's memory. At the edge: POLICY_VIOLATION; the Fetch's connection is closed.
 pub const PARTITIONS_MAX: usize = 20_000;
@@ -101,6 +104,22 @@ pub const PARTITION_BYTES: u64 = 7 << 10;
 pub const PARTITIONS_SHARE: u64 = 8;
 /// Bytes. Source: chosen, of the 64 MiB that a node may take above its limit.
 pub const PARTITIONS_BESIDES_BYTES: u64 = 24 << 20;
+/// Longest value of a topic's setting, bytes. Source: Kafka (`ConfigurationControlManager`, Short.MAX_VALUE). At the
+/// edge: INVALID_CONFIG.
+pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
+/// Lists' elements in one request to the metadata machine (settings, nodes of assigned partitions). Source: chosen,
+/// every setting of as many topics as one request may make. At the edge: POLICY_VIOLATION.
+pub const ASKED_ELEMENTS_MAX: usize = 32 * CREATE_PARTITIONS_MAX;
+/// One request to the metadata machine, encoded. Source: chosen; with `COMMANDS_BYTES_MAX` and what is told of each
+/// setting, the answer is below `PEER_MESSAGE_BYTES_MAX`. At the edge: POLICY_VIOLATION.
+pub const ASKED_BYTES_MAX: usize = 8 << 20;
+/// What one request may make of the metadata, encoded. Source: chosen, as `ASKED_BYTES_MAX`; 10,000 topics with the
+/// longest names take 3 MiB. At the edge: POLICY_VIOLATION for the topics that are too many.
+pub const COMMANDS_BYTES_MAX: usize = 4 << 20;
+/// The metadata's state, encoded. Source: chosen, what a frame holds as a reset beside `READY_ITEM_BYTES` and so what a
+/// peer's message holds as a snapshot; 20,000 topics with the longest names take 11 MiB. At the edge: POLICY_VIOLATION
+/// for new topics.
+pub const STATE_BYTES_MAX: usize = FRAME_BYTES_MAX - (64 << 10);
 /// Producers remembered per partition. Source: chosen, 2 MB. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered of a log whose timestamps fall, for the largest timestamp of what it holds. Source: chosen, 1 KiB
@@ -190,6 +209,12 @@ pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
 /// How long a request for all topics waits for a node that has just started to know them. Source: chosen, several
 /// elections, and a third of clients' default of 30 s. At the edge: the connection is closed.
 pub const TOPICS_AWAITED_MAX: Duration = Duration::from_secs(10);
+/// Between two looks for records that may go while space is short. Source: chosen, some turns of a busy node, and what
+/// a fast disk is written in a few of them. At the edge: records may be refused although others could have gone.
+pub const RETENTION_HURRY: Duration = Duration::from_millis(20);
+/// And for each partition of the node, so that the looks take a part of the time only. Source: chosen, 20 times what a
+/// partition's look takes.
+pub const RETENTION_HURRY_PARTITION: Duration = Duration::from_micros(10);
 /// How often produces that wait for their commit are looked through for those whose time is up.
 /// Source: chosen: a timeout is 30 s by default, and rarely comes.
 pub const SWEEP: Duration = Duration::from_millis(250);

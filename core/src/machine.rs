@@ -18,6 +18,15 @@ use bytes::{Bytes, BytesMut};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Waiter(pub u64);
 
+/// How much a machine may make of what it is asked. Whatever is proposed, kept and sent is within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Most bytes of one decision's commands, encoded: they are one proposal.
+    pub commands_bytes_max: usize,
+    /// Most bytes of the whole state, encoded: it goes into one message as a snapshot, and into one frame as a reset.
+    pub state_bytes_max: usize,
+}
+
 /// What `decide` may use besides the tip.
 pub struct Context<'a> {
     /// Both clocks.
@@ -26,6 +35,8 @@ pub struct Context<'a> {
     pub rng: &'a mut Rng,
     /// Partitions that the node which decides has memory for.
     pub partitions_max: usize,
+    /// What the commands, and the state that they lead to, may take.
+    pub room: Room,
     /// The bug that is planted, if one is.
     pub mutant: Option<Mutant>,
 }
@@ -67,7 +78,7 @@ pub trait Machine: Clone + Default {
     /// What a leader keeps besides: deadlines, parked requests, last-seen. Never replicated.
     type Soft: Default;
 
-    /// Answers a request. `self` is the tip.
+    /// Answers a request. `self` is the tip. What does not fit the context's room is refused.
     fn decide(
         &self,
         soft: &mut Self::Soft,

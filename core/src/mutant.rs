@@ -86,6 +86,8 @@ pub enum Mutant {
     DeniesBeforeItKnows,
     /// acks=all is answered by a majority, whatever `min.insync.replicas` says.
     MinInsyncForgotten,
+    /// What is asked of the metadata is decided whatever room it takes.
+    RoomIgnored,
     /// What may wait does not regard the size of a frame.
     ReadyLargerThanFrame,
     /// What a request was charged with is not given back if its client is gone when it is done.

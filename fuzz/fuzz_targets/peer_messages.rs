@@ -115,9 +115,20 @@ fn step(company: &mut Company, script: &mut Script<'_>) {
         }
         8 => {
             let topic = Bytes::copy_from_slice(&TOPIC.0);
-            let leader =
-                Leader { topic, partition: 0, term: script.term(), node: i32::from(script.byte() % 5) };
-            company.say(node, LaneKind::Raft, PeerBody::Alive(Alive { leaders: vec![leader] }));
+            let leader = Leader {
+                topic,
+                partition: 0,
+                term: script.term(),
+                node: i32::from(script.byte() % 5),
+                lagging: (0..script.byte() % 4).map(|_| i32::from(script.byte() % 5)).collect(),
+            };
+            let said = Alive {
+                leaders: vec![leader],
+                hears: (0..script.byte() % 4).map(|_| i32::from(script.byte() % 5)).collect(),
+                metadata_end: script.number(),
+                is_reluctant: script.byte().is_multiple_of(2),
+            };
+            company.say(node, LaneKind::Raft, PeerBody::Alive(said));
         }
         _ => company.pass(Duration::from_millis(u64::from(script.byte()) * 40)),
     }

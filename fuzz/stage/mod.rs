@@ -46,6 +46,8 @@ pub enum Fate {
 struct Link {
     credit: i64,
     is_peer: bool,
+    /// What it was sent and nobody has taken yet, if anybody will.
+    sent: Vec<Bytes>,
 }
 
 /// One node and all that drives it.
@@ -66,6 +68,7 @@ pub struct Stage {
     is_serving: bool,
     is_halted: bool,
     is_replica_dead: bool,
+    is_read: bool,
 }
 
 /// The configuration of a node with `nodes` members, its sizes so small that rare states are common.
@@ -89,6 +92,7 @@ pub fn config(nodes: i32) -> Config {
             segment_bytes: 4 << 10,
             index_interval_bytes: 512,
             free_bytes_floor: 0,
+            free_bytes_short: 0,
             tail_bytes_max: 1 << 10,
             window_kept_bytes_max: 4 << 10,
             scrub_bytes_per_second: 64 << 10,
@@ -116,7 +120,20 @@ impl Stage {
             is_serving: false,
             is_halted: false,
             is_replica_dead: false,
+            is_read: false,
         }
+    }
+
+    /// From now on, what links are sent is kept for [`Stage::take_sent`].
+    pub fn read_links(&mut self) {
+        self.is_read = true;
+    }
+
+    /// What the `number`th link was sent since it was asked last.
+    pub fn take_sent(&mut self, number: u8) -> Vec<u8> {
+        let count = self.links.len().max(1);
+        let link = self.links.values_mut().nth(usize::from(number) % count);
+        link.map(|link| std::mem::take(&mut link.sent).concat()).unwrap_or_default()
     }
 
     /// Whether the process has ended.
@@ -256,7 +273,7 @@ impl Stage {
 
     fn connect(&mut self, link: LinkId, kind: LinkKind) {
         let is_peer = matches!(kind, LinkKind::Peer { .. });
-        self.links.insert(link, Link { credit: 0, is_peer });
+        self.links.insert(link, Link { credit: 0, is_peer, sent: Vec::new() });
         self.events.push(Event::Opened { link, kind });
     }
 
@@ -273,10 +290,11 @@ impl Stage {
                 self.connect(link, LinkKind::Peer { lane, nonce });
             }
             Action::Send { link, parts } => {
-                if let Some(known) = self.links.get(&link) {
+                if let Some(to) = self.links.get_mut(&link) {
                     let bytes = parts.iter().map(|part| part.len() as u64).sum();
+                    to.sent.extend(parts.iter().filter(|_| self.is_read).cloned());
                     self.events.push(Event::Sent { link, bytes });
-                    if known.is_peer && bytes <= SAID_BYTES_MAX {
+                    if to.is_peer && bytes <= SAID_BYTES_MAX {
                         self.said.push((link, parts.concat().into()));
                     }
                 }

@@ -264,11 +264,14 @@ fn in_memory(capacity: u64) -> StorageConfig {
     let whole = StorageConfig::default();
     let share = capacity / 8;
     StorageConfig {
-        journal_file_bytes: (2 * whole.frame_bytes_max).min(whole.journal_file_bytes),
+        // What was removed lives on in the journal until its file comes round: small files do so soon. A frame that
+        // is larger than a file gets one of its own.
+        journal_file_bytes: (share / 2).clamp(1 << 20, 2 * whole.frame_bytes_max) / 4096 * 4096,
         checkpoint_bytes: whole.checkpoint_bytes.min(share),
         segment_bytes: whole.segment_bytes.min(share),
         tail_bytes_max: whole.tail_bytes_max.min(share),
         free_bytes_floor: whole.free_bytes_floor.min(capacity / 16),
+        free_bytes_short: capacity / 4,
         ..whole
     }
 }
@@ -282,6 +285,7 @@ fn on_disk(memory_limit: u64, free_bytes_floor: u64) -> StorageConfig {
         tail_bytes_max: whole.tail_bytes_max.min(share),
         window_kept_bytes_max: whole.window_kept_bytes_max.min(share),
         free_bytes_floor,
+        free_bytes_short: 2 * free_bytes_floor,
         ..whole
     }
 }

@@ -44,7 +44,7 @@ const fn ours(mutant: Mutant, claims: &'static [Claim], seed: u64) -> Planted {
 }
 
 /// All of them.
-pub const ALL: [Planted; 37] = [
+pub const ALL: [Planted; 38] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3], 40_712_388_152_974),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3], 112_022_330_163_144),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -84,6 +84,8 @@ pub const ALL: [Planted; 37] = [
     ours(Mutant::FullLeaderStays, &[Claim::C18, Claim::C17], 9_200_008),
     ours(Mutant::DeniesBeforeItKnows, &[Claim::C7], 9_100_008),
     ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 258_255_101_692_511),
+    // What is too large to be proposed trips an assert.
+    ours(Mutant::RoomIgnored, &[Claim::C20], 161_087_161_835_044),
     ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
     ours(Mutant::BudgetNotGivenBack, &[Claim::C19], 252_374_082_898_102),
 ];

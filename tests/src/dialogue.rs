@@ -2,7 +2,10 @@
 
 use crate::client::Client;
 use bytes::Bytes;
-use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
+use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
@@ -41,13 +44,27 @@ pub fn name(topic: &str) -> TopicName {
 
 /// Asks for a topic; its error code.
 pub fn create_topic(client: &mut Client, topic: &str, partitions: i32) -> i16 {
-    let wanted = CreatableTopic::default()
+    let wanted = topic_with(topic, &[]).with_num_partitions(partitions);
+    create_topics(client, vec![wanted])[0].error_code
+}
+
+/// A topic of one partition with these settings, to be made.
+pub fn topic_with(topic: &str, settings: &[(&str, &str)]) -> CreatableTopic {
+    let setting = |(name, value): &(&str, &str)| {
+        CreatableTopicConfig::default()
+            .with_name(StrBytes::from_string((*name).to_owned()))
+            .with_value(Some(StrBytes::from_string((*value).to_owned())))
+    };
+    CreatableTopic::default()
         .with_name(name(topic))
-        .with_num_partitions(partitions)
-        .with_replication_factor(1);
-    let answer =
-        client.ask(5, &CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(TIMEOUT_MS));
-    answer.topics[0].error_code
+        .with_num_partitions(1)
+        .with_replication_factor(1)
+        .with_configs(settings.iter().map(setting).collect())
+}
+
+/// Asks for topics; what became of each.
+pub fn create_topics(client: &mut Client, topics: Vec<CreatableTopic>) -> Vec<CreatableTopicResult> {
+    client.ask(7, &CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(TIMEOUT_MS)).topics
 }
 
 /// Deletes a topic; the error code.

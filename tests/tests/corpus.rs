@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "../../fuzz/fuzz_targets/accepted.rs"]
+mod accepted;
 #[path = "../../fuzz/fuzz_targets/commands.rs"]
 mod commands;
 #[path = "../../fuzz/fuzz_targets/events.rs"]
@@ -28,7 +30,8 @@ struct Target {
     run: fn(&[u8]),
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
+    Target { name: "accepted", run: accepted::run },
     Target { name: "commands", run: commands::run },
     Target { name: "events", run: events::run },
     Target { name: "peer_messages", run: peer_messages::run },

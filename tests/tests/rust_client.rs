@@ -5,7 +5,7 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tests::dialogue::fetch;
 use tests::folder::Folder;
 use tests::node::Node;
@@ -25,13 +25,15 @@ async fn client(node: &Node) -> Client {
 }
 
 fn record(value: &str) -> Record {
-    // Milliseconds are what the wire carries.
-    let timestamp = chrono_timestamp();
+    let timestamp = now();
     Record { key: None, value: Some(value.as_bytes().to_vec()), headers: BTreeMap::new(), timestamp }
 }
 
-fn chrono_timestamp() -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp_millis(1_700_000_000_000).expect("a date in 2023 is valid")
+/// In milliseconds, which are what the wire carries. What is older than the topic's retention would go.
+fn now() -> chrono::DateTime<chrono::Utc> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let millis = i64::try_from(since.as_millis()).expect("the year is below 292 million");
+    chrono::DateTime::from_timestamp_millis(millis).expect("a date of today is valid")
 }
 
 #[test]

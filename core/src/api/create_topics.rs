@@ -77,6 +77,12 @@ pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: 
                 Err(refusal) => failure(name, refusal.code, Some(refusal.message)),
             })
             .collect(),
+        // Said in words once: names may be many.
+        Reply::Refused(refusal) => {
+            let words = std::iter::once(refusal.message).map(Some).chain(std::iter::repeat(None));
+            let names = pending.names.into_iter().zip(words);
+            names.map(|(name, message)| failure(name, refusal.code, message)).collect()
+        }
         _ => pending.names.into_iter().map(|name| failure(name, ErrorCode::NotController, None)).collect(),
     };
     desk.answer(node, pending.origin, &CreateTopicsResponse { topics, ..Default::default() });

@@ -41,7 +41,10 @@ pub(super) fn handle(
 pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
     let deletions = match reply {
         Reply::DeleteTopics(deletions) => deletions,
-        _ => pending.topics.into_iter().map(undecided).collect(),
+        Reply::Refused(refusal) => {
+            pending.topics.into_iter().map(|topic| undecided(topic, refusal.code)).collect()
+        }
+        _ => pending.topics.into_iter().map(|topic| undecided(topic, ErrorCode::NotController)).collect(),
     };
     let ambiguous = pending.ambiguous.into_iter().map(|topic| Deletion {
         name: topic.name,
@@ -52,8 +55,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply:
         name: deletion.name,
         topic_id: deletion.id.0,
         error_code: deletion.code.code(),
-        error_message: (deletion.code == ErrorCode::InvalidRequest)
-            .then(|| "each topic must be named once, by its name or by its id".into()),
+        error_message: words(deletion.code).map(Into::into),
     });
     desk.answer(
         node,
@@ -62,8 +64,15 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply:
     );
 }
 
-fn undecided(topic: TopicRef) -> Deletion {
-    let code = ErrorCode::NotController;
+fn words(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::InvalidRequest => Some("each topic must be named once, by its name or by its id"),
+        ErrorCode::PolicyViolation => Some("the request names more topics than one request may delete"),
+        _ => None,
+    }
+}
+
+fn undecided(topic: TopicRef, code: ErrorCode) -> Deletion {
     match topic {
         TopicRef::Name(name) => Deletion { name: Some(name), id: TopicId::ZERO, code },
         TopicRef::Id(id) => Deletion { name: None, id, code },

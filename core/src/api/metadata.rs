@@ -111,7 +111,10 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
 pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Reply) {
     desk.auto_creations -= pending.made;
     let mut topics = Vec::new();
-    if let Reply::CreateTopics(results) = reply {
+    if let Reply::Refused(refusal) = reply {
+        let names = pending.wanted.iter().filter_map(|topic| topic.name.clone());
+        pending.refused = names.map(|name| (name, refusal.code)).collect();
+    } else if let Reply::CreateTopics(results) = reply {
         for (name, result) in results {
             match result {
                 Ok(created) => topics.push(created.id),

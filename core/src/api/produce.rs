@@ -13,8 +13,8 @@ use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Settled, Terms};
 use rust_mq_proto::kafka::api::produce::{
-    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -98,7 +98,7 @@ fn append(
     to: Option<(Waiter, u32)>,
     terms: Terms,
 ) -> Result<(), AppendRefusal> {
-    let refuse = |code: ErrorCode| AppendRefusal { code, message: String::new() };
+    let refuse = |code: ErrorCode| AppendRefusal::new(code, "");
     let of = match topic {
         Ok(name) => node.named(name, data.index),
         Err(id) => node.identified(id, data.index),
@@ -109,7 +109,7 @@ fn append(
 }
 
 fn illegal_acks() -> AppendRefusal {
-    AppendRefusal { code: ErrorCode::InvalidRequiredAcks, message: "acks must be -1, 0 or 1".into() }
+    AppendRefusal::new(ErrorCode::InvalidRequiredAcks, "acks must be -1, 0 or 1")
 }
 
 fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduceResponse {
@@ -117,6 +117,11 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
     if let Err(refusal) = result {
         answer.error_code = refusal.code.code();
         answer.error_message = Some(refusal.message).filter(|message| !message.is_empty());
+        let error = |(batch_index, words)| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: Some(words),
+        };
+        answer.record_errors = refusal.records.into_iter().map(error).collect();
     }
     answer
 }

@@ -77,6 +77,7 @@ impl Broker {
         for event in events.drain(..) {
             self.take(now, event, actions);
         }
+        self.node.hurry_retention(now);
         self.node.make_ready(now, actions);
         self.desk.settle(&mut self.node, now);
         self.node.checkpoint_if_due(now, actions);

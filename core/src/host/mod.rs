@@ -9,6 +9,7 @@
 //! - Invariant: applied index <= tip index, and with nothing in flight committed == tip (the simulator compares).
 //! - Invariant: a reply, a read's too, leaves when the applied index has reached the tip's at decide time.
 //! - Invariant: the tip never holds a command that was not proposed: propose first, then apply.
+//! - Invariant: commands of one decision <= commands_bytes_max of the room, and so can be proposed.
 //!
 //! A leader decides only once an entry of its own term is applied: then committed holds everything that any
 //! earlier leader could have acknowledged, and the tip can start as its clone. The price is that requests in
@@ -22,9 +23,9 @@ mod tests;
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::limits::PARTITIONS_MAX;
-use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
+use crate::machine::{Context, Decision, Machine, Room, Undecodable, Waiter};
 use crate::now::{Now, Wall};
-use crate::replica::Replica;
+use crate::replica::{Dropped, Replica};
 use crate::rng::Rng;
 use bytes::{BufMut, BytesMut};
 use rust_mq_proto::peer::raft::RaftEntry;
@@ -38,6 +39,7 @@ pub struct Host<M: Machine> {
     lead: Option<Lead<M>>,
     rng: Rng,
     partitions_max: usize,
+    room: Room,
 }
 
 /// What only the leader has.
@@ -62,8 +64,9 @@ pub struct Replied<R> {
 
 impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
-    pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng) -> Host<M> {
-        Host { replica, committed, applied, lead: None, rng, partitions_max: PARTITIONS_MAX }
+    /// `room` is what it may make of requests.
+    pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng, room: Room) -> Host<M> {
+        Host { replica, committed, applied, lead: None, rng, room, partitions_max: PARTITIONS_MAX }
     }
 
     /// As leader no more than so many partitions are made.
@@ -83,12 +86,9 @@ impl<M: Machine> Host<M> {
             out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
             return;
         };
-        let mut context = Context {
-            now,
-            rng: &mut self.rng,
-            partitions_max: self.partitions_max,
-            mutant: self.replica.settings().mutant,
-        };
+        let mutant = self.replica.settings().mutant;
+        let (room, partitions_max) = (self.room, self.partitions_max);
+        let mut context = Context { now, rng: &mut self.rng, room, partitions_max, mutant };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
@@ -96,12 +96,9 @@ impl<M: Machine> Host<M> {
     /// Lets the machine see what time has brought.
     pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
         if let Some(lead) = &mut self.lead {
-            let mut context = Context {
-                now,
-                rng: &mut self.rng,
-                partitions_max: self.partitions_max,
-                mutant: self.replica.settings().mutant,
-            };
+            let mutant = self.replica.settings().mutant;
+            let (room, partitions_max) = (self.room, self.partitions_max);
+            let mut context = Context { now, rng: &mut self.rng, room, partitions_max, mutant };
             let decision = lead.tip.due(&mut lead.soft, &mut context);
             self.carry_out(now, decision, out);
         }
@@ -116,7 +113,10 @@ impl<M: Machine> Host<M> {
         let Some(lead) = &mut self.lead else { return };
         if !decision.commands.is_empty() {
             let payload = M::encode_commands(&decision.commands);
-            let Ok(index) = self.replica.propose(EntryKind::Commands, now.wall, payload) else {
+            let proposed = self.replica.propose(EntryKind::Commands, now.wall, payload);
+            // It would be too large the next time as well: "not leader" would have it asked again for ever.
+            assert!(proposed != Err(Dropped::TooLarge), "`decide` keeps to the room it is given");
+            let Ok(index) = proposed else {
                 // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
                 let refused = decision.replies.into_iter();
                 out.extend(refused.map(|(waiter, _)| Replied {

@@ -3,12 +3,14 @@
 use super::{Host, Replied};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ClusterId, Index, NodeId, ReplicaId, Term};
-use crate::machine::Waiter;
+use crate::machine::{Room, Waiter};
 use crate::metadata::{Metadata, Reply, Request};
 use crate::now::{Mono, Now, Wall};
 use crate::replica::{Recovered, Replica, Settings};
 use crate::rng::Rng;
 use std::collections::BTreeMap;
+
+const ROOM: Room = Room { commands_bytes_max: 1 << 20, state_bytes_max: 1 << 20 };
 
 /// The only voter's host, which leads.
 fn leading() -> Host<Metadata> {
@@ -18,7 +20,7 @@ fn leading() -> Host<Metadata> {
     let replica =
         Replica::start(Settings::new(NodeId(1), 1, 7), id, recovered).expect("nothing to contradict");
     let state = Metadata::founded(ClusterId(5), BTreeMap::new());
-    let mut host = Host::new(replica, state, Stamp::default(), Rng::stream(1, "host"));
+    let mut host = Host::new(replica, state, Stamp::default(), Rng::stream(1, "host"), ROOM);
     host.replica_mut().campaign();
     while let Some(ready) = host.replica_mut().take_ready(1 << 20) {
         for entry in &ready.committed {

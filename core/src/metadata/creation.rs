@@ -2,6 +2,7 @@
 //! A name that stands there twice is refused as a whole, as Kafka does, and answered once, at the end.
 
 use super::request::{CreatedTopic, NewTopic, Refusal};
+use super::room::RoomLeft;
 use super::{Command, Metadata, Topic, placement, topic_name};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
@@ -22,6 +23,7 @@ pub fn decide(
 ) -> (Vec<Command>, Results) {
     // A working copy, so that a request naming both 'a.b' and 'a_b' meets itself.
     let mut draft = metadata.clone();
+    let mut left = RoomLeft::on(metadata, context.room, context.mutant);
     let mut collisions: BTreeSet<String> =
         draft.names.keys().map(|name| topic_name::collision_key(name)).collect();
     let mut commands = Vec::new();
@@ -36,11 +38,12 @@ pub fn decide(
         } else {
             create(&draft, context, &collisions, &new)
         };
-        let result = result.map(|(command, created)| {
+        let result = result.and_then(|(command, created)| {
+            left.take(&command, &new.name)?;
             draft.apply(Stamp::default(), &command);
             collisions.insert(topic_name::collision_key(&new.name));
             commands.push(command);
-            created
+            Ok(created)
         });
         results.push((new.name, result));
     }
@@ -79,8 +82,8 @@ fn create(
     }
     let nodes = place(draft, new)?;
     let replication_factor = nodes.first().map_or(0, Vec::len);
-    let configs = topic_config::check(&new.configs, replication_factor)
-        .map_err(|message| refusal(ErrorCode::InvalidConfig, message))?;
+    let configs =
+        topic_config::check(&new.configs).map_err(|message| refusal(ErrorCode::InvalidConfig, message))?;
     let after = draft.partitions + nodes.len() as u64;
     let most = PARTITIONS_MAX.min(context.partitions_max);
     if after > most as u64 {

@@ -1,16 +1,18 @@
 //! Deciding a DeleteTopics request (KIP-516: by name or by id).
 //!
 //! Which topic is meant must be said once: a name, or an id, that comes twice is refused and deletes nothing, and so
-//! is a name whose id is given too; each is answered once. That is Kafka's answer (its `ControllerApis`).
+//! is a name whose id is given too; each is answered once. That is Kafka's answer (its `ControllerApis`). Deletions that
+//! the room of one decision does not hold are refused.
 
 use super::request::{Deletion, TopicRef};
-use super::{Command, Metadata};
+use super::{Command, Metadata, room};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
+use crate::machine::Room;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The commands, and what to answer for each topic in the order asked.
-pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>) -> (Vec<Command>, Vec<Deletion>) {
+pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>, room: Room) -> (Vec<Command>, Vec<Deletion>) {
     let mut times: BTreeMap<&TopicRef, u32> = BTreeMap::new();
     topics.iter().for_each(|topic| *times.entry(topic).or_default() += 1);
     let is_named_by_id = |id: TopicId| times.contains_key(&TopicRef::Id(id));
@@ -45,6 +47,8 @@ pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>) -> (Vec<Command>, Vec<
             }
         }
     }
+    let good = results.iter_mut().filter(|deletion| deletion.code == ErrorCode::None);
+    good.skip(room::deletions_max(room)).for_each(|deletion| deletion.code = ErrorCode::PolicyViolation);
     let deleted = results.iter().filter(|deletion| deletion.code == ErrorCode::None);
     (deleted.map(|deletion| Command::TopicDeleted { id: deletion.id }).collect(), results)
 }

@@ -2,8 +2,9 @@
 //! It is the only owner of these facts; every node applies the same commands and reads its own copy, the
 //! *image*, which is simply the committed state.
 //!
-//! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
-//! `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which commands and states can be.
+//! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics, `room`
+//! counts what that takes, `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which
+//! commands and states can be.
 //!
 //! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
 //! replicas as committed commands say.
@@ -12,6 +13,8 @@
 //!   topics are drawn until they are new (claim C14).
 //! - Invariant: producer-id blocks never overlap: `next_producer` only rises.
 //! - Invariant: every name in `names` leads to a topic of that name, and back.
+//! - Invariant: the encoded state <= `state_bytes_max` of the room that `decide` is given: what is accepted can be
+//!   kept, sent and read back (`room`).
 //!
 //! Left out, and what that costs: configurations changed after creation, more partitions, other members.
 //! Each is a command more.
@@ -22,6 +25,9 @@ mod deletion;
 mod fitting;
 mod placement;
 mod request;
+mod room;
+#[cfg(test)]
+mod tests;
 mod topic_name;
 
 pub use command::Command;
@@ -170,7 +176,7 @@ impl Machine for Metadata {
                 (commands, Reply::CreateTopics(results))
             }
             Request::DeleteTopics { topics } => {
-                let (commands, results) = deletion::decide(self, topics);
+                let (commands, results) = deletion::decide(self, topics, context.room);
                 (commands, Reply::DeleteTopics(results))
             }
             Request::ProducerIds { .. } => {

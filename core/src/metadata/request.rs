@@ -4,6 +4,7 @@
 use crate::codec;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
+use crate::limits::{ASKED_BYTES_MAX, ASKED_ELEMENTS_MAX, CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::Undecodable;
 use crate::topic_config::ConfigEntry;
 use bytes::Bytes;
@@ -101,11 +102,29 @@ pub enum Reply {
         /// The one after the last.
         next: i64,
     },
+    /// The request as a whole would never be decided: what it asks is too much at once.
+    Refused(Refusal),
     /// The asked node does not lead, or stopped leading before it could say. What was asked may still happen.
     NotController,
 }
 
 impl Request {
+    /// Why this is too much at once for anyone to decide, or nothing. What passes can be sent to another node and
+    /// read there, and so can its answer.
+    pub fn excess(&self) -> Option<Refusal> {
+        let bytes = codec::encoded_bytes(self);
+        let too_many = match self {
+            Request::CreateTopics { topics, .. } => many_elements(topics),
+            Request::DeleteTopics { topics } if topics.len() > PARTITIONS_MAX => {
+                Some(format!("one request deletes at most {PARTITIONS_MAX} topics"))
+            }
+            Request::DeleteTopics { .. } | Request::ProducerIds { .. } => None,
+        };
+        let too_long = || format!("the request takes {bytes} bytes; one has at most {ASKED_BYTES_MAX}");
+        let message = too_many.or_else(|| (bytes > ASKED_BYTES_MAX).then(too_long))?;
+        Some(Refusal { code: ErrorCode::PolicyViolation, message })
+    }
+
     /// For the way between nodes.
     pub fn encode(&self) -> Bytes {
         codec::encode(self)
@@ -127,4 +146,19 @@ impl Reply {
     pub fn decode(bytes: &[u8]) -> Result<Reply, Undecodable> {
         codec::decode(bytes, "metadata reply")
     }
+}
+
+/// Decoded, a list's elements take many times the bytes that they have on the way, so that they are counted too.
+fn many_elements(topics: &[NewTopic]) -> Option<String> {
+    let (mut assigned, mut nodes, mut settings) = (0, 0, 0);
+    for topic in topics {
+        assigned += topic.assignments.len();
+        nodes += topic.assignments.iter().map(|(_, nodes)| nodes.len()).sum::<usize>();
+        settings += topic.configs.len();
+    }
+    if topics.len().max(assigned) > CREATE_PARTITIONS_MAX {
+        return Some(format!("one request makes at most {CREATE_PARTITIONS_MAX} partitions"));
+    }
+    (nodes.max(settings) > ASKED_ELEMENTS_MAX)
+        .then(|| format!("one request has at most {ASKED_ELEMENTS_MAX} settings, and as many replicas"))
 }

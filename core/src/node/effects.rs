@@ -4,19 +4,20 @@
 //! Invariant: a replica starts from what the disk knows of it, if it knows it, and from nothing only if the disk
 //! never held it: its first frame is a `ReplicaAdded` that precedes all it ever promised.
 
-use super::Node;
 use super::deleted_ahead::DeletedAhead;
+use super::{METADATA, Node};
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::{Members, Stamp};
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
-use crate::limits::TICK;
+use crate::limits::{COMMANDS_BYTES_MAX, ENTRY_ITEM_BYTES, READY_ITEM_BYTES, STATE_BYTES_MAX, TICK};
+use crate::machine::Room;
 use crate::metadata::{Command, Metadata, partition_of};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Now, Wall};
 use crate::partition::{LogState, Partition};
 use crate::replica::{Recovered, Replica, Settings};
 use crate::rng;
-use crate::storage::RecoveredReplica;
+use crate::storage::{RecoveredReplica, Roll};
 use crate::topic_config::TopicConfig;
 use std::collections::BTreeSet;
 
@@ -126,6 +127,7 @@ impl Node {
                 return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
             }
         };
+        self.storage.set_roll(id, Roll { bytes: config.segment_bytes, age_ms: config.segment_ms });
         self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
         self.weigh(id);
         self.arm_ticks();
@@ -201,6 +203,17 @@ impl Node {
         }
         self.peers.forget_leaders(id);
         actions.push(Action::Note(Notice::TopicDeleted { name }));
+    }
+
+    /// What the metadata machine may make of requests: its commands fit one proposal and its state one frame, which is
+    /// less than what a message between peers holds.
+    pub(super) fn metadata_room(&self) -> Room {
+        let frame_bytes = usize::try_from(self.config.storage.frame_bytes_max).unwrap_or(usize::MAX);
+        let proposal_bytes = self.settings(METADATA).uncommitted_bytes_max - ENTRY_ITEM_BYTES;
+        Room {
+            commands_bytes_max: COMMANDS_BYTES_MAX.min(proposal_bytes),
+            state_bytes_max: STATE_BYTES_MAX.min(frame_bytes.saturating_sub(2 * READY_ITEM_BYTES)),
+        }
     }
 
     /// How a replica of this partition behaves.

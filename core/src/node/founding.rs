@@ -166,7 +166,7 @@ impl Node {
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
         self.write_meta();
-        let host = Host::new(replica, state, FOUNDED, self.metadata_rng());
+        let host = Host::new(replica, state, FOUNDED, self.metadata_rng(), self.metadata_room());
         self.start_metadata(now, id, host, actions);
     }
 

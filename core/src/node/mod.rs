@@ -116,6 +116,7 @@ pub struct Node {
     /// When leaders look at their followers next.
     followers_at: Mono,
     retention_at: Mono,
+    retained_at: Option<Mono>,
     /// What storage asked of the disk, and told, between two events.
     disk_actions: Vec<Action>,
     disk_news: Vec<Outcome>,
@@ -225,6 +226,7 @@ impl Node {
             next_tick: None,
             followers_at: Mono::default(),
             retention_at: Mono::default(),
+            retained_at: None,
             disk_actions: Vec::new(),
             disk_news: Vec::new(),
             is_stopping: false,

@@ -113,9 +113,12 @@ impl Node {
         let recovered = raft_part(recovered, wall);
         let applied = recovered.applied;
         match Replica::start(self.settings(METADATA), id, recovered) {
-            Ok(replica) => {
-                self.start_metadata(now, id, Host::new(replica, state, applied, self.metadata_rng()), actions)
-            }
+            Ok(replica) => self.start_metadata(
+                now,
+                id,
+                Host::new(replica, state, applied, self.metadata_rng(), self.metadata_room()),
+                actions,
+            ),
             Err(fault) => {
                 self.halt(HaltReason::Undecodable { reason: format!("{METADATA}: {fault}") }, actions)
             }

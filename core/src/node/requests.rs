@@ -143,7 +143,7 @@ impl Node {
         records: BytesMut,
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
-        let not_here = || AppendRefusal { code: ErrorCode::NotLeaderOrFollower, message: String::new() };
+        let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
         let (_, partition) = self.partitions.of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
         let counts = terms.wants_all && partition.counts_in_sync();
         let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
@@ -245,7 +245,12 @@ impl Node {
     /// Asks the metadata machine, on whichever node leads it. The answer comes in the news once this node's own
     /// image shows what it speaks of. Where nobody leads, as just after a start, the request waits a bounded time
     /// for someone to; then it is "not controller".
+    /// Too much at once is refused here, wherever the leader is.
     pub fn ask(&mut self, now: Now, waiter: Waiter, request: Request) {
+        if let Some(refusal) = request.excess() {
+            self.news.replied.push((waiter, Reply::Refused(refusal)));
+            return;
+        }
         let unasked = Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request };
         if let Some(unasked) = self.ask_controller(now, unasked) {
             self.unasked.push_back(unasked);

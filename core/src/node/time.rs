@@ -3,9 +3,10 @@
 use super::Node;
 use crate::action::Action;
 use crate::ids::ReplicaId;
-use crate::limits::{ISR_LOOK_INTERVAL, TICK};
+use crate::limits::{ISR_LOOK_INTERVAL, RETENTION_HURRY, RETENTION_HURRY_PARTITION, TICK};
 use crate::now::{Mono, Now};
 use crate::partition::Retained;
+use crate::storage::Segment;
 
 impl Node {
     /// The deadline has come.
@@ -23,7 +24,6 @@ impl Node {
             self.tick(now);
         }
         if self.retention_at <= now.mono {
-            self.retention_at = now.mono + self.config.retention_interval;
             self.retain(now);
         }
     }
@@ -86,20 +86,32 @@ impl Node {
         }
     }
 
+    /// Where space is short, records that may go do so before others are refused: they are looked for at once.
+    pub fn hurry_retention(&mut self, now: Now) {
+        if self.storage.is_space_short() {
+            let partitions = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+            let pause = RETENTION_HURRY + RETENTION_HURRY_PARTITION * partitions;
+            if self.retained_at.is_none_or(|at| at + pause <= now.mono) {
+                self.retain(now);
+            }
+        }
+    }
+
     /// The leaders among this node's partitions look for records that may go.
     fn retain(&mut self, now: Now) {
+        self.retention_at = now.mono + self.config.retention_interval;
+        self.retained_at = Some(now.mono);
         let mut touched = Vec::new();
-        for (id, partition) in self.partitions.iter_mut() {
-            let segments: Vec<Retained> = self
-                .storage
-                .segments(id)
-                .iter()
-                .map(|segment| Retained {
-                    next: segment.next,
-                    bytes: segment.bytes,
-                    max_timestamp: segment.max_timestamp,
-                })
-                .collect();
+        let mut segments = Vec::new();
+        for (id, partition) in self.partitions.iter_mut().filter(|(_, partition)| partition.has_records()) {
+            let retained = |segment: &Segment| Retained {
+                next: segment.next,
+                bytes: segment.bytes,
+                max_timestamp: segment.max_timestamp,
+            };
+            segments.clear();
+            segments.extend(self.storage.segments(id).iter().map(retained));
+            segments.extend(self.storage.unwritten(id).as_ref().map(retained));
             if partition.retain(now, &segments) {
                 touched.push(id);
             }

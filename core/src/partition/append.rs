@@ -12,6 +12,7 @@
 
 use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
+use super::timestamps::Allowed;
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, Term};
@@ -31,6 +32,15 @@ pub struct AppendRefusal {
     pub code: ErrorCode,
     /// Why, for a person; empty where the code says it all.
     pub message: String,
+    /// The records that are why, by their place in the batch, where it is single ones.
+    pub records: Vec<(i32, String)>,
+}
+
+impl AppendRefusal {
+    /// A refusal of the batch as a whole.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> AppendRefusal {
+        AppendRefusal { code, message: message.into(), records: Vec::new() }
+    }
 }
 
 /// Where a batch was put.
@@ -144,7 +154,8 @@ impl Partition {
             is_base_offset_free: false,
         };
         let summary = records::validate(&bytes, &limits, decompressor).map_err(|error| unfit(&error))?;
-        self.check_terms(now, &summary, terms)?;
+        check_terms(&summary, terms)?;
+        Allowed::at(now, &self.config).check(&mut bytes, &summary, decompressor)?;
         if let Some(producer) = &summary.producer {
             match ProducerEntry::judge(
                 self.overlay.entry(ProducerId(producer.id), &self.log.producers),
@@ -162,7 +173,7 @@ impl Partition {
                 Sequence::Refused(code) => {
                     let message =
                         format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
-                    return Err(AppendRefusal { code, message });
+                    return Err(AppendRefusal::new(code, message));
                 }
             }
         }
@@ -205,7 +216,7 @@ impl Partition {
                 "{} replicas are in sync, min.insync.replicas is {}",
                 terms.in_sync, self.config.min_insync_replicas
             );
-            return Err(AppendRefusal { code: ErrorCode::NotEnoughReplicas, message });
+            return Err(AppendRefusal::new(ErrorCode::NotEnoughReplicas, message));
         }
         Ok(())
     }
@@ -236,48 +247,6 @@ impl Partition {
         self.is_leading() && self.log.first_term == self.replica.term()
     }
 
-    fn check_terms(&self, now: Now, summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
-        if summary.is_transactional != terms.is_transactional {
-            let words = "a batch is transactional exactly if its request names a transactional id";
-            let code = if summary.is_transactional {
-                ErrorCode::TransactionalIdAuthorizationFailed
-            } else {
-                ErrorCode::InvalidRecord
-            };
-            return Err(refuse(code, words));
-        }
-        if summary.is_transactional {
-            // No transaction is ever open here; Kafka's answer for a batch outside one.
-            return Err(refuse(ErrorCode::InvalidTxnState, "transactions are not served"));
-        }
-        if summary.timestamp_type == TimestampType::LogAppendTime {
-            return Err(refuse(
-                ErrorCode::InvalidTimestamp,
-                "a producer must not claim the log's own timestamps",
-            ));
-        }
-        if self.config.timestamp_type == TimestampType::LogAppendTime {
-            return Ok(());
-        }
-        let ahead = summary.max_timestamp.saturating_sub(now.wall.0);
-        let behind = now.wall.0.saturating_sub(summary.min_timestamp);
-        if ahead > self.config.timestamp_after_max_ms {
-            let message = format!(
-                "a timestamp is {ahead} ms ahead; message.timestamp.after.max.ms is {}",
-                self.config.timestamp_after_max_ms
-            );
-            return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
-        }
-        if summary.min_timestamp >= 0 && behind > self.config.timestamp_before_max_ms {
-            let message = format!(
-                "a timestamp is {behind} ms old; message.timestamp.before.max.ms is {}",
-                self.config.timestamp_before_max_ms
-            );
-            return Err(AppendRefusal { code: ErrorCode::InvalidTimestamp, message });
-        }
-        Ok(())
-    }
-
     /// Writes the batch's place into its header; outside the CRC, so nothing is computed anew unless the
     /// timestamps change.
     fn stamp(&self, now: Now, bytes: &mut BytesMut, base: Offset, summary: &Summary) -> i64 {
@@ -287,7 +256,8 @@ impl Partition {
             batch.set_max_timestamp(TimestampType::LogAppendTime, now.wall.0);
             return now.wall.0;
         }
-        if !summary.is_max_timestamp_true {
+        // What a producer claims of the log's own timestamps is taken out again, as Kafka does.
+        if !summary.is_max_timestamp_true || summary.timestamp_type == TimestampType::LogAppendTime {
             batch.set_max_timestamp(TimestampType::CreateTime, summary.max_timestamp);
         }
         -1
@@ -303,6 +273,22 @@ impl Partition {
     }
 }
 
+fn check_terms(summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
+    if summary.is_transactional != terms.is_transactional {
+        let code = if summary.is_transactional {
+            ErrorCode::TransactionalIdAuthorizationFailed
+        } else {
+            ErrorCode::InvalidRecord
+        };
+        return Err(refuse(code, "a batch is transactional exactly if its request names a transactional id"));
+    }
+    if summary.is_transactional {
+        // No transaction is ever open here; Kafka's answer for a batch outside one.
+        return Err(refuse(ErrorCode::InvalidTxnState, "transactions are not served"));
+    }
+    Ok(())
+}
+
 /// The batch as the log keeps it. One that is small, by itself or in its buffer, is copied: its slice would keep all
 /// of the buffer in memory for as long as the log holds it.
 fn shared(bytes: BytesMut, buffer_bytes: usize) -> Bytes {
@@ -311,7 +297,7 @@ fn shared(bytes: BytesMut, buffer_bytes: usize) -> Bytes {
 }
 
 fn refuse(code: ErrorCode, message: &str) -> AppendRefusal {
-    AppendRefusal { code, message: message.into() }
+    AppendRefusal::new(code, message)
 }
 
 fn unfit(error: &BatchError) -> AppendRefusal {
@@ -328,7 +314,7 @@ fn unfit(error: &BatchError) -> AppendRefusal {
         76 => ErrorCode::UnsupportedCompressionType,
         _ => ErrorCode::InvalidRecord,
     };
-    AppendRefusal { code, message: error.to_string() }
+    AppendRefusal::new(code, error.to_string())
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod overlay;
 mod producers;
 mod refused;
 mod retention;
+mod timestamps;
 
 pub use append::{AppendRefusal, Appended, Settled, Terms};
 pub use arriving::Unfit;
@@ -53,6 +54,7 @@ use followers::Followers;
 use overlay::Overlay;
 use producers::Producers;
 use refused::Refused;
+use retention::Looked;
 use std::collections::{BTreeSet, VecDeque};
 
 /// One partition, as this node's replica of it.
@@ -70,6 +72,7 @@ pub struct Partition {
     awaiting_disks: VecDeque<Parked>,
     watchers: BTreeSet<Waiter>,
     weight: Weight,
+    looked: Looked,
 }
 
 /// What a partition keeps in memory.
@@ -124,6 +127,7 @@ impl Partition {
             awaiting_disks: VecDeque::new(),
             watchers: BTreeSet::new(),
             weight: Weight::default(),
+            looked: Looked::default(),
         }
     }
 

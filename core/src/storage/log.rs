@@ -8,7 +8,7 @@
 //! ```
 //! Invariants: log_start <= end; the tail is contiguous and ends at `end`; written_end <= end, and everything
 //! from written_end on is in the tail. One write is under way at most, and none while a sync is, so that a
-//! full disk is told from a failed one.
+//! full disk is told from a failed one. A segment ends where its topic says (`Roll`), or the node, if that is sooner.
 //!
 //! Not here: when to write and what to sync (`write_behind`), finding things on the disk (`read`).
 
@@ -32,6 +32,21 @@ pub struct CommittedBatch {
     pub max_timestamp: i64,
     /// The batch, whole, as clients will read it.
     pub bytes: Bytes,
+}
+
+/// When a segment is ended, besides what the node's configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roll {
+    /// It would become longer than this. Bytes.
+    pub bytes: u64,
+    /// The next batch is that much newer than its first. Milliseconds, by the records' own time.
+    pub age_ms: i64,
+}
+
+impl Default for Roll {
+    fn default() -> Roll {
+        Roll { bytes: u64::MAX, age_ms: i64::MAX }
+    }
 }
 
 /// What a replica's data spans on this node.
@@ -63,11 +78,15 @@ pub(super) struct Log {
     log_start: Offset,
     end: Offset,
     segments: Vec<Segment>,
+    pub(super) roll: Roll,
+    /// The time of the first batch of the newest segment, from which its age counts; of one that recovery found, its
+    /// newest time. None if it has none.
+    newest_from: Option<i64>,
     tail: VecDeque<CommittedBatch>,
     /// How many of the tail, from its front, are written: a cache.
     cached: usize,
     unwritten_bytes: u64,
-    writing: Option<Writing>,
+    writing: Option<Box<Writing>>,
     /// A sync of its segments is under way.
     pub(super) is_syncing: bool,
 }
@@ -77,8 +96,11 @@ pub(super) struct Log {
 struct Writing {
     batches: usize,
     bytes: u64,
-    /// The segment as it will be.
+    /// The segment as it will be, and from when its age counts.
     segment: Segment,
+    from: Option<i64>,
+    /// Whether it takes all that waited.
+    is_all: bool,
 }
 
 /// What to write for a log.
@@ -101,18 +123,26 @@ impl Log {
         end: Offset,
         segments: Vec<Segment>,
     ) -> Log {
+        let newest_from = segments.last().and_then(|newest| time(newest.max_timestamp));
         Log {
             of,
             generation,
             log_start: log_start.min(end),
             end,
             segments,
+            roll: Roll::default(),
+            newest_from,
             tail: VecDeque::new(),
             cached: 0,
             unwritten_bytes: 0,
             writing: None,
             is_syncing: false,
         }
+    }
+
+    /// An empty log of the same partition that goes on at `at`.
+    pub(super) fn anew(&self, generation: u32, at: Offset) -> Log {
+        Log { roll: self.roll, ..Log::new(self.of, generation, at, at, Vec::new()) }
     }
 
     /// Takes the next batch. It can be read at once.
@@ -135,19 +165,25 @@ impl Log {
             return None;
         }
         let first = self.tail.get(self.cached).filter(|batch| batch.next <= goal)?;
+        let segment_bytes = segment_bytes.min(self.roll.bytes);
+        let age_ms = self.roll.age_ms;
+        let is_aged = |batch: &CommittedBatch, from: Option<i64>| {
+            from.is_some_and(|from| batch.max_timestamp.saturating_sub(from) > age_ms)
+        };
         let extends = self.segments.last().is_some_and(|last| {
             last.next == first.base && last.bytes + first.bytes.len() as u64 <= segment_bytes
         });
-        let mut segment = match self.segments.last() {
-            Some(last) if extends => last.clone(),
-            _ => Segment::starting(first.base, self.generation),
+        let (mut segment, mut from) = match self.segments.last() {
+            Some(last) if extends && !is_aged(first, self.newest_from) => (last.clone(), self.newest_from),
+            _ => (Segment::starting(first.base, self.generation), None),
         };
         let (at, index_from) = (segment.bytes, segment.index_entries);
         let (mut parts, mut index) = (Vec::new(), Vec::new());
         for batch in self.tail.range(self.cached..) {
             let len = batch.bytes.len() as u64;
-            let is_room =
-                segment.bytes + len <= segment_bytes && segment.bytes - at + len <= SEGMENT_WRITE_BYTES_MAX;
+            let is_room = segment.bytes + len <= segment_bytes
+                && segment.bytes - at + len <= SEGMENT_WRITE_BYTES_MAX
+                && !is_aged(batch, from);
             if batch.next > goal || !(is_room || parts.is_empty()) {
                 break;
             }
@@ -163,18 +199,22 @@ impl Log {
             segment.bytes += len;
             segment.next = batch.next;
             segment.max_timestamp = segment.max_timestamp.max(batch.max_timestamp);
+            from = from.or(time(batch.max_timestamp));
             parts.push(batch.bytes.clone());
         }
         let name = segment.name(self.of);
-        self.writing = Some(Writing { batches: parts.len(), bytes: segment.bytes - at, segment });
+        let is_all = self.cached + parts.len() == self.tail.len();
+        let bytes = segment.bytes - at;
+        self.writing = Some(Box::new(Writing { batches: parts.len(), bytes, segment, from, is_all }));
         Some(SegmentWrite { name, at, parts, index_from, index })
     }
 
     /// The write under way is done. The segment it made longer.
     pub(super) fn written(&mut self) -> Option<&Segment> {
-        let writing = self.writing.take()?;
+        let writing = *self.writing.take()?;
         self.cached += writing.batches;
         self.unwritten_bytes -= writing.bytes;
+        self.newest_from = writing.from;
         match self.segments.last_mut().filter(|last| last.base == writing.segment.base) {
             Some(last) => *last = writing.segment,
             None => self.segments.push(writing.segment),
@@ -229,6 +269,17 @@ impl Log {
         self.unwritten_bytes
     }
 
+    /// What is not written yet, as a segment would show it; nothing if nothing waits.
+    pub(super) fn unwritten(&self) -> Option<Segment> {
+        let newest = self.tail.range(self.cached..).map(|batch| batch.max_timestamp).max()?;
+        Some(Segment {
+            next: self.end,
+            bytes: self.unwritten_bytes,
+            max_timestamp: newest,
+            ..Segment::starting(self.written_end(), self.generation)
+        })
+    }
+
     /// Batches of the tail that are a cache.
     pub(super) fn cached(&self) -> usize {
         self.cached
@@ -241,6 +292,11 @@ impl Log {
 
     pub(super) fn is_writing(&self) -> bool {
         self.writing.is_some()
+    }
+
+    /// Whether the write under way takes all that waited when it began: a segment may end before.
+    pub(super) fn writes_all(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| writing.is_all)
     }
 
     /// The segment being written.
@@ -323,4 +379,9 @@ impl Log {
         let found = self.tail.range(first..).find(|batch| batch.max_timestamp >= timestamp);
         Chunk { batches: found.map(|batch| batch.bytes.clone()).into_iter().collect(), place: None }
     }
+}
+
+/// A batch's time, if its records have one: -1 says that they do not.
+fn time(max_timestamp: i64) -> Option<i64> {
+    (max_timestamp >= 0).then_some(max_timestamp)
 }

@@ -56,6 +56,7 @@ mod remembered;
 mod removals;
 mod replay;
 mod resume;
+mod retained;
 mod ring;
 mod running;
 mod segment;
@@ -70,7 +71,7 @@ mod want;
 mod write_behind;
 
 pub use checkpointer::Part;
-pub use log::{CommittedBatch, Extent};
+pub use log::{CommittedBatch, Extent, Roll};
 pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
 pub use outcome::{Cut, Durable, Files, JournalLoss, Outcome, RecoveredReplica, Recovery, Reset};
@@ -223,9 +224,8 @@ impl Storage {
             running.doom(below);
         } else {
             running.give_up_log(replica, &local.log);
-            let (of, start) = (local.log.of, reset.segment_end);
-            let generation = running.generations.get(&of).copied().unwrap_or(0);
-            local.log = Log::new(of, generation, start, start, Vec::new());
+            let generation = running.generations.get(&local.log.of).copied().unwrap_or(0);
+            local.log = local.log.anew(generation, reset.segment_end);
         }
         let log = &local.log;
         let stored = StoredReset {
@@ -258,7 +258,7 @@ impl Storage {
         running.checkpointer.forget(replica, false);
         running.give_up_log(replica, &local.log);
         let generation = local.log.generation.saturating_add(1);
-        local.log = Log::new(local.log.of, generation, to, to, Vec::new());
+        local.log = local.log.anew(generation, to);
         running.journal.log_start(replica, LogStart { offset: to, anew: Some(generation) });
         running.locals.insert(replica, local);
     }
@@ -410,26 +410,6 @@ impl Storage {
             }
             _ => None,
         }
-    }
-
-    /// A replica's segments, oldest first, for retention.
-    pub fn segments(&self, replica: ReplicaId) -> &[Segment] {
-        match &self.state {
-            State::Running(running) => running.locals.get(&replica).map_or(&[], |local| local.log.segments()),
-            _ => &[],
-        }
-    }
-
-    /// Raises the first offset that may be read. Segments wholly below go after the next checkpoint.
-    pub fn advance_log_start(&mut self, replica: ReplicaId, to: Offset) {
-        let Some(running) = self.running() else { return };
-        let Some(local) = running.locals.get_mut(&replica) else { return };
-        let before = local.log.log_start();
-        let below = local.log.advance_start(to);
-        if local.log.log_start() > before {
-            running.journal.log_start(replica, LogStart { offset: local.log.log_start(), anew: None });
-        }
-        running.doom(below);
     }
 
     /// Whether records may be appended. Hard states, no-ops, commands, resets and members always may.

@@ -171,6 +171,10 @@ impl Running {
         if self.remove_at.is_none() && !self.is_removal_due && !self.doomed.is_empty() {
             self.remove_at = Some(turn.now + DOOMED_AGE_MAX);
         }
+        // Once the disk is full, a checkpoint may not find the room that it needs: then `remove_early` does without.
+        if self.space.is_short() && !self.space.is_full() && !self.doomed.is_empty() {
+            (self.remove_at, self.is_removal_due) = (None, true);
+        }
     }
 
     /// The earliest moment at which `woke` has something to do.

@@ -5,6 +5,8 @@
 //! membership and log starts; reading and deleting go on. Every second something small is written, to learn
 //! whether there is space again.
 //!
+//! Before that, below `free_bytes_short`, space is short: what retention gives up is removed at once.
+//!
 //! Invariant: `is_full` falls only after a write that worked and said that more than the floor is free.
 
 use crate::action::{Action, Notice};
@@ -15,15 +17,22 @@ use crate::now::Mono;
 #[derive(Debug)]
 pub(super) struct Space {
     floor: u64,
+    short: u64,
     is_full: bool,
+    is_short: bool,
     /// When a write last met a full disk.
     refused_at: Mono,
     retry_at: Option<Mono>,
 }
 
 impl Space {
-    pub(super) fn new(floor: u64) -> Space {
-        Space { floor, is_full: false, refused_at: Mono::default(), retry_at: None }
+    pub(super) fn new(floor: u64, short: u64) -> Space {
+        let refused_at = Mono::default();
+        Space { floor, short, is_full: false, is_short: false, refused_at, retry_at: None }
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short || self.is_full
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -36,6 +45,7 @@ impl Space {
 
     /// A write worked and left so much.
     pub(super) fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) {
+        self.is_short = free_bytes < self.short;
         if free_bytes < self.floor {
             return self.met_full(now, actions);
         }

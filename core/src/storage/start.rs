@@ -154,7 +154,7 @@ impl Starting {
                 self.mutant,
             ),
             reads: Default::default(),
-            space: Space::new(self.config.free_bytes_floor),
+            space: Space::new(self.config.free_bytes_floor, self.config.free_bytes_short),
             doomed: resumed.doomed,
             removals: Default::default(),
             generations: resumed.generations,

@@ -157,6 +157,7 @@ impl WriteBehind {
     /// A log's write is done.
     pub(super) fn written(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log) {
         let (before, cached_before) = (log.unwritten_bytes(), log.cached());
+        let is_all = log.writes_all();
         let of = log.of;
         let Some(segment) = log.written() else { return };
         self.unsynced.insert(segment.name(of), segment.bytes);
@@ -164,8 +165,9 @@ impl WriteBehind {
         self.unwritten_bytes -= written;
         self.cached_bytes += written;
         self.evictions.extend(std::iter::repeat_n(replica, log.cached() - cached_before));
-        // What came meanwhile waits for its own time, or small writes would follow each other.
-        if log.unwritten_bytes() < config.segment_write_bytes {
+        // What came meanwhile waits for its own time, or small writes would follow each other. What had waited already
+        // goes on into the next segment.
+        if is_all && log.unwritten_bytes() < config.segment_write_bytes {
             self.ripe.remove(&replica);
         }
         if log.unwritten_bytes() > 0 {

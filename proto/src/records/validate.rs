@@ -40,7 +40,7 @@ pub struct Summary {
     pub producer: Option<Producer>,
     /// Whether it is part of a transaction: then the request must name a transactional id.
     pub is_transactional: bool,
-    /// Whose clock it says its timestamps are. A client that says the log's gets INVALID_TIMESTAMP.
+    /// Whose clock it says its timestamps are. A client has no business to say the log's.
     pub timestamp_type: TimestampType,
     /// The oldest timestamp of a record that has one; [`NO_TIMESTAMP`] if none has.
     pub min_timestamp: i64,

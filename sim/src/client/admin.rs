@@ -1,11 +1,11 @@
-//! Admins: the founder makes the topics of the plan; the restless one creates and deletes topics of its own, and
-//! asks the cluster about itself.
+//! Admins: the founder makes the topics of the plan; the restless one creates and deletes topics of its own, now and
+//! then with settings so long that small frames do not hold them, and asks the cluster about itself.
 
 use super::Street;
 use super::connection::{Answered, Connections, Purpose};
 use crate::client::plan::TopicPlan;
 use crate::dice::Dice;
-use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use rust_mq_proto::kafka::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 
 /// Names that a restless admin plays with.
 const NAMES: u64 = 4;
+
+/// One of so many topics that it makes has long settings.
+const LONG_SETTINGS_EVERY: u32 = 8;
 
 /// An admin.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ impl Admin {
         let site = dice.index(street.listening.len());
         if !self.wanted.is_empty() && !self.is_asked {
             let topics: Vec<&TopicPlan> = self.wanted.values().collect();
-            self.is_asked = create(site, &topics, connections, street);
+            self.is_asked = create(site, &topics, &[], connections, street);
         }
         let Some(restless) = &mut self.restless else { return };
         if restless.left == 0 || restless.asked > 2 {
@@ -84,7 +87,9 @@ impl Admin {
             _ => {
                 let partitions = dice.between(1, 3) as i32;
                 let topic = TopicPlan { name, partitions, replicas: -1 };
-                create(site, &[&topic], connections, street)
+                let is_long = restless.left % LONG_SETTINGS_EVERY == 0;
+                let settings = if is_long { long_settings() } else { Vec::new() };
+                create(site, &[&topic], &settings, connections, street)
             }
         };
         restless.asked += usize::from(is_sent);
@@ -132,6 +137,7 @@ impl Admin {
 fn create(
     site: usize,
     topics: &[&TopicPlan],
+    settings: &[CreatableTopicConfig],
     connections: &mut Connections,
     street: &mut Street<'_>,
 ) -> bool {
@@ -139,6 +145,7 @@ fn create(
         name: plan.name.clone(),
         num_partitions: plan.partitions,
         replication_factor: plan.replicas,
+        configs: settings.to_vec(),
         ..Default::default()
     };
     let request = CreateTopicsRequest {
@@ -148,6 +155,15 @@ fn create(
     };
     let names = topics.iter().map(|plan| plan.name.clone()).collect();
     connections.request(site, &request, Purpose::Create(names), street)
+}
+
+/// As long as Kafka lets them be, and without effect.
+fn long_settings() -> Vec<CreatableTopicConfig> {
+    let setting = |side: &str| CreatableTopicConfig {
+        name: format!("{side}.replication.throttled.replicas"),
+        value: Some("1:1,".repeat(8_191)),
+    };
+    ["leader", "follower"].map(setting).into()
 }
 
 fn delete(site: usize, name: &str, connections: &mut Connections, street: &mut Street<'_>) -> bool {

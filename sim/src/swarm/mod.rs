@@ -71,6 +71,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         segment_bytes: dice.log_uniform(1 << 10, 1 << 20),
         index_interval_bytes: *dice.pick(&[1, 200, default.index_interval_bytes]),
         free_bytes_floor: *dice.pick(&[0, 64 << 10, 1 << 20]),
+        free_bytes_short: 2 << 20,
         tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
         window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
         scrub_bytes_per_second: 0,

@@ -4,12 +4,14 @@
 //!
 //! One room a kind: `versions` (what is advertised, and what the headers look like), `topics` (Metadata,
 //! CreateTopics, DeleteTopics, DescribeCluster), `records` (Produce and Fetch), `offsets` (ListOffsets,
-//! OffsetForLeaderEpoch, InitProducerId).
+//! OffsetForLeaderEpoch, InitProducerId), `settings` (what a topic may be told), `retention` (what goes, and when).
 //!
 //! Not here: traps of APIs that are not served yet (SASL, groups, transactions, configs); bytes no client would
 //! send (`hostile_requests.rs`, `hostile_records.rs`).
 
 mod offsets;
 mod records;
+mod retention;
+mod settings;
 mod topics;
 mod versions;

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 use tests::batch::Batch;
 use tests::client::Client;
-use tests::dialogue::{create_topic, name, produce};
+use tests::dialogue::{create_topic, create_topics, name, produce, topic_with};
 use tests::folder::Folder;
 use tests::node::Node;
 
@@ -56,7 +56,9 @@ fn list(client: &mut Client, version: i16, isolation: i8, timestamp: i64) -> Lis
 fn filled(batches: &[&[i64]]) -> (Node, Client) {
     let node = Node::in_memory();
     let mut client = node.connect();
-    assert_eq!(create_topic(&mut client, TOPIC, 1), 0);
+    // Their times are long ago, and they shall stay.
+    let topic = topic_with(TOPIC, &[("retention.ms", "-1")]);
+    assert_eq!(create_topics(&mut client, vec![topic])[0].error_code, 0);
     for timestamps in batches {
         assert_eq!(produce(&mut client, TOPIC, Batch::at(timestamps).bytes()).error, 0);
     }

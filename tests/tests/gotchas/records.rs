@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tests::batch::Batch;
 use tests::client::{Client, PATIENCE, Reply, encode};
 use tests::dialogue::{
-    create_topic, fetch_request, list_offset, name, produce, produce_request, producer_id,
+    create_topic, create_topics, fetch_request, list_offset, name, produce, produce_request, producer_id,
+    topic_with,
 };
 use tests::node::Node;
 use uuid::Uuid;
@@ -323,4 +324,50 @@ fn answers_leave_in_the_order_of_the_requests_though_the_first_waits() {
         let Reply::Message(mut answer) = client.receive(PATIENCE) else { panic!("no answer {correlation}") };
         assert_eq!(answer.get_i32(), correlation);
     }
+}
+
+#[test]
+fn g6_timestamps_out_of_range_are_refused_record_by_record() {
+    const INVALID_TIMESTAMP: i16 = 32;
+    let (_node, mut client) = broker(1);
+    let now = Batch::of(&[b"x"]).max_timestamp;
+    let ahead = now + 2 * 3_600_000;
+    for (times, bad) in [
+        (vec![now, -2, now, ahead], vec![1, 3]),
+        (vec![i64::MIN + now, now - 1], vec![0]),
+        (vec![-5, -1], vec![0]),
+    ] {
+        for version in 3..=12 {
+            let answer = client.ask(version, &produce_request(TOPIC, -1, Batch::at(&times).bytes()));
+            let part = &answer.responses[0].partition_responses[0];
+            assert_eq!(part.error_code, INVALID_TIMESTAMP, "{times:?}");
+            let named: Vec<i32> = part.record_errors.iter().map(|record| record.batch_index).collect();
+            assert_eq!(named, if version >= 8 { bad.clone() } else { Vec::new() }, "{times:?} in {version}");
+            let has_words = |words: &Option<_>| words.is_some();
+            assert!(part.record_errors.iter().all(|record| has_words(&record.batch_index_error_message)));
+        }
+    }
+    for times in [vec![-1], vec![0, -1, now]] {
+        assert_eq!(produce(&mut client, TOPIC, Batch::at(&times).bytes()).error, 0, "{times:?}");
+    }
+}
+
+#[test]
+fn g6_a_batch_that_claims_the_logs_timestamps_keeps_its_own() {
+    const INVALID_TIMESTAMP: i16 = 32;
+    const LOG_APPEND_TIME: i16 = 1 << 3;
+    let (_node, mut client) = broker(1);
+    let mut batch = Batch::of(&[b"x"]);
+    let honest = batch.bytes();
+    batch.attributes = LOG_APPEND_TIME;
+    assert_eq!(produce(&mut client, TOPIC, batch.bytes()).error, 0);
+    let answer = client.ask(11, &fetch_request(TOPIC, 0));
+    assert_eq!(records(&answer)[16..], honest[16..], "the bit is cleared, checksum and all");
+    batch.max_timestamp = -1;
+    assert_eq!(produce(&mut client, TOPIC, batch.bytes()).error, INVALID_TIMESTAMP);
+    let stamped = topic_with("stamped", &[("message.timestamp.type", "LogAppendTime")]);
+    assert_eq!(create_topics(&mut client, vec![stamped])[0].error_code, 0);
+    batch.max_timestamp = batch.first_timestamp;
+    assert_eq!(produce(&mut client, "stamped", batch.bytes()).error, INVALID_TIMESTAMP);
+    assert_eq!(produce(&mut client, "stamped", Batch::at(&[-7]).bytes()).error, 0, "its own do not count");
 }

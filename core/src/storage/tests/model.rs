@@ -24,6 +24,7 @@ pub fn small() -> StorageConfig {
         segment_bytes: 4 << 10,
         index_interval_bytes: 512,
         free_bytes_floor: 0,
+        free_bytes_short: 0,
         tail_bytes_max: 1 << 10,
         ..StorageConfig::default()
     }

@@ -1,5 +1,5 @@
 //! `produce 1 t-0 a b acks=all`: one batch of values to a node. `pid=`, `epoch=` and `seq=` make it an idempotent
-//! producer's; `txn=` names a transactional id; `time=` is the records' time in ms since the story's start.
+//! producer's; `txn=` names a transactional id; `time=` is the records' time in ms since the story's start, or `none`.
 //! `t-0,t-1` sends it to both in one request. `times=9` does it nine times, and prints the last answer.
 
 use crate::script_runner::command::{Command, split_partition};
@@ -8,7 +8,7 @@ use crate::script_runner::values::batch;
 use crate::script_runner::world::World;
 use rust_mq_proto::kafka::api::RequestBody;
 use rust_mq_proto::kafka::api::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use rust_mq_proto::records::Producer;
+use rust_mq_proto::records::{NO_TIMESTAMP, Producer};
 use std::time::Duration;
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
@@ -36,7 +36,11 @@ fn once(world: &mut World, command: &Command) -> Result<(), String> {
         }),
         None => None,
     };
-    let time = command.option("time")?.map_or(clocks(world.now).wall.0, |time: i64| EPOCH_MS + time);
+    let time = match command.option::<String>("time")?.as_deref() {
+        None => clocks(world.now).wall.0,
+        Some("none") => NO_TIMESTAMP,
+        Some(time) => EPOCH_MS + time.parse::<i64>().map_err(|_| "time is in ms, or none")?,
+    };
     let transactional_id: Option<String> = command.option("txn")?;
     let records = batch::of(&command.words[2..], time, producer, transactional_id.is_some());
     let topic = |(name, index)| TopicProduceData {

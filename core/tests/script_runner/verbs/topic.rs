@@ -15,6 +15,8 @@ const CONFIGS: &[&str] = &[
     "max_message_bytes",
     "min_insync_replicas",
     "message_timestamp_type",
+    "segment_bytes",
+    "segment_ms",
 ];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
