@@ -86,12 +86,12 @@ fn play(bytes: &[u8]) {
 }
 
 fn step(company: &mut Company, script: &mut Script<'_>) {
-    let node = if script.byte() % 4 == 0 { 2 } else { 1 };
+    let node = if script.byte().is_multiple_of(4) { 2 } else { 1 };
     let bulk = LaneKind::Bulk;
     match script.byte() % 10 {
         0 | 1 => company.say_raft(node, script.raft()),
         2 => {
-            let lane = if script.byte() % 2 == 0 { LaneKind::Raft } else { bulk };
+            let lane = if script.byte().is_multiple_of(2) { LaneKind::Raft } else { bulk };
             let length = usize::from(script.byte());
             company.say_bytes(node, lane, script.take(length));
             company.settle();
@@ -182,11 +182,11 @@ impl<'a> Script<'a> {
     }
 
     fn term(&mut self) -> u64 {
-        if self.byte() % 2 == 0 { TERM } else { self.number() }
+        if self.byte().is_multiple_of(2) { TERM } else { self.number() }
     }
 
     fn replica(&mut self) -> u64 {
-        let base = if self.byte() % 3 == 0 { 0 } else { PARTITION };
+        let base = if self.byte().is_multiple_of(3) { 0 } else { PARTITION };
         base + u64::from(self.byte() % 5)
     }
 
@@ -212,10 +212,10 @@ impl<'a> Script<'a> {
             index: self.number(),
             commit: self.number(),
             commit_term: self.number(),
-            reject: self.byte() % 2 == 0,
+            reject: self.byte().is_multiple_of(2),
             reject_hint: self.number(),
-            read: (self.byte() % 2 == 0).then_some(7),
-            transfer: self.byte() % 2 == 0,
+            read: (self.byte().is_multiple_of(2)).then_some(7),
+            transfer: self.byte().is_multiple_of(2),
             entries: (0..entries)
                 .map(|_| RaftEntry {
                     term: self.term(),
@@ -240,8 +240,11 @@ impl<'a> Script<'a> {
 
     fn snapshot(&mut self, id: u64) -> Snapshot {
         let (log_start, segment_end) = (self.offset(), self.offset());
-        let (start, end) =
-            if self.byte() % 2 == 0 { (log_start, segment_end) } else { (self.offset(), self.offset()) };
+        let (start, end) = if self.byte().is_multiple_of(2) {
+            (log_start, segment_end)
+        } else {
+            (self.offset(), self.offset())
+        };
         let state = LogState { start: Offset(start), end: Offset(end), wall: Wall(0), ..LogState::default() };
         let mut bytes = BytesMut::new();
         state.encode(&mut bytes);

@@ -177,7 +177,12 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         log: NoticeLog::new(started, hint, memory_only),
         wait,
     };
-    match node.run()? {
+    ended(node.run()?)
+}
+
+/// What the reason of a halt means for whoever started the process.
+fn ended(reason: HaltReason) -> Result<(), Failure> {
+    match reason {
         HaltReason::Stopped => {
             tracing::info!("stopped");
             Ok(())

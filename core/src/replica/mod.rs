@@ -41,6 +41,7 @@
 
 mod election;
 mod guard;
+mod line;
 mod log_entry;
 mod promise;
 mod propose;
@@ -490,13 +491,5 @@ impl Replica {
             self.election = (term, election::timeout(&self.settings, term));
         }
         self.node.raft.set_randomized_election_timeout(self.election.1);
-    }
-}
-
-impl std::fmt::Debug for Replica {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (id, term, state) = (self.id(), self.term(), self.node.raft.state);
-        write!(out, "{id} {state:?} {term} {}..{}", self.first_index(), self.last_index())?;
-        write!(out, " commit {} applied {}", self.commit(), self.applied_index())
     }
 }

@@ -9,7 +9,7 @@ use super::journal::{Journal, Landed};
 use super::local::{Local, Locals};
 use super::log::Log;
 use super::node_meta::MetaFile;
-use super::read::{ReadEnd, ReadFault, Reads};
+use super::read::{ReadEnd, ReadFault, ReadId, Reads};
 use super::removals::Removals;
 use super::resume::removal;
 use super::space::Space;
@@ -134,16 +134,21 @@ impl Running {
                 Ok(())
             }
             Job::Read(id) => {
-                let ends = self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions);
-                for ReadEnd { read, replica, result } in ends {
-                    if let Err(ReadFault::Damaged { from, below }) = result {
-                        turn.outcomes.push(Outcome::Damaged { replica, from, below });
-                    }
-                    turn.outcomes.push(Outcome::Read { read, replica, result });
-                }
+                self.read_done(id, result, turn);
                 Ok(())
             }
             Job::Mend(replica, name, from) => self.mend_done((replica, name, from), result, turn),
+        }
+    }
+
+    fn read_done(&mut self, id: ReadId, result: DoneResult, turn: &mut Turn<'_>) {
+        for ReadEnd { read, replica, result } in
+            self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions)
+        {
+            if let Err(ReadFault::Damaged { from, below }) = result {
+                turn.outcomes.push(Outcome::Damaged { replica, from, below });
+            }
+            turn.outcomes.push(Outcome::Read { read, replica, result });
         }
     }
 
