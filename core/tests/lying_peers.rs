@@ -3,6 +3,8 @@
 //!
 //! Not here: strangers at the port for nodes (`hostile_peers`), any bytes at all (`fuzz/fuzz_targets/peer_messages.rs`).
 
+#![allow(clippy::disallowed_macros, reason = "a failed test shows which lie it was")]
+
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::LaneKind;
 use rust_mq_core::codec;
