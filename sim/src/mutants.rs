@@ -63,7 +63,7 @@ pub const ALL: [Planted; 38] = [
     // A node that finds both slots torn refuses its disk, before a reader can miss anything.
     numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17], 209_867_377_298_400),
     // Where a machine has had failures of reads besides, the audit finds what cannot be read (C17, C18).
-    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18], 40_543_129_649_523),
+    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18], 156_638_459_985_778),
     numbered(21, Mutant::OffsetNotGivenBack, &[Claim::C7, Claim::C9, Claim::C6], 83_448_278_938_157),
     numbered(22, Mutant::StaleTip, &[Claim::C7, Claim::C6], 38_052_972_478_658),
     numbered(23, Mutant::WatermarkAhead, &[Claim::C5], 112_574_661_289_852),
@@ -86,8 +86,8 @@ pub const ALL: [Planted; 38] = [
     ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17], 258_255_101_692_511),
     // What is too large to be proposed trips an assert.
     ours(Mutant::RoomIgnored, &[Claim::C20], 161_087_161_835_044),
-    ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 252_374_082_898_102),
-    ours(Mutant::BudgetNotGivenBack, &[Claim::C19], 252_374_082_898_102),
+    ours(Mutant::ReadyLargerThanFrame, &[Claim::C17, Claim::C18, Claim::C19], 278_060_707_385_814),
+    ours(Mutant::BudgetNotGivenBack, &[Claim::C19], 147_118_734_778_817),
 ];
 
 impl Planted {
