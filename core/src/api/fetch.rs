@@ -179,6 +179,7 @@ fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) 
     if !pending.is_parked {
         pending.is_parked = true;
         desk.parked_parts += pending.parts.len();
+        Desk::keeps(node, &mut pending.origin, pending.parts.len() * FETCH_PARKED_PART_BYTES);
         if !node.is_planted(Mutant::LongPollForgotten) {
             desk.deadlines.arm(pending.until, waiter);
         }

@@ -365,6 +365,13 @@ impl Desk {
         node.connections.reject(origin.link, reason, now.mono, &mut node.budget);
     }
 
+    /// Of a request that waits now no more than so many bytes are kept: what it was decoded to is gone.
+    fn keeps(node: &mut Node, origin: &mut Origin, bytes: usize) {
+        let freed = origin.held_bytes.saturating_sub(bytes);
+        node.budget.give_back(Purpose::Decoded, freed);
+        origin.held_bytes -= freed;
+    }
+
     /// A request leaves the desk, whether its client is still there or not.
     fn leaves(&mut self, node: &mut Node, origin: Origin) {
         let is_gone = node.connections.client(origin.link).is_none();
