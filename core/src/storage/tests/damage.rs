@@ -258,6 +258,35 @@ fn files_that_nobody_knows_stay_where_they_are() {
     assert!(world.storage.segments(ReplicaId(60))[0].generation > 0);
 }
 
+#[test]
+fn what_a_dropped_replica_wrote_since_the_checkpoint_goes_with_the_next_start() {
+    let (mut world, _) = six_frames(true);
+    let (replica, of) = (ReplicaId(60), partition(60));
+    world.add_as(replica, of);
+    for index in 1..=20 {
+        world.append(replica, index, &[300], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+        world.run();
+    }
+    let has_files =
+        |disk: &Disk| disk.cache.keys().any(|file| matches!(file, File::Segment(name) if name.of == of));
+    assert!(has_files(&world.disk), "written to its segment, which no checkpoint names");
+    world.drop_replica(replica);
+    world.flush();
+    world.run();
+    assert!(has_files(&world.disk), "until the next checkpoint");
+    // The system may write them before anybody syncs them.
+    let files =
+        world.disk.cache.iter().filter(|(file, _)| matches!(file, File::Segment(name) if name.of == of));
+    let files: Vec<(File, Vec<u8>)> = files.map(|(file, bytes)| (*file, bytes.clone())).collect();
+    world.disk.durable.extend(files);
+    let mut world = restart(world);
+    world.run();
+    assert!(!has_files(&world.disk), "replayed: it was dropped");
+}
+
 /// A world with one replica whose 60 batches are all in segments and none in memory.
 fn cold(config: StorageConfig) -> (World, ReplicaId) {
     let mut world = World::new(2, StorageConfig { tail_bytes_max: 0, ..config });
