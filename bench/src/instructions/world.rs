@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use rust_mq_core::action::Action;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member};
-use rust_mq_core::event::{Address, Event, LinkKind, Nonce};
+use rust_mq_core::event::{Address, CloseReason, Event, LinkKind, Nonce};
 use rust_mq_core::ids::{LinkId, NodeId};
 use rust_mq_core::now::{Mono, Now, Wall};
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +27,8 @@ pub struct World {
     ends: BTreeMap<(usize, LinkId), End>,
     now: Duration,
     is_measured: bool,
+    /// How many wires there were: what their ends draw as nonces.
+    nonces: u64,
 }
 
 struct Node {
@@ -69,10 +71,13 @@ impl World {
             ..Config::default()
         };
         let mut world = World {
-            nodes: (1..=count).map(|number| Node::start(config(number), Disk::default(), 1)).collect(),
+            nodes: (1..=count)
+                .map(|number| Node::start(config(number), Disk::default(), u64::from(number)))
+                .collect(),
             wires: BTreeMap::new(),
             ends: BTreeMap::new(),
             now: Duration::ZERO,
+            nonces: 0,
             is_measured: false,
         };
         world.pass(Duration::from_secs(20));
@@ -89,7 +94,7 @@ impl World {
         let old = self.nodes.remove(0);
         self.wires.clear();
         self.ends.clear();
-        self.nodes.insert(0, Node::start(old.config, old.disk, 2));
+        self.nodes.insert(0, Node::start(old.config, old.disk, 100));
         self.settle();
     }
 
@@ -193,9 +198,11 @@ impl World {
                 for ((node, link), other) in [((at, link), (to, accepted)), ((to, accepted), (at, link))] {
                     self.wires.insert((node, link), other);
                     self.ends.insert((node, link), End::default());
-                    self.nodes[node]
-                        .inbox
-                        .push(Event::Opened { link, kind: LinkKind::Peer { lane, nonce: Nonce::default() } });
+                    self.nonces += 1;
+                    let mut nonce = Nonce::default();
+                    nonce.0[..8].copy_from_slice(&self.nonces.to_be_bytes());
+                    let kind = LinkKind::Peer { lane, nonce };
+                    self.nodes[node].inbox.push(Event::Opened { link, kind });
                 }
             }
             Action::Send { link, parts } => {
@@ -216,12 +223,29 @@ impl World {
             }
             Action::WakeAt { mono } => self.nodes[at].wake_at = Some(mono),
             Action::Halt(reason) => panic!("node {at} stops: {reason:?}"),
-            Action::Close { link } | Action::Abort { link } => panic!("node {at} closes {link}"),
+            Action::Close { link } | Action::Abort { link } => self.close((at, link)),
             other => {
                 let done = self.nodes[at].disk.perform(other);
                 self.nodes[at].inbox.extend(done);
             }
         }
+    }
+
+    /// A node ends a wire, as it does with one on which it only asked who is there. What was sent before arrives.
+    fn close(&mut self, (node, link): (usize, LinkId)) {
+        let Some(other) = self.wires.remove(&(node, link)) else {
+            assert!(!self.ends.contains_key(&(node, link)), "node {node} closes a client's {link}");
+            // The other side was quicker.
+            return;
+        };
+        self.wires.remove(&other);
+        self.ends.remove(&(node, link));
+        self.nodes[node].inbox.push(Event::Closed { link, why: CloseReason::Asked });
+        let (witness, link) = other;
+        let flying = self.ends.remove(&other).map(|end| end.flying).unwrap_or_default();
+        let arrived = flying.into_iter().map(|bytes| Event::Received { link, bytes });
+        self.nodes[witness].inbox.extend(arrived);
+        self.nodes[witness].inbox.push(Event::Closed { link, why: CloseReason::Remote });
     }
 
     /// Whatever an end has credit for arrives: whole messages on wires, any cut of the stream from a client.

@@ -277,12 +277,18 @@ impl Peers {
     /// Ends a turn: what is to be said leaves.
     pub fn flush(&mut self, now: Mono, actions: &mut Vec<Action>) {
         actions.append(&mut self.actions);
-        self.sign.hears = self.remotes.values().filter_map(|remote| Some(remote.greeting?.node)).collect();
-        let mut news = self.leaders.take_news();
-        if news.is_empty() && self.sign.has_news(&self.said) {
-            news.push(Alive::default());
+        let greeted = || self.remotes.values().filter_map(|remote| Some(remote.greeting?.node));
+        // Every turn ends here: what is as it was is not collected anew.
+        if !self.sign.hears.iter().copied().eq(greeted()) {
+            self.sign.hears = greeted().collect();
         }
-        self.said.clone_from(&self.sign);
+        let mut news = self.leaders.take_news();
+        if self.sign.has_news(&self.said) {
+            self.said.clone_from(&self.sign);
+            if news.is_empty() {
+                news.push(Alive::default());
+            }
+        }
         for remote in self.remotes.values_mut() {
             remote.flush(now, self.heartbeat, (&self.sign, &self.leaders, &news), actions);
         }
