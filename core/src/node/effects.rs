@@ -200,7 +200,7 @@ impl Node {
             self.storage.drop_replica(replica);
         }
         self.peers.forget_leaders(id);
-        actions.push(Action::Note(Notice::TopicDeleted { name }));
+        actions.push(Action::Note(Notice::TopicDeleted { name, topic: id }));
     }
 
     /// How a replica of this partition behaves.

@@ -9,6 +9,7 @@
 use super::{Partition, PartitionCommand};
 use crate::entry::EntryKind;
 use crate::ids::Offset;
+use crate::mutant::Mutant;
 use crate::now::Now;
 
 /// A segment, as far as retention cares.
@@ -51,6 +52,10 @@ impl Partition {
             }
             bytes -= segment.bytes;
             start = start.max(segment.next.min(self.log.end));
+        }
+        if start > self.log.start && self.has(Mutant::RetentionTakesTooMany) {
+            let more = segments.iter().map(|segment| segment.next).find(|next| *next > start);
+            start = more.unwrap_or(start).min(self.log.end);
         }
         start
     }

@@ -26,6 +26,9 @@ pub(super) struct Replay {
     pub(super) records: BTreeMap<ReplicaId, Record>,
     /// Segments that replicas gave up when they were dropped or reset.
     pub(super) given_up: Vec<SegmentName>,
+    /// Partitions whose replicas were dropped, by frames that the checkpoint in force does not cover: it may not name
+    /// all that they had written.
+    pub(super) dropped: BTreeSet<TopicPartition>,
     /// Replicas with items that cannot follow each other.
     pub(super) unfit: BTreeSet<ReplicaId>,
     /// The generation above those of all files that are there or were named, per partition.
@@ -76,6 +79,7 @@ impl Replay {
             }
             Item::ReplicaDropped(replica) => {
                 if let Some(record) = self.records.remove(&replica) {
+                    self.dropped.insert(record.of);
                     self.give_up(&record);
                 }
             }

@@ -13,7 +13,7 @@
 //!   its own, and the slot that was in force stays: nothing that could tell more is written over.
 //!
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
-//! that a replica here holds. What nobody knows stays, and is noted.
+//! that a replica here holds, or held until a frame that was replayed. What nobody knows stays, and is noted.
 
 use super::checkpoint::{self, Checkpoint, RESERVED_BYTES, Record};
 use super::codec::Sink;
@@ -155,6 +155,7 @@ fn go_on(
     let given_up = std::mem::take(&mut findings.replay.given_up);
     let trim = trim_segments(&findings, &records, &checkpoint.doomed, &given_up);
     let gone = checkpoint.doomed.iter().chain(&given_up).map(|name| name.of);
+    let gone = gone.chain(findings.replay.dropped.iter().copied());
     let known = records.values().map(|record| record.of).chain(gone).collect();
     let (left, mut notices) = left_in_place(&findings, &known);
     notices.extend(trim.notices);
@@ -323,7 +324,8 @@ fn trim_segments(
     for file in findings.files.keys() {
         let (File::Segment(name) | File::SegmentIndex(name)) = file else { continue };
         // What the replayed frames gave up goes after the next checkpoint: the one in force still names it.
-        let is_left_over = of_ours.contains(&name.of) && !given_up.contains(name);
+        let is_known = of_ours.contains(&name.of) || findings.replay.dropped.contains(&name.of);
+        let is_left_over = is_known && !given_up.contains(name);
         if !named.contains_key(name) && (is_left_over || doomed.contains(name)) {
             trim.work.push(Work::Remove { file: *file });
         }

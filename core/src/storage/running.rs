@@ -335,6 +335,9 @@ impl Running {
         }
         self.behind.written(&self.config, replica, &mut local.log);
         self.checkpointer.written(replica, local);
+        // The start may have passed what was still in memory, or was just being written.
+        let below = local.log.advance_start(local.log.log_start());
+        self.doom(below);
         while let Some(replica) = self.behind.next_eviction(&self.config) {
             let evicted = self.locals.get_mut(&replica).map_or(0, |local| local.log.evict());
             self.behind.evicted(evicted);

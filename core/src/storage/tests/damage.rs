@@ -7,6 +7,7 @@ use crate::action::HaltReason;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Index, NodeId, Offset, ReplicaId};
+use crate::limits::DOOMED_AGE_MAX;
 use crate::rng::Rng;
 use crate::storage::node_meta::SLOT_BYTES;
 use crate::storage::{JournalLoss, MendRefused, NodeMeta, ReadFault, Storage};
@@ -256,6 +257,63 @@ fn files_that_nobody_knows_stay_where_they_are() {
     world.run();
     assert!(!world.disk.cache.contains_key(&stray));
     assert!(world.storage.segments(ReplicaId(60))[0].generation > 0);
+}
+
+#[test]
+fn what_a_dropped_replica_wrote_since_the_checkpoint_goes_with_the_next_start() {
+    let (mut world, _) = six_frames(true);
+    let (replica, of) = (ReplicaId(60), partition(60));
+    world.add_as(replica, of);
+    for index in 1..=20 {
+        world.append(replica, index, &[300], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+        world.run();
+    }
+    let has_files =
+        |disk: &Disk| disk.cache.keys().any(|file| matches!(file, File::Segment(name) if name.of == of));
+    assert!(has_files(&world.disk), "written to its segment, which no checkpoint names");
+    world.drop_replica(replica);
+    world.flush();
+    world.run();
+    assert!(has_files(&world.disk), "until the next checkpoint");
+    // The system may write them before anybody syncs them.
+    let files =
+        world.disk.cache.iter().filter(|(file, _)| matches!(file, File::Segment(name) if name.of == of));
+    let files: Vec<(File, Vec<u8>)> = files.map(|(file, bytes)| (*file, bytes.clone())).collect();
+    world.disk.durable.extend(files);
+    let mut world = restart(world);
+    world.run();
+    assert!(!has_files(&world.disk), "replayed: it was dropped");
+}
+
+#[test]
+fn what_the_start_passes_in_memory_goes_when_it_is_written() {
+    let config = StorageConfig {
+        segment_write_bytes: 1 << 20,
+        tail_bytes_max: 1 << 20,
+        checkpoint_bytes: 1 << 20,
+        ..small()
+    };
+    let mut world = World::new(2, config);
+    let replica = world.add();
+    for index in 1..=30 {
+        world.append(replica, index, &[500], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+    }
+    assert!(world.storage.segments(replica).is_empty(), "all are in memory yet");
+    world.advance_log_start(replica, 29);
+    world.pass(Duration::from_secs(1));
+    world.run();
+    world.pass(DOOMED_AGE_MAX);
+    assert!(world.storage.checkpoint_is_due(), "files wait to be removed, and nothing else calls for one");
+    world.checkpoint();
+    world.run();
+    let left = world.disk.cache.keys().filter(|file| matches!(file, File::Segment(_))).count();
+    assert!(left <= 1, "{left} segments are left");
 }
 
 /// A world with one replica whose 60 batches are all in segments and none in memory.
