@@ -2,12 +2,13 @@
 //! prints how many random seeds catch each mutant.
 
 use clap::{Parser, Subcommand};
-use sim::plan::{Plan, TroubleKind};
+use sim::plan::Plan;
 use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
 use sim::story;
 use sim::swarm::Reach;
 use sim::trace::Watch;
+use sim::trouble::TroubleKind;
 use sim::world::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;

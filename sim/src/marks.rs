@@ -35,11 +35,6 @@ impl Marks {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// Which of `promised` were never reached.
-    pub fn missing<'a>(&self, promised: &[&'a str]) -> Vec<&'a str> {
-        promised.iter().copied().filter(|name| self.count(name) == 0).collect()
-    }
-
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.0.iter().map(|(name, count)| (*name, *count))

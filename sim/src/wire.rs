@@ -83,6 +83,8 @@ pub struct Flow {
     pub credit: i64,
     /// Pieces that came to a cut and wait for it to heal.
     pub held: u32,
+    /// Some of it was lost: nothing arrives any more.
+    pub is_swallowed: bool,
     /// The receiver knows that there is something to take.
     pub is_announced: bool,
     /// The sender wants to close once `unsent` is empty.

@@ -3,7 +3,17 @@
 //!
 //! Rules, per kind of message from a replica in a term: its durable term is at least that term (pre-votes promise
 //! nothing); a granted vote is the durable vote of that term; a candidate has voted for itself; an append-ok up to
-//! an index finds the log durable up to it. A produce-ack finds the batch durable on a majority of the voters.
+//! an index finds the log durable up to it, as the log was in the term of the append-ok. A produce-ack finds the batch
+//! durable on a majority of the voters.
+//!
+//! As it was in that term, and not as it is: one frame may hold the entries that a leader's append-ok is about, and those
+//! with which the leader of a later term cut them (seeds 114735814356613 and 96806520351502). The append-ok leaves when
+//! the frame is durable, its index is above the log, and it is true nevertheless. An entry commits in term T by a
+//! majority that held it when it was asked for its vote of any later term, for a frame keeps the order of what it says;
+//! so a majority that elects a later leader has a member with that entry, whose vote goes to nobody without it
+//! (Raft, figure 3, Leader Completeness). Who sends another entry there was elected by voters without it: no majority
+//! accepted it, this replica counted or not. The other way round it stays a breach: an append-ok of what was cut in its
+//! own term, or before. `core/src/replica/tests/laws.rs` delivers such append-oks to leaders that still count them.
 
 use super::shadow::{Durable, Shadow, partition_of};
 use super::{Claim, Verdict};
@@ -49,12 +59,12 @@ pub fn check_message(node: usize, message: &RaftMessage, shadow: &Shadow, verdic
             )
         }),
         RaftKind::AppendResponse if !message.reject => {
-            verdict.hold(durable.last() >= message.index, Claim::C3, || {
+            let last = durable.last_in(message.term);
+            verdict.hold(last >= message.index, Claim::C3, || {
+                let (index, term) = (message.index, message.term);
                 format!(
-                    "n{} replica {from} accepts up to {}, durable is {}",
-                    node + 1,
-                    message.index,
-                    durable.last()
+                    "n{} replica {from} accepts up to {index} in term {term}, durable was {last}",
+                    node + 1
                 )
             });
         }

@@ -8,6 +8,9 @@
 //! claim is the last.
 
 pub mod faults;
+mod losses;
+mod moments;
+mod rehearsals;
 pub mod stages;
 pub mod turns;
 
@@ -30,6 +33,7 @@ use crate::wire::Place;
 use rust_mq_core::config::{Config, Member, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use stages::Stages;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Steps after which a run is given up as a runaway: a hundred times an ordinary one.
@@ -44,6 +48,10 @@ pub struct World {
     nodes: Vec<Node>,
     clients: Vec<Client>,
     listening: Vec<Option<Place>>,
+    /// Whom a dial to each machine reaches.
+    doors: Vec<Option<Place>>,
+    /// Which machine answers for each.
+    answers: Vec<usize>,
     ledger: Ledger,
     ids: SeenIds,
     claims: NodeClaims,
@@ -53,11 +61,14 @@ pub struct World {
     stages: Stages,
     /// For each fault of the plan, whether it is in force.
     in_force: Vec<bool>,
+    /// By fault, the disks that will be put back.
+    copies: BTreeMap<usize, Disk>,
     step: u64,
     until: u64,
     events: u64,
     turns: u64,
     completed: u64,
+    syncs: u64,
 }
 
 /// What came of a run.
@@ -121,14 +132,17 @@ impl World {
         World {
             root,
             schedule,
-            network: Network::new(root, plan.weather),
+            network: Network::new(root, plan.weather, &plan.links),
             nodes,
             clients,
             listening: vec![None; plan.sites],
+            doors: vec![None; plan.sites],
+            answers: (0..plan.sites).collect(),
+            copies: BTreeMap::new(),
             ledger: Ledger::default(),
             ids: SeenIds::default(),
             claims: NodeClaims::new(plan.sites),
-            verdict: Verdict::default(),
+            verdict: Verdict::of(plan.demands),
             marks: Marks::default(),
             trace: Trace::new(watch),
             stages: Stages::default(),
@@ -138,6 +152,7 @@ impl World {
             events: 0,
             turns: 0,
             completed: 0,
+            syncs: 0,
             plan,
         }
     }
@@ -238,7 +253,7 @@ impl World {
             ids: &mut self.ids,
             verdict: &mut self.verdict,
             marks: &mut self.marks,
-            listening: &self.listening,
+            listening: &self.doors,
             completed: &mut self.completed,
         };
         act(&mut self.clients[client], &mut street);
@@ -270,7 +285,12 @@ impl World {
 
 fn node(plan: &Plan, root: Root, site: usize) -> Node {
     let machine = &plan.machines[site];
-    let pace = Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
+    let pace = Pace {
+        touch_ns: machine.touch_ns,
+        sync_ns: machine.sync_ns,
+        byte_ps: machine.byte_ps,
+        read_factor: 1,
+    };
     Node {
         site,
         boot: 0,
@@ -279,6 +299,7 @@ fn node(plan: &Plan, root: Root, site: usize) -> Node {
         disk: Disk::new(machine.capacity, pace, root.key("disk", &[site as u64])),
         config: config(plan, site),
         pauses: 0,
+        has_slept: false,
         downs: 0,
         dice: root.stream("turns", &[site as u64]),
     }

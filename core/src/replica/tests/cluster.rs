@@ -19,6 +19,8 @@ pub(super) struct Disk {
     members: Members,
     applied: Stamp,
     entries: Vec<Entry>,
+    /// Where the log ended before it was cut, and the term in which it was.
+    cuts: Vec<(Term, Index)>,
 }
 
 /// A ready on its way to the disk.
@@ -305,10 +307,13 @@ impl Cluster {
         if member.stalled > 0 {
             return;
         }
-        let Some(owed) = member.owed.pop_front() else { return };
-        let number = owed.number;
-        owed.entries.iter().for_each(|entry| self.judge.journaled(entry));
-        member.disk.write(owed);
+        // Group commit: one sync may make several readies durable, and only the newest is told of.
+        let frame = usize::try_from(self.rng.below(8) + 1).expect("small").min(member.owed.len());
+        let Some(number) = member.owed.iter().take(frame).last().map(|owed| owed.number) else { return };
+        for owed in member.owed.drain(..frame) {
+            owed.entries.iter().for_each(|entry| self.judge.journaled(entry));
+            member.disk.write(owed);
+        }
         let said = member.replica.persisted(number);
         self.said(at, &said);
     }
@@ -341,7 +346,7 @@ impl Cluster {
 
 impl Member {
     fn boot(seed: u64, id: u64, disk: Disk) -> Member {
-        let Disk { hard_state, members, applied, entries } = disk.clone();
+        let Disk { hard_state, members, applied, entries, .. } = disk.clone();
         let recovered = Recovered { hard_state, members, applied, entries };
         let replica = Replica::start(settings(id, seed), ReplicaId(id), recovered);
         let replica = replica.expect("what was durable starts again");
@@ -360,7 +365,14 @@ impl Disk {
         self.entries.last().map_or(self.applied.index, |entry| entry.index).max(self.applied.index)
     }
 
+    /// The log's end as it was in `term`: what later terms cut counts.
+    pub fn last_in(&self, term: Term) -> Index {
+        let first = self.cuts.iter().find(|(by, _)| *by > term);
+        first.map_or(self.last(), |(_, last)| *last)
+    }
+
     fn write(&mut self, owed: Owed) {
+        let last = self.last();
         if let Some(hard_state) = owed.hard_state {
             assert!(hard_state.term >= self.hard_state.term, "a term fell");
             let changes = hard_state.term == self.hard_state.term && hard_state.vote != self.hard_state.vote;
@@ -375,8 +387,14 @@ impl Disk {
             self.applied = reset.at;
             self.entries.clear();
         }
+        if self.last() < last {
+            self.cuts.push((self.hard_state.term, last));
+        }
         if let Some(first) = owed.entries.first() {
             assert!(first.index > self.applied.index, "an applied entry was replaced");
+            if first.index <= self.last() {
+                self.cuts.push((self.hard_state.term, self.last()));
+            }
             self.entries.retain(|entry| entry.index < first.index);
             self.entries.extend(owed.entries);
         }

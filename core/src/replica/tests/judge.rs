@@ -63,7 +63,8 @@ impl Judge {
                 assert!(voted_for(message.to), "a vote that is not durable");
             }
             RaftKind::AppendResponse if !message.reject => {
-                assert!(Index(message.index) <= disk.last(), "an acknowledgement of what is not durable");
+                let was_durable = Index(message.index) <= disk.last_in(term);
+                assert!(was_durable, "an acknowledgement of what was not durable in its term");
             }
             RaftKind::Append | RaftKind::Heartbeat => self.leads(term, ReplicaId(message.from)),
             _ => {}

@@ -65,7 +65,7 @@ fn three_voters_in_a_storm() {
 
 #[test]
 fn five_voters_in_a_storm() {
-    reached(&runs(100..112, 5, 0, STORM), &["crash", "leader", "read", "reset", "transfer"]);
+    reached(&runs(100..124, 5, 0, STORM), &["crash", "leader", "read", "reset", "transfer"]);
 }
 
 #[test]

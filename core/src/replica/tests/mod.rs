@@ -4,6 +4,7 @@
 mod cluster;
 mod guard;
 mod judge;
+mod late_acceptance;
 mod laws;
 mod single;
 mod traps;
