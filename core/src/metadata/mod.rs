@@ -88,10 +88,16 @@ pub struct Placed {
 pub const FEATURE_LEVEL: u32 = 1;
 
 impl Metadata {
-    /// The state that a cluster is founded with: its members, each with its metadata replica and disk.
+    /// The state that a cluster is founded with: its members, each with its metadata replica and disk. Its producer
+    /// ids begin at a place of its own, so that a producer that outlived another cluster at this address, such as a
+    /// broker in memory before its restart, does not share its id with one that is new here.
     pub fn founded(cluster: ClusterId, members: BTreeMap<NodeId, Member>) -> Metadata {
+        // Blocks below 2^42 keep ids below 2^53: clients that hold numbers as doubles can tell them apart.
+        let block = i64::try_from(cluster.0 & ((1 << 42) - 1)).expect("42 bits fit");
         let next_replica = members.values().map(|member| member.replica.0).max().unwrap_or(0) + 1;
-        Metadata { cluster, feature_level: FEATURE_LEVEL, members, next_replica, ..Metadata::default() }
+        let next_producer = block * PRODUCER_ID_BLOCK;
+        let feature_level = FEATURE_LEVEL;
+        Metadata { cluster, feature_level, members, next_replica, next_producer, ..Metadata::default() }
     }
 
     /// The cluster's identity.

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 use tests::batch::Batch;
 use tests::client::Client;
-use tests::dialogue::{create_topic, create_topics, name, produce, topic_with};
+use tests::dialogue::{create_topic, create_topics, name, produce, producer_id, topic_with};
 use tests::folder::Folder;
 use tests::node::Node;
 
@@ -232,4 +232,12 @@ fn a_transactional_id_is_refused_with_a_clear_code() {
         assert_eq!(answer.error_code, UNSUPPORTED_VERSION, "version {version}");
         assert_eq!((answer.producer_id.0, answer.producer_epoch), (-1, -1), "version {version}");
     }
+}
+
+/// A producer that outlived a broker in memory goes on with its id: who is new after the start must not be given it,
+/// or the records of one would pass for those of the other.
+#[test]
+fn a_broker_started_anew_in_memory_gives_other_producer_ids() {
+    let [first, second] = [(); 2].map(|()| producer_id(&mut Node::in_memory().connect()));
+    assert_ne!(first, second);
 }
