@@ -14,8 +14,10 @@
 pub mod claims;
 pub mod client;
 pub mod clock;
+pub mod coverage;
 pub mod dice;
 pub mod disk;
+pub mod explore;
 pub mod golden;
 pub mod hunt;
 pub mod marks;

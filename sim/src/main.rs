@@ -2,6 +2,7 @@
 //! prints how many random seeds catch each mutant.
 
 use clap::{Parser, Subcommand};
+use sim::explore::{self, Until};
 use sim::plan::{Plan, TroubleKind};
 use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
@@ -9,9 +10,10 @@ use sim::story;
 use sim::swarm::Reach;
 use sim::trace::Watch;
 use sim::world::Report;
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Seeds after which a mutant counts as not caught.
 const MUTANT_SEEDS: u64 = 300;
@@ -67,6 +69,23 @@ enum Command {
         #[arg(default_value = "")]
         name: String,
     },
+    /// Hunts with a build that counts, and prints the functions of `core/src` that no run has entered. Needs rustup's
+    /// component `llvm-tools`; run it in the workspace's folder.
+    Coverage {
+        /// How long it hunts.
+        #[arg(long, default_value_t = 2.0)]
+        hours: f64,
+    },
+    /// Searches for red plans: keeps plans that reach what none before had reached, and breeds others from them, one
+    /// worker a core. Red ones are made small. A later search in the same folder goes on from what was kept.
+    Hunt {
+        /// How long.
+        #[arg(long, default_value_t = 1.0)]
+        hours: f64,
+        /// Where plans are kept (`kept/`) and red ones stored (`red/`).
+        #[arg(long, default_value = "target/hunt")]
+        folder: PathBuf,
+    },
 }
 
 impl Arguments {
@@ -95,6 +114,17 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::Mutants { name }) => mutants(&arguments, name),
+        Some(Command::Coverage { hours }) => match sim::coverage::report(arguments.seed, *hours) {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+        Some(Command::Hunt { hours, folder }) => hunt(arguments.seed, *hours, folder),
         None if arguments.until_red || arguments.count.is_some() => many(&arguments),
         None => one(&arguments),
     }
@@ -109,6 +139,25 @@ fn mutants(arguments: &Arguments, name: &str) -> ExitCode {
     }
     eprintln!("a mutant was not caught, or not by the claim that is meant to catch it");
     ExitCode::FAILURE
+}
+
+/// A search that marks lead.
+fn hunt(seed: u64, hours: f64, folder: &Path) -> ExitCode {
+    let Ok(span) = Duration::try_from_secs_f64(hours * 3600.0) else {
+        eprintln!("{hours} hours are no time");
+        return ExitCode::FAILURE;
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    match explore::search(seed, workers, Until::Moment(Instant::now() + span), folder) {
+        Ok((text, is_green)) => {
+            println!("{text}");
+            if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn one(arguments: &Arguments) -> ExitCode {
