@@ -344,6 +344,10 @@ impl Running {
         }
         self.behind.written(&self.config, replica, &mut local.log);
         self.checkpointer.written(replica, local);
+        // The start may have passed what was in memory yet, or just being written: nothing else gives that up on a node
+        // that is idle from now on (seed 5002).
+        let below = local.log.advance_start(local.log.log_start());
+        self.doom(below);
         while let Some(replica) = self.behind.next_eviction(&self.config) {
             let evicted = self.locals.get_mut(&replica).map_or(0, |local| local.log.evict());
             self.behind.evicted(evicted);

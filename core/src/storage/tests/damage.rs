@@ -7,6 +7,7 @@ use crate::action::HaltReason;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Index, NodeId, Offset, ReplicaId};
+use crate::limits::DOOMED_AGE_MAX;
 use crate::rng::Rng;
 use crate::storage::node_meta::SLOT_BYTES;
 use crate::storage::{JournalLoss, MendRefused, NodeMeta, ReadFault, Storage};
@@ -285,6 +286,35 @@ fn what_a_dropped_replica_wrote_since_the_checkpoint_goes_with_the_next_start() 
     let mut world = restart(world);
     world.run();
     assert!(!has_files(&world.disk), "replayed: it was dropped");
+}
+
+#[test]
+fn what_the_start_passes_in_memory_goes_when_it_is_written() {
+    let config = StorageConfig {
+        segment_write_bytes: 1 << 20,
+        tail_bytes_max: 1 << 20,
+        checkpoint_bytes: 1 << 20,
+        ..small()
+    };
+    let mut world = World::new(2, config);
+    let replica = world.add();
+    for index in 1..=30 {
+        world.append(replica, index, &[500], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+    }
+    assert!(world.storage.segments(replica).is_empty(), "all are in memory yet");
+    let end = world.replicas[&replica].highest_end;
+    world.advance_log_start(replica, end - 1);
+    world.pass(Duration::from_secs(1));
+    world.run();
+    world.pass(DOOMED_AGE_MAX);
+    assert!(world.storage.checkpoint_is_due(), "files wait to be removed, and nothing else calls for one");
+    world.checkpoint();
+    world.run();
+    let left = world.disk.cache.keys().filter(|file| matches!(file, File::Segment(_))).count();
+    assert!(left <= 1, "{left} segments are left");
 }
 
 /// A world with one replica whose 60 batches are all in segments and none in memory.
