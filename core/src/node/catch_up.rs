@@ -18,6 +18,8 @@
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here. There may be more:
 //!   an earlier leader had applied more than this one knows committed, which perhaps has no other follower to commit
 //!   it with (seed 3001396). What lies beyond is kept, and not kept again when Raft brings it.
+//! - Invariant: the log start that a leader tells is where its storage begins, which may be above its state's
+//!   (`Node::bounds`); so it is here then.
 //! - Invariant: what is kept is given up only for a snapshot that may be believed and whose log starts above it, never
 //!   for a notice: by the time its leader has a snapshot to give, Raft's own word says that it leads.
 //! - Invariant: at most one catch-up a replica, and one call of it on the way.

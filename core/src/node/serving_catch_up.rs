@@ -62,10 +62,14 @@ impl Node {
         partition.replica().is_leader().then_some(partition)
     }
 
+    /// What is kept of a replica's log. After a restart that may begin above where its state says: the journal told
+    /// that retention had come further before it is known again what is committed. With no other follower it stays
+    /// so until this catch-up is done (seed 7032).
     fn bounds(&self, id: ReplicaId) -> (Offset, Offset) {
-        let partition = self.partitions.get(id);
-        partition
-            .map_or((Offset(0), Offset(0)), |partition| (partition.log_start(), partition.high_watermark()))
+        let Some(partition) = self.partitions.get(id) else { return (Offset(0), Offset(0)) };
+        let end = partition.high_watermark();
+        let kept = self.storage.extent(id).map_or(Offset(0), |extent| extent.log_start);
+        (partition.log_start().max(kept).min(end), end)
     }
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
@@ -152,7 +156,7 @@ impl Node {
             return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
         }
         let partition = self.led(wanted.partition)?;
-        let (log_start, end) = (partition.log_start(), partition.high_watermark());
+        let (log_start, end) = self.bounds(partition.replica().id());
         Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
     }
 }
