@@ -87,6 +87,12 @@ impl Part {
             ..self.error(ErrorCode::None)
         }
     }
+
+    /// It says where the log begins, also where that is so only since the disk was asked (seed 123061).
+    fn out_of_range(&self, partition: &Partition) -> PartitionData {
+        let error_code = ErrorCode::OffsetOutOfRange.code();
+        PartitionData { error_code, ..self.data(partition, Chain::default()) }
+    }
 }
 
 /// Looks at one partition. `left` bytes are left of the whole answer; `is_first` lets one batch pass any limit.
@@ -96,9 +102,7 @@ pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) ->
         Err(error) => return Read::Done(part.error(error)),
     };
     if part.offset < partition.log_start() || part.offset > partition.log_end() {
-        let data =
-            PartitionData { records: Some(Chain::default()), ..part.data(partition, Chain::default()) };
-        return Read::Done(PartitionData { error_code: ErrorCode::OffsetOutOfRange.code(), ..data });
+        return Read::Done(part.out_of_range(partition));
     }
     if let Some(diverging_epoch) = diverging(partition, part) {
         return Read::Done(PartitionData { diverging_epoch, ..part.data(partition, Chain::default()) });
@@ -145,7 +149,7 @@ fn from_disk_within(
             let is_fitting = is_first || records.len() <= max_bytes;
             part.data(partition, if is_fitting { records } else { Chain::default() })
         }
-        Err(ReadFault::OutOfRange) => part.error(ErrorCode::OffsetOutOfRange),
+        Err(ReadFault::OutOfRange) => part.out_of_range(partition),
         Err(_) => part.unreadable(),
     }
 }
