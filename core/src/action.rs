@@ -4,7 +4,7 @@
 
 use crate::event::Address;
 use crate::file::File;
-use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicPartition};
+use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicId, TopicPartition};
 use crate::now::Mono;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -234,6 +234,8 @@ pub enum Notice {
     TopicDeleted {
         /// Its name.
         name: String,
+        /// Its id: another one of that name may be there.
+        topic: TopicId,
     },
 }
 

@@ -100,6 +100,32 @@ pub enum Mutant {
     CommitAheadOfEntry,
     /// A reset keeps the entries above its index.
     ResetKeepsEntries,
+    /// The leader epoch that a client tells is not looked at.
+    ClientEpochNotFenced,
+    /// The earliest offset is answered with the end of the log.
+    EarliestIsTheEnd,
+    /// The first batch that has a record of a time is passed over.
+    TimeOffByABatch,
+    /// The end of an epoch is answered with the end of the next.
+    EpochEndsWithTheNext,
+    /// A batch that is refused takes no number among those of its request.
+    PartsShift,
+    /// A producer that nobody knows may begin at any sequence.
+    UnknownProducerAnywhere,
+    /// Sequences are compared as numbers: after the largest one, what comes looks old.
+    SequenceDoesNotWrap,
+    /// The end of a log is answered without making sure that this replica still leads.
+    LatestUnconfirmed,
+    /// A block of producer ids begins in the middle of the one before.
+    IdBlocksOverlap,
+    /// What a deleted topic had on the disk stays there.
+    DeletedFilesStay,
+    /// A parked fetch that was looked at in vain is not woken again.
+    LongPollNotWatchedAgain,
+    /// A batch whose timestamps are refused enters the log all the same.
+    RefusedAllTheSame,
+    /// Retention takes a segment too many.
+    RetentionTakesTooMany,
 }
 
 /// Whether that bug is planted.

@@ -102,7 +102,7 @@ impl NoticeLog {
             Notice::TopicCreated { name, partitions } => {
                 info!(topic = escaped(name), partitions, "topic created");
             }
-            Notice::TopicDeleted { name } => info!(topic = escaped(name), "topic deleted"),
+            Notice::TopicDeleted { name, .. } => info!(topic = escaped(name), "topic deleted"),
         }
     }
 }

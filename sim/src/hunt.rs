@@ -1,8 +1,9 @@
 //! The table of the mutants: how many random seeds it takes to catch each, from several starting points that
 //! nobody chose.
 
-use crate::mutants::{ALL, Caught, Planted};
+use crate::mutants::{ALL, Caught, Planted, nominated};
 use rust_mq_core::rng::hash;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -40,8 +41,51 @@ pub fn table(seed: u64, most: u64, name: &str) -> (String, bool) {
     (text(&lines, most), lines.iter().all(Line::is_well))
 }
 
+/// Nominates a seed for each mutant whose name contains `name`: the one that is nominated now if it still catches it,
+/// else the first of `most` that does. Returns the lines of all mutants, and the names of those without one.
+pub fn nominate(seed: u64, most: u64, name: &str) -> (String, Vec<String>) {
+    let known = nominated();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(planted) = ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mutant = format!("{:?}", planted.mutant);
+            let old = known.get(&mutant).copied();
+            let found = if mutant.contains(name) { nominee(planted, old, (seed, most)) } else { old };
+            done.push((mutant, found));
+        }
+        done
+    };
+    let mut lines: BTreeMap<String, Option<u64>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a hunt does not panic")).collect()
+    });
+    let missed = lines.iter().filter(|(_, seed)| seed.is_none()).map(|(name, _)| name.clone()).collect();
+    lines.retain(|_, seed| seed.is_some());
+    let text = lines.iter().map(|(name, seed)| format!("{name} {}\n", seed.unwrap_or_default())).collect();
+    (text, missed)
+}
+
+fn nominee(planted: &Planted, old: Option<u64>, (seed, most): (u64, u64)) -> Option<u64> {
+    let first = first_seed(seed, 0, planted);
+    let tried = old.into_iter().chain((first..).take(most as usize));
+    let mut taken = 0;
+    let found = tried.into_iter().find(|seed| {
+        taken += 1;
+        planted.is_caught_by(*seed).is_ok()
+    });
+    if found != old {
+        eprintln!("{:?}: seed {found:?} after {taken}", planted.mutant);
+    }
+    found
+}
+
+fn first_seed(seed: u64, start: u64, planted: &Planted) -> u64 {
+    hash(&[seed, start, planted.mutant as u64]) >> 16
+}
+
 fn hunt(planted: Planted, seed: u64, most: u64) -> Line {
-    let first = |start: u64| hash(&[seed, start, planted.mutant as u64]) >> 16;
+    let first = |start: u64| first_seed(seed, start, &planted);
     let catches = (0..STARTS).map(|start| planted.hunt((first(start)..).take(most as usize))).collect();
     let line = Line { planted, catches };
     for caught in line.catches.iter().flatten() {

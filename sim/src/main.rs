@@ -62,6 +62,12 @@ enum Command {
     Plan,
     /// Runs the golden seeds and prints their hashes.
     Golden,
+    /// Writes anew which seed is nominated for which mutant, trying at most --count (300) for one that needs another.
+    Nominate {
+        /// Only those whose name contains this.
+        #[arg(default_value = "")]
+        name: String,
+    },
     /// Prints how many random seeds it takes to catch each mutant, at most --count (300) from each of three
     /// starting points, which follow from --seed.
     Mutants {
@@ -125,6 +131,7 @@ fn main() -> ExitCode {
             }
         },
         Some(Command::Hunt { hours, folder }) => hunt(arguments.seed, *hours, folder),
+        Some(Command::Nominate { name }) => nominate(&arguments, name),
         None if arguments.until_red || arguments.count.is_some() => many(&arguments),
         None => one(&arguments),
     }
@@ -158,6 +165,22 @@ fn hunt(seed: u64, hours: f64, folder: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The seeds of the mutants.
+fn nominate(arguments: &Arguments, name: &str) -> ExitCode {
+    let most = arguments.count.unwrap_or(MUTANT_SEEDS);
+    let (lines, missed) = sim::hunt::nominate(arguments.seed, most, name);
+    let path = sim::mutants::nominations();
+    if let Err(error) = std::fs::write(&path, lines) {
+        eprintln!("{}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    if missed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("no seed catches {}", missed.join(", "));
+    ExitCode::FAILURE
 }
 
 fn one(arguments: &Arguments) -> ExitCode {

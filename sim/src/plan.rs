@@ -54,6 +54,9 @@ pub struct Knobs {
     pub turn_events_max: u64,
     /// Longest wait of an event for its turn, nanoseconds.
     pub turn_wait_ns: u64,
+    /// Whether a topic is made when somebody wants it.
+    #[serde(default)]
+    pub auto_create: bool,
 }
 
 /// One machine: its clocks and its disk.

@@ -172,7 +172,10 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
 fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
     pending.refused.clear();
     for part in &pending.parts {
-        if let Ok(of) = part.of {
+        let is_forgotten = pending.is_parked && node.is_planted(Mutant::LongPollNotWatchedAgain);
+        if let Ok(of) = part.of
+            && !is_forgotten
+        {
             node.watch(of, waiter);
         }
     }
@@ -192,6 +195,13 @@ impl Pending {
     #[cfg(feature = "simulation")]
     pub fn is_overdue(&self, now: Mono) -> bool {
         self.is_parked && self.reads.is_empty() && self.until <= now
+    }
+
+    /// Whether it waits for any record, and one is there.
+    #[cfg(feature = "simulation")]
+    pub fn is_unwoken(&self, node: &Node) -> bool {
+        let waits = self.is_parked && self.reads.is_empty() && self.min_bytes <= 1;
+        waits && self.parts.iter().any(|part| part.has_come(node))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::{DECOMPRESSED_BYTES_MAX, TIME_LOOK_UP_BYTES};
 use crate::machine::Waiter;
+use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
@@ -128,7 +129,9 @@ fn look_up(
         Found::Now(answer(partition, asked.partition_index, offset, timestamp))
     };
     match asked.timestamp {
+        LATEST if node.is_planted(Mutant::LatestUnconfirmed) => at(partition.high_watermark(), -1),
         LATEST => Found::Confirm(of),
+        EARLIEST if node.is_planted(Mutant::EarliestIsTheEnd) => at(partition.high_watermark(), -1),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         LATEST_TIERED => error(ErrorCode::None),
         MAX_TIMESTAMP => match partition.log().newest.timestamp() {
@@ -180,6 +183,7 @@ fn in_chunk(
         return failed(nothing, ErrorCode::NotLeaderOrFollower);
     };
     let from = partition.log_start().0;
+    let mut passes_over = node.is_planted(Mutant::TimeOffByABatch);
     for batch in chunk.batches.iter().flat_map(|bytes| Batches::new(bytes)) {
         let Ok(batch) = batch else { return failed(nothing, ErrorCode::KafkaStorageError) };
         let most = allowance.batch_bytes_max();
@@ -187,6 +191,7 @@ fn in_chunk(
         let found = find_timestamp(&batch, time, from, &mut node.decompressor, most);
         allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
         match found {
+            Ok(Some(_)) if passes_over => passes_over = false,
             Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
                 return answer(partition, of.partition.0, Offset(offset), timestamp);
             }

@@ -275,6 +275,12 @@ impl Desk {
         self.fetches.values().filter(|pending| pending.is_overdue(now)).count()
     }
 
+    /// Parked fetches that want no more than a byte although there are records for them.
+    #[cfg(feature = "simulation")]
+    pub fn unwoken_fetches(&self, node: &Node) -> usize {
+        self.fetches.values().filter(|pending| pending.is_unwoken(node)).count()
+    }
+
     /// The node is about to stop: parked fetches are answered with what there is.
     pub fn stop(&mut self, node: &mut Node, now: Now) {
         let waiting: Vec<Waiter> = self.fetches.keys().copied().collect();

@@ -3,6 +3,7 @@
 use super::{Desk, Origin};
 use crate::error_code::ErrorCode;
 use crate::ids::Term;
+use crate::mutant::Mutant;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition,
@@ -38,6 +39,7 @@ fn look_up(node: &Node, topic: &str, asked: &OffsetForLeaderPartition) -> EpochE
     {
         return answer(ErrorCode::None);
     }
+    let epoch = epoch + u64::from(node.is_planted(Mutant::EpochEndsWithTheNext));
     match partition.epochs().end_of(Term(epoch), partition.log_start(), partition.high_watermark()) {
         Some((term, end)) => {
             EpochEndOffset { leader_epoch: term.epoch(), end_offset: end.0, ..answer(ErrorCode::None) }

@@ -9,6 +9,7 @@ use super::{Desk, Origin, addresses};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::machine::Waiter;
+use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Settled, Terms};
@@ -61,7 +62,11 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         let count = topic.partitions.len();
         for data in topic.partitions {
             let index = data.index;
-            let part = u32::try_from(answers.parts.len()).expect("a request has fewer parts than bytes");
+            let is_refused = |part: &&PartitionProduceResponse| part.error_code != 0;
+            let shifts = node.is_planted(Mutant::PartsShift);
+            let shift = if shifts { answers.parts.iter().filter(is_refused).count() } else { 0 };
+            let part =
+                u32::try_from(answers.parts.len() - shift).expect("a request has fewer parts than bytes");
             let to = wants_answer.then_some((waiter, part));
             terms.decompressed_bytes_max = allowance.batch_bytes_max();
             let before = node.decompressor.plain_bytes();

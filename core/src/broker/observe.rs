@@ -151,6 +151,13 @@ impl Broker {
         seen
     }
 
+    /// The partitions, the metadata's included, of which the image places a replica here.
+    pub fn observe_placed(&self) -> Vec<TopicPartition> {
+        let placed = self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config.node));
+        let machine = self.node.metadata().map(|_| METADATA);
+        placed.map(|(of, _)| of).chain(machine).collect()
+    }
+
     /// Index and term of the entries that a replica has in memory.
     pub fn observe_log(&self, replica: ReplicaId) -> Vec<(Index, Term)> {
         let host = self.node.metadata().map(crate::host::Host::replica);
@@ -206,6 +213,11 @@ impl Broker {
     /// Fetches that were to be answered by now and wait for nothing but that.
     pub fn observe_overdue(&self, now: Mono) -> usize {
         self.desk.overdue_fetches(now)
+    }
+
+    /// Fetches that wait for any record although there is one for them.
+    pub fn observe_unwoken(&self) -> usize {
+        self.desk.unwoken_fetches(&self.node)
     }
 
     /// The rooms' deadlines, for whoever asks why a node does not rest.

@@ -39,6 +39,7 @@ use crate::entry::Stamp;
 use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::limits::PRODUCER_ID_BLOCK;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
+use crate::mutant::{Mutant, is_planted};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
@@ -188,7 +189,9 @@ impl Machine for Metadata {
             Request::ProducerIds { .. } => {
                 let first = self.next_producer;
                 let next = first + PRODUCER_ID_BLOCK;
-                (vec![Command::ProducerIdsTaken { next }], Reply::ProducerIds { first, next })
+                let is_overlapping = is_planted(context.mutant, Mutant::IdBlocksOverlap);
+                let taken = if is_overlapping { first + PRODUCER_ID_BLOCK / 2 } else { next };
+                (vec![Command::ProducerIdsTaken { next: taken }], Reply::ProducerIds { first, next })
             }
         };
         Decision { commands, replies: vec![(waiter, reply)] }

@@ -202,7 +202,7 @@ impl Node {
             self.storage.drop_replica(replica);
         }
         self.peers.forget_leaders(id);
-        actions.push(Action::Note(Notice::TopicDeleted { name }));
+        actions.push(Action::Note(Notice::TopicDeleted { name, topic: id }));
     }
 
     /// What the metadata machine may make of requests: its commands fit one proposal and its state one frame, which is

@@ -155,7 +155,10 @@ impl Partition {
         };
         let summary = records::validate(&bytes, &limits, decompressor).map_err(|error| unfit(&error))?;
         check_terms(&summary, terms)?;
-        Allowed::at(now, &self.config).check(&mut bytes, &summary, decompressor)?;
+        if let Err(refusal) = Allowed::at(now, &self.config).check(&mut bytes, &summary, decompressor) {
+            self.take_all_the_same(now, bytes, &summary);
+            return Err(refusal);
+        }
         if let Some(producer) = &summary.producer {
             match ProducerEntry::judge(
                 self.overlay.entry(ProducerId(producer.id), &self.log.producers),
@@ -163,6 +166,9 @@ impl Partition {
                 summary.count,
                 self.takes_any_start(ProducerId(producer.id)),
             ) {
+                Sequence::Next if self.is_taken_for_old(producer) => {
+                    return Err(refuse(ErrorCode::DuplicateSequenceNumber, ""));
+                }
                 Sequence::Next => {}
                 Sequence::Duplicate(batch)
                     if self.has(Mutant::OneBatchRemembered) && batch.index < self.applied.index => {}
@@ -170,6 +176,7 @@ impl Partition {
                     self.park_duplicate(waiter, batch, terms);
                     return Ok(());
                 }
+                Sequence::Refused(_) if self.is_let_in(producer) => {}
                 Sequence::Refused(code) => {
                     let message =
                         format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
@@ -245,6 +252,31 @@ impl Partition {
     /// Whether no other leader ever took a batch of this log: it would have had an entry of its own term first.
     fn is_first_leader(&self) -> bool {
         self.is_leading() && self.log.first_term == self.replica.term()
+    }
+
+    /// A bug that can be planted: a producer that nobody knows may begin anywhere.
+    fn is_let_in(&self, producer: &Producer) -> bool {
+        self.has(Mutant::UnknownProducerAnywhere)
+            && self.overlay.entry(ProducerId(producer.id), &self.log.producers).is_none()
+    }
+
+    /// Another one: after the largest sequence the smallest looks like one of long ago.
+    fn is_taken_for_old(&self, producer: &Producer) -> bool {
+        let entry = || self.overlay.entry(ProducerId(producer.id), &self.log.producers);
+        self.has(Mutant::SequenceDoesNotWrap)
+            && entry().is_some_and(|entry| entry.is_above(producer.base_sequence))
+    }
+
+    /// Another one: what is refused enters the log.
+    fn take_all_the_same(&mut self, now: Now, mut bytes: BytesMut, summary: &Summary) {
+        if self.has(Mutant::RefusedAllTheSame) && !summary.is_transactional {
+            let base = self.overlay.end;
+            self.stamp(now, &mut bytes, base, summary);
+            if self.replica.propose(EntryKind::Batch, now.wall, bytes.freeze()).is_ok() {
+                let end = Offset(base.0 + i64::from(summary.count));
+                self.overlay.proposed(end, None, self.replica.last_wall(), &self.log.producers);
+            }
+        }
     }
 
     /// Writes the batch's place into its header; outside the CRC, so nothing is computed anew unless the

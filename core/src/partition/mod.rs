@@ -284,6 +284,7 @@ impl Partition {
         let known = if term > Term::MAX { i32::MAX } else { term.epoch() };
         match epoch {
             -1 => ErrorCode::None,
+            _ if self.has(Mutant::ClientEpochNotFenced) => ErrorCode::None,
             asked if asked < known => ErrorCode::FencedLeaderEpoch,
             asked if asked > known => ErrorCode::UnknownLeaderEpoch,
             _ => ErrorCode::None,

@@ -107,6 +107,11 @@ impl ProducerEntry {
         }
     }
 
+    /// Whether that sequence is a smaller number than the newest batch's.
+    pub fn is_above(&self, sequence: i32) -> bool {
+        self.batches.back().is_some_and(|newest| newest.last > sequence)
+    }
+
     /// Takes a batch in.
     pub fn record(&mut self, epoch: i16, batch: ProducerBatch, wall: Wall) {
         if epoch != self.epoch {

@@ -13,6 +13,7 @@
 use super::{Partition, PartitionCommand};
 use crate::entry::EntryKind;
 use crate::ids::{Offset, Term};
+use crate::mutant::Mutant;
 use crate::now::{Now, Wall};
 use std::collections::BTreeMap;
 
@@ -87,6 +88,10 @@ impl Partition {
             }
             bytes -= segment.bytes;
             start = start.max(segment.next.min(self.log.end));
+        }
+        if start > self.log.start && self.has(Mutant::RetentionTakesTooMany) {
+            let more = segments.iter().map(|segment| segment.next).find(|next| *next > start);
+            start = more.unwrap_or(start).min(self.log.end);
         }
         start
     }

@@ -205,7 +205,9 @@ impl Storage {
         running.journal.forget(replica);
         running.checkpointer.forget(replica, true);
         running.journal.filling(0).0.replica_dropped(replica);
-        running.give_up_log(replica, &local.log);
+        if !is_planted(running.mutant, Mutant::DeletedFilesStay) {
+            running.give_up_log(replica, &local.log);
+        }
     }
 
     /// Starts a replica's memory anew, and appends the entries above that; answered by [`Outcome::Persisted`].

@@ -245,7 +245,7 @@ impl World {
                     partition.partition.0, offset.0
                 )
             }
-            Notice::TopicDeleted { name } => format!("drops {name}"),
+            Notice::TopicDeleted { name, .. } => format!("drops {name}"),
             Notice::DiskFull => "says: the disk is full".into(),
             Notice::NoRoomToStart { bytes } => {
                 format!("says: no room for the {bytes} bytes that a start writes")

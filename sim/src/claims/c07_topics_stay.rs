@@ -2,7 +2,8 @@
 //! that comes back with an older image has to say "not yet".
 //!
 //! Looked at: after each turn that changed it, the node's image, and whether it would deny what that does not show.
-//! That a deletion is committed is known from the first node whose image loses a topic while it runs.
+//! That a deletion is committed is known from the first node that says so, or whose image loses a topic while it runs:
+//! a node that has just started may apply in one turn that a topic was made and that it was deleted.
 
 use super::{Claim, Verdict};
 use rust_mq_core::ids::{Index, TopicId};
@@ -25,6 +26,11 @@ struct Shown {
 }
 
 impl ShownTopics {
+    /// A node says that it has applied that topic's deletion.
+    pub fn deleted(&mut self, topic: TopicId) {
+        self.deleted.insert(topic);
+    }
+
     /// A node's turn is over.
     pub fn turned(&mut self, site: usize, boot: u32, node: &Node, verdict: &mut Verdict) {
         let Some(host) = node.metadata() else { return };

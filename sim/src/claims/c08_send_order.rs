@@ -1,25 +1,48 @@
 //! C8: per idempotent producer and partition, the order of the log is the order of sending.
 //!
-//! Looked at: the base sequence of each batch whose place becomes known, by an acknowledgment or a reader, against its
-//! neighbours of the same producer id and epoch. A producer takes a new identity long before its sequences wrap.
+//! Looked at: epoch and base sequence of each batch whose place becomes known, by an acknowledgment or a reader,
+//! against its neighbours of the same producer id. A later epoch lies behind an earlier one, whatever its sequences;
+//! after the largest sequence comes 0, so that of two the later one is the nearer one ahead.
 
 use super::ledger::{Author, Shelf};
 use super::{Claim, Verdict};
 use std::collections::BTreeMap;
 
-/// The sequences of each author in a log, by offset.
+/// Sequences there are.
+const SEQUENCES: i64 = 1 << 31;
+
+/// The epochs and sequences of each producer in a log, by offset.
 #[derive(Debug, Default)]
-pub struct SendOrder(BTreeMap<(Shelf, Author), BTreeMap<i64, i32>>);
+pub struct SendOrder(BTreeMap<(Shelf, i64), BTreeMap<i64, (i16, i32)>>);
 
 impl SendOrder {
     /// An author's batch of that base sequence is at `base`.
     pub fn placed(&mut self, shelf: Shelf, author: Author, sequence: i32, base: i64, verdict: &mut Verdict) {
-        let order = self.0.entry((shelf, author)).or_default();
-        let before = order.range(..base).next_back().is_none_or(|(_, before)| *before < sequence);
-        let after = order.range(base..).next().is_none_or(|(_, after)| *after > sequence);
+        let order = self.0.entry((shelf, author.producer)).or_default();
+        let sent = (author.epoch, sequence);
+        let before = order.range(..base).next_back().is_none_or(|(_, before)| is_ahead(*before, sent));
+        let after = order.range(base..).next().is_none_or(|(_, after)| is_ahead(sent, *after));
         verdict.hold(before && after, Claim::C8, || {
             format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
         });
-        order.insert(base, sequence);
+        order.insert(base, sent);
+    }
+}
+
+/// Whether `later` was sent after `earlier`.
+fn is_ahead(earlier: (i16, i32), later: (i16, i32)) -> bool {
+    let ahead = (i64::from(later.1) - i64::from(earlier.1)).rem_euclid(SEQUENCES);
+    later.0 > earlier.0 || later.0 == earlier.0 && 0 < ahead && ahead < SEQUENCES / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_wrap_and_epochs_rise() {
+        assert!(is_ahead((0, 1), (0, 2)) && !is_ahead((0, 2), (0, 1)) && !is_ahead((0, 2), (0, 2)));
+        assert!(is_ahead((0, i32::MAX), (0, 0)) && !is_ahead((0, 0), (0, i32::MAX)));
+        assert!(is_ahead((0, 9), (1, 0)) && !is_ahead((1, 0), (0, 9)));
     }
 }

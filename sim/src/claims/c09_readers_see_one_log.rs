@@ -3,12 +3,13 @@
 //!
 //! Looked at: every answer to a Fetch, record by record, where it arrives: batches are whole, follow each other from
 //! the position asked for, hold as many records as they say, and end below the high watermark that came with them;
-//! each value is one that a producer of ours wrote, and the ledger knows no other for its offset. After ListOffsets by
-//! time the first record is not older than that.
+//! each value is one that a producer of ours wrote, and the ledger knows no other for its offset. Who was asked as the
+//! leader of an epoch gives no batch of a later one, and finds no reader of committed records on another way. After
+//! ListOffsets by time the first record is not older than that; what else was looked up is `c09_lookups_are_exact`'s.
 
 use super::ledger::{BatchId, Ledger, Shelf, Value};
 use super::{Claim, Verdict, c07_acked_is_there};
-use rust_mq_proto::records::{Batches, Decompressor};
+use rust_mq_proto::records::{Batches, Decompressor, TimestampType};
 
 /// Bytes of a batch when decompressed, at most.
 const PLAIN_BYTES_MAX: usize = 16 << 20;
@@ -26,6 +27,22 @@ pub struct Page<'a> {
     pub bytes: &'a [u8],
     /// What the first record must not be older than.
     pub not_older_than: Option<i64>,
+    /// The leader epoch that was told with the question.
+    pub asked_epoch: Option<i32>,
+}
+
+/// The epoch of the last batch of a page.
+pub fn last_epoch(bytes: &[u8]) -> Option<i32> {
+    Batches::new(bytes).filter_map(Result::ok).last().map(|batch| batch.leader_epoch())
+}
+
+/// A reader of committed records was told that it had left the log.
+pub fn check_way(shelf: Shelf, position: i64, epoch: i32, diverging: i32, verdict: &mut Verdict) {
+    verdict.hold(diverging < 0, Claim::C9, || {
+        format!(
+            "{shelf:?}: a reader at {position}, after epoch {epoch}, is said to diverge in epoch {diverging}"
+        )
+    });
 }
 
 /// A batch at `base` is known; `before` is the last one that starts below its end.
@@ -69,6 +86,17 @@ pub fn read(mut page: Page<'_>, ledger: &mut Ledger, verdict: &mut Verdict) -> O
         verdict.hold(last < page.high_watermark, Claim::C9, || {
             format!("{shelf:?}: {last} was served above the high watermark {}", page.high_watermark)
         });
+        let epoch = batch.leader_epoch();
+        verdict.hold(page.asked_epoch.is_none_or(|asked| epoch <= asked), Claim::C9, || {
+            format!(
+                "{shelf:?}: who was asked as leader of {:?} served {base} of epoch {epoch}",
+                page.asked_epoch
+            )
+        });
+        let append_time = match batch.timestamp_type() {
+            TimestampType::LogAppendTime => Some(batch.max_timestamp()),
+            TimestampType::CreateTime => None,
+        };
         let mut next = base;
         match batch.records(&mut decompressor, PLAIN_BYTES_MAX) {
             Ok(records) => {
@@ -77,7 +105,11 @@ pub fn read(mut page: Page<'_>, ledger: &mut Ledger, verdict: &mut Verdict) -> O
                         verdict.breach(Claim::C9, format!("{shelf:?} {next}: a broken record"));
                         return None;
                     };
-                    let seen = (record.offset, record.timestamp, record.value.and_then(Value::decode));
+                    let value = record.value.and_then(Value::decode);
+                    if let Some(value) = value.filter(|_| record.offset == base) {
+                        ledger.met(value.batch, epoch, append_time);
+                    }
+                    let seen = (record.offset, record.timestamp, value);
                     page.take(seen, &mut next, ledger, verdict);
                 }
             }
@@ -113,7 +145,10 @@ impl Page<'_> {
             });
         }
         match value {
-            Some(value) => ledger.see(shelf, offset, value, verdict),
+            Some(value) => {
+                c07_acked_is_there::check_time(shelf, offset, timestamp, ledger.time_of(value), verdict);
+                ledger.see(shelf, offset, value, verdict);
+            }
             None => verdict.breach(Claim::C9, format!("{shelf:?} {offset}: bytes that nobody wrote")),
         }
     }
@@ -132,7 +167,9 @@ mod tests {
         let mut builder = BatchBuilder::new();
         builder.push(1_000, None, Some(&value), &[]);
         let bytes = builder.build();
-        let page = Page { shelf, position, high_watermark, bytes: &bytes, not_older_than: floor };
+        ledger.built(batch, &bytes, vec![1_000]);
+        let page =
+            Page { shelf, position, high_watermark, bytes: &bytes, not_older_than: floor, asked_epoch: None };
         let behind = read(page, &mut ledger, &mut verdict);
         assert_eq!(behind.is_none(), verdict.is_broken());
         verdict.is_broken()

@@ -2,24 +2,35 @@
 //! new; a deleted topic's id is never served again after its deletion was acknowledged and another took its name.
 //! And a deleted topic's data is never served under a new id: every value names the incarnation it was written to.
 //!
-//! Looked at: each topic in a Metadata answer, each CreateTopics that succeeds, each value that is read.
+//! A producer id is given once.
+//!
+//! Looked at: each topic in a Metadata answer, each CreateTopics that succeeds, each value that is read, each answer to
+//! an InitProducerId.
 
 use super::ledger::{Batch, Shelf, Value};
 use super::{Claim, Verdict};
 use rust_mq_core::ids::TopicId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which id stood for which name.
 #[derive(Debug, Default)]
 pub struct SeenIds {
     names: BTreeMap<[u8; 16], String>,
     created: BTreeMap<[u8; 16], u32>,
+    /// By name, the id that was met last.
+    newest: BTreeMap<String, [u8; 16]>,
+    producers: BTreeSet<i64>,
+    /// Ids of topics whose deletion was acknowledged, or whose name another has.
+    dead: BTreeSet<[u8; 16]>,
 }
 
 impl SeenIds {
     /// A Metadata answer named a topic.
     pub fn served(&mut self, name: &str, id: [u8; 16], verdict: &mut Verdict) {
         verdict.hold(id != [0; 16], Claim::C14, || format!("topic {name} has no id"));
+        if !self.names.contains_key(&id) {
+            self.newest.insert(name.to_owned(), id);
+        }
         let owner = self.names.entry(id).or_insert_with(|| name.to_owned());
         verdict.hold(owner == name, Claim::C14, || {
             format!("id {} stands for {owner} and for {name}", TopicId(id))
@@ -29,6 +40,27 @@ impl SeenIds {
     /// The name that an id stands for.
     pub fn name_of(&self, id: [u8; 16]) -> Option<&str> {
         self.names.get(&id).map(String::as_str)
+    }
+
+    /// The newest id that anybody has met for a name.
+    pub fn newest(&self, name: &str) -> Option<[u8; 16]> {
+        self.newest.get(name).copied()
+    }
+
+    /// Whether a topic of that id is gone, and who still tells of it has not heard so.
+    pub fn is_dead(&self, id: [u8; 16]) -> bool {
+        self.dead.contains(&id)
+    }
+
+    /// The deletion of a topic was acknowledged.
+    pub fn deleted(&mut self, id: [u8; 16]) {
+        self.dead.insert(id);
+    }
+
+    /// A producer was given an id.
+    pub fn given(&mut self, producer: i64, verdict: &mut Verdict) {
+        let is_new = self.producers.insert(producer);
+        verdict.hold(is_new, Claim::C14, || format!("producer id {producer} was given twice"));
     }
 
     /// In words, names for ids.
@@ -44,6 +76,12 @@ impl SeenIds {
         let times = self.created.entry(id).or_default();
         *times += 1;
         verdict.hold(*times == 1, Claim::C14, || format!("id {} was given to {name} twice", TopicId(id)));
+        if !self.dead.contains(&id) {
+            // The name was free when it was given.
+            let others = self.names.iter().filter(|(other, owner)| **other != id && *owner == name);
+            let others: Vec<[u8; 16]> = others.map(|(other, _)| *other).collect();
+            self.dead.extend(others);
+        }
     }
 }
 

@@ -2,22 +2,31 @@
 //!
 //! Looked at: after each Send what waits in the driver for that link; turns that lead to nothing but the next turn; the
 //! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
-//! holds: bytes of its journal, bytes charged to its budget and by what for, requests that wait, and connections, which must be among those that
-//! the driver has.
+//! holds: bytes of its journal, bytes charged to its budget and by what for, requests that wait, and connections, which
+//! must be among those that the driver has; and the files of its disk, name by name: those of replicas that the node's
+//! image places there, and of segments that reach above their log's start.
 
 use super::{Claim, Verdict};
 use crate::disk::Disk;
 use crate::wire::WireKind;
+use rust_mq_core::broker::Broker;
 use rust_mq_core::broker::observe::Holdings;
 use rust_mq_core::config::StorageConfig;
 use rust_mq_core::connection::Purpose;
-use rust_mq_core::file::File;
+use rust_mq_core::file::{File, SegmentName};
+use rust_mq_core::ids::{Offset, TopicPartition};
 use rust_mq_core::limits;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Events that a node may need in a second of idleness: ticks, heartbeats and their answers.
 const IDLE_EVENTS_MAX: u64 = 3_000;
 /// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
 const SPINS_MAX: u32 = 1_000;
+
+/// Idle time after which a disk holds nothing that was given up: the longest that the core means to leave it there, and
+/// as much again for two checkpoints on a slow disk. A clock may run wrong by a tenth.
+const TIDY_AFTER: Duration = Duration::from_secs(30);
 
 /// Files of a journal besides those that hold what no checkpoint covers: the head, the one that the checkpoint names,
 /// one that is being zeroed, and one at either end that is covered in part.
@@ -116,6 +125,44 @@ fn journal_bytes_max(checkpoint_bytes: u64, storage: &StorageConfig) -> u64 {
     let grown = storage.checkpoint_bytes.max(4 * checkpoint_bytes);
     let files = limits::JOURNAL_FREE_FILES_MAX as u64 + JOURNAL_FILES_BESIDES;
     2 * grown + files * storage.journal_file_bytes.max(storage.frame_bytes_max)
+}
+
+/// What a node's disk holds that its image does not say, or that its logs have given up, in words.
+pub fn leftover(site: usize, disk: &Disk, broker: &Broker) -> Option<String> {
+    let placed = broker.observe_placed();
+    let starts: BTreeMap<TopicPartition, Offset> =
+        broker.observe().into_iter().map(|seen| (seen.of, seen.log_start)).collect();
+    if let Some(of) = starts.keys().find(|of| !placed.contains(of)) {
+        return Some(format!("n{} runs a replica of {of}, which its image does not place there", site + 1));
+    }
+    if let Some(of) = placed.iter().find(|of| !starts.contains_key(of)) {
+        return Some(format!("n{} runs no replica of {of}, which its image places there", site + 1));
+    }
+    let names: Vec<(File, SegmentName)> = disk
+        .names()
+        .filter_map(|file| match file {
+            File::Segment(name) | File::SegmentIndex(name) => Some((file, name)),
+            _ => None,
+        })
+        .collect();
+    names.iter().find_map(|(file, name)| {
+        let Some(start) = starts.get(&name.of) else {
+            return Some(format!("n{} has {file}, and no replica of it", site + 1));
+        };
+        // The next one begins where it ends.
+        let next = names.iter().map(|(_, other)| other).filter(|other| other.of == name.of);
+        let next = next.map(|other| other.base).filter(|base| *base > name.base).min();
+        let is_below = next.is_some_and(|next| next <= *start);
+        is_below.then(|| format!("n{} has {file}, and the log starts at {start}", site + 1))
+    })
+}
+
+/// So long after everything was done some node's disk still holds what it should not.
+pub fn check_tidy(idle_ns: u64, words: impl FnOnce() -> String, verdict: &mut Verdict) {
+    let most = TIDY_AFTER.as_nanos() as u64;
+    verdict.hold(idle_ns <= most, Claim::C19, || {
+        format!("{} ms after all was done {}", idle_ns / 1_000_000, words())
+    });
 }
 
 /// A run was given up as a runaway.

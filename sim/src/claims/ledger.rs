@@ -16,7 +16,8 @@ use super::{
 use bytes::{BufMut, BytesMut};
 use rust_mq_core::ids::TopicId;
 use rust_mq_core::rng::hash;
-use std::collections::BTreeMap;
+use rust_mq_proto::records::{BatchMut, TimestampType};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A partition of one incarnation of a topic.
@@ -66,6 +67,16 @@ pub struct Batch {
     pub fate: Fate,
     /// Its base offset, once acknowledged or seen.
     pub place: Option<i64>,
+    /// Its size as it was sent.
+    pub bytes: u64,
+    /// The time of each of its records as they were sent.
+    pub stamps: Vec<i64>,
+    /// The time that its leader gave it, once that is known.
+    pub append_time: Option<i64>,
+    /// Its bytes, as long as its leader may still write a time into them.
+    pub body: Option<BytesMut>,
+    /// The leader epoch that it bears in the log, once a reader has met it.
+    pub epoch: Option<i32>,
 }
 
 /// A record's value as it was read.
@@ -83,6 +94,8 @@ pub struct Ledger {
     batches: Vec<Batch>,
     shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
     order: SendOrder,
+    /// Topics whose leaders' clocks stamp the records.
+    stamped: BTreeSet<[u8; 16]>,
     /// Acknowledged batches.
     pub acked: u64,
     /// Batches that were refused.
@@ -124,14 +137,47 @@ impl fmt::Debug for Shelf {
 impl Ledger {
     /// A batch will be sent.
     pub fn intend(&mut self, shelf: Shelf, count: u32, author: Option<(Author, i32)>) -> BatchId {
-        self.batches.push(Batch { shelf, count, author, crc: 0, fate: Fate::Unknown, place: None });
+        self.batches.push(Batch {
+            shelf,
+            count,
+            author,
+            crc: 0,
+            fate: Fate::Unknown,
+            place: None,
+            bytes: 0,
+            stamps: Vec::new(),
+            append_time: None,
+            body: None,
+            epoch: None,
+        });
         self.batches.len() as u64 - 1
     }
 
     /// The batch's bytes are made.
-    pub fn built(&mut self, batch: BatchId, bytes: &[u8]) {
-        if let Some(crc) = bytes.get(17..21).and_then(|crc| crc.first_chunk::<4>()) {
-            self.batches[batch as usize].crc = u32::from_be_bytes(*crc);
+    pub fn built(&mut self, batch: BatchId, bytes: &[u8], stamps: Vec<i64>) {
+        let entry = &mut self.batches[batch as usize];
+        entry.bytes = bytes.len() as u64;
+        entry.stamps = stamps;
+        if self.stamped.contains(&entry.shelf.topic) {
+            entry.body = Some(BytesMut::from(bytes));
+        }
+        entry.crc = crc_of(bytes).unwrap_or_default();
+    }
+
+    /// That topic's records bear the time at which their leader took them.
+    pub fn stamped_by_leaders(&mut self, topic: [u8; 16]) {
+        self.stamped.insert(topic);
+    }
+
+    /// The leader that took the batch gave it that time, and with it another checksum.
+    pub fn stamped(&mut self, batch: BatchId, append_time: i64) {
+        let entry = &mut self.batches[batch as usize];
+        entry.append_time = Some(append_time);
+        if let Some(mut body) = entry.body.take()
+            && let Ok(mut batch) = BatchMut::parse(&mut body)
+        {
+            batch.set_max_timestamp(TimestampType::LogAppendTime, append_time);
+            entry.crc = crc_of(&body).unwrap_or(entry.crc);
         }
     }
 
@@ -156,6 +202,39 @@ impl Ledger {
         c10_refused_never_appears::check_refusal(batch, entry, verdict);
     }
 
+    /// A reader met a batch with what its leader wrote into it.
+    pub fn met(&mut self, batch: BatchId, epoch: i32, append_time: Option<i64>) {
+        if let Some(entry) = self.batches.get_mut(batch as usize) {
+            entry.epoch = Some(epoch);
+            entry.append_time = entry.append_time.or(append_time);
+        }
+    }
+
+    /// The time of a record in the log, if it is known.
+    pub fn time_of(&self, value: Value) -> Option<i64> {
+        let batch = self.batches.get(value.batch as usize)?;
+        if self.stamped.contains(&batch.shelf.topic) {
+            return batch.append_time;
+        }
+        batch.stamps.get(value.index as usize).copied()
+    }
+
+    /// The batches of a shelf whose places are known and that hold any offset of `from..to`, by rising offset.
+    pub fn placed(&self, shelf: Shelf, from: i64, to: i64) -> impl Iterator<Item = (i64, BatchId)> + '_ {
+        let offsets = self.shelves.get(&shelf);
+        let first = offsets.and_then(|offsets| offsets.range(..from.max(0)).next_back());
+        let reaches = |(base, batch): &(&i64, &BatchId)| {
+            **base + i64::from(self.batches[**batch as usize].count) > from
+        };
+        let rest = offsets.filter(|_| from.max(0) < to).map(|offsets| offsets.range(from.max(0)..to));
+        first
+            .filter(|_| from < to)
+            .filter(reaches)
+            .into_iter()
+            .chain(rest.into_iter().flatten())
+            .map(|(base, batch)| (*base, *batch))
+    }
+
     /// A reader saw a value.
     pub fn see(&mut self, shelf: Shelf, offset: i64, value: Value, verdict: &mut Verdict) {
         self.read += 1;
@@ -170,6 +249,12 @@ impl Ledger {
     /// What is known about a batch.
     pub fn batch(&self, batch: BatchId) -> &Batch {
         &self.batches[batch as usize]
+    }
+
+    /// The record at an offset, if it is known.
+    pub fn at(&self, shelf: Shelf, offset: i64) -> Option<Value> {
+        let (base, batch) = self.placed(shelf, offset, offset + 1).next()?;
+        Some(Value { batch, index: u32::try_from(offset - base).ok()? })
     }
 
     /// The offset after the newest record of that shelf that was acknowledged or seen.
@@ -215,6 +300,11 @@ impl Ledger {
             self.order.placed(shelf, author, sequence, base, verdict);
         }
     }
+}
+
+/// The checksum in a batch's header.
+fn crc_of(batch: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*batch.get(17..21)?.first_chunk::<4>()?))
 }
 
 #[cfg(test)]

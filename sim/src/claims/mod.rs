@@ -1,6 +1,6 @@
-//! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip), fed event
-//! by event, so that a run stops at the step that breaks one and not at a symptom seconds later. What
-//! each number says stands in `docs/claims.md`.
+//! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip; C9 two:
+//! what is read and what is looked up), fed event by event, so that a run stops at the step that breaks one and not at a
+//! symptom seconds later. What each number says stands in `docs/claims.md`.
 //!
 //! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger and the clients
 //! those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).
@@ -20,6 +20,7 @@ pub mod c06_tip_is_committed;
 pub mod c07_acked_is_there;
 pub mod c07_topics_stay;
 pub mod c08_send_order;
+pub mod c09_lookups_are_exact;
 pub mod c09_readers_see_one_log;
 pub mod c10_refused_never_appears;
 pub mod c14_ids_are_new;

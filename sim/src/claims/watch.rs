@@ -12,12 +12,14 @@ use super::c06_replay_is_live::Replays;
 use super::c06_replicas_equal::{States, Whose};
 use super::c06_tip_is_committed;
 use super::c07_topics_stay::ShownTopics;
+use super::c09_lookups_are_exact::Stand;
 use super::frames::Item;
 use super::recovered::Recovered;
 use super::shadow::{Durable, Group, Shadow, partition_of};
 use crate::disk::{Disk, Synced};
 use crate::marks::Marks;
 use bytes::Bytes;
+use rust_mq_core::action::{Action, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::broker::observe::Observation;
 use rust_mq_core::ids::TopicPartition;
@@ -112,6 +114,23 @@ impl NodeClaims {
     /// Who came to lead what since the last call.
     pub fn take_elected(&mut self) -> Vec<(usize, TopicPartition, u64)> {
         std::mem::take(&mut self.elected)
+    }
+
+    /// How a machine's replica of a partition stood after its last turn, in that life of its process.
+    pub fn stand(&self, site: usize, boot: u32, group: Group) -> Option<Stand> {
+        let (life, seen) = self.shown.get(site)?;
+        let of = partition_of(group);
+        let seen = seen.iter().filter(|_| *life == boot).find(|seen| seen.of == of)?;
+        Some(Stand { log_start: seen.log_start.0, high_watermark: seen.high_watermark.0, term: seen.term.0 })
+    }
+
+    /// What a node does in a turn, before the turn is over: it says which deletions it has applied.
+    pub fn noted(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Action::Note(Notice::TopicDeleted { topic, .. }) = action {
+                self.topics.deleted(*topic);
+            }
+        }
     }
 
     /// A node's turn is over.

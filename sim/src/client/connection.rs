@@ -3,10 +3,14 @@
 //! Invariant: answers come in the order of their requests; anything else is a breach.
 
 use super::Street;
+use super::chance::version;
+use super::produced::{Part, answer_to};
+use super::purpose::{Answered, Promise, Purpose};
+use crate::claims::c09_lookups_are_exact::Stand;
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::Shelf;
 use crate::clock::{Moment, SECOND};
-use crate::dice::Dice;
+use crate::dice::{Dice, Root};
 use crate::network::{Spot, Told};
 use crate::wire::{Place, Side, Taken, WireId, WireKind};
 use bytes::{Bytes, BytesMut};
@@ -18,62 +22,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Memory that decoding one answer may take.
 const ANSWER_BUDGET: usize = 256 << 20;
 
-/// Why something was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The opening of a connection.
-    Versions,
-    /// The client's map.
-    Map,
-    /// Topics to create.
-    Create(Vec<String>),
-    /// A topic to delete.
-    Delete(String),
-    /// A producer id.
-    Identity,
-    /// A batch of a producer's lane.
-    Produce {
-        /// Which lane.
-        lane: usize,
-        /// Which batch.
-        batch: u64,
-    },
-    /// Where to begin in a partition.
-    Offset {
-        /// Of the topic.
-        topic: String,
-        /// The partition.
-        partition: i32,
-        /// What was asked for.
-        timestamp: i64,
-    },
-    /// Where a log ends.
-    End {
-        /// Whose.
-        shelf: Shelf,
-        /// The end that was known when it was asked.
-        known: i64,
-    },
-    /// Records.
-    Fetch {
-        /// From which machine.
-        site: usize,
-        /// From where on, by topic id and partition.
-        from: Vec<([u8; 16], i32, i64)>,
-    },
-    /// Whatever comes.
-    Nothing,
-}
-
-/// What became of a request.
-#[derive(Debug)]
-pub struct Answered {
-    /// Why it was sent.
-    pub purpose: Purpose,
-    /// The answer; without one the connection died.
-    pub body: Option<ResponseBody>,
-    /// Whether any byte of it had left.
-    pub was_sent: bool,
+/// How a client uses its connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// It reads what it is answered.
+    pub reads: bool,
+    /// It asks for the versions first.
+    pub asks_versions: bool,
+    /// It speaks the newest version of everything.
+    pub is_newest: bool,
 }
 
 /// All connections of a client.
@@ -83,7 +40,7 @@ pub struct Connections {
     open: BTreeMap<usize, Connection>,
     versions: BTreeMap<ApiKey, i16>,
     correlation: i32,
-    reads: bool,
+    manners: Manners,
     /// No dial to a machine before then.
     not_before: Vec<Moment>,
     /// Machines that left a request without an answer for too long, and have said nothing since.
@@ -117,20 +74,20 @@ struct Pending {
 }
 
 impl Connections {
-    /// None yet. A client speaks one drawn version of each API, as old and new clients do.
-    pub fn new(client: usize, sites: usize, reads: bool, dice: &mut Dice) -> Connections {
-        let version = |key: ApiKey, dice: &mut Dice| {
-            let served = key.versions();
-            // The ledger tells partitions apart by topic ids, which Metadata names from version 10 on.
-            let first = if key == ApiKey::Metadata { 10 } else { served.first };
-            let drawn = dice.between(0, (served.last - first) as u64) as i16;
-            if dice.coin() { served.last } else { first + drawn }
-        };
-        let versions = ApiKey::ALL.iter().map(|key| (*key, version(*key, dice))).collect();
-        let not_before = vec![Moment(0); sites];
-        let open = BTreeMap::new();
-        let silent = BTreeSet::new();
-        Connections { client, open, versions, correlation: 0, reads, not_before, silent, fetched_bytes: 0 }
+    /// None yet. A client speaks one drawn version of each API, but for an auditor, who speaks the newest.
+    pub fn new(client: usize, sites: usize, root: Root, manners: Manners) -> Connections {
+        let least = if manners.is_newest { i16::MAX } else { 0 };
+        let versions = ApiKey::ALL.iter().map(|key| (*key, version(root, client, *key, least))).collect();
+        Connections {
+            client,
+            open: BTreeMap::new(),
+            versions,
+            correlation: 0,
+            manners,
+            not_before: vec![Moment(0); sites],
+            silent: BTreeSet::new(),
+            fetched_bytes: 0,
+        }
     }
 
     /// Any machine, but none that was silent as long as there are others, as real clients choose whom to ask.
@@ -224,7 +181,7 @@ impl Connections {
             Told::Opened(_) => {
                 let connection = self.open.get_mut(&site).expect("just found");
                 connection.is_up = true;
-                if self.reads {
+                if self.manners.reads {
                     street.network.allow(wire, Side::Dialler, u64::MAX >> 2);
                 }
                 flush(connection, street);
@@ -271,9 +228,15 @@ impl Connections {
         answers
     }
 
-    /// What a broker promises in the bytes that it sends now, which the client will read later: batches
-    /// acknowledged, with their offsets. For the check that looks a promise up when it leaves.
-    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+    /// Hears what a broker sends now, which the client will read later: batches acknowledged, with their offsets, for
+    /// the check that looks a promise up when it leaves; and of an answer to a lookup, how its machine stands, as
+    /// `stand` tells.
+    pub fn overhear(
+        &mut self,
+        wire: WireId,
+        parts: &[Bytes],
+        stand: impl Fn(usize, Shelf) -> Option<Stand>,
+    ) -> Vec<Promise> {
         let Some(site) = self.site_of(wire) else { return Vec::new() };
         let connection = self.open.get_mut(&site).expect("just found");
         parts.iter().for_each(|part| connection.overheard.extend_from_slice(part));
@@ -283,20 +246,16 @@ impl Connections {
                 break;
             }
             let message = connection.overheard.split_to(4 + length).split_off(4);
-            let asked = connection.pending.iter().find(|pending| pending.correlation == correlation);
-            let Some(Pending { purpose: Purpose::Produce { batch, .. }, key, version, .. }) = asked else {
-                continue;
-            };
-            let mut reader = Reader::new(message, ANSWER_BUDGET);
-            let body = read_response_start(&mut reader, key.api(), *version)
-                .and_then(|_| ResponseBody::decode(*key, *version, &mut reader));
-            if let Ok(ResponseBody::Produce(response)) = body {
-                let answers = response.responses.iter().flat_map(|topic| &topic.partition_responses);
-                promises.extend(
-                    answers
-                        .filter(|answer| answer.error_code == 0)
-                        .map(|answer| (*batch, answer.base_offset)),
-                );
+            let asked = connection.pending.iter_mut().find(|pending| pending.correlation == correlation);
+            let Some(pending) = asked else { continue };
+            match &mut pending.purpose {
+                Purpose::Lookups(asks) => {
+                    asks.iter_mut().for_each(|ask| ask.said = stand(site, ask.shelf));
+                }
+                Purpose::Produce { parts } => {
+                    promises.extend(promised(pending.key, pending.version, parts, message));
+                }
+                _ => {}
             }
         }
         promises
@@ -385,7 +344,9 @@ impl Connections {
         self.open.insert(site, connection);
         let hello =
             ApiVersionsRequest { client_software_name: "sim".into(), client_software_version: "1".into() };
-        if let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street) {
+        if self.manners.asks_versions
+            && let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street)
+        {
             self.hand_over(site, frame, pending, street);
         }
         true
@@ -427,6 +388,7 @@ impl Connections {
             let body = ResponseBody::decode(pending.key, pending.version, &mut reader);
             match (correlation, body) {
                 (Ok(correlation), Ok(body)) if correlation == pending.correlation => {
+                    street.marks.spoke(pending.key, pending.version);
                     answers.push(Answered { purpose: pending.purpose, body: Some(body), was_sent: true });
                 }
                 (correlation, body) => {
@@ -442,6 +404,20 @@ impl Connections {
         }
         true
     }
+}
+
+/// The batches that an answer to a Produce acknowledges, with their offsets.
+fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) -> Vec<Promise> {
+    let mut reader = Reader::new(message, ANSWER_BUDGET);
+    let body = read_response_start(&mut reader, key.api(), version)
+        .and_then(|_| ResponseBody::decode(key, version, &mut reader));
+    let Ok(ResponseBody::Produce(response)) = body else { return Vec::new() };
+    let good = |part: &Part| {
+        let answer = answer_to(part, &response).filter(|answer| answer.error_code == 0)?;
+        let (base_offset, append_time) = (answer.base_offset, answer.log_append_time_ms);
+        Some(Promise { batch: part.batch, base_offset, append_time })
+    };
+    parts.iter().filter_map(good).collect()
 }
 
 fn start_of(bytes: &[u8]) -> Option<(usize, i32)> {

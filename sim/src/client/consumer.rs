@@ -1,41 +1,40 @@
 //! Consumers: they follow every partition of their topics from a place on, and have each answer checked on the way
-//! (C9).
+//! (C9). How far each is read is a `reading`.
 //!
 //! The auditor is a consumer that waits until everybody else is done, then reads every log from its start to its
 //! high watermark, and asks the ledger what is missing (C7).
+//!
+//! A topic that is remade has another id each time, and ListOffsets names none: it is read from 0 on, or from where its
+//! log starts, and only by those whose fetches name ids.
 
 use super::Street;
-use super::connection::{Answered, Connections, Purpose};
+use super::chance::Chance;
+use super::connection::Connections;
 use super::map::Map;
-use super::plan::{ConsumerHabits, From};
-use crate::claims::c09_readers_see_one_log::{self, Page};
+use super::plan::{ConsumerHabits, From, TopicPlan};
+use super::purpose::{Answered, Asked, Beginning, Purpose};
+use super::reading::Reading;
+use crate::claims::Claim;
+use crate::claims::c09_readers_see_one_log;
 use crate::claims::ledger::Shelf;
-use crate::claims::{Claim, c07_acked_is_there};
-use crate::clock::{MILLI, Moment};
+use crate::clock::MILLI;
 use crate::dice::Dice;
-use bytes::BytesMut;
-use rust_mq_proto::kafka::Chain;
-use rust_mq_proto::kafka::api::ResponseBody;
-use rust_mq_proto::kafka::api::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
-};
+use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use rust_mq_proto::kafka::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
+use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// ListOffsets' words for the ends of a log.
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
-/// Times that an auditor may come to the end and miss something acknowledged.
-const MISSES_MAX: u32 = 50;
-
 /// A consumer.
 #[derive(Debug)]
 pub struct Consumer {
     habits: ConsumerHabits,
-    topics: Vec<String>,
+    topics: Vec<TopicPlan>,
     places: BTreeMap<(String, i32), Reading>,
     fetching: BTreeSet<usize>,
     is_auditor: bool,
@@ -45,25 +44,9 @@ pub struct Consumer {
     steps: u64,
 }
 
-/// How far a partition is read.
-#[derive(Debug, Default)]
-struct Reading {
-    offset: Option<i64>,
-    is_asked: bool,
-    hold_until: Moment,
-    /// The furthest offset so far.
-    furthest: i64,
-    /// What the first record must not be older than.
-    not_older_than: Option<i64>,
-    /// How often an auditor came to the end and missed something.
-    misses: u32,
-    /// Log start and high watermark, when an auditor has come to it.
-    read_to_end: Option<(i64, i64)>,
-}
-
 impl Consumer {
     /// A consumer of those topics.
-    pub fn new(habits: ConsumerHabits, topics: Vec<String>) -> Consumer {
+    pub fn new(habits: ConsumerHabits, topics: Vec<TopicPlan>) -> Consumer {
         Consumer {
             habits,
             topics,
@@ -77,19 +60,22 @@ impl Consumer {
     }
 
     /// The one who reads everything in the end.
-    pub fn auditor(topics: Vec<String>) -> Consumer {
+    pub fn auditor(topics: Vec<TopicPlan>) -> Consumer {
         let habits = ConsumerHabits {
             from: From::Earliest,
             max_wait_ms: 100,
             min_bytes: 1,
             max_bytes: 1 << 20,
             slow_ms: 0,
+            knows_epochs: true,
+            is_committed_only: false,
+            odd_ppm: 0,
         };
         Consumer { is_auditor: true, is_released: false, ..Consumer::new(habits, topics) }
     }
 
     /// The topics it uses.
-    pub fn topics(&self) -> &[String] {
+    pub fn topics(&self) -> &[TopicPlan] {
         &self.topics
     }
 
@@ -145,21 +131,25 @@ impl Consumer {
         &mut self,
         connections: &mut Connections,
         map: &Map,
-        dice: &mut Dice,
+        chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
         if !self.is_released || (self.is_calm && !self.is_auditor) {
             return;
         }
-        for name in &self.topics {
-            for partition in map.topic(name).into_iter().flat_map(|topic| topic.partitions.keys()) {
-                self.places.entry((name.clone(), *partition)).or_default();
+        for topic in &self.topics {
+            let Some(known) = map.topic(&topic.name) else { continue };
+            for partition in known.partitions.keys() {
+                let reading = self.places.entry((topic.name.clone(), *partition)).or_default();
+                if reading.id != known.id {
+                    *reading = Reading::of(known.id, Some(0).filter(|_| topic.is_remade));
+                }
             }
         }
-        self.ask_places(connections, map, street);
         for site in 0..street.listening.len() {
+            self.ask_places(site, connections, map, chance.of(ApiKey::ListOffsets), street);
             if !self.fetching.contains(&site) {
-                self.fetch(site, connections, map, dice, street);
+                self.fetch(site, connections, map, chance.of(ApiKey::Fetch), street);
             }
         }
     }
@@ -168,84 +158,115 @@ impl Consumer {
     pub fn settle(&mut self, answered: Answered, map: &mut Map, street: &mut Street<'_>) {
         self.steps += u64::from(answered.body.is_some() && !self.is_auditor);
         match (answered.purpose, answered.body) {
-            (Purpose::Offset { topic, partition, timestamp }, body) => {
+            (Purpose::Beginnings(places), body) => {
                 let response = match body {
                     Some(ResponseBody::ListOffsets(response)) => Some(response),
                     _ => None,
                 };
-                self.placed(topic, partition, timestamp, response.as_ref(), map, street);
+                places.iter().for_each(|place| self.placed(place, response.as_ref(), map, street));
             }
             (Purpose::Fetch { site, from }, body) => {
                 self.fetching.remove(&site);
                 match body {
                     Some(ResponseBody::Fetch(response)) => self.fetched(site, &from, &response, map, street),
-                    _ => self.topics.iter().for_each(|topic| map.doubt(topic, -1)),
+                    _ => self.topics.iter().for_each(|topic| map.doubt(&topic.name, -1)),
                 }
             }
             _ => {}
         }
     }
 
-    /// Asks where to begin, where that is not known.
-    fn ask_places(&mut self, connections: &mut Connections, map: &Map, street: &mut Street<'_>) {
+    /// Asks a leader where to begin, where that is not known.
+    fn ask_places(
+        &mut self,
+        site: usize,
+        connections: &mut Connections,
+        map: &Map,
+        dice: &mut Dice,
+        street: &mut Street<'_>,
+    ) {
+        let timestamp = match self.habits.from {
+            From::Earliest => EARLIEST,
+            From::Latest => LATEST,
+            From::Time { ago_ms } => street.wall_ms() - ago_ms as i64,
+        };
+        let fences = self.habits.knows_epochs && connections.version(ApiKey::ListOffsets) >= 4;
+        let mut places = Vec::new();
+        let mut topics: Vec<ListOffsetsTopic> = Vec::new();
         for ((name, partition), reading) in &mut self.places {
             if reading.offset.is_some() || reading.is_asked || street.now() < reading.hold_until {
                 continue;
             }
-            let Some(topic) = map.topic(name) else { continue };
-            let Some(leader) = topic.partitions.get(partition) else { continue };
-            let Some(site) = leader.site else { continue };
-            let timestamp = match self.habits.from {
-                From::Earliest => EARLIEST,
-                From::Latest => LATEST,
-                From::Time { ago_ms } => street.wall_ms() - ago_ms as i64,
+            let Some(leader) = map.leader(name, *partition).filter(|leader| leader.site == Some(site)) else {
+                continue;
             };
-            let asked =
-                ListOffsetsPartition { partition_index: *partition, timestamp, current_leader_epoch: -1 };
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                isolation_level: 0,
-                topics: vec![ListOffsetsTopic { name: name.clone(), partitions: vec![asked] }],
-                timeout_ms: 5_000,
+            let epoch = Some(leader.epoch).filter(|epoch| fences && *epoch >= 0);
+            places.push(Beginning { topic: name.clone(), partition: *partition, timestamp, epoch });
+            let asked = ListOffsetsPartition {
+                partition_index: *partition,
+                timestamp,
+                current_leader_epoch: epoch.unwrap_or(-1),
             };
-            let purpose = Purpose::Offset { topic: name.clone(), partition: *partition, timestamp };
-            reading.is_asked = connections.request(site, &request, purpose, street);
+            match topics.last_mut() {
+                Some(last) if last.name == *name => last.partitions.push(asked),
+                _ => topics.push(ListOffsetsTopic { name: name.clone(), partitions: vec![asked] }),
+            }
+        }
+        if places.is_empty() {
+            return;
+        }
+        let request = ListOffsetsRequest {
+            replica_id: -1,
+            isolation_level: i8::from(self.habits.is_committed_only),
+            topics,
+            timeout_ms: *dice.pick(&[5_000, 0, i32::MAX]),
+        };
+        let all = places.clone();
+        if connections.request(site, &request, Purpose::Beginnings(places), street) {
+            for place in all {
+                self.places.entry((place.topic, place.partition)).or_default().is_asked = true;
+            }
         }
     }
 
     /// A place to begin at has come.
     fn placed(
         &mut self,
-        topic: String,
-        partition: i32,
-        timestamp: i64,
+        place: &Beginning,
         response: Option<&ListOffsetsResponse>,
         map: &mut Map,
         street: &mut Street<'_>,
     ) {
-        let answer =
-            response.and_then(|response| response.topics.first()).and_then(|topic| topic.partitions.first());
-        let reading = self.places.entry((topic.clone(), partition)).or_default();
+        let topics = response.into_iter().flat_map(|response| &response.topics);
+        let mut answers =
+            topics.filter(|topic| topic.name == place.topic).flat_map(|topic| &topic.partitions);
+        let answer = answers.find(|answer| answer.partition_index == place.partition);
+        let reading = self.places.entry((place.topic.clone(), place.partition)).or_default();
         reading.is_asked = false;
         reading.hold_until = street.now().after(50 * MILLI);
         let Some(answer) = answer.filter(|answer| answer.error_code == 0) else {
-            map.doubt(&topic, partition);
+            map.doubt(&place.topic, place.partition);
             return;
         };
         *street.completed += 1;
         if answer.offset >= 0 {
-            reading.offset = Some(answer.offset);
-            street.marks.hit(match timestamp {
+            reading.begins(answer.offset, place.epoch);
+            street.marks.hit(match place.timestamp {
                 EARLIEST => "client.consumed_from_the_start",
                 LATEST => "client.consumed_from_the_end",
                 _ => "client.consumed_by_time",
             });
-            if timestamp >= 0 {
-                reading.not_older_than = Some(timestamp);
+            if place.timestamp >= 0 {
+                reading.not_older_than = Some(place.timestamp);
             }
         } else {
             // Nothing is so new: begin at the end.
-            c09_readers_see_one_log::check_end(&topic, partition, timestamp, street.verdict);
+            c09_readers_see_one_log::check_end(
+                &place.topic,
+                place.partition,
+                place.timestamp,
+                street.verdict,
+            );
             self.habits.from = From::Latest;
         }
     }
@@ -258,22 +279,34 @@ impl Consumer {
         dice: &mut Dice,
         street: &mut Street<'_>,
     ) {
+        let version = connections.version(ApiKey::Fetch);
+        let habits = &self.habits;
+        let is_odd = dice.chance(habits.odd_ppm);
         let mut topics: Vec<FetchTopic> = Vec::new();
         let mut from = Vec::new();
         for ((name, partition), reading) in &self.places {
-            let Some(offset) = reading.offset else { continue };
-            let Some(topic) = map.topic(name) else { continue };
-            let is_here = topic.partitions.get(partition).is_some_and(|leader| leader.site == Some(site));
-            if !is_here || street.now() < reading.hold_until || reading.read_to_end.is_some() {
+            let (Some(offset), Some(topic)) = (reading.offset, map.topic(name)) else { continue };
+            let Some(leader) = topic.partitions.get(partition).filter(|leader| leader.site == Some(site))
+            else {
+                continue;
+            };
+            if street.now() < reading.hold_until || reading.read_to_end.is_some() || topic.id != reading.id {
                 continue;
             }
-            from.push((topic.id, *partition, offset));
-            let asked = FetchPartition {
+            // As real clients do: not of a leader older than the one that the position is of.
+            if habits.knows_epochs && reading.known_in.is_some_and(|known| known > leader.epoch) {
+                continue;
+            }
+            let known = Some(leader.epoch).filter(|epoch| habits.knows_epochs && *epoch >= 0);
+            let one = Asked {
+                id: topic.id,
                 partition: *partition,
-                fetch_offset: offset,
-                partition_max_bytes: self.habits.max_bytes,
-                ..Default::default()
+                offset,
+                epoch: known.filter(|_| version >= 9),
+                last_epoch: reading.last_epoch.filter(|_| known.is_some() && version >= 12),
             };
+            from.push(one);
+            let asked = part(&one, habits.max_bytes, is_odd, dice);
             match topics.last_mut() {
                 Some(last) if last.topic_id == topic.id => last.partitions.push(asked),
                 _ => topics.push(FetchTopic {
@@ -289,13 +322,21 @@ impl Consumer {
         if dice.coin() {
             topics.reverse();
         }
-        let request = FetchRequest {
-            max_wait_ms: self.habits.max_wait_ms,
-            min_bytes: self.habits.min_bytes,
-            max_bytes: self.habits.max_bytes,
+        if topics.len() > 1 {
+            street.marks.hit("client.fetched_many_topics");
+        }
+        let mut request = FetchRequest {
+            max_wait_ms: habits.max_wait_ms,
+            min_bytes: habits.min_bytes,
+            max_bytes: habits.max_bytes,
+            isolation_level: i8::from(habits.is_committed_only),
             topics,
             ..Default::default()
         };
+        if is_odd {
+            street.marks.hit("client.fetched_oddly");
+            request = odd(request, dice);
+        }
         if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
             self.fetching.insert(site);
         }
@@ -304,42 +345,55 @@ impl Consumer {
     fn fetched(
         &mut self,
         site: usize,
-        from: &[([u8; 16], i32, i64)],
+        from: &[Asked],
         response: &FetchResponse,
         map: &mut Map,
         street: &mut Street<'_>,
     ) {
         for topic in &response.responses {
             for answer in &topic.partitions {
-                let asked = from.iter().find(|(id, partition, _)| {
-                    *partition == answer.partition_index
-                        && (*id == topic.topic_id || map.name_of(*id) == Some(topic.topic.as_str()))
+                let asked = from.iter().find(|asked| {
+                    asked.partition == answer.partition_index
+                        && (asked.id == topic.topic_id || map.name_of(asked.id) == Some(topic.topic.as_str()))
                 });
-                let Some((id, partition, offset)) = asked else {
+                let Some(asked) = asked else {
+                    let is_left =
+                        street.ids.name_of(topic.topic_id).is_some_and(|name| map.topic(name).is_some());
                     let words = format!("machine {site} answered a fetch of a partition that nobody asked");
-                    street.verdict.breach(Claim::C9, words);
+                    street.verdict.hold(is_left, Claim::C9, || words);
                     continue;
                 };
-                let Some(name) = map.name_of(*id).map(str::to_owned) else { continue };
-                let shelf = Shelf { topic: *id, partition: *partition };
-                let reading = self.places.entry((name.clone(), *partition)).or_default();
-                if reading.offset != Some(*offset) {
+                let Some(name) = map.name_of(asked.id).map(str::to_owned) else { continue };
+                let shelf = Shelf { topic: asked.id, partition: asked.partition };
+                let reading = self.places.entry((name.clone(), asked.partition)).or_default();
+                if reading.id != asked.id || reading.offset != Some(asked.offset) {
                     continue;
                 }
                 match answer.error_code {
                     0 => {
                         *street.completed += 1;
-                        advance(reading, shelf, answer, street);
+                        reading.advance(shelf, asked, answer, street);
                         if self.is_auditor {
                             self.steps += u64::from(reading.is_further());
-                            audit_if_at_end(reading, shelf, answer, street);
+                            reading.audit_if_at_end(shelf, &name, answer, street);
                             self.steps += u64::from(reading.read_to_end.is_some());
                         }
                     }
-                    1 => out_of_range(reading, shelf, answer, self.is_auditor, street),
+                    1 => {
+                        reading.out_of_range(shelf, asked, answer, self.is_auditor, street);
+                        let is_remade = self.topics.iter().any(|topic| topic.name == name && topic.is_remade);
+                        if is_remade && reading.offset.is_none() {
+                            reading.begins(answer.log_start_offset, None);
+                        }
+                    }
+                    74 | 75 => {
+                        street.marks.hit("client.was_fenced_as_a_reader");
+                        reading.hold_until = street.now().after(50 * MILLI);
+                        map.doubt(&name, asked.partition);
+                    }
                     _ => {
                         reading.hold_until = street.now().after(50 * MILLI);
-                        map.doubt(&name, *partition);
+                        map.doubt(&name, asked.partition);
                     }
                 }
             }
@@ -347,73 +401,33 @@ impl Consumer {
     }
 }
 
-impl Reading {
-    /// Whether it is further than ever.
-    fn is_further(&mut self) -> bool {
-        let offset = self.offset.unwrap_or(0);
-        let is_further = offset > self.furthest;
-        self.furthest = self.furthest.max(offset);
-        is_further
+/// The request with what no client in its senses asks for.
+fn odd(request: FetchRequest, dice: &mut Dice) -> FetchRequest {
+    FetchRequest {
+        max_wait_ms: *dice.pick(&[0, -1, 3_000]),
+        min_bytes: *dice.pick(&[0, -1, i32::MAX]),
+        max_bytes: *dice.pick(&[0, -1, 1, i32::MAX]),
+        rack_id: "a rack".into(),
+        ..request
     }
 }
 
-/// Checks what was fetched and moves on behind it.
-fn advance(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, street: &mut Street<'_>) {
-    let bytes = joined(answer.records.as_ref());
-    let not_older_than = if bytes.is_empty() { None } else { reading.not_older_than.take() };
-    let page = Page {
-        shelf,
-        position: reading.offset.expect("fetched from somewhere"),
-        high_watermark: answer.high_watermark,
-        bytes: &bytes,
-        not_older_than,
+/// What is asked of one partition.
+fn part(asked: &Asked, max_bytes: i32, is_odd: bool, dice: &mut Dice) -> FetchPartition {
+    let plain = FetchPartition {
+        partition: asked.partition,
+        fetch_offset: asked.offset,
+        current_leader_epoch: asked.epoch.unwrap_or(-1),
+        last_fetched_epoch: asked.last_epoch.unwrap_or(-1),
+        partition_max_bytes: max_bytes,
+        ..Default::default()
     };
-    if !page.bytes.is_empty() {
-        street.marks.hit("client.read_records_by_offset");
+    if !is_odd {
+        return plain;
     }
-    if let Some(position) = c09_readers_see_one_log::read(page, street.ledger, street.verdict) {
-        reading.offset = Some(position);
+    FetchPartition {
+        log_start_offset: *dice.pick(&[-1, 0, i64::MAX, i64::MIN]),
+        partition_max_bytes: *dice.pick(&[0, 1, 100, i32::MAX, -1]),
+        ..plain
     }
-}
-
-/// The position is not in the log: legal below its start only, or at a machine that lags.
-fn out_of_range(
-    reading: &mut Reading,
-    shelf: Shelf,
-    answer: &PartitionData,
-    is_auditor: bool,
-    street: &mut Street<'_>,
-) {
-    street.marks.hit("client.was_out_of_range");
-    let position = reading.offset.expect("fetched from somewhere");
-    let is_below = answer.log_start_offset > position;
-    c07_acked_is_there::check_range(shelf, position, answer.log_start_offset, is_auditor, street.verdict);
-    reading.hold_until = street.now().after(50 * MILLI);
-    if is_below {
-        reading.offset = None;
-    }
-}
-
-fn audit_if_at_end(reading: &mut Reading, shelf: Shelf, answer: &PartitionData, street: &mut Street<'_>) {
-    let position = reading.offset.expect("fetched from somewhere");
-    if position >= answer.high_watermark {
-        let end = (answer.log_start_offset, answer.high_watermark);
-        let missing = c07_acked_is_there::missing(street.ledger, shelf, end.0, end.1);
-        // A probe may have been acknowledged since this answer was made: then the next one has it.
-        reading.misses = if missing.is_some() { reading.misses + 1 } else { 0 };
-        if let Some(missing) = missing {
-            let is_patient = reading.misses <= MISSES_MAX;
-            return street.verdict.hold(is_patient, Claim::C7, || missing);
-        }
-        reading.read_to_end = Some(end);
-        street.marks.hit("audit.read_a_partition");
-    }
-}
-
-fn joined(records: Option<&Chain>) -> BytesMut {
-    let mut bytes = BytesMut::new();
-    for part in records.into_iter().flat_map(Chain::parts) {
-        bytes.extend_from_slice(part);
-    }
-    bytes
 }

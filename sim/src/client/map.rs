@@ -3,6 +3,7 @@
 //! has met it twice.
 
 use super::Street;
+use super::plan::TopicPlan;
 use crate::clock::{MILLI, Moment, SECOND};
 use rust_mq_proto::kafka::api::metadata::MetadataResponse;
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub struct Map {
     core: Option<Vec<usize>>,
     /// Machines that a fault holds for ever; known in the calm only.
     broken: Vec<usize>,
+    plans: Vec<TopicPlan>,
 }
 
 /// A topic.
@@ -44,8 +46,9 @@ pub struct Leader {
 
 impl Map {
     /// An empty map of a cluster of so many machines.
-    pub fn new(sites: usize, is_stubborn: bool) -> Map {
+    pub fn new(sites: usize, is_stubborn: bool, plans: Vec<TopicPlan>) -> Map {
         Map {
+            plans,
             topics: BTreeMap::new(),
             sites,
             is_stubborn,
@@ -54,6 +57,16 @@ impl Map {
             core: None,
             broken: Vec::new(),
         }
+    }
+
+    /// A map of nothing, for what is told to nobody.
+    pub fn nowhere() -> Map {
+        Map::new(0, false, Vec::new())
+    }
+
+    /// Who leads a partition, if that is known.
+    pub fn leader(&self, name: &str, partition: i32) -> Option<&Leader> {
+        self.topics.get(name)?.partitions.get(&partition)
     }
 
     /// A topic, if it is known.
@@ -98,6 +111,17 @@ impl Map {
         !leader.replicas.is_empty() && sound * 2 <= leader.replicas.len()
     }
 
+    /// Whether writing to it cannot be expected to work: besides, fewer of its replicas are sound for good than the
+    /// topic wants in sync.
+    pub fn is_write_excused(&self, name: &str, partition: i32) -> bool {
+        let Some(core) = &self.core else { return false };
+        let sound = self
+            .leader(name, partition)
+            .map_or(0, |leader| leader.replicas.iter().filter(|site| core.contains(site)).count());
+        let least = self.plans.iter().find(|plan| plan.name == name).map_or(1, TopicPlan::min_in_sync);
+        self.is_excused(name, partition) || sound < least
+    }
+
     /// Whether a machine can be expected to answer.
     pub fn may_answer(&self, site: usize) -> bool {
         !self.broken.contains(&site)
@@ -112,22 +136,35 @@ impl Map {
     }
 
     /// A Metadata response came.
-    pub fn learn(&mut self, response: &MetadataResponse, street: &mut Street<'_>) {
+    pub fn learn(&mut self, response: &MetadataResponse, version: i16, street: &mut Street<'_>) {
+        let is_by_id = version >= 10;
         for answer in &response.topics {
             let Some(name) = answer.name.as_ref().filter(|_| answer.error_code == 0) else {
                 self.is_stale = true;
                 continue;
             };
-            street.ids.served(name, answer.topic_id, street.verdict);
+            let plan = self.plans.iter().find(|plan| plan.name == *name);
+            // Before version 10 an answer names no ids, and others must have met the topic's.
+            let is_told = is_by_id || plan.is_some_and(|plan| plan.is_remade);
+            let id = if is_told { Some(answer.topic_id) } else { street.ids.newest(name) };
+            let Some(id) = id.filter(|id| *id != [0; 16] && !street.ids.is_dead(*id)) else {
+                self.is_stale = true;
+                continue;
+            };
+            street.ids.served(name, id, street.verdict);
+            if plan.is_some_and(TopicPlan::is_stamped_by_leaders) {
+                street.ledger.stamped_by_leaders(id);
+            }
             let topic = self.topics.entry(name.clone()).or_default();
-            if topic.id != answer.topic_id {
-                *topic = Topic { id: answer.topic_id, partitions: BTreeMap::new() };
+            if topic.id != id {
+                *topic = Topic { id, partitions: BTreeMap::new() };
             }
             for partition in &answer.partitions {
                 let leader = topic.partitions.entry(partition.partition_index).or_default();
                 let site = usize::try_from(partition.leader_id - 1).ok().filter(|site| *site < self.sites);
                 self.is_stale |= site.is_none();
-                let is_newer = partition.leader_epoch >= leader.epoch;
+                // Before version 7 no epoch is told: the last word counts.
+                let is_newer = version < 7 || partition.leader_epoch >= leader.epoch;
                 let is_believed = !self.is_stubborn || leader.site.is_none() || leader.doubts >= 2;
                 if is_newer && !is_believed && leader.site != site {
                     street.marks.hit("client.stuck_to_an_old_leader");

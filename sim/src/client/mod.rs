@@ -5,38 +5,54 @@
 //! there is outside of it. What it did and saw goes to the ledger.
 //!
 //! When the world turns calm, a client starts nothing new but one probe, and finishes what is open; `is_done`
-//! says when. `connection` frames requests and matches answers; `map` is its picture of the cluster; the rest are
-//! the roles.
+//! says when. `connection` frames requests and matches answers, each with its `purpose`; `map` is its picture of the
+//! cluster; `chance` its dice. A producer has a `lane` for each partition, in which each batch is a `draft`, and
+//! `produced` tells what came of it; a consumer has a `reading` for each. The rest are the roles.
 
 pub mod admin;
+pub mod chance;
 pub mod connection;
 pub mod consumer;
+pub mod draft;
+pub mod hoarder;
+pub mod lane;
 pub mod map;
 pub mod plan;
+pub mod produced;
 pub mod producer;
+pub mod purpose;
+pub mod reading;
+pub mod remaker;
 pub mod rough;
 pub mod watcher;
 
 use crate::claims::Verdict;
+use crate::claims::c07_acked_is_there::Retention;
+use crate::claims::c09_lookups_are_exact::{Lookups, Stand};
 use crate::claims::c14_ids_are_new::SeenIds;
-use crate::claims::ledger::Ledger;
+use crate::claims::ledger::{Ledger, Shelf};
+use crate::claims::watch::NodeClaims;
 use crate::client::plan::TopicPlan;
 use crate::clock::{MILLI, Moment, SECOND};
-use crate::dice::{Dice, Root};
+use crate::dice::Root;
 use crate::marks::Marks;
 use crate::network::{Network, Told};
 use crate::schedule::{Happening, Schedule};
 use crate::wire::{Place, WireId};
 use admin::Admin;
 use bytes::Bytes;
-use connection::{Answered, Connections, Purpose};
+use chance::Chance;
+use connection::{Connections, Manners};
 use consumer::Consumer;
+use hoarder::Hoarder;
 use map::Map;
 use plan::{ClientPlan, Role};
 use producer::Producer;
-use rough::{Mute, Vandal};
-use rust_mq_proto::kafka::api::ResponseBody;
+use purpose::{Answered, Promise, Purpose};
+use remaker::Remaker;
+use rough::{Glutton, Mute, Vandal};
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
+use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use watcher::Watcher;
 
 /// Mean milliseconds between two acts of a client that only wants to be done: after healing, time passes for the
@@ -79,6 +95,14 @@ pub struct Street<'a> {
     pub listening: &'a [Option<Place>],
     /// Operations that were answered as hoped.
     pub completed: &'a mut u64,
+    /// The topics of the plan.
+    pub topics: &'a [TopicPlan],
+    /// How nodes stand, for the checks of what they say.
+    pub claims: &'a NodeClaims,
+    /// What was looked up.
+    pub lookups: &'a mut Lookups,
+    /// The latest time that any node's clock has shown, milliseconds since 1970.
+    pub node_wall_max: i64,
 }
 
 impl Street<'_> {
@@ -91,6 +115,18 @@ impl Street<'_> {
     pub fn wall_ms(&self) -> i64 {
         CLIENT_WALL_AT_START + (self.now().0 / MILLI) as i64
     }
+
+    /// How the process that listens on a machine stands with a partition; zeros where nobody knows.
+    pub fn stand(&self, site: usize, shelf: Shelf) -> Stand {
+        let Some(Place::Site { boot, .. }) = self.listening[site] else { return Stand::default() };
+        self.claims.stand(site, boot, (shelf.topic, shelf.partition)).unwrap_or_default()
+    }
+
+    /// What retention may have taken of a topic by now.
+    pub fn retention_of(&self, name: &str) -> Option<Retention> {
+        let topic = self.topics.iter().find(|topic| topic.name == name)?;
+        Some(topic.retention(self.node_wall_max))
+    }
 }
 
 /// A client.
@@ -101,7 +137,7 @@ pub struct Client {
     connections: Connections,
     map: Map,
     job: Job,
-    dice: Dice,
+    chance: Chance,
     is_calm: bool,
     map_asked: Option<Moment>,
 }
@@ -115,34 +151,48 @@ enum Job {
     Mute(Mute),
     Vandal(Vandal),
     Watcher(Watcher),
+    Remaker(Remaker),
+    Hoarder(Hoarder),
+    Glutton(Glutton),
 }
 
 impl Client {
     /// A client of that plan.
     pub fn new(number: usize, plan: &ClientPlan, topics: &[TopicPlan], sites: usize, root: Root) -> Client {
-        let mut dice = root.stream("client", &[number as u64]);
-        let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-        let job = match plan.role.clone() {
-            Role::Founder => Job::Admin(Admin::founder(topics.to_vec())),
-            Role::Admin => Job::Admin(Admin::restless(number, plan.operations)),
-            Role::Producer(habits) => Job::Producer(Producer::new(habits, names, plan.operations)),
-            Role::Consumer(habits) => Job::Consumer(Consumer::new(habits, names)),
-            Role::Auditor => Job::Consumer(Consumer::auditor(names)),
-            Role::Mute => Job::Mute(Mute::new(names, plan.operations)),
-            Role::Vandal => Job::Vandal(Vandal::new(names, plan.operations)),
-            Role::Watcher => Job::Watcher(Watcher::new(names, plan.operations)),
+        let manners = Manners {
+            reads: !matches!(plan.role, Role::Mute | Role::Glutton),
+            asks_versions: plan.asks_versions,
+            is_newest: matches!(plan.role, Role::Auditor | Role::Remaker),
         };
-        let reads = !matches!(job, Job::Mute(_));
-        let connections = Connections::new(number, sites, reads, &mut dice);
+        let connections = Connections::new(number, sites, root, manners);
+        let speaks_ids =
+            |key, from| connections.version(ApiKey::Metadata) >= 10 && connections.version(key) >= from;
+        let topics = |is_of_ids: bool| -> Vec<TopicPlan> {
+            topics.iter().filter(|topic| is_of_ids || !topic.is_remade).cloned().collect()
+        };
+        let (writes, reads) = (speaks_ids(ApiKey::Produce, 13), speaks_ids(ApiKey::Fetch, 13));
+        let job = match plan.role.clone() {
+            Role::Founder => Job::Admin(Admin::founder(topics(true))),
+            Role::Admin => Job::Admin(Admin::restless(number, plan.operations, sites)),
+            Role::Producer(habits) => Job::Producer(Producer::new(habits, topics(writes), plan.operations)),
+            Role::Consumer(habits) => Job::Consumer(Consumer::new(habits, topics(reads))),
+            Role::Auditor => Job::Consumer(Consumer::auditor(topics(true))),
+            Role::Mute => Job::Mute(Mute::new(topics(false), plan.operations)),
+            Role::Vandal => Job::Vandal(Vandal::new(topics(false), plan.operations)),
+            Role::Watcher => Job::Watcher(Watcher::new(topics(false), plan.operations)),
+            Role::Remaker => Job::Remaker(Remaker::new(topics(true), plan.operations)),
+            Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
+            Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
+        };
         let is_stubborn = matches!(&plan.role, Role::Producer(habits) if habits.is_stubborn);
-        let map = Map::new(sites, is_stubborn);
+        let map = Map::new(sites, is_stubborn, topics(true));
         Client {
             number,
             think_ms: plan.think_ms,
             connections,
             map,
             job,
-            dice,
+            chance: Chance::new(root, number),
             is_calm: false,
             map_asked: None,
         }
@@ -150,7 +200,7 @@ impl Client {
 
     /// The run begins.
     pub fn start(&mut self, street: &mut Street<'_>) {
-        let first = self.dice.below(300 * MILLI);
+        let first = self.chance.pace.below(300 * MILLI);
         street.schedule.after(first, Happening::Client { client: self.number, timer: ACT });
         street.schedule.after(SECOND, Happening::Client { client: self.number, timer: PATROL });
     }
@@ -197,6 +247,9 @@ impl Client {
             Job::Mute(mute) => mute.calm(),
             Job::Vandal(vandal) => vandal.calm(),
             Job::Watcher(watcher) => watcher.calm(),
+            Job::Remaker(remaker) => remaker.calm(),
+            Job::Hoarder(hoarder) => hoarder.calm(),
+            Job::Glutton(glutton) => glutton.calm(),
         }
     }
 
@@ -223,7 +276,8 @@ impl Client {
             Job::Admin(admin) => admin.open_work(),
             Job::Producer(producer) => producer.open_work(&self.map),
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
-            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) => None,
+            Job::Remaker(remaker) => remaker.open_work(),
+            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) | Job::Hoarder(_) | Job::Glutton(_) => None,
         }
     }
 
@@ -233,7 +287,8 @@ impl Client {
             Job::Admin(admin) => admin.answers(),
             Job::Producer(producer) => producer.settled(),
             Job::Consumer(consumer) => consumer.done(&self.connections),
-            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) => 0,
+            Job::Remaker(remaker) => remaker.steps(),
+            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) | Job::Hoarder(_) | Job::Glutton(_) => 0,
         }
     }
 
@@ -245,10 +300,16 @@ impl Client {
         }
     }
 
-    /// What a broker promises it in the bytes that leave now: batches and their offsets.
-    pub fn promises(&mut self, wire: WireId, parts: &[Bytes]) -> Vec<(u64, i64)> {
+    /// What a broker promises it in the bytes that leave now: batches and their offsets. `stand` tells how a machine
+    /// stands, for the answers that are compared with that.
+    pub fn overhear(
+        &mut self,
+        wire: WireId,
+        parts: &[Bytes],
+        stand: impl Fn(usize, Shelf) -> Option<Stand>,
+    ) -> Vec<Promise> {
         match self.job {
-            Job::Producer(_) => self.connections.promises(wire, parts),
+            Job::Producer(_) | Job::Watcher(_) => self.connections.overhear(wire, parts, stand),
             _ => Vec::new(),
         }
     }
@@ -259,28 +320,26 @@ impl Client {
     }
 
     fn act(&mut self, street: &mut Street<'_>) {
+        let (connections, map, chance) = (&mut self.connections, &self.map, &mut self.chance);
         match &mut self.job {
-            Job::Admin(admin) => admin.act(&mut self.connections, &mut self.dice, street),
-            Job::Producer(producer) => {
-                producer.act(&mut self.connections, &self.map, &mut self.dice, street);
-            }
-            Job::Consumer(consumer) => {
-                consumer.act(&mut self.connections, &self.map, &mut self.dice, street);
-            }
-            Job::Mute(mute) => mute.act(&mut self.connections, &self.map, &mut self.dice, street),
-            Job::Vandal(vandal) => vandal.act(&mut self.connections, &mut self.dice, street),
-            Job::Watcher(watcher) => {
-                watcher.act(&mut self.connections, &self.map, &mut self.dice, street);
-            }
+            Job::Admin(admin) => admin.act(connections, chance, street),
+            Job::Producer(producer) => producer.act(connections, map, chance, street),
+            Job::Consumer(consumer) => consumer.act(connections, map, chance, street),
+            Job::Mute(mute) => mute.act(connections, map, chance, street),
+            Job::Vandal(vandal) => vandal.act(connections, chance, street),
+            Job::Watcher(watcher) => watcher.act(connections, map, chance, street),
+            Job::Remaker(remaker) => remaker.act(connections, chance, street),
+            Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
+            Job::Glutton(glutton) => glutton.act(connections, chance, street),
         }
         self.ask_map(street);
         let think = if self.is_calm { CALM_THINK_MS } else { self.think_ms };
-        let wait = MILLI / 2 + self.dice.exponential(think * MILLI);
+        let wait = MILLI / 2 + self.chance.pace.exponential(think * MILLI);
         street.schedule.after(wait, Happening::Client { client: self.number, timer: ACT });
     }
 
     fn read(&mut self, wire: WireId, street: &mut Street<'_>) {
-        let answers = self.connections.read(wire, &mut self.dice, street);
+        let answers = self.connections.read(wire, &mut self.chance.reads, street);
         self.settle(answers, street);
     }
 
@@ -289,48 +348,72 @@ impl Client {
             if let Purpose::Map = answered.purpose {
                 self.map_asked = None;
                 if let Some(ResponseBody::Metadata(response)) = answered.body {
-                    self.map.learn(&response, street);
+                    self.map.learn(&response, self.connections.version(ApiKey::Metadata), street);
                     *street.completed += 1;
                 }
                 continue;
             }
             match &mut self.job {
                 Job::Admin(admin) => admin.settle(answered, street),
-                Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.dice, street),
+                Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.chance, street),
                 Job::Consumer(consumer) => consumer.settle(answered, &mut self.map, street),
-                Job::Watcher(watcher) => watcher.settle(&answered, &mut self.map, street),
-                Job::Mute(_) | Job::Vandal(_) => {}
+                Job::Watcher(watcher) => watcher.settle(answered, &mut self.map, street),
+                Job::Remaker(remaker) => remaker.settle(answered, street),
+                Job::Hoarder(hoarder) => hoarder.settle(&answered, street),
+                Job::Mute(_) | Job::Vandal(_) | Job::Glutton(_) => {}
             }
         }
         if let Job::Producer(producer) = &mut self.job {
-            producer.push(&mut self.connections, &self.map, &mut self.dice, street);
+            producer.push(&mut self.connections, &self.map, &mut self.chance, street);
         }
     }
 
     /// Asks for the map when it is known to be wrong, and not too often.
     fn ask_map(&mut self, street: &mut Street<'_>) {
-        let names = match &self.job {
+        let topics = match &self.job {
             Job::Producer(producer) => producer.topics(),
             Job::Consumer(consumer) => consumer.topics(),
             Job::Mute(mute) => mute.topics(),
             Job::Watcher(watcher) => watcher.topics(),
-            Job::Admin(_) | Job::Vandal(_) => return,
+            Job::Admin(_) | Job::Vandal(_) | Job::Remaker(_) | Job::Hoarder(_) | Job::Glutton(_) => return,
         };
         // A question whose connection was broken off on purpose is never answered.
         let is_asked = self.map_asked.is_some_and(|at| street.now().since(at) < ANSWER_WAIT_MAX / 4);
         if !self.map.is_wanted(street.now()) || is_asked {
             return;
         }
-        let topic = |name: &String| MetadataRequestTopic { name: Some(name.clone()), ..Default::default() };
-        let request = MetadataRequest {
-            topics: Some(names.iter().map(topic).collect()),
-            allow_auto_topic_creation: false,
-            ..Default::default()
-        };
-        let site = self.connections.anyone(&mut self.dice);
+        let request = self.question_of_the_map(topics.to_vec(), street);
+        let site = self.connections.anyone(&mut self.chance.whom);
         self.map.asked(street.now());
         if self.connections.request(site, &request, Purpose::Map, street) {
             self.map_asked = Some(street.now());
+        }
+    }
+
+    /// By name mostly; now and then all topics, or by their ids, as the version has it.
+    fn question_of_the_map(&mut self, topics: Vec<TopicPlan>, street: &mut Street<'_>) -> MetadataRequest {
+        let version = self.connections.version(ApiKey::Metadata);
+        let dice = self.chance.of(ApiKey::Metadata);
+        let by_name =
+            |topic: &TopicPlan| MetadataRequestTopic { name: Some(topic.name.clone()), ..Default::default() };
+        let by_id = |topic: &TopicPlan| {
+            let known = self.map.topic(&topic.name).map(|known| known.id);
+            let known = known.filter(|_| version >= 12 && !topic.is_remade);
+            known.map_or(by_name(topic), |topic_id| MetadataRequestTopic { topic_id, name: None })
+        };
+        let asked = match dice.below(8) {
+            0 => None,
+            1 | 2 => {
+                street.marks.hit("client.asked_for_topics_by_id");
+                Some(topics.iter().map(by_id).collect())
+            }
+            _ => Some(topics.iter().map(by_name).collect()),
+        };
+        MetadataRequest {
+            topics: asked,
+            allow_auto_topic_creation: false,
+            include_cluster_authorized_operations: dice.coin(),
+            include_topic_authorized_operations: dice.coin(),
         }
     }
 }

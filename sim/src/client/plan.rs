@@ -1,6 +1,12 @@
 //! What a simulated client does, as data.
 
+use crate::claims::c07_acked_is_there::Retention;
+use rust_mq_core::limits::BATCH_BYTES_MAX_DEFAULT;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How long records are kept where a topic does not say (Kafka's default, and ours).
+const RETENTION_MS: i64 = 604_800_000;
 
 /// One client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +17,10 @@ pub struct ClientPlan {
     pub operations: u32,
     /// Mean wait between two of them, milliseconds.
     pub think_ms: u64,
+    /// Opens each connection by asking for the versions. Their list grows with every API, and with it how long its
+    /// answer is under way; so that not every run changes then, not every client asks.
+    #[serde(default = "yes")]
+    pub asks_versions: bool,
 }
 
 /// What a client is for.
@@ -30,8 +40,14 @@ pub enum Role {
     Mute,
     /// Sends damaged requests.
     Vandal,
-    /// Asks where logs end.
+    /// Asks where logs begin and end, what is at a time, and where epochs ended.
     Watcher,
+    /// Deletes topics that others use, and makes them again.
+    Remaker,
+    /// Takes producer ids, more than one block of them.
+    Hoarder,
+    /// Writes much, and reads no answer.
+    Glutton,
 }
 
 /// How a producer goes about it.
@@ -51,6 +67,47 @@ pub struct ProducerHabits {
     pub is_stubborn: bool,
     /// Cuts a connection in the middle of a request, in so many of a million.
     pub dies_ppm: u64,
+    /// Batches of one request, each of another partition, at most.
+    #[serde(default = "one")]
+    pub spread: usize,
+    /// How it stamps its records.
+    #[serde(default)]
+    pub stamps: Stamps,
+    /// Makes a batch that must be refused, in so many of a million.
+    #[serde(default)]
+    pub spoils_ppm: u64,
+    /// Fills a batch to the largest that its topic takes, in so many of a million.
+    #[serde(default)]
+    pub fills_ppm: u64,
+    /// Begins a new epoch without need, in so many of a million.
+    #[serde(default)]
+    pub bumps_ppm: u64,
+    /// Its first epoch.
+    #[serde(default)]
+    pub first_epoch: i16,
+    /// The sequence that its first batch of each partition bears, before it was ever refused.
+    #[serde(default)]
+    pub first_sequence: i32,
+}
+
+/// How a producer stamps its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stamps {
+    /// With the time.
+    #[default]
+    Now,
+    /// With a time so far away, milliseconds; back is negative.
+    Away {
+        /// By how much.
+        by_ms: i64,
+    },
+    /// With any time around now, to and fro, as far away as that at most, milliseconds.
+    Around {
+        /// How far.
+        within_ms: i64,
+    },
+    /// With none.
+    Never,
 }
 
 /// How a consumer goes about it.
@@ -66,6 +123,15 @@ pub struct ConsumerHabits {
     pub max_bytes: i32,
     /// Waits so long before it reads what has arrived, milliseconds.
     pub slow_ms: u64,
+    /// Tells which leader epoch it knows, and which it read last, as today's clients do.
+    #[serde(default)]
+    pub knows_epochs: bool,
+    /// Fetch's `isolation_level` 1.
+    #[serde(default)]
+    pub is_committed_only: bool,
+    /// Draws each field that it need not fill with care, in so many of a million requests.
+    #[serde(default)]
+    pub odd_ppm: u64,
 }
 
 /// Where a consumer begins.
@@ -91,4 +157,46 @@ pub struct TopicPlan {
     pub partitions: i32,
     /// How many replicas.
     pub replicas: i16,
+    /// What is set on it.
+    #[serde(default)]
+    pub configs: BTreeMap<String, String>,
+    /// Whether it is deleted and made again while others use it.
+    #[serde(default)]
+    pub is_remade: bool,
+}
+
+impl TopicPlan {
+    /// A setting that is a number, or what holds without it.
+    pub fn number(&self, setting: &str, default: i64) -> i64 {
+        self.configs.get(setting).and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
+    /// The largest batch that it takes, bytes.
+    pub fn batch_bytes_max(&self) -> usize {
+        usize::try_from(self.number("max.message.bytes", BATCH_BYTES_MAX_DEFAULT as i64)).unwrap_or(0)
+    }
+
+    /// What retention may take of it by that time.
+    pub fn retention(&self, now: i64) -> Retention {
+        let ms = self.number("retention.ms", RETENTION_MS);
+        Retention { ms, bytes: self.number("retention.bytes", -1), now }
+    }
+
+    /// Replicas that must hold a batch.
+    pub fn min_in_sync(&self) -> usize {
+        usize::try_from(self.number("min.insync.replicas", 1)).unwrap_or(1)
+    }
+
+    /// Whether the leader's clock stamps its records.
+    pub fn is_stamped_by_leaders(&self) -> bool {
+        self.configs.get("message.timestamp.type").is_some_and(|whose| whose == "LogAppendTime")
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
 }

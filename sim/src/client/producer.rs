@@ -1,35 +1,40 @@
-//! Producers: batches of unique values, plain or idempotent, with acks 0, 1 or all.
+//! Producers: batches of unique values, plain or idempotent, with acks 0, 1 or all, of one partition or of many in a
+//! request. Each partition is a `lane`; a `draft` is one batch.
 //!
-//! Each partition is a lane: batches in order, some of them unanswered. An idempotent lane whose batch was lost or
-//! refused for the moment waits until nothing of it is under way, then sends again from its first batch that is
-//! not acknowledged, with the same sequences (what a Kafka producer does). A plain producer never sends a value
-//! twice, so that every duplicate is the broker's.
+//! A plain producer never sends a value twice, so that every duplicate is the broker's. An idempotent one whose batch
+//! was refused for good begins a new epoch of its id, as today's clients do (KIP-360), or takes a new id.
 //!
 //! A fate is told to the ledger once. "Refused" is only said when every attempt was refused by a definite error.
 
 use super::Street;
-use super::connection::{Answered, Connections, Purpose};
+use super::chance::Chance;
+use super::connection::Connections;
+use super::draft::{self, Order, State};
+use super::lane::Lane;
 use super::map::Map;
-use super::plan::ProducerHabits;
+use super::plan::{ProducerHabits, Stamps, TopicPlan};
+use super::produced::{Meaning, Part, answer_to, hit_done, meaning_of, put};
+use super::purpose::{Answered, Purpose};
 use crate::claims::c20_never_panics;
-use crate::claims::ledger::{Author, BatchId, Fate, Shelf, Value};
-use crate::clock::{MILLI, Moment};
+use crate::claims::ledger::{Author, BatchId, Shelf};
+use crate::clock::MILLI;
 use crate::dice::Dice;
-use bytes::BytesMut;
 use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-use rust_mq_proto::kafka::api::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use rust_mq_proto::kafka::api::produce::{
+    PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
+};
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
-use rust_mq_proto::records::{BatchBuilder, Codec, Producer as BatchProducer};
-use std::collections::{BTreeSet, VecDeque};
+use rust_mq_proto::records::Producer as BatchProducer;
+use std::collections::BTreeSet;
 
-/// Batches of a lane that may wait.
-const LANE_MAX: usize = 12;
+/// A partition that no topic has.
+const NO_PARTITION: i32 = 999;
 
 /// A producer.
 #[derive(Debug)]
 pub struct Producer {
     habits: ProducerHabits,
-    topics: Vec<String>,
+    topics: Vec<TopicPlan>,
     lanes: Vec<Lane>,
     identity: Option<Author>,
     is_identity_asked: bool,
@@ -43,50 +48,9 @@ pub struct Producer {
     settled: u64,
 }
 
-#[derive(Debug)]
-struct Lane {
-    topic: String,
-    shelf: Shelf,
-    drafts: VecDeque<Draft>,
-    next_sequence: i32,
-    is_rewinding: bool,
-    hold_until: Moment,
-}
-
-#[derive(Debug)]
-struct Draft {
-    batch: BatchId,
-    bytes: BytesMut,
-    state: State,
-    /// Some attempt of it may have had effect.
-    is_unsure: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Flying,
-    Settled,
-}
-
-/// What an error code means to a producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    Done,
-    Duplicate,
-    /// It may have had effect; send again.
-    Unsure,
-    /// It had none; send again.
-    Again,
-    /// It had none, because one before it is missing.
-    OutOfOrder,
-    /// It had none, and will have none.
-    Never,
-}
-
 impl Producer {
     /// A producer that writes to those topics.
-    pub fn new(habits: ProducerHabits, topics: Vec<String>, operations: u32) -> Producer {
+    pub fn new(habits: ProducerHabits, topics: Vec<TopicPlan>, operations: u32) -> Producer {
         Producer {
             habits,
             topics,
@@ -103,7 +67,7 @@ impl Producer {
     }
 
     /// The topics it uses.
-    pub fn topics(&self) -> &[String] {
+    pub fn topics(&self) -> &[TopicPlan] {
         &self.topics
     }
 
@@ -111,8 +75,10 @@ impl Producer {
     pub fn calm(&mut self) {
         self.is_calm = true;
         self.left = 0;
-        self.habits.acks = -1;
-        self.habits.dies_ppm = 0;
+        let habits = &mut self.habits;
+        habits.stamps = Stamps::Now;
+        (habits.acks, habits.dies_ppm, habits.spoils_ppm, habits.fills_ppm, habits.bumps_ppm) =
+            (-1, 0, 0, 0, 0);
     }
 
     /// Batches that found their fate; not those that a new identity gives up.
@@ -127,7 +93,7 @@ impl Producer {
 
     /// What is open.
     pub fn open_work(&self, map: &Map) -> Option<String> {
-        let is_excused = |lane: &Lane| map.is_excused(&lane.topic, lane.shelf.partition);
+        let is_excused = |lane: &Lane| map.is_write_excused(&lane.topic, lane.shelf.partition);
         let is_all_excused = !self.lanes.is_empty() && self.lanes.iter().all(is_excused);
         let open: Vec<String> = self
             .lanes
@@ -139,7 +105,8 @@ impl Producer {
             let error = &self.last_error;
             return Some(format!("a producer (last error {error}) has batches open: {}", open.join(", ")));
         }
-        (self.is_calm && self.probed.is_empty() && !is_all_excused).then(|| {
+        let has_none = self.topics.is_empty();
+        (self.is_calm && self.probed.is_empty() && !is_all_excused && !has_none).then(|| {
             format!(
                 "a producer could not probe yet (last error {}, id {:?}, asked {}, {} lanes)",
                 self.last_error,
@@ -155,97 +122,132 @@ impl Producer {
         &mut self,
         connections: &mut Connections,
         map: &Map,
-        dice: &mut Dice,
+        chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
         self.speaks_zstd = connections.version(ApiKey::Produce) >= 7;
+        self.leave_dead_topics(map, street);
         if self.habits.is_idempotent && self.identity.is_none() {
-            self.ask_identity(connections, dice, street);
+            self.ask_identity(connections, chance, street);
         } else if self.is_calm {
-            self.probe(map, dice, street);
-        } else if self.left > 0
-            && let Some((topic, partition)) = self.choose(map, dice)
-        {
-            let lane = self.lane(&topic, partition, map);
-            if self.lanes[lane].drafts.len() < LANE_MAX {
-                self.left -= 1;
-                self.draft(lane, dice, street);
-            }
+            self.probe(map, chance.of(ApiKey::Produce), street);
+        } else if self.left > 0 {
+            self.write_some(map, chance.of(ApiKey::Produce), street);
         }
-        self.push(connections, map, dice, street);
+        self.push(connections, map, chance, street);
     }
 
     /// An answer, or the loss of one.
-    pub fn settle(&mut self, answered: Answered, map: &mut Map, dice: &mut Dice, street: &mut Street<'_>) {
+    pub fn settle(
+        &mut self,
+        answered: Answered,
+        map: &mut Map,
+        chance: &mut Chance,
+        street: &mut Street<'_>,
+    ) {
         match (answered.purpose, answered.body) {
-            (Purpose::Identity, Some(ResponseBody::InitProducerId(response))) => self.identified(&response),
-            (Purpose::Identity, _) => self.is_identity_asked = false,
-            (Purpose::Produce { lane, batch }, Some(ResponseBody::Produce(response))) => {
-                let Some(answer) =
-                    response.responses.first().and_then(|topic| topic.partition_responses.first())
-                else {
-                    let words = format!("the answer to batch {batch} names no partition");
-                    return c20_never_panics::strange_answer(words, street.verdict);
-                };
-                let meaning = meaning_of(answer.error_code);
-                if answer.error_code != 0 {
-                    let message = answer.error_message.as_deref().unwrap_or_default();
-                    self.last_error = format!("{} {message}", answer.error_code);
-                }
-                self.settle_batch(lane, batch, meaning, Some(answer.base_offset), map, dice, street);
+            (Purpose::Identity, Some(ResponseBody::InitProducerId(response))) => {
+                self.identified(&response, street);
             }
-            (Purpose::Produce { lane, batch }, _) => {
+            (Purpose::Identity, _) => self.is_identity_asked = false,
+            (Purpose::Produce { parts }, Some(ResponseBody::Produce(response))) => {
+                for part in parts {
+                    match answer_to(&part, &response) {
+                        Some(answer) => self.answered(&part, answer, map, chance, street),
+                        None => {
+                            let words = format!("the answer to batch {} names no partition", part.batch);
+                            return c20_never_panics::strange_answer(words, street.verdict);
+                        }
+                    }
+                }
+            }
+            (Purpose::Produce { parts }, _) => {
                 let meaning = if answered.was_sent { Meaning::Unsure } else { Meaning::Again };
                 if meaning == Meaning::Unsure {
                     street.marks.hit("client.lost_the_answer_to_a_produce");
                 }
-                self.settle_batch(lane, batch, meaning, None, map, dice, street);
+                for part in parts {
+                    self.settle_batch(part.lane, part.batch, meaning, None, map, chance, street);
+                }
             }
             _ => {}
         }
     }
 
-    /// Sends what each lane may send.
+    /// Sends what each lane may send, lanes of one leader together.
     pub fn push(
         &mut self,
         connections: &mut Connections,
         map: &Map,
-        dice: &mut Dice,
+        chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
         for number in 0..self.lanes.len() {
-            while let Some((site, draft)) = self.next_to_send(number, map, street.now()) {
-                if !self.send(number, draft, site, connections, dice, street) {
-                    self.lanes[number].hold_until = street.now().after(30 * MILLI);
+            while let Some(site) = self.site_for(number, map, street) {
+                let mut lanes = vec![number];
+                let others = (0..self.lanes.len())
+                    .filter(|other| *other != number && self.site_for(*other, map, street) == Some(site));
+                lanes.extend(others.take(self.habits.spread.saturating_sub(1)));
+                if !self.send(&lanes, site, connections, chance, street) {
+                    let until = street.now().after(30 * MILLI);
+                    lanes.iter().for_each(|lane| self.lanes[*lane].hold_until = until);
                     break;
                 }
             }
         }
     }
 
-    fn ask_identity(&mut self, connections: &mut Connections, dice: &mut Dice, street: &mut Street<'_>) {
+    /// The machine that a lane's next batch goes to, if it has one to send.
+    fn site_for(&self, number: usize, map: &Map, street: &Street<'_>) -> Option<usize> {
+        let lane = &self.lanes[number];
+        lane.next_to_send(self.habits.in_flight, street.now())?;
+        map.topic(&lane.topic)?.partitions.get(&lane.shelf.partition)?.site
+    }
+
+    fn ask_identity(&mut self, connections: &mut Connections, chance: &mut Chance, street: &mut Street<'_>) {
         if self.is_identity_asked {
             return;
         }
-        let site = connections.anyone(dice);
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            transaction_timeout_ms: 60_000,
-            ..Default::default()
-        };
+        let site = connections.anyone(&mut chance.whom);
+        let transaction_timeout_ms = *chance.of(ApiKey::InitProducerId).pick(&[60_000, 0, i32::MAX]);
+        let request =
+            InitProducerIdRequest { transactional_id: None, transaction_timeout_ms, ..Default::default() };
         self.is_identity_asked = connections.request(site, &request, Purpose::Identity, street);
     }
 
-    fn identified(&mut self, response: &InitProducerIdResponse) {
+    fn identified(&mut self, response: &InitProducerIdResponse, street: &mut Street<'_>) {
         self.is_identity_asked = false;
         if response.error_code == 0 {
-            self.identity = Some(Author { producer: response.producer_id, epoch: response.producer_epoch });
+            street.ids.given(response.producer_id, street.verdict);
+            let epoch = std::mem::take(&mut self.habits.first_epoch).max(response.producer_epoch);
+            self.identity = Some(Author { producer: response.producer_id, epoch });
+        }
+    }
+
+    /// One batch, or one for each of several partitions.
+    fn write_some(&mut self, map: &Map, dice: &mut Dice, street: &mut Street<'_>) {
+        if self.identity.is_some() && dice.chance(self.habits.bumps_ppm) {
+            self.start_anew(street);
+            // After an id's last epoch it needs another id first: a batch without one is not known again.
+            if self.identity.is_none() {
+                return;
+            }
+        }
+        for _ in 0..dice.between(1, self.habits.spread as u64) {
+            if let Some((topic, partition)) = self.choose(map, dice) {
+                let lane = self.lane(&topic, partition, map);
+                if self.lanes[lane].has_room() {
+                    self.left = self.left.saturating_sub(1);
+                    self.draft(lane, dice, street);
+                }
+            }
         }
     }
 
     /// One batch on each partition it knows, once faults are over.
     fn probe(&mut self, map: &Map, dice: &mut Dice, street: &mut Street<'_>) {
-        for name in self.topics.clone() {
+        for topic in self.topics.clone() {
+            let name = topic.name;
             let partitions: Vec<i32> =
                 map.topic(&name).map(|topic| topic.partitions.keys().copied().collect()).unwrap_or_default();
             for partition in partitions {
@@ -258,122 +260,145 @@ impl Producer {
     }
 
     fn choose(&self, map: &Map, dice: &mut Dice) -> Option<(String, i32)> {
-        let name = dice.pick(&self.topics);
+        if self.topics.is_empty() {
+            return None;
+        }
+        let name = &dice.pick(&self.topics).name;
         let topic = map.topic(name)?;
         let partitions: Vec<i32> = topic.partitions.keys().copied().collect();
         (!partitions.is_empty()).then(|| (name.clone(), *dice.pick(&partitions)))
     }
 
+    /// The lane of a partition. One of a topic that was made anew goes on with the sequences of the one before it, as
+    /// real clients do.
     fn lane(&mut self, topic: &str, partition: i32, map: &Map) -> usize {
         let id = map.topic(topic).expect("chosen from the map").id;
         let shelf = Shelf { topic: id, partition };
         if let Some(number) = self.lanes.iter().position(|lane| lane.shelf == shelf) {
             return number;
         }
-        self.lanes.push(Lane {
-            topic: topic.to_owned(),
-            shelf,
-            drafts: VecDeque::new(),
-            next_sequence: 0,
-            is_rewinding: false,
-            hold_until: Moment(0),
-        });
+        let is_before = |lane: &&Lane| lane.topic == topic && lane.shelf.partition == partition;
+        let before = self.lanes.iter().rev().find(is_before);
+        let sequence = before.map_or(self.habits.first_sequence, |lane| lane.next_sequence);
+        self.lanes.push(Lane::new(topic, shelf, sequence));
         self.lanes.len() - 1
     }
 
-    fn draft(&mut self, lane: usize, dice: &mut Dice, street: &mut Street<'_>) {
-        let count = dice.between(1, self.habits.records_max as u64) as u32;
-        let bytes_max = self.habits.record_bytes_max as u64;
-        let lane = &mut self.lanes[lane];
-        let sequence = self.identity.map(|_| lane.next_sequence);
-        let author = self.identity.zip(sequence);
-        let batch = street.ledger.intend(lane.shelf, count, author);
-        let mut builder = BatchBuilder::new();
-        // One batch in four is compressed; with zstd only by those that speak version 7 (KIP-110).
-        let codecs = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
-        if dice.below(4) == 0 {
-            let known = if self.speaks_zstd { 4 } else { 3 };
-            builder = builder.codec(*dice.pick(&codecs[..known]));
+    /// What was for an incarnation of a topic that is gone is given up.
+    fn leave_dead_topics(&mut self, map: &Map, street: &mut Street<'_>) {
+        for lane in &mut self.lanes {
+            let is_dead = map.topic(&lane.topic).is_some_and(|topic| topic.id != lane.shelf.topic);
+            if is_dead && !lane.drafts.is_empty() {
+                street.marks.hit("client.left_a_topic_that_was_remade");
+                give_up(lane, street);
+                if self.is_calm {
+                    self.probed.remove(&(lane.topic.clone(), lane.shelf.partition));
+                }
+            }
         }
-        if let Some((author, sequence)) = author {
-            builder = builder.producer(BatchProducer {
-                id: author.producer,
-                epoch: author.epoch,
-                base_sequence: sequence,
-            });
-            lane.next_sequence = BatchProducer::sequence_after(sequence, count as i32);
-        }
-        for index in 0..count {
-            let value = Value { batch, index }.encode(dice.between(16, bytes_max.max(16)) as usize);
-            let key = batch.to_be_bytes();
-            builder.push(street.wall_ms(), dice.coin().then_some(&key[..]), Some(&value), &[]);
-        }
-        let bytes = builder.build();
-        street.ledger.built(batch, &bytes);
-        lane.drafts.push_back(Draft { batch, bytes, state: State::Waiting, is_unsure: false });
     }
 
-    /// The next draft of a lane and the machine it goes to.
-    fn next_to_send(&self, number: usize, map: &Map, now: Moment) -> Option<(usize, usize)> {
-        let lane = &self.lanes[number];
-        if lane.is_rewinding || now < lane.hold_until {
-            return None;
+    fn draft(&mut self, number: usize, dice: &mut Dice, street: &mut Street<'_>) {
+        let lane = &mut self.lanes[number];
+        let topic = self.topics.iter().find(|topic| topic.name == lane.topic).expect("a topic of its own");
+        let order = Order {
+            habits: &self.habits,
+            topic,
+            shelf: lane.shelf,
+            author: self.identity.map(|author| (author, lane.next_sequence)),
+            speaks_zstd: self.speaks_zstd,
+        };
+        let draft = draft::write(order, dice, street);
+        if self.identity.is_some() {
+            let next = BatchProducer::sequence_after(lane.next_sequence, draft.count as i32);
+            lane.next_sequence = next;
         }
-        let flying = lane.drafts.iter().filter(|draft| draft.state == State::Flying).count();
-        if flying >= self.habits.in_flight {
-            return None;
-        }
-        let draft = lane.drafts.iter().position(|draft| draft.state == State::Waiting)?;
-        let site = map.topic(&lane.topic)?.partitions.get(&lane.shelf.partition)?.site?;
-        Some((site, draft))
+        lane.drafts.push_back(draft);
     }
 
-    /// False if the machine cannot be reached now.
+    /// Sends the next batch of each of those lanes. False if the machine cannot be reached now.
     fn send(
         &mut self,
-        number: usize,
-        position: usize,
+        lanes: &[usize],
         site: usize,
         connections: &mut Connections,
-        dice: &mut Dice,
+        chance: &mut Chance,
         street: &mut Street<'_>,
     ) -> bool {
-        let acks = self.habits.acks;
-        let lane = &mut self.lanes[number];
-        let draft = &mut lane.drafts[position];
-        let (batch, partition) = (draft.batch, lane.shelf.partition);
-        let data = PartitionProduceData { index: partition, records: Some(draft.bytes.clone()) };
+        let now = street.now();
+        let next = |lane: usize| self.lanes[lane].next_to_send(self.habits.in_flight, now);
+        let places: Vec<(usize, usize)> =
+            lanes.iter().filter_map(|lane| Some((*lane, next(*lane)?))).collect();
         let is_by_id = connections.version(ApiKey::Produce) >= 13;
-        let request = ProduceRequest {
-            transactional_id: None,
-            acks,
-            timeout_ms: 10_000,
-            topic_data: vec![TopicProduceData {
-                name: if is_by_id { String::new() } else { lane.topic.clone() },
-                topic_id: lane.shelf.topic,
-                partition_data: vec![data],
-            }],
-        };
+        let mut parts = Vec::with_capacity(places.len());
+        let mut topic_data: Vec<TopicProduceData> = Vec::new();
+        for (number, place) in &places {
+            let lane = &self.lanes[*number];
+            let draft = &lane.drafts[*place];
+            let (batch, shelf) = (draft.batch, lane.shelf);
+            parts.push(Part { lane: *number, batch, topic: lane.topic.clone(), shelf });
+            let data = PartitionProduceData { index: shelf.partition, records: Some(draft.bytes.clone()) };
+            put(&mut topic_data, &lane.topic, shelf.topic, data, is_by_id);
+        }
+        let dice = chance.of(ApiKey::Produce);
+        let (acks, timeout_ms) = (self.habits.acks, *dice.pick(&[10_000, 10_000, 30_000, i32::MAX, 500]));
+        if self.habits.spread > 1 && acks != 0 && dice.below(4) == 0 {
+            // A part that is refused at once, ahead of those that wait for their commit.
+            let data = PartitionProduceData { index: NO_PARTITION, records: None };
+            topic_data[0].partition_data.insert(0, data);
+            street.marks.hit("client.sent_a_part_that_is_refused");
+        }
+        let request = ProduceRequest { transactional_id: None, acks, timeout_ms, topic_data };
         if dice.chance(self.habits.dies_ppm) {
-            for lost in connections.die_within(site, &request, dice, street) {
-                self.settle(lost, &mut Map::new(0, false), dice, street);
+            for lost in connections.die_within(site, &request, chance.of(ApiKey::Produce), street) {
+                self.settle(lost, &mut Map::nowhere(), chance, street);
             }
             return false;
+        }
+        if parts.len() > 1 {
+            street.marks.hit("client.produced_to_many_partitions");
         }
         if acks == 0 {
-            if connections.tell(site, &request, street) {
-                street.marks.hit("client.produced_with_acks_0");
-                // Nobody will ever say what became of it; a sequence goes on as if it had come in.
-                lane.drafts.remove(position);
-                return true;
+            if !connections.tell(site, &request, street) {
+                return false;
             }
+            street.marks.hit("client.produced_with_acks_0");
+            for (lane, place) in places {
+                // Nobody will ever say what became of it; a sequence goes on as if it had come in.
+                self.lanes[lane].drafts.remove(place);
+            }
+            return true;
+        }
+        if !connections.request(site, &request, Purpose::Produce { parts }, street) {
             return false;
         }
-        if !connections.request(site, &request, Purpose::Produce { lane: number, batch }, street) {
-            return false;
+        for (lane, place) in places {
+            self.lanes[lane].drafts[place].state = State::Flying;
         }
-        lane.drafts[position].state = State::Flying;
         true
+    }
+
+    /// The answer to one batch.
+    fn answered(
+        &mut self,
+        part: &Part,
+        answer: &PartitionProduceResponse,
+        map: &mut Map,
+        chance: &mut Chance,
+        street: &mut Street<'_>,
+    ) {
+        let meaning = meaning_of(answer.error_code);
+        if answer.error_code != 0 {
+            let message = answer.error_message.as_deref().unwrap_or_default();
+            self.last_error = format!("{} {message}", answer.error_code);
+        } else if answer.log_append_time_ms >= 0 {
+            street.ledger.stamped(part.batch, answer.log_append_time_ms);
+            street.marks.hit("client.was_stamped_by_a_leader");
+        }
+        if meaning == Meaning::Never {
+            street.marks.hit("client.was_refused_for_good");
+        }
+        self.settle_batch(part.lane, part.batch, meaning, Some(answer.base_offset), map, chance, street);
     }
 
     #[expect(clippy::too_many_arguments, reason = "an answer, and all that it can touch")]
@@ -384,31 +409,24 @@ impl Producer {
         meaning: Meaning,
         base_offset: Option<i64>,
         map: &mut Map,
-        dice: &mut Dice,
+        chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
         let lane = &mut self.lanes[number];
-        let Some(position) = lane.drafts.iter().position(|draft| draft.batch == batch) else { return };
-        let is_first = lane.drafts.iter().take(position).all(|draft| draft.state == State::Settled);
+        let Some((position, is_first)) = lane.find(batch) else {
+            // Given up meanwhile; but what is acknowledged is there all the same.
+            if matches!(meaning, Meaning::Done) {
+                street.ledger.ack(batch, base_offset, street.verdict);
+            }
+            return;
+        };
         let draft = &mut lane.drafts[position];
         draft.is_unsure |= meaning == Meaning::Unsure;
         let is_again = match meaning {
             Meaning::Done | Meaning::Duplicate => {
                 *street.completed += 1;
                 self.settled += 1;
-                if draft.is_unsure {
-                    street.marks.hit("client.retried_an_unsure_produce");
-                }
-                street.marks.hit(match (self.is_calm, self.habits.acks) {
-                    (true, _) => "client.probed",
-                    (false, 1) => "client.produced_with_acks_1",
-                    (false, _) => "client.produced_with_acks_all",
-                });
-                street.marks.hit(if self.habits.is_idempotent {
-                    "client.produced_with_sequences"
-                } else {
-                    "client.produced_plainly"
-                });
+                hit_done(self.is_calm, &self.habits, draft, street);
                 let place = base_offset.filter(|_| meaning == Meaning::Done);
                 street.ledger.ack(batch, place, street.verdict);
                 draft.state = State::Settled;
@@ -424,40 +442,34 @@ impl Producer {
                 draft.state = State::Waiting;
                 lane.is_rewinding = true;
             } else {
-                refuse(draft, street);
+                draft.refuse(street);
                 if self.habits.is_idempotent {
                     return self.start_anew(street);
                 }
                 self.settled += 1;
             }
         }
-        let lane = &mut self.lanes[number];
-        while lane.drafts.pop_front_if(|draft| draft.state == State::Settled).is_some() {}
-        if !self.habits.is_idempotent {
-            // A plain producer's lane has no order to keep.
-            lane.drafts.retain(|draft| draft.state != State::Settled);
-        }
-        let is_flying = lane.drafts.iter().any(|draft| draft.state == State::Flying);
-        if lane.is_rewinding && !is_flying {
-            lane.is_rewinding = false;
-            lane.hold_until = street.now().after(20 * MILLI + dice.below(100 * MILLI));
+        if self.lanes[number].clear(self.habits.is_idempotent) {
+            let wait = 20 * MILLI + chance.of(ApiKey::Produce).below(100 * MILLI);
+            self.lanes[number].hold_until = street.now().after(wait);
         }
     }
 
-    /// The sequences are broken for good: what is not acknowledged is given up, and a new identity begins.
+    /// The sequences are broken for good: what is not acknowledged is given up, and a new epoch begins, or after the
+    /// last of an id a new identity.
     fn start_anew(&mut self, street: &mut Street<'_>) {
-        street.marks.hit("client.took_a_new_producer_id");
-        self.identity = None;
+        let bumped =
+            self.identity.and_then(|author| Some(Author { epoch: author.epoch.checked_add(1)?, ..author }));
+        // One that bumps its epoch at will does so here, too; the others take a new id, as older clients do.
+        self.identity = bumped.filter(|_| self.habits.bumps_ppm > 0);
+        street.marks.hit(match self.identity {
+            Some(_) => "client.began_a_new_epoch",
+            None => "client.took_a_new_producer_id",
+        });
+        self.habits.first_sequence = 0;
         for lane in &mut self.lanes {
-            for draft in &mut lane.drafts {
-                if draft.state == State::Waiting && !draft.is_unsure {
-                    refuse(draft, street);
-                }
-            }
-            // An answer to what is still flying finds nothing: its fate stays unknown.
-            lane.drafts.clear();
+            give_up(lane, street);
             lane.next_sequence = 0;
-            lane.is_rewinding = false;
         }
         if self.is_calm {
             self.probed.clear();
@@ -465,24 +477,13 @@ impl Producer {
     }
 }
 
-fn refuse(draft: &mut Draft, street: &mut Street<'_>) {
-    if draft.state != State::Settled && !draft.is_unsure {
-        assert!(street.ledger.batch(draft.batch).fate == Fate::Unknown, "a draft's fate is open");
-        street.ledger.refuse(draft.batch, street.verdict);
+/// An answer to what is still flying finds nothing: its fate stays unknown, unless it is good.
+fn give_up(lane: &mut Lane, street: &mut Street<'_>) {
+    for draft in &mut lane.drafts {
+        if draft.state == State::Waiting && !draft.is_unsure {
+            draft.refuse(street);
+        }
     }
-    draft.state = State::Settled;
-}
-
-fn meaning_of(code: i16) -> Meaning {
-    match code {
-        0 => Meaning::Done,
-        46 => Meaning::Duplicate,
-        // NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, NOT_COORDINATOR, NOT_ENOUGH_REPLICAS_AFTER_APPEND, NOT_CONTROLLER,
-        // KAFKA_STORAGE_ERROR.
-        6 | 7 | 16 | 20 | 41 | 56 => Meaning::Unsure,
-        // Not there yet, not now: nothing was proposed.
-        3 | 5 | 19 | 74 | 75 | 78 | 89 | 100 => Meaning::Again,
-        45 => Meaning::OutOfOrder,
-        _ => Meaning::Never,
-    }
+    lane.drafts.clear();
+    lane.is_rewinding = false;
 }

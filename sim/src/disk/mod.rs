@@ -233,6 +233,11 @@ impl Disk {
         self.files.iter().map(|(file, inode)| (*file, inode.durable()))
     }
 
+    /// The names of the files there are.
+    pub fn names(&self) -> impl Iterator<Item = File> + '_ {
+        self.files.keys().copied()
+    }
+
     /// What a file was told, synced or not, rot excluded.
     pub fn written(&self, file: File) -> Option<&Image> {
         self.files.get(&file).map(Inode::written)

@@ -32,15 +32,19 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     .min(reach.sites_max);
     let chaos_ms = 30_000;
     let core = draw_core(sites, &mut dice);
-    let topics = crowd::topics(sites, &mut dice);
-    let mut clients = crowd::clients(&mut root.stream("crowd", &[]));
+    let mut topics = crowd::topics(sites, root, &mut dice);
+    let mut clients = crowd::clients(root);
     let mut knobs = draw_knobs(&mut root.stream("knobs", &[]));
     let mut machines: Vec<Machine> =
         (0..sites).map(|site| weather::machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
     squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
-    let weather = weather::network(&mut root.stream("weather", &[]));
+    let mut weather = weather::network(&mut root.stream("weather", &[]));
     let faults = weather::faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
-    clients.extend(crowd::watcher(&mut root.stream("watcher", &[])));
+    clients.extend(crowd::newcomers(root, &mut topics, sites));
+    crowd::starve(&mut root.stream("starve", &[]), &mut knobs, &clients);
+    crowd::fill(&mut root.stream("fill", &[]), &mut knobs, &mut weather, &mut topics, &mut clients);
+    crowd::greet(&mut root.stream("greet", &[]), &mut clients);
+    knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
     Plan { seed, sites, chaos_ms, weather, knobs, machines, topics, clients, core, faults, mutant: None }
 }
 
@@ -83,6 +87,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         memory_limit: *dice.pick(&[64 << 20, 256 << 20, 1 << 30]),
         storage,
         turn_events_max: *dice.pick(&[1, 4, 32, 32]),
+        auto_create: false,
         turn_wait_ns: *dice.pick(&[MICRO, 50 * MICRO, 50 * MICRO, MILLI, 5 * MILLI]),
     }
 }

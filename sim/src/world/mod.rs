@@ -11,6 +11,7 @@ pub mod faults;
 pub mod stages;
 pub mod turns;
 
+use crate::claims::c09_lookups_are_exact::Lookups;
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::Ledger;
 use crate::claims::watch::NodeClaims;
@@ -46,6 +47,9 @@ pub struct World {
     listening: Vec<Option<Place>>,
     ledger: Ledger,
     ids: SeenIds,
+    lookups: Lookups,
+    /// The latest time that any node's clock has shown, milliseconds since 1970.
+    node_wall_max: i64,
     claims: NodeClaims,
     verdict: Verdict,
     marks: Marks,
@@ -127,6 +131,8 @@ impl World {
             listening: vec![None; plan.sites],
             ledger: Ledger::default(),
             ids: SeenIds::default(),
+            lookups: Lookups::default(),
+            node_wall_max: i64::MIN,
             claims: NodeClaims::new(plan.sites),
             verdict: Verdict::default(),
             marks: Marks::default(),
@@ -240,6 +246,10 @@ impl World {
             marks: &mut self.marks,
             listening: &self.listening,
             completed: &mut self.completed,
+            topics: &self.plan.topics,
+            claims: &self.claims,
+            lookups: &mut self.lookups,
+            node_wall_max: self.node_wall_max,
         };
         act(&mut self.clients[client], &mut street);
     }
@@ -306,7 +316,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         topics: TopicDefaults {
             partitions: 1,
             replication_factor: plan.sites.min(3) as i16,
-            auto_create: false,
+            auto_create: knobs.auto_create,
         },
         storage: knobs.storage.clone(),
         secrets: secrets(plan, site),

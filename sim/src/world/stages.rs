@@ -43,6 +43,7 @@ enum Stage {
     Finish,
     Audit,
     Idle,
+    Tidy,
     Over,
 }
 
@@ -131,10 +132,13 @@ impl World {
             }
             Stage::Audit if open.is_empty() => {
                 self.trace.note(format_args!("the audit is done; idleness begins"));
+                let lookups = self.lookups.audit(&self.ledger, &mut self.verdict);
+                self.marks.add("audit.looked_at_a_lookup_again", lookups);
                 self.stages.stage = Stage::Idle;
                 self.stages.idle_from = Some((now, self.events));
             }
             Stage::Idle => self.look_idle(now),
+            Stage::Tidy => self.look_tidy(now),
             Stage::Finish | Stage::Audit => self.look_late(now, frozen_at, &open),
         }
         self.schedule.after(LOOK_EVERY, Happening::Look);
@@ -232,6 +236,22 @@ impl World {
             self.marks.hit("bounds.weighed_an_idle_node");
         }
         (0..self.plan.sites).for_each(|site| self.compare_segments(site));
-        self.stages.stage = Stage::Over;
+        self.stages.stage = Stage::Tidy;
+    }
+
+    /// What topics and logs have given up may stay on a disk for a while, and no longer.
+    fn look_tidy(&mut self, now: Moment) {
+        let (from, _) = self.stages.idle_from.expect("set where idleness begins");
+        let leftover = self.plan.core.iter().find_map(|site| {
+            let node = &self.nodes[*site];
+            let process = node.process.as_ref()?;
+            c19_all_is_bounded::leftover(*site, &node.disk, &process.broker)
+        });
+        let Some(words) = leftover else {
+            self.stages.stage = Stage::Over;
+            return;
+        };
+        self.marks.hit("bounds.waited_for_a_disk_to_be_tidy");
+        c19_all_is_bounded::check_tidy(now.since(from), || words, &mut self.verdict);
     }
 }

@@ -5,6 +5,7 @@
 //! a latency of its own.
 
 use super::World;
+use crate::claims::ledger::Shelf;
 use crate::claims::{
     Claim, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
 };
@@ -24,6 +25,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const TURN_NS: u64 = 5 * MICRO;
 /// Time that an event takes.
 const EVENT_NS: u64 = 2 * MICRO;
+
+/// Turns between two looks at all parked fetches.
+const UNWOKEN_EVERY: u64 = 8;
 
 impl World {
     /// Has a turn come, soon.
@@ -66,6 +70,7 @@ impl World {
         self.turns += 1;
         let is_only_time = events.iter().all(|event| matches!(event, Event::Woke));
         let now = node.clock.now(self.schedule.now());
+        self.node_wall_max = self.node_wall_max.max(now.wall.0);
         let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
         let mut actions = Vec::new();
         let broker = &mut process.broker;
@@ -81,6 +86,13 @@ impl World {
                 format!("n{} woke, and {overdue} fetches are overdue all the same", site + 1)
             });
         }
+        if is_awake || self.turns.is_multiple_of(UNWOKEN_EVERY) {
+            let unwoken = process.broker.observe_unwoken();
+            self.verdict.hold(unwoken == 0, Claim::C17, || {
+                format!("n{}: {unwoken} fetches wait for what is there", site + 1)
+            });
+        }
+        self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
         let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
@@ -208,7 +220,7 @@ impl World {
                         self.claims.says(site, &parts, &mut self.verdict);
                         self.trace.remark(|| format!("n{} {link} {}", site + 1, said(&parts)));
                     }
-                    WireKind::Kafka => self.check_promises(wire, &parts),
+                    WireKind::Kafka => self.check_promises(site, wire, &parts),
                 }
                 self.network.send(&mut self.schedule, wire, side, &parts);
                 let unsent = self.network.unsent_bytes(wire, side);
@@ -221,11 +233,18 @@ impl World {
         }
     }
 
-    /// Acknowledgments that leave now are looked up in the durable journals (C3).
-    fn check_promises(&mut self, wire: WireId, parts: &[Bytes]) {
+    /// Acknowledgments that leave now are looked up in the durable journals (C3); and who is told of a log is told as
+    /// it stands now at the latest (C9).
+    fn check_promises(&mut self, site: usize, wire: WireId, parts: &[Bytes]) {
         let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
-        for (batch, base_offset) in self.clients[client].promises(wire, parts) {
-            let batch = self.ledger.batch(batch);
+        let boot = self.nodes[site].boot;
+        let stand = |site: usize, shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
+        for promise in self.clients[client].overhear(wire, parts, stand) {
+            let base_offset = promise.base_offset;
+            if promise.append_time >= 0 {
+                self.ledger.stamped(promise.batch, promise.append_time);
+            }
+            let batch = self.ledger.batch(promise.batch);
             let group = (batch.shelf.topic, batch.shelf.partition);
             let name = self.ids.name_of(batch.shelf.topic);
             let topic = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name);

@@ -1,0 +1,106 @@
+//! Why something was asked, with what is known of the question when the answer comes, and what became of it.
+
+use super::produced::Part;
+use crate::claims::c09_lookups_are_exact::{Question, Stand};
+use crate::claims::ledger::{BatchId, Shelf};
+use rust_mq_proto::kafka::api::ResponseBody;
+
+/// Why something was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The opening of a connection.
+    Versions,
+    /// The client's map.
+    Map,
+    /// Topics to create.
+    Create(Vec<String>),
+    /// A topic to delete.
+    Delete(String),
+    /// A producer id.
+    Identity,
+    /// Batches of a producer's lanes.
+    Produce {
+        /// Which, in the order of the request.
+        parts: Vec<Part>,
+    },
+    /// Where to begin.
+    Beginnings(Vec<Beginning>),
+    /// What a watcher wants to know.
+    Lookups(Vec<Ask>),
+    /// Records.
+    Fetch {
+        /// From which machine.
+        site: usize,
+        /// What.
+        from: Vec<Asked>,
+    },
+    /// Whatever comes.
+    Nothing,
+}
+
+/// A partition that a consumer asks where to begin in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Of the topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// What was asked for.
+    pub timestamp: i64,
+    /// The leader epoch that was told with it.
+    pub epoch: Option<i32>,
+}
+
+/// A partition that a consumer fetches from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Of the topic.
+    pub id: [u8; 16],
+    /// The partition.
+    pub partition: i32,
+    /// From where on.
+    pub offset: i64,
+    /// The leader epoch that was told with it.
+    pub epoch: Option<i32>,
+    /// The epoch of what was read last, if that was told.
+    pub last_epoch: Option<i32>,
+}
+
+/// Something that a watcher looks up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Of which partition.
+    pub shelf: Shelf,
+    /// The topic's name.
+    pub topic: String,
+    /// What.
+    pub question: Question,
+    /// The leader epoch that was told with it; -1 is none.
+    pub epoch: i32,
+    /// How the machine stood then.
+    pub asked: Stand,
+    /// How it stood when its answer left.
+    pub said: Option<Stand>,
+}
+
+/// A batch that an answer acknowledges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Which.
+    pub batch: BatchId,
+    /// Where it is.
+    pub base_offset: i64,
+    /// The time that its leader gave it, or -1.
+    pub append_time: i64,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Answered {
+    /// Why it was sent.
+    pub purpose: Purpose,
+    /// The answer; without one the connection died.
+    pub body: Option<ResponseBody>,
+    /// Whether any byte of it had left.
+    pub was_sent: bool,
+}
