@@ -38,6 +38,13 @@ pub struct Now {
     pub wall: Wall,
 }
 
+/// The earliest of these moments; none if none of them ever comes. Every turn asks this of every room.
+pub fn earliest<const COUNT: usize>(moments: [Option<Mono>; COUNT]) -> Option<Mono> {
+    const NEVER: u64 = u64::MAX;
+    let first = moments.iter().fold(NEVER, |first, at| first.min(at.map_or(NEVER, |at| at.0)));
+    (first != NEVER).then_some(Mono(first))
+}
+
 impl Mono {
     /// Time since `earlier`; zero if that lies ahead.
     pub fn since(self, earlier: Mono) -> Duration {
@@ -50,5 +57,18 @@ impl Add<Duration> for Mono {
 
     fn add(self, wait: Duration) -> Mono {
         Mono(self.0.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_is_the_least_of_those_that_come() {
+        assert_eq!(earliest([None, Some(Mono(7)), Some(Mono(3)), None]), Some(Mono(3)));
+        assert_eq!(earliest([None, Some(Mono(0))]), Some(Mono(0)));
+        assert_eq!(earliest([None, None]), None);
+        assert_eq!(earliest([Some(Mono::default() + Duration::MAX)]), None, "the end of time never comes");
     }
 }

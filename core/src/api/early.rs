@@ -59,9 +59,6 @@ impl Early {
 
     /// Those that can be taken up now, and those that have waited too long, with the reason why they are refused.
     pub fn take(&mut self, node: &Node, now: Now) -> Vec<(Origin, Result<RequestBody, String>)> {
-        if self.waiting.is_empty() {
-            return Vec::new();
-        }
         let mut taken = Vec::new();
         for held in std::mem::take(&mut self.waiting) {
             if held.is_ripe(node) {
@@ -81,10 +78,14 @@ impl Early {
         std::mem::take(&mut self.waiting).into_iter().map(|held| held.origin)
     }
 
+    /// Whether none waits, as almost always.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether one can be taken up, or sent away.
     pub fn has_ripe(&self, node: &Node) -> bool {
-        node.sends_clients_away() && !self.waiting.is_empty()
-            || self.waiting.iter().any(|held| held.is_ripe(node))
+        !self.is_empty() && (node.sends_clients_away() || self.waiting.iter().any(|held| held.is_ripe(node)))
     }
 
     /// When one has waited too long.

@@ -41,7 +41,7 @@ use crate::machine::Waiter;
 use crate::metadata::Reply;
 use crate::mutant::Mutant;
 use crate::node::{News, Node};
-use crate::now::{Mono, Now};
+use crate::now::{Mono, Now, earliest};
 use crate::storage::{Chunk, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
@@ -173,6 +173,9 @@ impl Desk {
 
     /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
+        if self.early.is_empty() {
+            return;
+        }
         if node.sends_clients_away() {
             for origin in self.early.take_all() {
                 self.leaves(node, origin);
@@ -213,6 +216,9 @@ impl Desk {
 
     /// Answers whatever this turn's news make answerable, and whoever has waited long enough.
     pub fn settle(&mut self, node: &mut Node, now: Now) {
+        if node.news.is_empty() && self.awaiting_leaders.is_empty() {
+            return;
+        }
         let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed } =
             std::mem::take(&mut node.news);
         for (waiter, reply) in replied {
@@ -263,10 +269,7 @@ impl Desk {
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         let leaders = self.awaiting_leaders.iter().map(|waiting| waiting.until).min();
-        [self.deadlines.next(), self.sweep_at, leaders, self.early.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        earliest([self.deadlines.next(), self.sweep_at, leaders, self.early.next_deadline()])
     }
 
     /// Fetches whose time is up although they wait for nothing else.

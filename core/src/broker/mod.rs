@@ -25,7 +25,7 @@ use crate::event::{Event, LinkKind, Question};
 use crate::ids::LinkId;
 use crate::limits::{CLOSE_PATIENCE, STOP_PATIENCE};
 use crate::node::Node;
-use crate::now::{Mono, Now};
+use crate::now::{Mono, Now, earliest};
 
 /// One node's whole state.
 pub struct Broker {
@@ -196,8 +196,8 @@ impl Broker {
             None => None,
         };
         let left = is_work_left.then_some(now.mono);
-        let earliest = [self.node.next_deadline(), self.desk.next_deadline(), patience, left];
-        let Some(at) = earliest.into_iter().flatten().min() else { return };
+        let deadlines = [self.node.next_deadline(), self.desk.next_deadline(), patience, left];
+        let Some(at) = earliest(deadlines) else { return };
         if self.wake_at != Some(at) {
             self.wake_at = Some(at);
             actions.push(Action::WakeAt { mono: at });

@@ -185,6 +185,18 @@ pub struct News {
     pub is_leader_changed: bool,
 }
 
+impl News {
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.settled.is_empty()
+            && self.replied.is_empty()
+            && self.woken.is_empty()
+            && self.read.is_empty()
+            && self.confirmed.is_empty()
+            && !self.is_leader_changed
+    }
+}
+
 impl Node {
     /// A node before its start.
     pub fn new(config: Config, seed: u64) -> Node {
@@ -284,6 +296,14 @@ impl Node {
     }
 
     /// A replica of either kind.
+    fn replica(&self, id: ReplicaId) -> Option<&Replica> {
+        match &self.metadata {
+            Some((metadata, host)) if *metadata == id => Some(host.replica()),
+            _ => self.partitions.get(id).map(|partition| partition.replica()),
+        }
+    }
+
+    /// A replica of either kind, to be changed.
     fn replica_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
         match &mut self.metadata {
             Some((metadata, host)) if *metadata == id => Some(host.replica_mut()),

@@ -303,8 +303,10 @@ impl Node {
         self.storage.flush(now.mono, actions, &mut self.disk_news);
         self.charge_behind();
         self.connections.flush(now.mono, &mut self.budget, actions);
-        let metadata_end = self.metadata().map_or(Index(0), |host| host.replica().last_index());
-        self.peers.tell(metadata_end, self.handing_over.is_node_reluctant());
+        if !self.config.is_single() {
+            let metadata_end = self.metadata().map_or(Index(0), |host| host.replica().last_index());
+            self.peers.tell(metadata_end, self.handing_over.is_node_reluctant());
+        }
         self.peers.flush(now.mono, actions);
     }
 }

@@ -12,7 +12,7 @@ use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
 use crate::partition::Partition;
-use crate::replica::{ReadContext, Ready, ReadyNumber, Role};
+use crate::replica::{ReadContext, Ready, ReadyNumber, Replica, Role};
 use crate::storage::{CommittedBatch, Durable};
 use std::collections::BTreeSet;
 
@@ -48,14 +48,10 @@ impl Node {
 
     /// Whether a touched replica could make a ready at once. One whose ready the next frame has no room for waits
     /// for the disk, whose answer is an event: turning until then would only burn the processor.
-    pub fn can_go_on(&mut self) -> bool {
-        let room = self.storage.room();
-        let touched = std::mem::take(&mut self.touched);
-        let is_any = touched.iter().any(|id| {
-            self.replica_mut(*id).is_some_and(|replica| replica.has_ready() && replica.ready_bytes() <= room)
-        });
-        self.touched = touched;
-        is_any
+    pub fn can_go_on(&self) -> bool {
+        let has_room = |replica: &Replica| replica.ready_bytes() <= self.storage.room();
+        let mut touched = self.touched.iter().filter_map(|id| self.replica(*id));
+        touched.any(|replica| replica.has_ready() && has_room(replica))
     }
 
     fn carry(

@@ -34,13 +34,17 @@ impl Node {
         let is_full = result == DoneResult::Full && is_planted(self.config.mutant, Mutant::FullBelieved);
         let result = if is_full { DoneResult::Written { free_bytes: u64::MAX } } else { result };
         self.storage.done(now.mono, ticket, result, actions, &mut outcomes);
-        self.disk_outcomes(now, outcomes, actions);
+        if !outcomes.is_empty() {
+            self.disk_outcomes(now, outcomes, actions);
+        }
     }
 
     /// What storage told at the end of the last turn.
     pub fn take_disk_news(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let news = std::mem::take(&mut self.disk_news);
-        self.disk_outcomes(now, news, actions);
+        if !self.disk_news.is_empty() {
+            let news = std::mem::take(&mut self.disk_news);
+            self.disk_outcomes(now, news, actions);
+        }
     }
 
     pub(super) fn disk_outcomes(&mut self, now: Now, outcomes: Vec<Outcome>, actions: &mut Vec<Action>) {

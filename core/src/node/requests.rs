@@ -144,10 +144,10 @@ impl Node {
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
         let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
-        let (_, partition) = self.partitions.of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
-        let counts = terms.wants_all && partition.counts_in_sync();
+        let id = self.partitions.replica_of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
+        let counts = terms.wants_all && self.partitions.get(id).is_some_and(Partition::counts_in_sync);
         let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
-        let (id, partition) = self.partitions.of_mut(of).ok_or_else(not_here)?;
+        let partition = self.partitions.get_mut(id).ok_or_else(not_here)?;
         partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
         if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {

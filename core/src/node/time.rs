@@ -4,7 +4,7 @@ use super::Node;
 use crate::action::Action;
 use crate::ids::ReplicaId;
 use crate::limits::{ISR_LOOK_INTERVAL, RETENTION_HURRY, RETENTION_HURRY_PARTITION, TICK};
-use crate::now::{Mono, Now};
+use crate::now::{Mono, Now, earliest};
 use crate::partition::Retained;
 use crate::storage::Segment;
 
@@ -30,7 +30,7 @@ impl Node {
 
     /// The earliest moment at which `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
-        let rooms = [
+        earliest([
             self.storage.next_deadline(),
             (!self.disk_news.is_empty()).then_some(Mono::default()),
             self.connections.next_deadline(&self.budget),
@@ -41,8 +41,7 @@ impl Node {
             self.scrub_due(),
             self.unasked.front().map(|unasked| unasked.until),
             (!self.partitions.is_empty()).then_some(self.retention_at),
-        ];
-        rooms.into_iter().flatten().min()
+        ])
     }
 
     /// Replicas of several voters are ticked; the only voter of a group needs no clock.

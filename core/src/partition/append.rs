@@ -16,7 +16,7 @@ use super::timestamps::Allowed;
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, Term};
-use crate::limits::{BATCH_COPY_BELOW, BATCH_QUARTERS_MIN, DECOMPRESSED_BYTES_MAX};
+use crate::limits::{BATCH_BUFFER_SHARE, BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
@@ -128,8 +128,12 @@ impl Partition {
         terms: Terms,
         decompressor: &mut Decompressor,
     ) -> Result<(), AppendRefusal> {
-        let producer = Batch::parse(&bytes).ok().and_then(|batch| batch.producer());
-        let result = self.take(now, waiter, bytes, terms, decompressor);
+        let batch = Batch::parse(&bytes);
+        let producer = batch.as_ref().ok().and_then(Batch::producer);
+        let result = match self.examine(batch, terms, decompressor) {
+            Ok(summary) => self.take(now, waiter, bytes, &summary, terms, decompressor),
+            Err(refusal) => Err(refusal),
+        };
         if let (Err(_), Some(producer)) = (&result, producer)
             && self.is_first_leader()
         {
@@ -138,14 +142,13 @@ impl Partition {
         result
     }
 
-    fn take(
-        &mut self,
-        now: Now,
-        waiter: Option<(Waiter, u32)>,
-        mut bytes: BytesMut,
+    /// Looks through a batch as it came.
+    fn examine(
+        &self,
+        batch: Result<Batch<'_>, BatchError>,
         terms: Terms,
         decompressor: &mut Decompressor,
-    ) -> Result<(), AppendRefusal> {
+    ) -> Result<Summary, AppendRefusal> {
         self.check_leading(terms)?;
         let limits = Limits {
             batch_bytes_max: self.config.max_message_bytes,
@@ -153,10 +156,23 @@ impl Partition {
             is_zstd_known: terms.is_zstd_known,
             is_base_offset_free: false,
         };
-        let summary = records::validate(&bytes, &limits, decompressor).map_err(|error| unfit(&error))?;
+        let checked = batch.and_then(|batch| records::check(&batch, &limits, decompressor));
+        let summary = checked.map_err(|error| unfit(&error))?;
         check_terms(&summary, terms)?;
-        if let Err(refusal) = Allowed::at(now, &self.config).check(&mut bytes, &summary, decompressor) {
-            self.take_all_the_same(now, bytes, &summary);
+        Ok(summary)
+    }
+
+    fn take(
+        &mut self,
+        now: Now,
+        waiter: Option<(Waiter, u32)>,
+        mut bytes: BytesMut,
+        summary: &Summary,
+        terms: Terms,
+        decompressor: &mut Decompressor,
+    ) -> Result<(), AppendRefusal> {
+        if let Err(refusal) = Allowed::at(now, &self.config).check(&mut bytes, summary, decompressor) {
+            self.take_all_the_same(now, bytes, summary);
             return Err(refusal);
         }
         if let Some(producer) = &summary.producer {
@@ -185,7 +201,7 @@ impl Partition {
             }
         }
         let base = self.overlay.end;
-        let append_time = self.stamp(now, &mut bytes, base, &summary);
+        let append_time = self.stamp(now, &mut bytes, base, summary);
         let payload = shared(bytes, terms.buffer_bytes);
         let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
             if self.has(Mutant::OffsetNotGivenBack) {
@@ -324,7 +340,7 @@ fn check_terms(summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
 /// The batch as the log keeps it. One that is small, by itself or in its buffer, is copied: its slice would keep all
 /// of the buffer in memory for as long as the log holds it.
 fn shared(bytes: BytesMut, buffer_bytes: usize) -> Bytes {
-    let least = BATCH_COPY_BELOW.max(buffer_bytes / 4 * BATCH_QUARTERS_MIN);
+    let least = BATCH_COPY_BELOW.max(buffer_bytes.div_ceil(BATCH_BUFFER_SHARE));
     if bytes.len() < least { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
 }
 
@@ -358,8 +374,8 @@ mod tests {
         for (batch, buffer, is_copied) in [
             (BATCH_COPY_BELOW - 1, BATCH_COPY_BELOW, true),
             (17 << 10, 16 << 20, true),
-            (8 << 20, 16 << 20, true),
-            (12 << 20, 16 << 20, false),
+            ((8 << 20) - 1, 16 << 20, true),
+            (8 << 20, 16 << 20, false),
             (1 << 20, 1 << 20, false),
         ] {
             let bytes = BytesMut::zeroed(batch);

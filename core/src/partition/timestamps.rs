@@ -34,12 +34,7 @@ impl Allowed {
         decompressor: &mut Decompressor,
     ) -> Result<(), AppendRefusal> {
         let claims = summary.timestamp_type == TimestampType::LogAppendTime;
-        let claimed = Batch::parse(bytes).expect("validate has just parsed it").max_timestamp();
-        let is_claim_bad = match self.range {
-            None => claims,
-            Some(_) => claims && (claimed == NO_TIMESTAMP || !self.takes(claimed)),
-        };
-        if is_claim_bad {
+        if claims && self.is_claim_bad(bytes) {
             let words = "a producer must not claim the log's own timestamps";
             return Err(refusal((0..summary.count).map(|index| (index, words.into()))));
         }
@@ -53,6 +48,12 @@ impl Allowed {
         let records = batch.records(decompressor, summary.plain_bytes).into_iter().flatten().flatten();
         let bad = (0..).zip(records).filter(|(_, record)| !self.takes(record.timestamp));
         Err(refusal(bad.map(|(index, record)| (index, self.words(record.timestamp)))))
+    }
+
+    /// Whether what a producer says of the log's own timestamp is not to be overlooked.
+    fn is_claim_bad(&self, bytes: &[u8]) -> bool {
+        let claimed = Batch::parse(bytes).expect("validate has just parsed it").max_timestamp();
+        self.range.is_none() || claimed == NO_TIMESTAMP || !self.takes(claimed)
     }
 
     fn takes(&self, timestamp: i64) -> bool {

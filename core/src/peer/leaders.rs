@@ -104,6 +104,9 @@ impl Leaders {
 
     /// What nobody was told yet, in messages of a bounded size; it counts as told from now on.
     pub fn take_news(&mut self) -> Vec<Alive> {
+        if self.news.is_empty() {
+            return Vec::new();
+        }
         let news = std::mem::take(&mut self.news);
         self.messages(news.iter().filter_map(|partition| Some((partition, self.known.get(partition)?))))
     }

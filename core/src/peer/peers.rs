@@ -23,7 +23,7 @@ use crate::limits::{
     PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX,
 };
 use crate::mutant::{Mutant, is_planted};
-use crate::now::Mono;
+use crate::now::{Mono, earliest};
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::peer::codec::parse;
@@ -243,6 +243,7 @@ impl Peers {
         match endpoint.kind {
             LaneKind::Raft => {
                 remote.go_down();
+                self.note_whom_it_hears();
                 self.actions.push(Action::Note(Notice::PeerDown(node)));
                 self.outcomes.push_back(Outcome::Down(node));
             }
@@ -277,11 +278,8 @@ impl Peers {
     /// Ends a turn: what is to be said leaves.
     pub fn flush(&mut self, now: Mono, actions: &mut Vec<Action>) {
         actions.append(&mut self.actions);
-        let greeted = || self.remotes.values().filter_map(|remote| Some(remote.greeting?.node));
-        // Every turn ends here: what is as it was is not collected anew.
-        if !self.sign.hears.iter().copied().eq(greeted()) {
-            self.sign.hears = greeted().collect();
-        }
+        #[cfg(any(test, feature = "simulation"))]
+        assert!(self.sign.hears.iter().copied().eq(self.hears()), "what is told of peers is what they are");
         let mut news = self.leaders.take_news();
         if self.sign.has_news(&self.said) {
             self.said.clone_from(&self.sign);
@@ -312,9 +310,9 @@ impl Peers {
     /// When `woke`, and a flush, must come at the latest.
     pub fn next_deadline(&self) -> Option<Mono> {
         let remotes =
-            self.remotes.values().flat_map(|remote| remote.deadlines(self.heartbeat, self.silence_max));
-        let hellos = self.links.values().map(Endpoint::hello_due);
-        remotes.chain(hellos).chain([self.forwards.next_deadline()]).flatten().min()
+            self.remotes.values().filter_map(|remote| remote.next_deadline(self.heartbeat, self.silence_max));
+        let hellos = self.links.values().filter_map(Endpoint::hello_due);
+        earliest([remotes.min(), hellos.min(), self.forwards.next_deadline()])
     }
 
     /// What happened next.
@@ -408,6 +406,11 @@ impl Peers {
 }
 
 impl Peers {
+    /// A peer has come up or gone down: this node says so of itself. Not collected anew at the end of every turn.
+    fn note_whom_it_hears(&mut self) {
+        self.sign.hears = self.hears().collect();
+    }
+
     fn queue(&mut self, node: NodeId, body: PeerBody) -> Result<(), BulkRefused> {
         let remote = self.remotes.get_mut(&node).ok_or(BulkRefused::Down)?;
         remote.bulk.queue(body.into_parts())

@@ -10,7 +10,7 @@ use crate::action::{Action, LaneKind};
 use crate::event::Address;
 use crate::ids::{DiskId, LinkId};
 use crate::limits::{PEER_MESSAGE_BYTES_MAX, PEER_QUEUE_BYTES_MAX};
-use crate::now::Mono;
+use crate::now::{Mono, earliest};
 use rust_mq_proto::peer::codec::{FIELDS_MAX, raft_bytes, raft_parts};
 use rust_mq_proto::peer::message::{Alive, PeerBody};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
@@ -112,16 +112,16 @@ impl Remote {
             .filter_map(Lane::link)
     }
 
-    /// All that time will bring.
-    pub fn deadlines(&self, heartbeat: Duration, silence_max: Duration) -> [Option<Mono>; 6] {
-        [
+    /// What time will bring next.
+    pub fn next_deadline(&self, heartbeat: Duration, silence_max: Duration) -> Option<Mono> {
+        earliest([
             self.raft.next_dial(),
             self.bulk.next_dial(),
             self.raft.unread_due(),
             self.bulk.unread_due(),
             self.silence_due(silence_max),
             self.is_up().then(|| self.spoke_at + heartbeat),
-        ]
+        ])
     }
 
     /// Lets out what this turn has brought: leaders first, then the other messages, then Raft's; a sign of
@@ -138,18 +138,16 @@ impl Remote {
             return;
         }
         let before = actions.len();
-        let table = if std::mem::take(&mut self.owes_table) { leaders.whole() } else { news.to_vec() };
-        for mut alive in table {
-            sign.write(&mut alive);
-            self.raft.send(PeerBody::Alive(alive).into_parts(), now, actions);
+        let table = std::mem::take(&mut self.owes_table).then(|| leaders.whole());
+        for alive in table.as_deref().unwrap_or(news) {
+            self.raft.send(PeerBody::Alive(sign.written(alive)).into_parts(), now, actions);
         }
         for body in self.others.drain(..) {
             self.raft.send(body.into_parts(), now, actions);
         }
         self.flush_raft(now, actions);
         if actions.len() == before && self.spoke_at + heartbeat <= now {
-            let mut alive = Alive::default();
-            sign.write(&mut alive);
+            let alive = sign.written(&Alive::default());
             self.raft.send(PeerBody::Alive(alive).into_parts(), now, actions);
         }
         if actions.len() > before {

@@ -32,11 +32,14 @@ impl Sign {
         Ok(Sign { hears, metadata_end: Index(alive.metadata_end), is_reluctant: alive.is_reluctant })
     }
 
-    /// Says it.
-    pub(super) fn write(&self, alive: &mut Alive) {
-        alive.hears = self.hears.iter().map(|node| node.0).collect();
-        alive.metadata_end = self.metadata_end.0;
-        alive.is_reluctant = self.is_reluctant;
+    /// Says it, with what `news` tells.
+    pub(super) fn written(&self, news: &Alive) -> Alive {
+        Alive {
+            hears: self.hears.iter().map(|node| node.0).collect(),
+            metadata_end: self.metadata_end.0,
+            is_reluctant: self.is_reluctant,
+            ..news.clone()
+        }
     }
 
     /// Whether others decide by something that was not so when `said` was.
@@ -53,8 +56,7 @@ mod tests {
     fn what_is_said_is_read_and_what_cannot_be_is_refused() {
         let members = [NodeId(1), NodeId(2), NodeId(3)];
         let said = Sign { hears: vec![NodeId(1), NodeId(3)], metadata_end: Index(70), is_reluctant: true };
-        let mut alive = Alive::default();
-        said.write(&mut alive);
+        let mut alive = said.written(&Alive::default());
         assert_eq!(Sign::read(&alive, &members), Ok(said.clone()));
         alive.hears = vec![3, 1, 3];
         assert_eq!(Sign::read(&alive, &members), Ok(said), "in any order, each once");

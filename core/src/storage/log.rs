@@ -361,16 +361,16 @@ impl Log {
         if !holds {
             return None;
         }
-        let mut chunk = Chunk::default();
         let mut bytes = 0;
-        for batch in self.tail.range(first..) {
+        // One batch at least, however large it is.
+        let fits = |batch: &&CommittedBatch| {
+            let is_first = bytes == 0;
             bytes += batch.bytes.len();
-            if batch.next > below || (bytes > max_bytes && !chunk.batches.is_empty()) {
-                break;
-            }
-            chunk.batches.push(batch.bytes.clone());
-        }
-        Some(chunk)
+            batch.next <= below && (bytes <= max_bytes || is_first)
+        };
+        let count = self.tail.range(first..).take_while(fits).count();
+        let batches = self.tail.range(first..first + count).map(|batch| batch.bytes.clone()).collect();
+        Some(Chunk { batches, place: None })
     }
 
     /// The first batch in memory, from `from` on, with a record at or after `timestamp`.

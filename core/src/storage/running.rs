@@ -23,7 +23,7 @@ use crate::file::{File, SegmentName};
 use crate::ids::{ReplicaId, Ticket, TopicPartition};
 use crate::limits::DOOMED_AGE_MAX;
 use crate::mutant::{Mutant, is_planted};
-use crate::now::Mono;
+use crate::now::{Mono, earliest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The parts.
@@ -185,8 +185,7 @@ impl Running {
     /// The earliest moment at which `woke` has something to do.
     pub(super) fn next_deadline(&self) -> Option<Mono> {
         let space = self.space.retry_at();
-        let deadlines = [self.journal.seal_at(), self.behind.next_deadline(), space, self.remove_at];
-        deadlines.into_iter().flatten().min()
+        earliest([self.journal.seal_at(), self.behind.next_deadline(), space, self.remove_at])
     }
 
     /// A deadline has come, perhaps one of ours.
@@ -373,8 +372,10 @@ impl Running {
         if was_holding && !self.is_holding {
             self.behind.all_are_due();
         }
-        for replica in self.behind.take_due() {
-            self.write_log(replica, turn);
+        if self.behind.is_any_due() {
+            for replica in self.behind.take_due() {
+                self.write_log(replica, turn);
+            }
         }
     }
 

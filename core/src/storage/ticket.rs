@@ -6,7 +6,7 @@ use super::read::ReadId;
 use super::segment::Synced;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId, Ticket};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// What a ticket was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,21 +41,23 @@ pub(super) enum Job {
     Mend(ReplicaId, SegmentName, Offset),
 }
 
-/// The open tickets.
+/// The open tickets, oldest first: a disk answers about in the order in which it was asked, so that the one that is
+/// redeemed is near the front.
 #[derive(Debug, Default)]
 pub(super) struct Tickets {
     drawn: u64,
-    open: BTreeMap<Ticket, Job>,
+    open: VecDeque<(Ticket, Job)>,
 }
 
 impl Tickets {
     pub(super) fn draw(&mut self, job: Job) -> Ticket {
         self.drawn += 1;
-        self.open.insert(Ticket(self.drawn), job);
+        self.open.push_back((Ticket(self.drawn), job));
         Ticket(self.drawn)
     }
 
     pub(super) fn redeem(&mut self, ticket: Ticket) -> Option<Job> {
-        self.open.remove(&ticket)
+        let at = self.open.binary_search_by_key(&ticket, |(open, _)| *open).ok()?;
+        self.open.remove(at).map(|(_, job)| job)
     }
 }

@@ -94,6 +94,11 @@ impl WriteBehind {
         }
     }
 
+    /// Whether [`WriteBehind::take_due`] gives any.
+    pub(super) fn is_any_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// The logs to be written or settled that something happened to, which the caller goes on with. One that settles
     /// may have nothing to write any more: a checkpoint has written it, or a full disk was in the way when its turn
     /// came.

@@ -54,6 +54,11 @@ impl Writer {
         Writer::default()
     }
 
+    /// An empty writer with room for so many bytes, where it is known how many will come.
+    pub fn with_room(bytes: usize) -> Writer {
+        Writer { own: BytesMut::with_capacity(bytes), ..Writer::default() }
+    }
+
     /// Bytes written since the last `take`.
     pub fn len(&self) -> usize {
         self.own.len() + self.shared_bytes
@@ -101,6 +106,12 @@ impl Writer {
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.own.extend_from_slice(bytes);
+    }
+
+    /// Adds what another codec writes.
+    #[inline]
+    pub fn with(&mut self, fill: impl FnOnce(&mut BytesMut)) {
+        fill(&mut self.own);
     }
 
     /// Adds bytes that others keep too: by reference, unless they are few.

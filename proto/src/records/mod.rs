@@ -56,7 +56,7 @@ pub use error::{BatchError, RecordFault};
 pub use lookup::find_timestamp;
 pub use marker::{Marker, MarkerKind};
 pub use record::{Header, Headers, Record, Records};
-pub use validate::{Limits, Summary, validate};
+pub use validate::{Limits, Summary, check, validate};
 
 /// What a timestamp field holds where no time was given.
 pub const NO_TIMESTAMP: i64 = -1;

@@ -58,18 +58,27 @@ pub fn validate(
     limits: &Limits,
     decompressor: &mut Decompressor,
 ) -> Result<Summary, BatchError> {
-    let batch = Batch::parse(bytes)?;
-    if bytes.len() > limits.batch_bytes_max {
-        return Err(BatchError::TooLarge { bytes: bytes.len(), max: limits.batch_bytes_max });
+    check(&Batch::parse(bytes)?, limits, decompressor)
+}
+
+/// Checks all of a batch that was parsed.
+pub fn check(
+    batch: &Batch<'_>,
+    limits: &Limits,
+    decompressor: &mut Decompressor,
+) -> Result<Summary, BatchError> {
+    let bytes = batch.bytes().len();
+    if bytes > limits.batch_bytes_max {
+        return Err(BatchError::TooLarge { bytes, max: limits.batch_bytes_max });
     }
     batch.check_crc()?;
     let codec = batch.codec()?;
     if codec == Codec::Zstd && !limits.is_zstd_known {
         return Err(BatchError::ZstdTooEarly);
     }
-    check_fields(&batch, limits)?;
-    let plain = decompressor.plain(&batch, limits.decompressed_bytes_max)?;
-    let walked = walk(&batch, plain)?;
+    check_fields(batch, limits)?;
+    let plain = decompressor.plain(batch, limits.decompressed_bytes_max)?;
+    let walked = walk(batch, plain)?;
     Ok(Summary {
         count: batch.count(),
         codec,

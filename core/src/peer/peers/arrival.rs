@@ -177,6 +177,7 @@ impl Peers {
         remote.lane(kind).become_ready();
         if kind == LaneKind::Raft {
             remote.come_up(greeting, now);
+            self.note_whom_it_hears();
             self.refusals.forget(greeting.node);
             self.actions.push(Action::Note(Notice::PeerUp(greeting.node)));
             self.outcomes.push_back(Outcome::Up(greeting));
