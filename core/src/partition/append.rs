@@ -16,7 +16,7 @@ use super::timestamps::Allowed;
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, Term};
-use crate::limits::{BATCH_BUFFER_SHARE, BATCH_COPY_BELOW, DECOMPRESSED_BYTES_MAX};
+use crate::limits::{BATCH_COPY_BELOW, BATCH_QUARTERS_MIN, DECOMPRESSED_BYTES_MAX};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
@@ -340,7 +340,7 @@ fn check_terms(summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
 /// The batch as the log keeps it. One that is small, by itself or in its buffer, is copied: its slice would keep all
 /// of the buffer in memory for as long as the log holds it.
 fn shared(bytes: BytesMut, buffer_bytes: usize) -> Bytes {
-    let least = BATCH_COPY_BELOW.max(buffer_bytes.div_ceil(BATCH_BUFFER_SHARE));
+    let least = BATCH_COPY_BELOW.max(buffer_bytes / 4 * BATCH_QUARTERS_MIN);
     if bytes.len() < least { Bytes::copy_from_slice(&bytes) } else { bytes.freeze() }
 }
 
@@ -374,8 +374,9 @@ mod tests {
         for (batch, buffer, is_copied) in [
             (BATCH_COPY_BELOW - 1, BATCH_COPY_BELOW, true),
             (17 << 10, 16 << 20, true),
-            ((8 << 20) - 1, 16 << 20, true),
-            (8 << 20, 16 << 20, false),
+            (8 << 20, 16 << 20, true),
+            ((12 << 20) - 1, 16 << 20, true),
+            (12 << 20, 16 << 20, false),
             (1 << 20, 1 << 20, false),
         ] {
             let bytes = BytesMut::zeroed(batch);
