@@ -3,8 +3,8 @@
 //! A simulated node is the real `Broker`, whole. Ours are the queue of happenings (`schedule`, `world`), the
 //! machines (`node`, `disk`, `clock`), the `network`, the `client`s, what goes wrong (`plan`, drawn by `swarm`),
 //! what must hold (`claims`, with the `ledger` of what the clients know), and the record of it all (`trace`,
-//! `marks`). madsim is the `shell` around each run. `run` takes a plan to a report; `shrink` makes a failing plan
-//! small; `story` tells it on a page.
+//! `marks`, and on demand the `film`, which becomes a page). madsim is the `shell` around each run. `run` takes a plan
+//! to a report; `shrink` makes a failing plan small; `story` tells it in words.
 //!
 //! Invariants: a plan and a build determine every byte of a run; every choice comes from a named stream of the
 //! plan's root; no fault code is inside the core.
@@ -18,6 +18,7 @@ pub mod coverage;
 pub mod dice;
 pub mod disk;
 pub mod explore;
+pub mod film;
 pub mod golden;
 pub mod hunt;
 pub mod marks;

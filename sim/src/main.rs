@@ -52,6 +52,9 @@ struct Arguments {
     /// Shrink the plan if it fails, and write what is left to this file.
     #[arg(long)]
     shrink: Option<PathBuf>,
+    /// Draw the run, or what shrinking leaves of it, on a page of HTML, and write that to this file.
+    #[arg(long)]
+    page: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -203,6 +206,10 @@ fn one(arguments: &Arguments) -> ExitCode {
     let report = run(&plan, watch, arguments.until);
     eprintln!("{}", story::rate(report.events, started.elapsed()));
     println!("{}", story::summary(&report));
+    let is_shrunk = report.failure.is_some() && arguments.shrink.is_some();
+    if !is_shrunk && !draw(&plan, arguments) {
+        return ExitCode::FAILURE;
+    }
     finish(&plan, &report, arguments)
 }
 
@@ -231,6 +238,18 @@ fn many(arguments: &Arguments) -> ExitCode {
     if red == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The page, if one is asked for. False if it cannot be written.
+fn draw(plan: &Plan, arguments: &Arguments) -> bool {
+    let Some(path) = &arguments.page else { return true };
+    let page = run(plan, Watch::Film, arguments.until).page.expect("a film was made");
+    let written = std::fs::write(path, page);
+    match &written {
+        Ok(()) => println!("{} shows it", path.display()),
+        Err(error) => eprintln!("{}: {error}", path.display()),
+    }
+    written.is_ok()
+}
+
 fn finish(plan: &Plan, report: &Report, arguments: &Arguments) -> ExitCode {
     let Some(failure) = &report.failure else { return ExitCode::SUCCESS };
     let beside = || std::env::temp_dir().join(format!("rust-mq-seed-{}.json", plan.seed));
@@ -240,6 +259,7 @@ fn finish(plan: &Plan, report: &Report, arguments: &Arguments) -> ExitCode {
     };
     let small = shrink(plan, failure.claim, &mut |words| eprintln!("{words}"));
     println!("{}", story::tell(&small));
+    draw(&small, arguments);
     match std::fs::write(&path, story::plan_text(&small)) {
         Ok(()) => println!("its plan is stored; `cargo run -p sim -- --plan {}` runs it", path.display()),
         Err(error) => eprintln!("{}: {error}", path.display()),

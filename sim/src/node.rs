@@ -291,6 +291,12 @@ fn kind_of(kind: WireKind, wire: WireId, side: Side, site: usize) -> LinkKind {
     }
 }
 
+/// The end of a wire that was given that nonce.
+pub fn end_of(nonce: &Nonce) -> (WireId, Side) {
+    let wire = nonce.0.first_chunk::<8>().expect("a nonce has more bytes");
+    (WireId::from_be_bytes(*wire), if nonce.0[8] == 0 { Side::Dialler } else { Side::Accepter })
+}
+
 /// Given once in a run; the simulator needs nobody to be unable to guess it.
 fn nonce(wire: WireId, side: Side) -> Nonce {
     let mut nonce = Nonce::default();

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the hash does not depend on whether somebody watches.
 
+use crate::film::{Film, Script};
 use bytes::Bytes;
 use rust_mq_core::action::Action;
 use rust_mq_core::event::{DoneResult, Event};
@@ -31,6 +32,8 @@ pub enum Watch {
         /// To this one.
         until: u64,
     },
+    /// A film is made, for a page.
+    Film,
 }
 
 /// The trace of a run.
@@ -43,6 +46,8 @@ pub struct Trace {
     notes: Vec<String>,
     step: u64,
     at_ns: u64,
+    /// What a page is made of, if one is asked for.
+    pub film: Film,
 }
 
 /// FxHash's step over words: fast, and any change shows. Not for adversaries.
@@ -134,9 +139,10 @@ impl Write for Rolling {
 }
 
 impl Trace {
-    /// An empty one.
-    pub fn new(watch: Watch) -> Trace {
+    /// An empty one. The script is for a film.
+    pub fn new(watch: Watch, script: impl FnOnce() -> Script) -> Trace {
         Trace {
+            film: Film::new((watch == Watch::Film).then(script)),
             hash: Rolling(0),
             checkpoints: Vec::new(),
             watch,
@@ -151,6 +157,7 @@ impl Trace {
     pub fn step(&mut self, step: u64, at_ns: u64) {
         self.step = step;
         self.at_ns = at_ns;
+        self.film.step(at_ns);
         if step.is_multiple_of(CHECKPOINT_STEPS) {
             self.checkpoints.push(self.hash.0);
         }
@@ -162,6 +169,7 @@ impl Trace {
         self.hash.word(self.at_ns);
         self.hash.word(site as u64);
         self.hash.event(event);
+        self.film.event(site, event);
         let is_routine = matches!(event, Event::Sent { .. });
         if self.is_watched() && !(is_routine && self.is_told()) {
             self.line(format_args!("n{} <- {event}", site + 1));
@@ -172,6 +180,7 @@ impl Trace {
     pub fn action(&mut self, site: usize, action: &Action) {
         self.hash.word(site as u64 | 1 << 32);
         self.hash.action(action);
+        self.film.action(site, action);
         let is_routine = matches!(action, Action::WakeAt { .. } | Action::Allow { .. });
         if self.is_watched() && !(is_routine && self.is_told()) {
             self.line(format_args!("n{} -> {action}", site + 1));
@@ -182,6 +191,7 @@ impl Trace {
     pub fn note(&mut self, words: fmt::Arguments<'_>) {
         self.hash.word(self.at_ns);
         write!(self.hash, "{words}").expect("a hash takes any text");
+        self.film.note(words);
         if self.is_told() {
             self.notes.push(format!(
                 "{:>6}.{:03} {words}",
@@ -226,18 +236,21 @@ impl Trace {
     }
 
     fn is_told(&self) -> bool {
-        matches!(self.watch, Watch::Tail(_))
+        matches!(self.watch, Watch::Tail(_) | Watch::Film)
     }
 
     fn is_watched(&self) -> bool {
         match self.watch {
             Watch::Nobody => false,
-            Watch::Tail(_) => true,
+            Watch::Tail(_) | Watch::Film => true,
             Watch::Print { from, until } => (from..=until).contains(&self.step),
         }
     }
 
     fn line(&mut self, words: fmt::Arguments<'_>) {
+        if self.film.is_on() {
+            return self.film.line(self.step, words);
+        }
         let ms = self.at_ns / 1_000_000;
         let line = format!("{:>9} {:>6}.{:03} {words}", self.step, ms, self.at_ns / 1_000 % 1_000);
         match self.watch {

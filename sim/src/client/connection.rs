@@ -159,7 +159,7 @@ impl Connections {
         } else {
             street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
         }
-        self.forget(site)
+        self.forget(site, street)
     }
 
     /// Sends bytes that need not be a request.
@@ -215,7 +215,7 @@ impl Connections {
                     }
                     if !self.match_answers(site, &mut answers, street) {
                         street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
-                        answers.extend(self.forget(site));
+                        answers.extend(self.forget(site, street));
                         return answers;
                     }
                 }
@@ -309,6 +309,8 @@ impl Connections {
     }
 
     fn hand_over(&mut self, site: usize, frame: Vec<Bytes>, pending: Pending, street: &mut Street<'_>) {
+        let Pending { key, version, purpose, correlation, .. } = &pending;
+        street.film.asks(self.client, site, *correlation, format_args!("{key} {version} {purpose:?}"));
         let connection = self.open.get_mut(&site).expect("dialled before it is framed");
         connection.waiting.push(frame);
         connection.pending.push_back(pending);
@@ -358,11 +360,12 @@ impl Connections {
 
     fn died(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {
         self.not_before[site] = street.now().after(SECOND / 20);
-        self.forget(site)
+        self.forget(site, street)
     }
 
-    fn forget(&mut self, site: usize) -> Vec<Answered> {
+    fn forget(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {
         let Some(connection) = self.open.remove(&site) else { return Vec::new() };
+        street.film.hung_up(self.client, site);
         let was_sent = connection.is_up;
         let lost = |pending: Pending| Answered { purpose: pending.purpose, body: None, was_sent };
         connection.pending.into_iter().map(lost).collect()
@@ -389,6 +392,7 @@ impl Connections {
             match (correlation, body) {
                 (Ok(correlation), Ok(body)) if correlation == pending.correlation => {
                     street.marks.spoke(pending.key, pending.version);
+                    street.film.answered(self.client, correlation, &body);
                     answers.push(Answered { purpose: pending.purpose, body: Some(body), was_sent: true });
                 }
                 (correlation, body) => {

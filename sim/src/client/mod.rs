@@ -35,6 +35,7 @@ use crate::claims::watch::NodeClaims;
 use crate::client::plan::TopicPlan;
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::dice::Root;
+use crate::film::Film;
 use crate::marks::Marks;
 use crate::network::{Network, Told};
 use crate::schedule::{Happening, Schedule};
@@ -103,6 +104,8 @@ pub struct Street<'a> {
     pub lookups: &'a mut Lookups,
     /// The latest time that any node's clock has shown, milliseconds since 1970.
     pub node_wall_max: i64,
+    /// What a page is made of, if one is asked for.
+    pub film: &'a mut Film,
 }
 
 impl Street<'_> {

@@ -8,6 +8,7 @@
 //! claim is the last.
 
 pub mod faults;
+pub mod script;
 pub mod stages;
 pub mod turns;
 
@@ -20,6 +21,7 @@ use crate::client::{Client, Street};
 use crate::clock::{Clock, MILLI};
 use crate::dice::Root;
 use crate::disk::{Disk, Pace};
+use crate::film::Ending;
 use crate::marks::Marks;
 use crate::network::Network;
 use crate::node::{API_PORT, Node, RPC_PORT};
@@ -101,6 +103,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The last lines of the trace but routine, if they were asked for.
     pub tail: Vec<String>,
+    /// All of it as a page, if that was asked for.
+    pub page: Option<String>,
 }
 
 impl World {
@@ -136,7 +140,7 @@ impl World {
             claims: NodeClaims::new(plan.sites),
             verdict: Verdict::default(),
             marks: Marks::default(),
-            trace: Trace::new(watch),
+            trace: Trace::new(watch, || script::of(&plan)),
             stages: Stages::default(),
             in_force: vec![false; plan.faults.len()],
             step: 0,
@@ -162,6 +166,7 @@ impl World {
             self.trace.step(self.step, self.schedule.now().0);
             self.happen(happening);
             self.route_signals();
+            self.trace.film.look(&self.nodes, &self.in_force);
             for (site, of, term) in self.claims.take_elected() {
                 self.trace.note(format_args!("n{} leads {of} in term {term}", site + 1));
             }
@@ -250,13 +255,19 @@ impl World {
             claims: &self.claims,
             lookups: &mut self.lookups,
             node_wall_max: self.node_wall_max,
+            film: &mut self.trace.film,
         };
         act(&mut self.clients[client], &mut street);
     }
 
     fn report(mut self, failure: Option<Failure>) -> Report {
         self.marks.merge(&self.claims.marks);
+        let failure = failure.map(|failure| Failure { words: self.ids.in_names(&failure.words), ..failure });
+        let is_whole = self.stages.is_over() || failure.is_some();
+        let (at_ns, step) = (self.schedule.now().0, self.step);
+        let ending = Ending { failure: failure.as_ref(), at_ns, step, is_whole };
         Report {
+            page: self.trace.film.page(&ending, &|words| self.ids.in_names(words)),
             hash: self.trace.hash(),
             checkpoints: self.trace.checkpoints().to_vec(),
             steps: self.step,
@@ -270,8 +281,8 @@ impl World {
             read: self.ledger.read,
             elections: self.claims.elections,
             marks: self.marks,
-            is_whole: self.stages.is_over() || failure.is_some(),
-            failure: failure.map(|failure| Failure { words: self.ids.in_names(&failure.words), ..failure }),
+            is_whole,
+            failure,
             tail: self.trace.tail().map(|line| self.ids.in_names(line)).collect(),
             notes: self.trace.notes().iter().map(|line| self.ids.in_names(line)).collect(),
         }
