@@ -126,6 +126,48 @@ pub enum Mutant {
     RefusedAllTheSame,
     /// Retention takes a segment too many.
     RetentionTakesTooMany,
+    /// A vote that is refused counts as one that is given.
+    RefusedVoteCounts,
+    /// A replica gives its vote of a term to whoever asks last.
+    VotesTwice,
+    /// A checkpoint says of every log that it begins at 0.
+    LogStartNotKept,
+    /// What was made of topics is answered before the image here shows it.
+    AnsweredBeforeShown,
+    /// A checkpoint waits for the log of a replica that is gone.
+    GoneReplicaAwaited,
+    /// No frame follows the last one, however quiet it is.
+    NeverSealed,
+    /// A disk whose journal has rotted keeps its id.
+    DiskIdKept,
+    /// Who waits for an entry is answered when one of that index is applied, whoever leads.
+    AnsweredByIndex,
+    /// Files of the journal are freed before the checkpoint that covers them is durable.
+    RecycledEarly,
+    /// Segments are removed before the checkpoint that no longer names them is durable.
+    RemovedEarly,
+    /// A batch whose sequence leaves a gap is taken.
+    GapTaken,
+    /// A batch of an epoch that its producer has left is taken.
+    OldEpochTaken,
+    /// A duplicate is answered with the end of the log.
+    DuplicateElsewhere,
+    /// The leader's time is answered and not written into the batch.
+    AppendTimeNotWritten,
+    /// Retention takes what is half as old as it may become.
+    RetentionTooSoon,
+    /// Whoever has a replica serves readers.
+    FollowerServes,
+    /// A leader serves readers before it has applied an entry of its term.
+    ReadsBeforeOwnTerm,
+    /// Followers do not take over where a log begins.
+    RetentionOnLeaderOnly,
+    /// A log counts as settled once it is written, synced or not.
+    SettledUnsynced,
+    /// A connection that is closed is not forgotten.
+    ConnectionsRemembered,
+    /// Segments that the log's start had passed before they were written are not given up.
+    PassedInMemoryStays,
 }
 
 /// Whether that bug is planted.

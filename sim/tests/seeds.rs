@@ -26,6 +26,7 @@ use std::time::Instant;
 
 /// Marks that the fixed seeds reach together.
 const PROMISED: &[&str] = &[
+    "audit.brought_back_the_rest",
     "audit.looked_at_a_lookup_again",
     "audit.read_a_partition",
     "audit.read_a_partition_that_retention_cut",

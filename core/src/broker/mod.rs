@@ -24,6 +24,7 @@ use crate::connection::Client;
 use crate::event::{Event, LinkKind, Question};
 use crate::ids::LinkId;
 use crate::limits::{CLOSE_PATIENCE, STOP_PATIENCE};
+use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now, earliest};
 
@@ -126,7 +127,7 @@ impl Broker {
             Event::Closed { link, .. } => {
                 if self.node.is_peer(link) {
                     self.node.peer_closed(now, link);
-                } else {
+                } else if !self.node.is_planted(Mutant::ConnectionsRemembered) {
                     self.node.connections.closed(link, &mut self.node.budget);
                 }
             }

@@ -42,6 +42,8 @@ pub struct Observation {
     pub log_start: Offset,
     /// The high watermark; 0 for a machine.
     pub high_watermark: Offset,
+    /// Where storage says that the log begins, and where the first batch does that it keeps; 0 for a machine.
+    pub kept: (Offset, Offset),
     /// Bytes that wait for the disk.
     pub unsynced_bytes: usize,
     /// Whether it is a machine's; its tip is looked at by [`Broker::observe_tip`].
@@ -144,6 +146,7 @@ impl Broker {
                 applied: partition.applied().index,
                 log_start: partition.log_start(),
                 high_watermark: partition.high_watermark(),
+                kept: self.node.storage.kept(partition.replica().id()).unwrap_or_default(),
                 is_overlay_empty: partition.is_overlay_empty(),
                 ..of_replica(partition.replica(), partition.of())
             });
@@ -246,6 +249,7 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
         applied: Index(0),
         log_start: Offset(0),
         high_watermark: Offset(0),
+        kept: (Offset(0), Offset(0)),
         unsynced_bytes: replica.unsynced_bytes(),
         is_machine: false,
         is_role_told: replica.is_role_told(),

@@ -61,10 +61,18 @@ impl Node {
                 .unwrap_or(ErrorCode::NotLeaderOrFollower));
         };
         match partition.check_epoch(epoch) {
-            ErrorCode::None if partition.is_leading() => Ok((id, partition)),
+            ErrorCode::None if partition.is_leading() || self.serves_all_the_same(partition) => {
+                Ok((id, partition))
+            }
             ErrorCode::None => Err(ErrorCode::NotLeaderOrFollower),
             error => Err(error),
         }
+    }
+
+    /// Bugs that can be planted: who may not serve readers does.
+    fn serves_all_the_same(&self, partition: &Partition) -> bool {
+        let is_early = self.is_planted(Mutant::ReadsBeforeOwnTerm) && partition.replica().is_leader();
+        is_early || self.is_planted(Mutant::FollowerServes)
     }
 
     /// Whether this node leads the partition and has not applied an entry of its term yet: what others have
@@ -308,7 +316,7 @@ impl Node {
     pub(super) fn release_image_waiters(&mut self) {
         let applied = self.metadata().map_or(Index(0), |host| host.applied().index);
         while let Some(first) = self.awaiting_image.first_entry()
-            && first.key().0 <= applied
+            && (first.key().0 <= applied || is_planted(self.config.mutant, Mutant::AnsweredBeforeShown))
         {
             let ((index, waiter), reply) = first.remove_entry();
             if !self.answer_peer(waiter, index, &reply) {

@@ -192,7 +192,7 @@ impl Partition {
                     self.park_duplicate(waiter, batch, terms);
                     return Ok(());
                 }
-                Sequence::Refused(_) if self.is_let_in(producer) => {}
+                Sequence::Refused(code) if self.is_let_in(producer, code) => {}
                 Sequence::Refused(code) => {
                     let message =
                         format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
@@ -270,10 +270,15 @@ impl Partition {
         self.is_leading() && self.log.first_term == self.replica.term()
     }
 
-    /// A bug that can be planted: a producer that nobody knows may begin anywhere.
-    fn is_let_in(&self, producer: &Producer) -> bool {
-        self.has(Mutant::UnknownProducerAnywhere)
-            && self.overlay.entry(ProducerId(producer.id), &self.log.producers).is_none()
+    /// Bugs that can be planted: a producer that nobody knows may begin anywhere, each may leave a gap, or come back to
+    /// an epoch that it has left.
+    fn is_let_in(&self, producer: &Producer, code: ErrorCode) -> bool {
+        let is_unknown = || self.overlay.entry(ProducerId(producer.id), &self.log.producers).is_none();
+        match code {
+            ErrorCode::InvalidProducerEpoch => self.has(Mutant::OldEpochTaken),
+            ErrorCode::OutOfOrderSequenceNumber if self.has(Mutant::GapTaken) => true,
+            _ => self.has(Mutant::UnknownProducerAnywhere) && is_unknown(),
+        }
     }
 
     /// Another one: after the largest sequence the smallest looks like one of long ago.
@@ -301,7 +306,9 @@ impl Partition {
         let mut batch = BatchMut::parse(bytes).expect("validate has just parsed it");
         batch.set_place(base.0, self.replica.term().epoch());
         if self.config.timestamp_type == TimestampType::LogAppendTime {
-            batch.set_max_timestamp(TimestampType::LogAppendTime, now.wall.0);
+            if !self.has(Mutant::AppendTimeNotWritten) {
+                batch.set_max_timestamp(TimestampType::LogAppendTime, now.wall.0);
+            }
             return now.wall.0;
         }
         // What a producer claims of the log's own timestamps is taken out again, as Kafka does.
@@ -313,7 +320,8 @@ impl Partition {
 
     /// A batch that is here already: its sender hears of the first one, once that is committed.
     fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch, terms: Terms) {
-        let (base, append_time) = (batch.base, batch.append_time);
+        let base = if self.has(Mutant::DuplicateElsewhere) { self.overlay.end } else { batch.base };
+        let append_time = batch.append_time;
         let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(terms));
         let parked = Parked { index: batch.index, term, wants_more_disks, waiter, base, append_time };
         let at = self.parked.partition_point(|other| other.index <= parked.index);

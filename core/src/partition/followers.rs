@@ -12,14 +12,16 @@
 //! Source: Kafka's `Replica.lastCaughtUpTimeMs` (KIP-16); that a broker which was fenced has to catch up before it is
 //! in the ISR again: KIP-841.
 
-use crate::ids::{Index, ReplicaId};
+use crate::ids::{Index, ReplicaId, Term};
 use crate::limits::{ISR_LAG_BYTES_MAX, ISR_LAG_MAX, ISR_LAG_TIME_MAX};
 use crate::now::Mono;
 use crate::replica::Replica;
 
-/// What a leader remembers of its followers. Empty on others.
+/// What a leader remembers of its followers. Empty on others, and in another term: who was away under its earlier
+/// leadership may have come back between the two, which nobody told (seed 22083).
 #[derive(Debug, Default)]
 pub(super) struct Followers {
+    term: Term,
     marks: Vec<Mark>,
     looked_at: Mono,
 }
@@ -40,8 +42,7 @@ struct Mark {
 impl Followers {
     /// Looks how far each is now.
     pub fn look(&mut self, now: Mono, replica: &Replica) {
-        if !replica.is_leader() {
-            self.marks = Vec::new();
+        if !self.leads(replica) {
             return;
         }
         self.looked_at = now;
@@ -62,7 +63,7 @@ impl Followers {
 
     /// A follower's node is gone.
     pub fn lost(&mut self, id: ReplicaId, replica: &Replica) {
-        if replica.is_leader() {
+        if self.leads(replica) {
             let now = self.looked_at;
             self.mark(id, replica.last_index(), now).is_away = true;
         }
@@ -70,7 +71,7 @@ impl Followers {
 
     /// A follower's node is there again.
     pub fn returned(&mut self, id: ReplicaId, replica: &Replica, now: Mono) {
-        if replica.is_leader() {
+        if self.leads(replica) {
             let index = replica.last_index();
             let mark = self.mark(id, index, now);
             *mark = Mark { replica: id, index, at: now, caught_up_at: None, is_away: false, is_heard: false };
@@ -80,7 +81,8 @@ impl Followers {
     /// Whether a replica that has everything up to `matched` is in sync with its leader.
     pub fn is_in_sync(&self, replica: &Replica, id: ReplicaId, matched: Index) -> bool {
         let last = replica.last_index();
-        let mark = self.marks.iter().find(|mark| mark.replica == id);
+        let mut known = self.marks.iter().filter(|_| self.term == replica.term());
+        let mark = known.find(|mark| mark.replica == id);
         if id == replica.id() {
             return true;
         }
@@ -101,6 +103,15 @@ impl Followers {
         let lacks_little =
             last.0 - matched.0 <= ISR_LAG_MAX && !replica.lacks_more_than(matched, ISR_LAG_BYTES_MAX);
         had_all && (is_unknown || lacks_little)
+    }
+
+    /// Whether the replica leads; what is remembered of another leadership goes.
+    fn leads(&mut self, replica: &Replica) -> bool {
+        let is_same = replica.is_leader() && self.term == replica.term();
+        if !is_same {
+            (self.term, self.marks) = (replica.term(), Vec::new());
+        }
+        replica.is_leader()
     }
 
     fn mark(&mut self, id: ReplicaId, last: Index, now: Mono) -> &mut Mark {

@@ -139,9 +139,13 @@ impl Partition {
     pub fn apply(&mut self, entry: &Entry) -> Result<Applied, Undecodable> {
         assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let before = self.has(Mutant::ProducersOnLeaderOnly).then(|| self.log.producers.clone());
+        let start = self.log.start;
         let applied = self.log.apply(entry)?;
         if self.has(Mutant::NoOpTakesOffset) && entry.kind == EntryKind::NoOp && self.replica.is_leader() {
             self.log.end = Offset(self.log.end.0 + 1);
+        }
+        if self.has(Mutant::RetentionOnLeaderOnly) && !self.replica.is_leader() {
+            self.log.start = start;
         }
         if let Some(before) = before.filter(|_| !self.replica.is_leader()) {
             self.log.producers = before;
@@ -164,8 +168,10 @@ impl Partition {
             if !self.has(Mutant::StaleTip) {
                 self.overlay = Overlay::empty(self.log.end);
             }
-            out.extend(self.abandon());
-            return;
+            if !self.has(Mutant::AnsweredByIndex) {
+                out.extend(self.abandon());
+                return;
+            }
         }
         let done =
             if self.has(Mutant::AckAtPropose) { self.replica.last_index() } else { self.applied.index };

@@ -81,7 +81,9 @@ impl Partition {
                 Some(seen) => seen.0,
                 None => segment.max_timestamp,
             };
-            let is_old = self.config.retention_ms.is_some_and(|limit| wall.0.saturating_sub(since) > limit);
+            let haste = if self.has(Mutant::RetentionTooSoon) { 2 } else { 1 };
+            let is_old =
+                self.config.retention_ms.is_some_and(|limit| wall.0.saturating_sub(since) > limit / haste);
             let is_surplus = self.config.retention_bytes.is_some_and(|limit| bytes - segment.bytes >= limit);
             if !is_old && !is_surplus {
                 break;

@@ -19,6 +19,7 @@ use super::{Replica, wire};
 use crate::entry::EntryKind;
 use crate::ids::{Index, ReplicaId, Term};
 use crate::limits::TERM_LEAP_MAX;
+use crate::mutant::{Mutant, is_planted};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
 /// Why a message was not stepped.
@@ -64,6 +65,18 @@ pub enum Refused {
 }
 
 impl Replica {
+    /// Bugs that can be planted, in what is asked of a replica or answered to it about votes.
+    pub(super) fn bend(&mut self, mut message: RaftMessage) -> RaftMessage {
+        let is_planted = |mutant| is_planted(self.settings.mutant, mutant);
+        let is_answer = matches!(message.kind(), RaftKind::VoteResponse | RaftKind::PreVoteResponse);
+        message.reject &= !(is_answer && is_planted(Mutant::RefusedVoteCounts));
+        let is_again = message.kind() == RaftKind::Vote && message.term == self.term().0;
+        if is_again && is_planted(Mutant::VotesTwice) {
+            self.node.raft.vote = ReplicaId::NOBODY.0;
+        }
+        message
+    }
+
     /// Judges a message from the network.
     pub(super) fn admit(&self, message: &RaftMessage) -> Result<(), Refused> {
         self.admit_envelope(message)?;

@@ -130,6 +130,7 @@ impl Replica {
             }
             _ => {}
         }
+        let message = self.bend(message);
         let stepped = self.node.step(wire::to_raft(message));
         self.pin_election_timeout();
         stepped.map_err(|_| Refused::Sender)

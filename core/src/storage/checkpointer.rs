@@ -217,7 +217,7 @@ impl Checkpointer {
             entries,
         };
         if local.log.written_end() >= record.end {
-            round.encode(record, local);
+            round.encode(record, local, self.mutant);
         } else {
             round.waiting.insert(part.replica, record);
         }
@@ -249,7 +249,7 @@ impl Checkpointer {
         if round.waiting.get(&replica).is_some_and(|record| local.log.written_end() >= record.end)
             && let Some(record) = round.waiting.remove(&replica)
         {
-            round.encode(record, local);
+            round.encode(record, local, self.mutant);
         }
     }
 
@@ -343,14 +343,15 @@ impl Checkpointer {
 }
 
 impl Round {
-    fn encode(&mut self, mut record: Record, local: &Local) {
+    fn encode(&mut self, mut record: Record, local: &Local, mutant: Option<Mutant>) {
         assert!(
             local.log.written_end() == record.end,
             "a record's segments end where its applied state does"
         );
         record.segments = local.log.segments().to_vec();
         // The start may have risen meanwhile, and taken segments along.
-        record.log_start = local.log.log_start().min(record.end);
+        let is_kept = !is_planted(mutant, Mutant::LogStartNotKept);
+        record.log_start = if is_kept { local.log.log_start().min(record.end) } else { Offset(0) };
         record.encode(&mut self.records);
         self.count += 1;
     }

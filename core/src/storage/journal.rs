@@ -196,10 +196,17 @@ impl Journal {
     }
 
     /// Writes the frame that tells rot of the last one from a torn write, if the time has come.
-    pub(super) fn seal(&mut self, now: Mono, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    /// `is_needless` is the bug that can be planted: it is left out.
+    pub(super) fn seal(
+        &mut self,
+        now: Mono,
+        is_needless: bool,
+        tickets: &mut Tickets,
+        actions: &mut Vec<Action>,
+    ) {
         if self.seal_at.is_some_and(|at| at <= now) {
             self.seal_at = None;
-            if self.is_idle() {
+            if self.is_idle() && !is_needless {
                 self.seal_now(tickets, actions);
             }
         }

@@ -203,7 +203,9 @@ impl Storage {
         let Some(running) = self.running() else { return };
         let Some(local) = running.locals.remove(&replica) else { return };
         running.journal.forget(replica);
-        running.checkpointer.forget(replica, true);
+        if !is_planted(running.mutant, Mutant::GoneReplicaAwaited) {
+            running.checkpointer.forget(replica, true);
+        }
         running.journal.filling(0).0.replica_dropped(replica);
         if !is_planted(running.mutant, Mutant::DeletedFilesStay) {
             running.give_up_log(replica, &local.log);

@@ -31,6 +31,7 @@ use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{DiskId, ReplicaId, TopicPartition};
 use crate::limits::LEFT_NOTES_MAX;
+use crate::mutant::{Mutant, is_planted};
 use crate::rng::Rng;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,7 +207,9 @@ fn bury(
     // A replica may have been added in a frame that cannot be read: unknown here, alive to the others. They
     // are bound to the disk's id, so a new one makes all of them void, as if the disk had been wiped.
     if let Some(meta) = &mut meta {
-        (meta.disk, meta.loss) = (DiskId(rng.next_u128()), Some(loss));
+        let new = DiskId(rng.next_u128());
+        let is_kept = is_planted(findings.replay.mutant, Mutant::DiskIdKept);
+        (meta.disk, meta.loss) = (if is_kept { meta.disk } else { new }, Some(loss));
     }
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
     let files = journal_files(&findings);

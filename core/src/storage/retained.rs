@@ -38,6 +38,19 @@ impl Storage {
         running.doom(below);
     }
 
+    /// Where a replica's log begins, and where the first batch does that is kept of it.
+    #[cfg(any(test, feature = "simulation"))]
+    pub fn kept(&self, replica: ReplicaId) -> Option<(Offset, Offset)> {
+        match &self.state {
+            State::Running(running) => {
+                let log = &running.locals.get(&replica)?.log;
+                let first = log.segments().first().map(|segment| segment.base);
+                Some((log.log_start(), first.unwrap_or_else(|| log.tail_start())))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether there is so little space that whatever retention can give up should go at once.
     pub fn is_space_short(&self) -> bool {
         matches!(&self.state, State::Running(running) if running.space.is_short())

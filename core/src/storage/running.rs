@@ -210,7 +210,8 @@ impl Running {
         }
         self.behind.woke(turn.now);
         self.write_ripe(turn);
-        self.journal.seal(turn.now, &mut self.tickets, turn.actions);
+        let is_needless = is_planted(self.mutant, Mutant::NeverSealed);
+        self.journal.seal(turn.now, is_needless, &mut self.tickets, turn.actions);
     }
 
     /// Begins a checkpoint of `parts`, which are all replicas'.
@@ -219,6 +220,10 @@ impl Running {
         for local in self.locals.values_mut() {
             let start = local.log.log_start();
             self.doomed.extend(local.log.advance_start(start));
+        }
+        if is_planted(self.mutant, Mutant::RemovedEarly) {
+            let doomed = std::mem::take(&mut self.doomed);
+            self.remove(&doomed, turn);
         }
         let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
         self.checkpointer.begin(needed, mark, self.doomed.clone());
@@ -252,7 +257,7 @@ impl Running {
         let is_written = log.written_end() >= settled && !log.is_writing() && !log.is_syncing;
         if is_written && !self.checkpointer.holds_logs() {
             let synced = self.behind.unsynced_of(log);
-            if synced.is_empty() {
+            if synced.is_empty() || is_planted(self.mutant, Mutant::SettledUnsynced) {
                 return self.settled(replica, turn);
             }
             log.is_syncing = true;
@@ -345,8 +350,10 @@ impl Running {
         self.checkpointer.written(replica, local);
         // The start may have passed what was in memory yet, or just being written: nothing else gives that up on a node
         // that is idle from now on (seed 5002).
-        let below = local.log.advance_start(local.log.log_start());
-        self.doom(below);
+        if !is_planted(self.mutant, Mutant::PassedInMemoryStays) {
+            let below = local.log.advance_start(local.log.log_start());
+            self.doom(below);
+        }
         while let Some(replica) = self.behind.next_eviction(&self.config) {
             let evicted = self.locals.get_mut(&replica).map_or(0, |local| local.log.evict());
             self.behind.evicted(evicted);
@@ -402,6 +409,9 @@ impl Running {
     fn write_slot(&mut self, turn: &mut Turn<'_>) {
         let chain = self.checkpointer.needed().and_then(|needed| self.journal.marked(needed));
         if let Some(chain) = chain {
+            if is_planted(self.mutant, Mutant::RecycledEarly) {
+                self.recycle(chain.sequence, chain.file, turn);
+            }
             self.checkpointer.write(chain, &mut self.tickets, turn.actions);
         }
     }
@@ -409,10 +419,7 @@ impl Running {
     /// A checkpoint is durable: only now is anything recycled or removed.
     fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
         self.covered = made.needed;
-        for number in self.journal.ring().recycle(made.needed, made.named) {
-            let ticket = self.tickets.draw(Job::JournalRemoved(number));
-            turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
-        }
+        self.recycle(made.needed, made.named, turn);
         self.remove(&made.doomed, turn);
         let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
         self.doomed.retain(|name| !removed.contains(name));
@@ -421,6 +428,14 @@ impl Running {
         }
         (self.remove_at, self.is_removal_due) = (None, false);
         turn.outcomes.push(Outcome::Checkpointed);
+    }
+
+    /// Frees the files of the journal whose frames are older than `needed`; those that are too many go.
+    fn recycle(&mut self, needed: u64, named: u32, turn: &mut Turn<'_>) {
+        for number in self.journal.ring().recycle(needed, named) {
+            let ticket = self.tickets.draw(Job::JournalRemoved(number));
+            turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
+        }
     }
 
     /// Forgets the generations of partitions of which nothing is here any more, as the next start would. A file of

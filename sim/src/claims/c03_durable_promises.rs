@@ -72,25 +72,46 @@ pub fn check_message(node: usize, message: &RaftMessage, shadow: &Shadow, verdic
     }
 }
 
+/// A batch that is acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct Ack {
+    /// Of which partition.
+    pub group: ([u8; 16], i32),
+    /// Where it is.
+    pub base_offset: i64,
+    /// Its checksum.
+    pub crc: u32,
+    /// Voters of the partition.
+    pub voters: usize,
+    /// Disks that must have it: 1, or for acks=all what `min.insync.replicas` says.
+    pub wanted: usize,
+}
+
 /// Looks an acknowledged batch up in all shadows.
-pub fn check_ack(
-    group: ([u8; 16], i32),
-    base_offset: i64,
-    crc: u32,
-    voters: usize,
-    shadows: &[Shadow],
-    verdict: &mut Verdict,
-) {
-    let holds = |shadow: &&Shadow| {
-        shadow.replicas().any(|durable| {
-            durable.group == Some(group)
-                && durable.batches.get(&base_offset).is_some_and(|(_, found)| *found == crc)
-        })
+pub fn check_ack(ack: &Ack, shadows: &[Shadow], verdict: &mut Verdict) {
+    let Ack { group, base_offset, crc, voters, wanted } = *ack;
+    let is_its = |durable: &&Durable| durable.group == Some(group);
+    let index = |durable: &Durable| {
+        let (index, found) = durable.batches.get(&base_offset)?;
+        (*found == crc).then_some(*index)
     };
-    let holders = shadows.iter().filter(holds).count();
+    let found = |shadow: &Shadow| shadow.replicas().filter(is_its).find_map(index);
+    let holders = shadows.iter().filter_map(found).count();
     verdict.hold(holders * 2 > voters, Claim::C3, || {
         format!(
             "{}: the batch at {base_offset} is acknowledged, and durable on {holders} of {voters} nodes",
+            partition_of(group)
+        )
+    });
+    // Who has caught up by a snapshot behind the batch has it in a segment that was synced before.
+    let Some(at) = shadows.iter().find_map(found) else { return };
+    let covers = |shadow: &&Shadow| {
+        found(shadow).is_some() || shadow.replicas().filter(is_its).any(|durable| durable.base >= at)
+    };
+    let having = shadows.iter().filter(covers).count();
+    verdict.hold(having >= wanted, Claim::C3, || {
+        format!(
+            "{}: the batch at {base_offset} is acknowledged to who wants {wanted} disks to have it, {having} have",
             partition_of(group)
         )
     });

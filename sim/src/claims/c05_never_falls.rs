@@ -2,8 +2,9 @@
 //! and the metadata's version (which is its applied index), of each replica.
 //!
 //! Looked at: the durable term and commit in the order they are written, across lives; and after each turn what a
-//! process shows of each replica, where `applied <= commit <= last` and `log_start <= high_watermark` hold too. What
-//! stands as it stood after the turn before was weighed then.
+//! process shows of each replica, where `applied <= commit <= last` and `log_start <= high_watermark` hold too, and what
+//! a log's start says is there is kept, over restarts as well. What stands as it stood after the turn before was weighed
+//! then.
 
 use super::{Claim, Verdict};
 use rust_mq_core::broker::observe::Observation;
@@ -47,6 +48,10 @@ impl Floors {
         }
         verdict.hold(now.applied <= now.commit && now.commit <= now.last, Claim::C5, || {
             format!("n{}: applied, commit, last do not rise: {now:?}", site + 1)
+        });
+        let (start, first) = now.kept;
+        verdict.hold(first <= start, Claim::C5, || {
+            format!("n{}: of a log that starts at {start} the first batch is at {first}: {now:?}", site + 1)
         });
         verdict.hold(now.log_start <= now.high_watermark, Claim::C5, || {
             format!("n{}: a log starts above its high watermark: {now:?}", site + 1)

@@ -4,7 +4,8 @@
 //! two places); the checksum of every batch and the time of every record that is read; a position that was readable and
 //! is out of range, of whom leads in no earlier epoch; and in the end each log, read from its start to its high watermark
 //! by the auditor, for what was acknowledged and is not in it. What lies below the start must have been for retention to
-//! take: by the topic's settings, the records' own times and sizes, and the latest time that any node's clock has shown.
+//! take, then and when a node first shows that start: by the topic's settings, the records' own times and sizes, and the
+//! latest time that any node's clock has shown.
 //! A node that cannot decode what it wrote has lost it, too.
 
 use super::ledger::{Batch, BatchId, Fate, Ledger, Shelf, Value};
@@ -68,6 +69,24 @@ pub fn check_range(shelf: Shelf, position: i64, log_start: i64, is_known: bool, 
     verdict.hold(!is_known || log_start > position, Claim::C7, || {
         format!("{shelf:?}: {position} was readable and is out of range")
     });
+}
+
+/// A log that began at `from` begins at `to` now: what lay between might go.
+pub fn check_taken(
+    ledger: &Ledger,
+    shelf: Shelf,
+    (from, to): (i64, i64),
+    retention: Retention,
+    verdict: &mut Verdict,
+) {
+    let early = ledger.placed(shelf, from, to).find(|(_, batch)| {
+        let entry = ledger.batch(*batch);
+        entry.fate == Fate::Acked && !retention.may_take(ledger, shelf, *batch, entry)
+    });
+    if let Some((base, batch)) = early {
+        let words = format!("{shelf:?}: batch {batch} at {base} went before its time, and {retention:?}");
+        verdict.breach(Claim::C7, words);
+    }
 }
 
 /// A log was read whole, `log_start..high_watermark`: what of the acknowledged is not in it, in words.

@@ -1,7 +1,8 @@
 //! C7, of topics: what a node has shown it does not deny later, in any life, unless its deletion was committed. A node
 //! that comes back with an older image has to say "not yet".
 //!
-//! Looked at: after each turn that changed it, the node's image, and whether it would deny what that does not show.
+//! Looked at: after each turn that changed it, the node's image, and whether it would deny what that does not show; and
+//! each answer to a CreateTopics as it leaves: what is said to be made has been shown.
 //! That a deletion is committed is known from the first node that says so, or whose image loses a topic while it runs:
 //! a node that has just started may apply in one turn that a topic was made and that it was deleted.
 
@@ -29,6 +30,14 @@ impl ShownTopics {
     /// A node says that it has applied that topic's deletion.
     pub fn deleted(&mut self, topic: TopicId) {
         self.deleted.insert(topic);
+    }
+
+    /// A node says that a topic is made: its image has shown that, unless it is gone again.
+    pub fn made(&self, site: usize, topic: TopicId, verdict: &mut Verdict) {
+        let is_shown = self.sites.get(&site).is_some_and(|shown| shown.ever.contains(&topic));
+        verdict.hold(is_shown || self.deleted.contains(&topic), Claim::C7, || {
+            format!("n{} says that topic {topic} is made, and has not shown it", site + 1)
+        });
     }
 
     /// A node's turn is over.

@@ -86,6 +86,7 @@ mod tests {
             applied: Index(0),
             log_start: Offset(0),
             high_watermark: Offset(0),
+            kept: (Offset(0), Offset(0)),
             unsynced_bytes: 0,
             is_machine: false,
             is_overlay_empty: true,

@@ -4,7 +4,7 @@
 use super::Verdict;
 use super::c01_one_leader::Leaders;
 use super::c02_committed_stays::Committed;
-use super::c03_durable_promises::{check_ack, check_message};
+use super::c03_durable_promises::{Ack, check_ack, check_message};
 use super::c04_one_vote::Votes;
 use super::c05_never_falls::Floors;
 use super::c06_records_equal::Segments;
@@ -22,11 +22,11 @@ use bytes::Bytes;
 use rust_mq_core::action::{Action, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::broker::observe::Observation;
-use rust_mq_core::ids::TopicPartition;
+use rust_mq_core::ids::{TopicId, TopicPartition};
 use rust_mq_proto::peer::codec::parse;
 use rust_mq_proto::peer::message::PeerBody;
 use rust_mq_proto::peer::raft::RaftKind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Turns between two comparisons of all states, moved or not.
 const STATES_EVERY: u64 = 64;
@@ -54,6 +54,10 @@ pub struct NodeClaims {
     pub elections: u64,
     /// Those of the last step.
     elected: Vec<(usize, TopicPartition, u64)>,
+    /// How far the log of each partition has been taken by retention, as far as any node has shown.
+    taken: BTreeMap<Group, i64>,
+    /// What went in the last turn.
+    raised: Vec<(Group, i64, i64)>,
     /// What the claims could look at.
     pub marks: Marks,
 }
@@ -116,6 +120,11 @@ impl NodeClaims {
         std::mem::take(&mut self.elected)
     }
 
+    /// Which offsets went from the start of which logs since the last call.
+    pub fn take_raised(&mut self) -> Vec<(Group, i64, i64)> {
+        std::mem::take(&mut self.raised)
+    }
+
     /// How a machine's replica of a partition stood after its last turn, in that life of its process.
     pub fn stand(&self, site: usize, boot: u32, group: Group) -> Option<Stand> {
         let (life, seen) = self.shown.get(site)?;
@@ -162,6 +171,11 @@ impl NodeClaims {
         if self.gone.contains(&group) {
             return;
         }
+        let taken = self.taken.entry(group).or_default();
+        if now.log_start.0 > *taken {
+            self.raised.push((group, *taken, now.log_start.0));
+            *taken = now.log_start.0;
+        }
         let nothing = Durable::default();
         let durable = self.shadows[site].replica(now.replica.0).unwrap_or(&nothing);
         let log = || broker.observe_log(now.replica);
@@ -187,8 +201,13 @@ impl NodeClaims {
     }
 
     /// A node acknowledges a batch.
-    pub fn acks(&self, group: Group, base_offset: i64, crc: u32, voters: usize, verdict: &mut Verdict) {
-        check_ack(group, base_offset, crc, voters, &self.shadows, verdict);
+    pub fn acks(&self, ack: &Ack, verdict: &mut Verdict) {
+        check_ack(ack, &self.shadows, verdict);
+    }
+
+    /// A node says that a topic is made.
+    pub fn made(&self, site: usize, topic: [u8; 16], verdict: &mut Verdict) {
+        self.topics.made(site, TopicId(topic), verdict);
     }
 
     fn weigh(&mut self, site: usize, items: &[Item], verdict: &mut Verdict) {

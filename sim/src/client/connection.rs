@@ -5,7 +5,7 @@
 use super::Street;
 use super::chance::version;
 use super::produced::{Part, answer_to};
-use super::purpose::{Answered, Promise, Purpose};
+use super::purpose::{Answered, Overheard, Promise, Purpose};
 use crate::claims::c09_lookups_are_exact::Stand;
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::Shelf;
@@ -229,18 +229,18 @@ impl Connections {
     }
 
     /// Hears what a broker sends now, which the client will read later: batches acknowledged, with their offsets, for
-    /// the check that looks a promise up when it leaves; and of an answer to a lookup, how its machine stands, as
-    /// `stand` tells.
+    /// the check that looks a promise up when it leaves; topics made; and of an answer to a lookup, how its machine
+    /// stands, as `stand` tells.
     pub fn overhear(
         &mut self,
         wire: WireId,
         parts: &[Bytes],
         stand: impl Fn(usize, Shelf) -> Option<Stand>,
-    ) -> Vec<Promise> {
-        let Some(site) = self.site_of(wire) else { return Vec::new() };
+    ) -> Overheard {
+        let mut overheard = Overheard::default();
+        let Some(site) = self.site_of(wire) else { return overheard };
         let connection = self.open.get_mut(&site).expect("just found");
         parts.iter().for_each(|part| connection.overheard.extend_from_slice(part));
-        let mut promises = Vec::new();
         while let Some((length, correlation)) = start_of(&connection.overheard) {
             if connection.overheard.len() < 4 + length {
                 break;
@@ -253,12 +253,15 @@ impl Connections {
                     asks.iter_mut().for_each(|ask| ask.said = stand(site, ask.shelf));
                 }
                 Purpose::Produce { parts } => {
-                    promises.extend(promised(pending.key, pending.version, parts, message));
+                    overheard.promises.extend(promised(pending.key, pending.version, parts, message));
+                }
+                Purpose::Create(names) if !names.is_empty() => {
+                    overheard.made.extend(made(pending.key, pending.version, message));
                 }
                 _ => {}
             }
         }
-        promises
+        overheard
     }
 
     /// Hangs up where an answer is overdue and nothing comes; the wire then tells that it is closed. A large answer
@@ -410,6 +413,16 @@ impl Connections {
     }
 }
 
+/// The ids of the topics that an answer to a CreateTopics says are made, if its version names them.
+fn made(key: ApiKey, version: i16, message: BytesMut) -> Vec<[u8; 16]> {
+    let mut reader = Reader::new(message, ANSWER_BUDGET);
+    let body = read_response_start(&mut reader, key.api(), version)
+        .and_then(|_| ResponseBody::decode(key, version, &mut reader));
+    let Ok(ResponseBody::CreateTopics(response)) = body else { return Vec::new() };
+    let made = response.topics.iter().filter(|topic| topic.error_code == 0 && topic.topic_id != [0; 16]);
+    made.map(|topic| topic.topic_id).collect()
+}
+
 /// The batches that an answer to a Produce acknowledges, with their offsets.
 fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) -> Vec<Promise> {
     let mut reader = Reader::new(message, ANSWER_BUDGET);
@@ -419,7 +432,7 @@ fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) -> Vec
     let good = |part: &Part| {
         let answer = answer_to(part, &response).filter(|answer| answer.error_code == 0)?;
         let (base_offset, append_time) = (answer.base_offset, answer.log_append_time_ms);
-        Some(Promise { batch: part.batch, base_offset, append_time })
+        Some(Promise { batch: part.batch, base_offset, append_time, wants_all: part.wants_all })
     };
     parts.iter().filter_map(good).collect()
 }

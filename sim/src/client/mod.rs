@@ -49,7 +49,7 @@ use hoarder::Hoarder;
 use map::Map;
 use plan::{ClientPlan, Role};
 use producer::Producer;
-use purpose::{Answered, Promise, Purpose};
+use purpose::{Answered, Overheard, Purpose};
 use remaker::Remaker;
 use rough::{Glutton, Mute, Vandal};
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
@@ -303,17 +303,19 @@ impl Client {
         }
     }
 
-    /// What a broker promises it in the bytes that leave now: batches and their offsets. `stand` tells how a machine
-    /// stands, for the answers that are compared with that.
+    /// What a broker promises it in the bytes that leave now: batches and their offsets, and topics. `stand` tells how
+    /// a machine stands, for the answers that are compared with that.
     pub fn overhear(
         &mut self,
         wire: WireId,
         parts: &[Bytes],
         stand: impl Fn(usize, Shelf) -> Option<Stand>,
-    ) -> Vec<Promise> {
+    ) -> Overheard {
         match self.job {
-            Job::Producer(_) | Job::Watcher(_) => self.connections.overhear(wire, parts, stand),
-            _ => Vec::new(),
+            Job::Producer(_) | Job::Watcher(_) | Job::Admin(_) | Job::Remaker(_) => {
+                self.connections.overhear(wire, parts, stand)
+            }
+            _ => Overheard::default(),
         }
     }
 
@@ -404,8 +406,13 @@ impl Client {
             let known = known.filter(|_| version >= 12 && !topic.is_remade);
             known.map_or(by_name(topic), |topic_id| MetadataRequestTopic { topic_id, name: None })
         };
+        // Before version 4 a topic that is named is made where the cluster does that, without the settings of the plan,
+        // which the claims go by (seed 9).
+        let is_there = |topic: &TopicPlan| !topic.is_remade && self.map.topic(&topic.name).is_some();
+        let would_make = version < 4 && !topics.iter().all(is_there);
         let asked = match dice.below(8) {
             0 => None,
+            _ if would_make => None,
             1 | 2 => {
                 street.marks.hit("client.asked_for_topics_by_id");
                 Some(topics.iter().map(by_id).collect())

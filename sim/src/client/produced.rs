@@ -19,6 +19,8 @@ pub struct Part {
     pub topic: String,
     /// The partition.
     pub shelf: Shelf,
+    /// Whether all replicas in sync are to have it (acks=all).
+    pub wants_all: bool,
 }
 
 /// What an error code means to a producer.

@@ -336,7 +336,8 @@ impl Producer {
             let lane = &self.lanes[*number];
             let draft = &lane.drafts[*place];
             let (batch, shelf) = (draft.batch, lane.shelf);
-            parts.push(Part { lane: *number, batch, topic: lane.topic.clone(), shelf });
+            let (topic, wants_all) = (lane.topic.clone(), self.habits.acks == -1);
+            parts.push(Part { lane: *number, batch, topic, shelf, wants_all });
             let data = PartitionProduceData { index: shelf.partition, records: Some(draft.bytes.clone()) };
             put(&mut topic_data, &lane.topic, shelf.topic, data, is_by_id);
         }

@@ -92,6 +92,17 @@ pub struct Promise {
     pub base_offset: i64,
     /// The time that its leader gave it, or -1.
     pub append_time: i64,
+    /// Whether it is acknowledged for all replicas in sync.
+    pub wants_all: bool,
+}
+
+/// What a broker says in bytes that leave now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overheard {
+    /// Batches that are acknowledged.
+    pub promises: Vec<Promise>,
+    /// Ids of topics that were made.
+    pub made: Vec<[u8; 16]>,
 }
 
 /// What became of a request.

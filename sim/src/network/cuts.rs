@@ -35,6 +35,13 @@ impl Network {
         }
     }
 
+    /// Takes all cuts back.
+    pub fn mend_all(&mut self, schedule: &mut Schedule) {
+        while let Some(((from, to), count)) = self.cuts.first_entry().map(|cut| (*cut.key(), *cut.get())) {
+            (0..count).for_each(|_| self.mend(schedule, from, to));
+        }
+    }
+
     /// Whether that direction is cut.
     pub fn is_cut(&self, from: Spot, to: Spot) -> bool {
         self.cuts.contains_key(&(from, to))

@@ -255,7 +255,7 @@ impl World {
         }
     }
 
-    fn undo(&mut self, number: usize) {
+    pub(super) fn undo(&mut self, number: usize) {
         self.in_force[number] = false;
         let what = self.plan.faults[number].what.clone();
         self.trace.note(format_args!("mended {number}: {what:?}"));

@@ -7,6 +7,7 @@
 //! Invariants: time never falls; every choice comes from a named stream of the plan's root; a step that breaks a
 //! claim is the last.
 
+pub mod comeback;
 pub mod faults;
 pub mod script;
 pub mod stages;

@@ -1,6 +1,7 @@
 //! The stages of a run, and its end: chaos; the frozen stage, in which everybody finishes and probes within a bound,
 //! and before that never stands still for long (C17, and C18 where something stays broken); the audit, which reads
-//! every log; idleness, in which nothing may storm or grow (C19).
+//! every log, and once more with what was broken until then (`comeback`); idleness, in which nothing may storm or grow
+//! (C19).
 
 use super::World;
 use crate::claims::c17_everything_completes::{self, Bounds, Open, Standing};
@@ -30,6 +31,8 @@ pub struct Stages {
     /// Set with `frozen_at`.
     bounds: Option<Bounds>,
     standing: Standing,
+    /// The machines outside the core are sound again.
+    has_come_back: bool,
     idle_from: Option<(Moment, u64)>,
     disk_failures: BTreeSet<usize>,
     spoilt: BTreeSet<usize>,
@@ -63,6 +66,14 @@ impl Stages {
         self.stage = Stage::Finish;
         self.frozen_at = Some(now);
         self.bounds = Some(bounds);
+    }
+
+    /// What was broken for ever comes back: everybody has as long again, and the audit goes on.
+    pub fn come_back(&mut self, now: Moment, bounds: Bounds) {
+        self.has_come_back = true;
+        self.frozen_at = Some(now);
+        self.bounds = Some(bounds);
+        self.standing = Standing::default();
     }
 
     /// A fault began.
@@ -114,7 +125,7 @@ impl World {
             .clients
             .iter()
             .enumerate()
-            .filter(|(_, client)| client.is_auditor() == is_audit)
+            .filter(|(_, client)| client.is_auditor() == is_audit || self.stages.has_come_back)
             .filter_map(|(who, client)| {
                 client.open_work().map(|words| Open { who, done: client.done(), words })
             })
@@ -123,12 +134,17 @@ impl World {
             open.extend(self.lagging());
             open.extend(self.unled());
         }
+        let comes_back = is_audit && open.is_empty() && self.bring_back();
         match self.stages.stage {
             Stage::Chaos | Stage::Over => return,
             Stage::Finish if open.is_empty() => {
                 self.trace.note(format_args!("everybody is done; the audit begins"));
                 self.stages.stage = Stage::Audit;
                 self.clients.iter_mut().for_each(Client::release);
+            }
+            Stage::Audit if comes_back => {
+                let bounds = self.bounds();
+                self.stages.come_back(now, bounds);
             }
             Stage::Audit if open.is_empty() => {
                 self.trace.note(format_args!("the audit is done; idleness begins"));

@@ -5,10 +5,12 @@
 //! a latency of its own.
 
 use super::World;
+use crate::claims::c03_durable_promises::Ack;
 use crate::claims::ledger::Shelf;
 use crate::claims::{
     Claim, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
 };
+use crate::client::plan::TopicPlan;
 use crate::clock::MICRO;
 use crate::network::Spot;
 use crate::node::Node;
@@ -107,6 +109,7 @@ impl World {
         }
         self.start_disk_works(site);
         self.route_signals();
+        self.check_taken();
         let busy = EVENT_NS * most as u64;
         let node = &mut self.nodes[site];
         if let Some(process) = &mut node.process
@@ -115,6 +118,19 @@ impl World {
         {
             process.is_turn_due = true;
             self.schedule.after(TURN_NS + busy, Happening::Turn { site, boot });
+        }
+    }
+
+    /// What logs lost at their starts might go, by the settings of the plan (C7).
+    fn check_taken(&mut self) {
+        for (group, from, to) in self.claims.take_raised() {
+            let shelf = Shelf { topic: group.0, partition: group.1 };
+            let name = self.ids.name_of(shelf.topic);
+            if let Some(topic) = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name) {
+                let retention = topic.retention(self.node_wall_max);
+                let verdict = &mut self.verdict;
+                c07_acked_is_there::check_taken(&self.ledger, shelf, (from, to), retention, verdict);
+            }
         }
     }
 
@@ -233,13 +249,17 @@ impl World {
         }
     }
 
-    /// Acknowledgments that leave now are looked up in the durable journals (C3); and who is told of a log is told as
-    /// it stands now at the latest (C9).
+    /// Acknowledgments that leave now are looked up in the durable journals (C3), topics that are said to be made in what
+    /// the node has shown (C7); and who is told of a log is told as it stands now at the latest (C9).
     fn check_promises(&mut self, site: usize, wire: WireId, parts: &[Bytes]) {
         let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
         let boot = self.nodes[site].boot;
         let stand = |site: usize, shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
-        for promise in self.clients[client].overhear(wire, parts, stand) {
+        let overheard = self.clients[client].overhear(wire, parts, stand);
+        for topic in overheard.made {
+            self.claims.made(site, topic, &mut self.verdict);
+        }
+        for promise in overheard.promises {
             let base_offset = promise.base_offset;
             if promise.append_time >= 0 {
                 self.ledger.stamped(promise.batch, promise.append_time);
@@ -249,7 +269,9 @@ impl World {
             let name = self.ids.name_of(batch.shelf.topic);
             let topic = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name);
             let voters = topic.map_or(1, |topic| topic.replicas as usize);
-            self.claims.acks(group, base_offset, batch.crc, voters, &mut self.verdict);
+            let wanted = topic.filter(|_| promise.wants_all).map_or(1, TopicPlan::min_in_sync);
+            let ack = Ack { group, base_offset, crc: batch.crc, voters, wanted };
+            self.claims.acks(&ack, &mut self.verdict);
         }
     }
 
