@@ -8,7 +8,7 @@ use super::World;
 use crate::claims::c03_durable_promises::Ack;
 use crate::claims::ledger::Shelf;
 use crate::claims::{
-    Claim, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
+    Claim, Verdict, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
 };
 use crate::client::plan::TopicPlan;
 use crate::clock::MICRO;
@@ -19,8 +19,10 @@ use crate::shell;
 use crate::wire::{Place, WireId, WireKind};
 use bytes::Bytes;
 use rust_mq_core::action::{Action, HaltReason, Notice};
+use rust_mq_core::broker::Broker;
 use rust_mq_core::event::Event;
 use rust_mq_core::ids::LinkId;
+use rust_mq_core::now::Mono;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time that entering a core takes, besides its events.
@@ -82,18 +84,8 @@ impl World {
             return;
         }
         c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
-        if is_awake {
-            let overdue = process.broker.observe_overdue(now.mono);
-            self.verdict.hold(overdue == 0, Claim::C17, || {
-                format!("n{} woke, and {overdue} fetches are overdue all the same", site + 1)
-            });
-        }
-        if is_awake || self.turns.is_multiple_of(UNWOKEN_EVERY) {
-            let unwoken = process.broker.observe_unwoken();
-            self.verdict.hold(unwoken == 0, Claim::C17, || {
-                format!("n{}: {unwoken} fetches wait for what is there", site + 1)
-            });
-        }
+        let looks = is_awake || self.turns.is_multiple_of(UNWOKEN_EVERY);
+        look_at_fetches(site, &process.broker, is_awake.then_some(now.mono), looks, &mut self.verdict);
         self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
@@ -329,6 +321,22 @@ impl World {
         // Whoever watches over the process starts it again.
         let wait = 500 * crate::clock::MILLI + self.nodes[site].dice.below(2_000 * crate::clock::MILLI);
         self.schedule.after(wait, Happening::Start { site });
+    }
+}
+
+/// Parked fetches: none is overdue after a wake-up at `woke`, and none waits for what is there, where one `looks`.
+fn look_at_fetches(site: usize, broker: &Broker, woke: Option<Mono>, looks: bool, verdict: &mut Verdict) {
+    if let Some(now) = woke {
+        let overdue = broker.observe_overdue(now);
+        verdict.hold(overdue == 0, Claim::C17, || {
+            format!("n{} woke, and {overdue} fetches are overdue all the same", site + 1)
+        });
+    }
+    if looks {
+        let unwoken = broker.observe_unwoken();
+        verdict.hold(unwoken == 0, Claim::C17, || {
+            format!("n{}: {unwoken} fetches wait for what is there", site + 1)
+        });
     }
 }
 
