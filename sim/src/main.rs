@@ -3,12 +3,13 @@
 
 use clap::{Parser, Subcommand};
 use sim::explore::{self, Until};
-use sim::plan::{Plan, TroubleKind};
+use sim::plan::Plan;
 use sim::run::{REACH, plan_within, run};
 use sim::shrink::shrink;
 use sim::story;
 use sim::swarm::Reach;
 use sim::trace::Watch;
+use sim::trouble::TroubleKind;
 use sim::world::Report;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,9 @@ struct Arguments {
     /// A kind of trouble to leave out of the seed's plan, as `Rot`; may be given several times.
     #[arg(long, value_parser = kind_of)]
     without: Vec<TroubleKind>,
+    /// Rehearse a start at every sync, whatever the plan says: each durable prefix of each journal is tried. Slow.
+    #[arg(long)]
+    rehearse: bool,
     /// Print no table, only the outcome.
     #[arg(long)]
     quiet: bool,
@@ -101,6 +105,9 @@ impl Arguments {
     fn plan_of(&self, seed: u64) -> Plan {
         let mut plan = plan_within(seed, Reach { sites_max: self.sites_max });
         plan.faults.retain(|fault| !self.without.contains(&fault.what.kind()));
+        if self.rehearse {
+            plan.rehearse_every = 1;
+        }
         plan
     }
 }

@@ -56,11 +56,6 @@ impl Marks {
         self.counts.get(name).copied().unwrap_or(0)
     }
 
-    /// Which of `promised` were never reached.
-    pub fn missing<'a>(&self, promised: &[&'a str]) -> Vec<&'a str> {
-        promised.iter().copied().filter(|name| self.count(name) == 0).collect()
-    }
-
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.counts.iter().map(|(name, count)| (*name, *count))

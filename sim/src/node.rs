@@ -43,6 +43,8 @@ pub struct Node {
     pub config: Config,
     /// How many faults pause it.
     pub pauses: u32,
+    /// It has been paused, and has had no turn since.
+    pub has_slept: bool,
     /// How many faults keep it down.
     pub downs: u32,
     /// Chances of its turns.

@@ -6,9 +6,10 @@
 
 use crate::claims::Claim;
 use crate::client::plan::Role;
-use crate::plan::{Fault, Plan, TroubleKind};
+use crate::plan::{Fault, Plan};
 use crate::run::run;
 use crate::trace::Watch;
+use crate::trouble::TroubleKind;
 
 /// Runs that one shrinking may take.
 const TRIES_MAX: u32 = 400;

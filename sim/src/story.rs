@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use crate::run::run;
 use crate::trace::Watch;
 use crate::world::Report;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct Total {
     clusters: u64,
     /// What was reached by any of them.
     pub marks: Marks,
+    /// How many of them reached each mark.
+    reached: BTreeMap<&'static str, u64>,
 }
 
 /// A plan as text.
@@ -141,6 +144,28 @@ impl Total {
         self.acked.push(report.acked);
         self.elections.push(report.elections);
         self.marks.merge(&report.marks);
+        report.marks.iter().for_each(|(name, _)| *self.reached.entry(name).or_default() += 1);
+    }
+
+    /// Of a thousand runs, how many reached a mark.
+    pub fn per_thousand(&self, mark: &str) -> u64 {
+        self.reached.get(mark).map_or(0, |runs| (runs * 1000).div_ceil(self.runs.max(1)))
+    }
+
+    /// What was promised and not kept: marks that fewer of a thousand runs reached than their floor.
+    pub fn below<'a>(&self, floors: &[(&'a str, u64)]) -> Vec<&'a str> {
+        let is_below = |(mark, floor): &&(&'a str, u64)| self.per_thousand(mark) < *floor;
+        floors.iter().filter(is_below).map(|(mark, _)| *mark).collect()
+    }
+
+    /// What was promised, and how it was kept.
+    pub fn floors_text(&self, floors: &[(&str, u64)]) -> String {
+        let mut text =
+            String::from("of a thousand runs so many reached the mark, and at least so many must:\n");
+        for (mark, floor) in floors {
+            let _ = writeln!(text, "  {:>4} {floor:>4} {mark}", self.per_thousand(mark));
+        }
+        text
     }
 
     /// The median of operations that were answered as hoped, acknowledged batches among them.

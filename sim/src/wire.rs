@@ -83,6 +83,8 @@ pub struct Flow {
     pub credit: i64,
     /// Pieces that came to a cut and wait for it to heal.
     pub held: u32,
+    /// Some of it was lost: nothing arrives any more.
+    pub is_swallowed: bool,
     /// The receiver knows that there is something to take.
     pub is_announced: bool,
     /// The sender wants to close once `unsent` is empty.
@@ -104,6 +106,8 @@ pub struct Wire {
     pub is_open: [bool; 2],
     /// Whether the accepter has answered.
     pub is_up: bool,
+    /// Whether the dial was for another place.
+    pub is_stray: bool,
     /// `flows[side]` runs towards that side.
     pub flows: [Flow; 2],
     /// Its dice.
@@ -143,6 +147,7 @@ impl Wire {
             places: [dialler, accepter],
             is_open: [true, true],
             is_up: false,
+            is_stray: false,
             flows: [Flow::default(), Flow::default()],
             key,
         }

@@ -13,6 +13,7 @@ use crate::now::{Mono, Wall};
 use crate::partition::LogState;
 use crate::replica::Replica;
 use crate::rng::hash;
+use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
 
 /// One replica of a node as it stands between two turns.
@@ -201,6 +202,16 @@ impl Broker {
         Some(tip == host.committed())
     }
 
+    /// What the disk remembers of replicas that the image does not know yet, with index and term of their entries.
+    pub fn observe_unclaimed(&self) -> Vec<(Observation, Vec<(Index, Term)>)> {
+        self.node.unclaimed().map(|known| (of_recovered(known), terms(&known.entries))).collect()
+    }
+
+    /// Replicas whose disk has lost what it had promised: they never run again.
+    pub fn observe_dead(&self) -> Vec<ReplicaId> {
+        self.node.dead().collect()
+    }
+
     /// What clients make this node hold.
     pub fn observe_holdings(&self) -> Holdings {
         Holdings {
@@ -255,6 +266,33 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
         is_role_told: replica.is_role_told(),
         is_overlay_empty: true,
     }
+}
+
+fn of_recovered(known: &RecoveredReplica) -> Observation {
+    let last = known.entries.last().map_or(known.applied, |entry| entry.index);
+    Observation {
+        replica: known.replica,
+        of: known.of,
+        is_leader: false,
+        term: known.hard_state.term,
+        vote: known.hard_state.vote,
+        leader: ReplicaId::NOBODY,
+        last,
+        durable: last,
+        commit: known.hard_state.commit,
+        applied: known.applied,
+        log_start: known.log_start,
+        high_watermark: known.log_start,
+        kept: (Offset(0), Offset(0)),
+        unsynced_bytes: 0,
+        is_machine: false,
+        is_role_told: true,
+        is_overlay_empty: true,
+    }
+}
+
+fn terms(entries: &[Entry]) -> Vec<(Index, Term)> {
+    entries.iter().map(|entry| (entry.index, entry.term)).collect()
 }
 
 fn hash_of_log(log: &LogState) -> u64 {

@@ -295,6 +295,18 @@ impl Node {
         is_planted(self.config.mutant, mutant)
     }
 
+    /// What the disk remembers of replicas that do not run.
+    #[cfg(feature = "simulation")]
+    pub fn unclaimed(&self) -> impl Iterator<Item = &RecoveredReplica> {
+        self.unclaimed.values()
+    }
+
+    /// Replicas that must not run any more.
+    #[cfg(feature = "simulation")]
+    pub fn dead(&self) -> impl Iterator<Item = ReplicaId> {
+        self.dead.iter().copied()
+    }
+
     /// A replica of either kind.
     fn replica(&self, id: ReplicaId) -> Option<&Replica> {
         match &self.metadata {

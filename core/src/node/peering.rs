@@ -221,18 +221,18 @@ impl Node {
         }
         match replica.step(message) {
             Ok(()) => self.touch(id),
-            Err(Refused::LostTail) => self.retire(id),
+            Err(Refused::LostTail) => self.retire(id, "has lost entries that its disk had promised to keep"),
             // What else the guard refuses is a message lost: Raft sends again what matters.
             Err(_) => {}
         }
     }
 
-    /// A leader knows of entries here that are not here: the disk has lost what it had promised. This replica
-    /// must never vote nor acknowledge again; its files stay where they are. Without its metadata replica a node is
+    /// A disk has lost what it had promised: a leader knows of entries here that are not here, or what was committed
+    /// elsewhere is not what is committed now. This replica must never vote nor acknowledge again; its files stay where they are. Without its metadata replica a node is
     /// none: it says nothing any more, and ends once its disk knows why. Before that, the next start would vote.
-    fn retire(&mut self, id: ReplicaId) {
+    pub(super) fn retire(&mut self, id: ReplicaId, what: &str) {
         let Some(of) = self.partition_of(id) else { return };
-        let reason = format!("{of}: {id} has lost entries that its disk had promised to keep");
+        let reason = format!("{of}: {id} {what}");
         self.disk_actions.push(Action::Note(Notice::ReplicaDead { reason: reason.clone() }));
         self.dead.insert(id);
         if of == METADATA {

@@ -165,11 +165,19 @@ impl Node {
         Ok(())
     }
 
-    /// Hands a committed batch to storage, unless a catch-up has brought it before its entry was applied.
+    /// Hands a committed batch to storage, unless a catch-up has brought it before its entry was applied. A catch-up
+    /// brings what is committed; if the batch begins within that and ends beyond it, other records were committed then,
+    /// and disks have lost them since (`sim/plans/seed-810016.json`).
     pub(super) fn keep(&mut self, id: ReplicaId, batch: CommittedBatch) {
-        if batch.next > self.kept_end(id) {
-            self.storage.keep(id, batch);
+        let end = self.kept_end(id);
+        if batch.next <= end {
+            return;
         }
+        if batch.base < end {
+            return self
+                .retire(id, "keeps records that were committed, and others are committed in their place");
+        }
+        self.storage.keep(id, batch);
     }
 
     /// Where what storage keeps of a replica ends: ahead of what is applied while it catches up.

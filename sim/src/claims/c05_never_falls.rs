@@ -4,7 +4,8 @@
 //! Looked at: the durable term and commit in the order they are written, across lives; and after each turn what a
 //! process shows of each replica, where `applied <= commit <= last` and `log_start <= high_watermark` hold too, and what
 //! a log's start says is there is kept, over restarts as well. What stands as it stood after the turn before was weighed
-//! then.
+//! then. A new life begins with no less committed than is durable, and once it has applied as much as the life before
+//! it, its log starts and ends no lower than it did then: both follow from what is applied, whatever a checkpoint says.
 
 use super::{Claim, Verdict};
 use rust_mq_core::broker::observe::Observation;
@@ -18,6 +19,8 @@ pub struct Floors {
     commits: BTreeMap<u64, u64>,
     /// By machine: the life of its process, and what it showed.
     seen: Vec<(u32, BTreeMap<ReplicaId, Observation>)>,
+    /// What the lives before showed last, until this one is as far.
+    earlier: BTreeMap<(usize, ReplicaId), Observation>,
 }
 
 impl Floors {
@@ -35,9 +38,22 @@ impl Floors {
         let (life, replicas) = &mut self.seen[site];
         if *life != boot {
             *life = boot;
+            self.earlier.extend(replicas.iter().map(|(replica, last)| ((site, *replica), *last)));
             replicas.clear();
         }
         let before = replicas.insert(now.replica, *now);
+        let earlier = self.earlier.get(&(site, now.replica)).filter(|earlier| earlier.applied <= now.applied);
+        if let Some(earlier) = earlier.copied() {
+            self.earlier.remove(&(site, now.replica));
+            let is_well = earlier.log_start <= now.log_start && earlier.high_watermark <= now.high_watermark;
+            verdict.hold(is_well, Claim::C5, || {
+                format!("n{}: {earlier:?} in an earlier life, now {now:?}", site + 1)
+            });
+        }
+        let durable = self.commits.get(&now.replica.0).copied().unwrap_or(0);
+        verdict.hold(before.is_some() || durable <= now.commit.0, Claim::C5, || {
+            format!("n{}: commit {durable} is durable, a new life shows {now:?}", site + 1)
+        });
         if let Some(before) = before {
             let is_well = before.term <= now.term
                 && before.commit <= now.commit
@@ -57,6 +73,13 @@ impl Floors {
             format!("n{}: a log starts above its high watermark: {now:?}", site + 1)
         });
         before
+    }
+
+    /// A disk has lost something, and what is left is so.
+    pub fn falls(&mut self, replica: u64, term: u64, commit: u64) {
+        self.terms.insert(replica, term);
+        self.commits.insert(replica, commit);
+        self.earlier.retain(|(_, other), _| other.0 != replica);
     }
 
     /// A hard state became durable.

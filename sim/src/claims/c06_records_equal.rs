@@ -40,6 +40,10 @@ impl Segments {
         let bytes = disk
             .written(File::Segment(name))
             .map_or_else(Default::default, |image| image.read(0, segment.bytes));
+        if disk.is_short(File::Segment(name)) {
+            // Somebody cut it, or took it away: what is not there was not written otherwise.
+            return;
+        }
         let mut next = segment.base;
         for batch in Batches::new(&bytes).map_while(Result::ok) {
             if batch.base_offset() != next.0 || batch.check_crc().is_err() {

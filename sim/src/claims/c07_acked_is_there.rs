@@ -53,7 +53,10 @@ pub fn check_place(batch: BatchId, entry: &Batch, base: i64, verdict: &mut Verdi
 
 /// A batch was read.
 pub fn check_bytes(shelf: Shelf, base: i64, is_crc_right: bool, verdict: &mut Verdict) {
-    verdict.hold(is_crc_right, Claim::C7, || format!("{shelf:?}: the batch at {base} has a wrong CRC"));
+    let words = || format!("{shelf:?}: the batch at {base} has a wrong CRC");
+    verdict.hold(is_crc_right, Claim::C7, words);
+    // Where disks may lose what was acknowledged, they may not make nodes serve what was not.
+    verdict.hold(is_crc_right, Claim::C21, words);
 }
 
 /// A record was read, of that time in the log.

@@ -8,6 +8,7 @@
 //! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
 //! stops there.
 
+pub mod atlas;
 pub mod c01_one_leader;
 pub mod c02_committed_stays;
 pub mod c03_durable_promises;
@@ -31,6 +32,7 @@ pub mod c20_never_panics;
 pub mod frames;
 pub mod ledger;
 pub mod recovered;
+pub mod rehearsal;
 pub mod shadow;
 pub mod watch;
 
@@ -70,8 +72,29 @@ pub enum Claim {
     C19,
     /// Nothing from outside makes the core panic, and it keeps the laws of the door.
     C20,
+    /// What a disk does not give back as it was written is refused or noticed, and never served.
+    C21,
     /// The run draws nothing from outside its seed.
     Pure,
+}
+
+impl Claim {
+    /// Whether it holds whatever disks lose.
+    pub fn needs_no_disk(self) -> bool {
+        matches!(self, Claim::C14 | Claim::C19 | Claim::C20 | Claim::C21 | Claim::Pure)
+    }
+}
+
+/// What a run demands of the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Demands {
+    /// Every claim: what disks lose beyond rot of segments, a majority without them holds just then, and no disk loses a
+    /// term or a vote (the atlas).
+    #[default]
+    Safety,
+    /// Disks lose more than any replication survives, so committed entries may go. What a disk does not give back as it
+    /// was written is refused or noticed all the same, and never served; and nothing panics or grows (C14, C19 to C21).
+    Detection,
 }
 
 /// A broken claim.
@@ -89,12 +112,22 @@ pub struct Failure {
 
 /// The first breach of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict(Option<(Claim, String)>);
+pub struct Verdict {
+    first: Option<(Claim, String)>,
+    demands: Demands,
+}
 
 impl Verdict {
+    /// For a run that demands that.
+    pub fn of(demands: Demands) -> Verdict {
+        Verdict { first: None, demands }
+    }
+
     /// Reports a breach; only the first counts.
     pub fn breach(&mut self, claim: Claim, words: String) {
-        self.0.get_or_insert((claim, words));
+        if self.demands == Demands::Safety || claim.needs_no_disk() {
+            self.first.get_or_insert((claim, words));
+        }
     }
 
     /// Reports a breach unless that holds.
@@ -106,12 +139,12 @@ impl Verdict {
 
     /// Whether one was reported.
     pub fn is_broken(&self) -> bool {
-        self.0.is_some()
+        self.first.is_some()
     }
 
     /// The first one, with the place it was seen at.
     pub fn take(&mut self, step: u64, at_ns: u64) -> Option<Failure> {
-        self.0.take().map(|(claim, words)| Failure { claim, step, at_ns, words })
+        self.first.take().map(|(claim, words)| Failure { claim, step, at_ns, words })
     }
 }
 

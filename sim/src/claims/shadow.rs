@@ -7,6 +7,7 @@
 
 use super::frames::{self, Frame, Item, Said};
 use crate::disk::{Disk, Synced};
+use rust_mq_core::broker::observe::Observation;
 use rust_mq_core::file::File;
 use rust_mq_core::ids::{PartitionId, TopicId, TopicPartition};
 use std::collections::BTreeMap;
@@ -48,6 +49,10 @@ pub struct Durable {
     said: BTreeMap<u64, Said>,
     /// The term in which the log was cut, and where it had ended.
     cuts: Vec<(u64, u64)>,
+    /// Whether its disk was taken out: it was durable, and is not any more.
+    pub is_void: bool,
+    /// The last index that was there before the disk lost some.
+    fell_from: u64,
 }
 
 impl Durable {
@@ -60,6 +65,14 @@ impl Durable {
     pub fn last_in(&self, term: u64) -> u64 {
         let first = self.cuts.iter().find(|(cut_in, _)| *cut_in > term);
         first.map_or(self.last(), |(_, last)| *last)
+    }
+
+    /// Whether an entry of that term ever was there at that index, as far as is known.
+    pub fn knew(&self, index: u64, term: u64) -> bool {
+        let was_cut = self.cuts.iter().any(|(_, last)| index <= *last);
+        index <= self.base.max(self.fell_from)
+            || was_cut
+            || self.entry(index).is_some_and(|(known, _)| known == term)
     }
 
     /// Term and hash of an entry, if it is there by itself.
@@ -80,6 +93,11 @@ impl Shadow {
         let Some(durable) = self.replicas.get_mut(&replica) else { return BTreeMap::new() };
         let kept = durable.said.split_off(&(until + 1));
         std::mem::replace(&mut durable.said, kept)
+    }
+
+    /// All of them, with their ids.
+    pub fn all(&self) -> impl Iterator<Item = (u64, &Durable)> {
+        self.replicas.iter().map(|(replica, durable)| (*replica, durable))
     }
 
     /// All of them.
@@ -117,9 +135,20 @@ impl Shadow {
         items
     }
 
-    /// The disk was wiped.
+    /// The disk has lost something, and what is left is what these replicas would remember.
+    pub fn is_as<'a>(&mut self, disk: &Disk, remembered: impl Iterator<Item = &'a Observation>) {
+        for seen in remembered {
+            if let Some(durable) = self.replicas.get_mut(&seen.replica.0) {
+                durable.falls(seen);
+            }
+        }
+        self.newest = frames::all(disk).last().map(|(_, _, frame)| (frame.sequence, frame.salt, frame.crc));
+    }
+
+    /// The disk was wiped. What was durable was so when it was acknowledged; nobody will remember it.
     pub fn wiped(&mut self) {
-        *self = Shadow::default();
+        self.replicas.values_mut().for_each(|durable| durable.is_void = true);
+        self.newest = None;
     }
 
     fn take(&mut self, frame: Frame, items: &mut Vec<Item>) {
@@ -179,6 +208,21 @@ impl Shadow {
 }
 
 impl Durable {
+    fn falls(&mut self, to: &Observation) {
+        let last = to.durable.0;
+        self.fell_from = self.fell_from.max(self.last());
+        self.base = self.base.min(last);
+        self.entries.truncate((last - self.base) as usize);
+        self.batches.retain(|_, (at, _)| *at <= last);
+        drop(self.said.split_off(&(last + 1)));
+        self.commit = self.commit.min(to.commit.0);
+        self.term = to.term.0;
+        self.votes.retain(|term, _| *term <= to.term.0);
+        if to.vote.0 != 0 {
+            self.votes.insert(to.term.0, to.vote.0);
+        }
+    }
+
     /// A hard state lies before the entries that came with it, so a cut is of the term that it happened in.
     fn set(&mut self, term: u64, vote: u64, commit: u64) {
         self.term = self.term.max(term);

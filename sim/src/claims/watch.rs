@@ -15,14 +15,18 @@ use super::c07_topics_stay::ShownTopics;
 use super::c09_lookups_are_exact::Stand;
 use super::frames::Item;
 use super::recovered::Recovered;
+use super::rehearsal;
 use super::shadow::{Durable, Group, Shadow, partition_of};
+use crate::dice::Dice;
 use crate::disk::{Disk, Synced};
 use crate::marks::Marks;
 use bytes::Bytes;
 use rust_mq_core::action::{Action, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::broker::observe::Observation;
-use rust_mq_core::ids::{TopicId, TopicPartition};
+use rust_mq_core::config::Config;
+use rust_mq_core::ids::{ReplicaId, TopicId, TopicPartition};
+use rust_mq_core::now::Now;
 use rust_mq_proto::peer::codec::parse;
 use rust_mq_proto::peer::message::PeerBody;
 use rust_mq_proto::peer::raft::RaftKind;
@@ -34,11 +38,13 @@ const STATES_EVERY: u64 = 64;
 /// The claims about nodes, with what they know.
 #[derive(Debug, Default)]
 pub struct NodeClaims {
-    shadows: Vec<Shadow>,
+    pub(super) shadows: Vec<Shadow>,
+    /// By machine, the replicas that may not run any more.
+    pub(super) dead: Vec<BTreeSet<ReplicaId>>,
     leaders: Leaders,
     committed: Committed,
     votes: Votes,
-    floors: Floors,
+    pub(super) floors: Floors,
     states: States,
     recovered: Recovered,
     replays: Replays,
@@ -49,7 +55,7 @@ pub struct NodeClaims {
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
-    gone: BTreeSet<Group>,
+    pub(super) gone: BTreeSet<Group>,
     /// Leaderships seen.
     pub elections: u64,
     /// Those of the last step.
@@ -67,6 +73,7 @@ impl NodeClaims {
     pub fn new(sites: usize) -> NodeClaims {
         NodeClaims {
             shadows: (0..sites).map(|_| Shadow::default()).collect(),
+            dead: vec![BTreeSet::new(); sites],
             shown: vec![(0, Vec::new()); sites],
             ..NodeClaims::default()
         }
@@ -90,6 +97,19 @@ impl NodeClaims {
         let items = self.shadows[site].crashed(disk);
         self.weigh(site, &items, verdict);
         items
+    }
+
+    /// A start of that machine's node is rehearsed on what a loss of power leaves of its disk.
+    pub fn rehearse(
+        &self,
+        (site, now): (usize, Now),
+        disk: &Disk,
+        kept_ppm: Option<u64>,
+        config: &Config,
+        dice: &mut Dice,
+        verdict: &mut Verdict,
+    ) {
+        rehearsal::rehearse((site, now), disk, kept_ppm, config, &self.shadows[site], dice, verdict);
     }
 
     /// A node says something to a peer.

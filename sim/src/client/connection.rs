@@ -17,10 +17,13 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Memory that decoding one answer may take.
 const ANSWER_BUDGET: usize = 256 << 20;
+
+/// How long others are asked rather than a machine that closed the connection on a request.
+const SHUNNED: u64 = 10 * SECOND;
 
 /// How a client uses its connections.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +46,9 @@ pub struct Connections {
     manners: Manners,
     /// No dial to a machine before then.
     not_before: Vec<Moment>,
-    /// Machines that left a request without an answer for too long, and have said nothing since.
-    silent: BTreeSet<usize>,
+    /// Machines that left a request without an answer for too long, or whose connection died with one, and have said
+    /// nothing since; and until when that counts against them: to ask the dead again costs little time.
+    silent: BTreeMap<usize, Moment>,
     /// Bytes that came in answer to fetches.
     fetched_bytes: u64,
 }
@@ -85,7 +89,7 @@ impl Connections {
             correlation: 0,
             manners,
             not_before: vec![Moment(0); sites],
-            silent: BTreeSet::new(),
+            silent: BTreeMap::new(),
             fetched_bytes: 0,
         }
     }
@@ -93,7 +97,7 @@ impl Connections {
     /// Any machine, but none that was silent as long as there are others, as real clients choose whom to ask.
     pub fn anyone(&self, dice: &mut Dice) -> usize {
         let others: Vec<usize> =
-            (0..self.not_before.len()).filter(|site| !self.silent.contains(site)).collect();
+            (0..self.not_before.len()).filter(|site| !self.silent.contains_key(site)).collect();
         if others.is_empty() { dice.index(self.not_before.len()) } else { *dice.pick(&others) }
     }
 
@@ -268,6 +272,7 @@ impl Connections {
     /// on a slow way is no silence: to ask for it again would never end.
     pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
         let now = street.now();
+        self.silent.retain(|_, until| now < *until);
         let overdue: Vec<(usize, WireId)> = self
             .open
             .iter()
@@ -279,7 +284,7 @@ impl Connections {
             .collect();
         for (site, wire) in overdue {
             street.marks.hit("client.gave_up_waiting");
-            self.silent.insert(site);
+            self.silent.insert(site, Moment(u64::MAX));
             street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
         }
     }
@@ -363,7 +368,11 @@ impl Connections {
 
     fn died(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {
         self.not_before[site] = street.now().after(SECOND / 20);
-        self.forget(site, street)
+        let lost = self.forget(site, street);
+        if !lost.is_empty() {
+            self.silent.insert(site, street.now().after(SHUNNED));
+        }
+        lost
     }
 
     fn forget(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {

@@ -2,14 +2,17 @@
 //! between the two.
 //!
 //! Pristine bytes (`cached`, `durable`) and the fault overlay (`rot`) are apart, so that a check can ask what
-//! the disk *was told*, and a reader gets what the disk *says*.
+//! the disk *was told*, and a reader gets what the disk *says*. A write that went astray is an overlay too: what
+//! stands there instead. The overlay has two levels as the bytes have: writing over rot hides it from readers, and
+//! only a sync takes it off the disk.
 //!
-//! Invariant: without unsynced changes and lost pages, `durable` equals `cached`.
+//! Invariant: without unsynced changes and lost pages, `durable` equals `cached`, and `durable_rot` equals `rot`.
 
 use super::image::{Image, sectors};
 use crate::dice::Dice;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A file.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +22,10 @@ pub struct Inode {
     changes: Vec<Change>,
     /// Whether the directory entry is durable.
     named: bool,
-    /// Flipped bits of durable sectors, by byte.
+    /// Flipped bits that readers see, by byte.
     rot: BTreeMap<u64, u8>,
+    /// Those that a loss of power brings back.
+    durable_rot: BTreeMap<u64, u8>,
 }
 
 /// A change that is performed and not synced. `order` counts all changes of the disk.
@@ -104,8 +109,47 @@ impl Inode {
     /// Performs a truncation.
     pub fn resize(&mut self, len: u64) {
         self.cached.resize(len);
-        self.rot.split_off(&len);
+        drop(self.rot.split_off(&len));
         self.changes.push(Change::Resize { len });
+    }
+
+    /// What readers get at `at..at + bytes.len()` from now on is `bytes`, whatever was written there.
+    pub fn overlay(&mut self, at: u64, bytes: &[u8]) {
+        let told = self.cached.read(at, bytes.len() as u64);
+        for (place, (is, told)) in (at..).zip(bytes.iter().zip(told.iter())) {
+            if is == told {
+                self.rot.remove(&place);
+            } else {
+                self.rot.insert(place, is ^ told);
+            }
+        }
+    }
+
+    /// Whether readers get something else than what was written.
+    pub fn is_rotten(&self) -> bool {
+        !self.rot.is_empty() || !self.durable_rot.is_empty()
+    }
+
+    /// What readers get is what was written, from now on.
+    pub fn bake(&mut self) {
+        for (place, mask) in std::mem::take(&mut self.durable_rot) {
+            let byte = self.durable.read(place, 1);
+            if let Some(byte) = byte.first() {
+                self.durable.write(place, &[byte ^ mask]);
+            }
+        }
+        self.rot.clear();
+        self.changes.clear();
+        self.cached = self.durable.clone();
+    }
+
+    /// What is durable ends early.
+    pub fn cut_off(&mut self, len: u64) {
+        self.changes.clear();
+        self.durable.resize(len);
+        self.cached = self.durable.clone();
+        drop(self.durable_rot.split_off(&len));
+        self.rot.clone_from(&self.durable_rot);
     }
 
     /// Performs a sync, and names the ranges that became durable by it.
@@ -125,6 +169,9 @@ impl Inode {
         if !is_plain {
             self.durable = self.cached.clone();
         }
+        if self.durable_rot != self.rot {
+            self.durable_rot.clone_from(&self.rot);
+        }
         self.named = true;
         ranges
     }
@@ -139,6 +186,7 @@ impl Inode {
         let is_there = at < self.durable.len() && mask != 0;
         if is_there {
             *self.rot.entry(at).or_default() ^= mask;
+            *self.durable_rot.entry(at).or_default() ^= mask;
         }
         is_there
     }
@@ -146,6 +194,15 @@ impl Inode {
     /// Takes all flipped bits back.
     pub fn heal(&mut self) {
         self.rot.clear();
+        self.durable_rot.clear();
+    }
+
+    /// Nothing is there but what is durable. False if that is not even the name.
+    pub fn revert(&mut self) -> bool {
+        self.changes.clear();
+        self.cached = self.durable.clone();
+        self.rot.clone_from(&self.durable_rot);
+        self.named
     }
 
     /// The node dies. The file is what comes back, or gone (`Toll::lost_name`).
@@ -158,7 +215,10 @@ impl Inode {
         for change in std::mem::take(&mut self.changes) {
             match change {
                 Change::Write { order, at, parts } => {
-                    write_some(&mut image, order, &sectors(at, &parts), kept_ppm, dice, &mut toll);
+                    let kept = write_some(&mut image, order, &sectors(at, &parts), kept_ppm, dice, &mut toll);
+                    if !self.durable_rot.is_empty() {
+                        self.durable_rot.retain(|place, _| !kept.iter().any(|range| range.contains(place)));
+                    }
                 }
                 Change::Resize { len } if dice.chance(kept_ppm) => image.resize(len),
                 Change::Resize { .. } => {}
@@ -168,7 +228,8 @@ impl Inode {
         if dice.chance(kept_ppm) {
             image.grow(self.cached.len());
         }
-        self.rot.split_off(&image.len());
+        drop(self.durable_rot.split_off(&image.len()));
+        self.rot.clone_from(&self.durable_rot);
         self.cached = image.clone();
         self.durable = image;
         self.named = true;
@@ -176,6 +237,7 @@ impl Inode {
     }
 }
 
+/// Returns what was kept whole.
 fn write_some(
     image: &mut Image,
     order: u64,
@@ -183,10 +245,12 @@ fn write_some(
     kept_ppm: u64,
     dice: &mut Dice,
     toll: &mut Toll,
-) {
+) -> Vec<Range<u64>> {
+    let mut kept = Vec::new();
     for (number, (at, piece)) in pieces.iter().enumerate() {
         if dice.chance(kept_ppm) {
             image.write(*at, piece);
+            kept.push(*at..*at + piece.len() as u64);
             toll.kept_newest = toll.kept_newest.max(Some(order));
             continue;
         }
@@ -198,6 +262,7 @@ fn write_some(
             image.write(*at, &piece[..dice.index(piece.len() + 1)]);
         }
     }
+    kept
 }
 
 #[cfg(test)]
@@ -246,5 +311,37 @@ mod tests {
         assert_eq!(inode.durable().read(2, 3)[..], [7, 7, 7]);
         inode.heal();
         assert_eq!(inode.read(2, 3)[..], [7, 7, 7]);
+    }
+
+    #[test]
+    fn rot_that_was_written_over_comes_back_unless_that_was_synced() {
+        let mut dice = Root(1).stream("crash", &[]);
+        let mut inode = Inode::default();
+        inode.write(1, 0, bytes(100, 7));
+        inode.sync();
+        inode.flip(3, 1);
+        assert_eq!(inode.write(2, 0, bytes(100, 7)), 1);
+        assert_eq!(inode.read(3, 1)[..], [7]);
+        let mut unlucky = inode.clone();
+        unlucky.crash(Loss::Sectors { kept_ppm: 0 }, &mut dice);
+        assert_eq!(unlucky.read(3, 1)[..], [6]);
+        inode.sync();
+        inode.crash(Loss::Sectors { kept_ppm: 0 }, &mut dice);
+        assert_eq!(inode.read(3, 1)[..], [7]);
+    }
+
+    #[test]
+    fn a_write_that_went_astray_is_told_and_not_read() {
+        let mut inode = Inode::default();
+        inode.write(1, 0, bytes(10, 7));
+        inode.sync();
+        inode.write(2, 0, bytes(10, 8));
+        inode.overlay(4, &[7; 6]);
+        inode.sync();
+        assert_eq!(inode.read(3, 3)[..], [8, 7, 7]);
+        assert_eq!(inode.durable().read(3, 3)[..], [8, 8, 8]);
+        inode.bake();
+        assert_eq!(inode.durable().read(3, 3)[..], [8, 7, 7]);
+        assert!(!inode.is_rotten());
     }
 }

@@ -11,10 +11,13 @@
 //!
 //! Not here: when things fail (`plan`), and whether the node may survive it (`claims`).
 
+pub mod decay;
 pub mod image;
 pub mod inode;
 
+use crate::clock::SECOND;
 use crate::dice::{Dice, Key};
+use crate::trouble::{Astray, FileKind};
 use bytes::Bytes;
 use image::Image;
 use inode::{Inode, Loss, Toll};
@@ -24,8 +27,8 @@ use rust_mq_core::file::File;
 use rust_mq_core::ids::Ticket;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// A disk with its queue of work.
-#[derive(Debug)]
+/// A disk with its queue of work. A clone is what the disk would be if things went on otherwise from here.
+#[derive(Clone, Debug)]
 pub struct Disk {
     files: BTreeMap<File, Inode>,
     queues: BTreeMap<File, VecDeque<u64>>,
@@ -36,11 +39,18 @@ pub struct Disk {
     works_made: u64,
     /// Rotten bytes that were written over since somebody asked.
     written_over: usize,
+    /// Files of which somebody took something away.
+    short: BTreeSet<File>,
+    /// What faults did since somebody asked.
+    effects: Vec<&'static str>,
     capacity: u64,
     armed: Armed,
     pace: Pace,
     key: Key,
 }
+
+/// What a read takes at most that is stuck and not only slow.
+const READ_MAX_NS: u64 = 30 * SECOND;
 
 /// A work that began; call `finish(work)` after `takes_ns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +81,8 @@ pub struct Pace {
     pub sync_ns: u64,
     /// Time of a byte, in picoseconds.
     pub byte_ps: u64,
+    /// How many times longer a read takes than a write.
+    pub read_factor: u64,
 }
 
 /// Failures that wait for the next work of their kind.
@@ -82,6 +94,8 @@ pub struct Armed {
     pub syncs: u32,
     /// Reads that shall fail.
     pub reads: u32,
+    /// A write to a file of that kind that shall go astray.
+    pub astray: Option<(FileKind, Astray)>,
 }
 
 /// What a crash did.
@@ -97,14 +111,14 @@ pub struct Damage {
     pub undone: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Work {
     ticket: Option<Ticket>,
     files: Vec<File>,
     job: Job,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Job {
     Write { at: u64, parts: Vec<Bytes> },
     Sync,
@@ -127,6 +141,8 @@ impl Disk {
             synced: Vec::new(),
             works_made: 0,
             written_over: 0,
+            short: BTreeSet::new(),
+            effects: Vec::new(),
             capacity,
             armed: Armed::default(),
             pace,
@@ -248,22 +264,16 @@ impl Disk {
         self.files.get(&file).map(Inode::durable)
     }
 
-    /// Flips bits of one durable byte of a file; false if there is no such byte.
-    pub fn flip(&mut self, file: File, at: u64, mask: u8) -> bool {
-        self.files.get_mut(&file).is_some_and(|inode| inode.flip(at, mask))
-    }
-
-    /// Everything is gone, as on a new disk.
-    pub fn wipe(&mut self) {
-        self.forget_work();
-        self.files.clear();
-    }
-
     /// Ends all faults: what failed before may be used again, flipped bits are back, and what it was at while it
     /// stalled goes on at the pace it has now.
     pub fn heal(&mut self) {
         self.armed = Armed::default();
         self.files.values_mut().for_each(Inode::heal);
+        self.go_on();
+    }
+
+    /// What it is at goes on at the pace it has now.
+    pub fn go_on(&mut self) {
         let under_way: Vec<u64> = self.works.keys().copied().filter(|work| self.is_first(*work)).collect();
         let again = under_way.into_iter().map(|work| Started { work, takes_ns: self.time_of(work) });
         self.started = again.collect();
@@ -348,7 +358,10 @@ impl Disk {
                     + dice.exponential(touch)
                     + transfer(parts.iter().map(|part| part.len() as u64).sum::<u64>())
             }
-            Job::Read { len, .. } => touch + dice.exponential(touch) + transfer(u64::from(*len)),
+            Job::Read { len, .. } => {
+                let once = touch + dice.exponential(touch) + transfer(u64::from(*len));
+                once.saturating_mul(self.pace.read_factor).min(READ_MAX_NS.max(once))
+            }
             Job::Sync => self.pace.sync_ns / 2 + dice.exponential(self.pace.sync_ns / 2),
             Job::Truncate { .. } | Job::Remove | Job::List | Job::Forget => touch + dice.exponential(touch),
         }
@@ -399,6 +412,7 @@ impl Disk {
     fn write(&mut self, number: u64, file: File, at: u64, mut parts: Vec<Bytes>) -> DoneResult {
         if self.armed.writes > 0 {
             self.armed.writes -= 1;
+            self.effects.push("disk.failed_a_write");
             self.failed.insert(file);
             return failed(FileWork::Writing, "EIO while writing");
         }
@@ -414,7 +428,12 @@ impl Disk {
             }
         }
         if !is_full || at < has {
-            self.written_over += self.files.entry(file).or_default().write(number, at, parts);
+            let before = self.reads_before(file, at, len);
+            let inode = self.files.entry(file).or_default();
+            self.written_over += inode.write(number, at, parts);
+            if let Some((how, before)) = before {
+                self.effects.push(decay::go_astray(inode, at, len, how, &before));
+            }
         }
         if is_full {
             return DoneResult::Full;
@@ -425,6 +444,7 @@ impl Disk {
     fn sync(&mut self, files: &[File]) -> DoneResult {
         if self.armed.syncs > 0 {
             self.armed.syncs -= 1;
+            self.effects.push("disk.failed_a_sync");
             for file in files {
                 self.failed.insert(*file);
                 if let Some(inode) = self.files.get_mut(file) {
@@ -453,6 +473,7 @@ impl Disk {
     fn read(&mut self, file: File, at: u64, len: u32) -> DoneResult {
         if self.armed.reads > 0 {
             self.armed.reads -= 1;
+            self.effects.push("disk.failed_a_read");
             return failed(FileWork::Reading, "EIO while reading");
         }
         match self.files.get(&file) {

@@ -2,7 +2,7 @@
 //! the network of a donor take the place of its own; or the same plan gets other dice.
 //!
 //! What a swarm may draw is bounded by which machines the others can do without (the atlas in `swarm`), so a donor has
-//! the same machines and the same core as the plan it gives to: what was allowed there is allowed here.
+//! the same machines, the same core and the same demands as the plan it gives to: what was allowed there is allowed here.
 //!
 //! Invariants: faults stay in order and within the chaos; every client that a fault names is there.
 
@@ -18,7 +18,7 @@ const FIRST_MS: u64 = 500;
 
 /// Whether `donor` can give what it has to `plan`.
 pub fn is_donor_of(plan: &Plan, donor: &Plan) -> bool {
-    let same = |one: &Plan| (one.sites, one.core.clone(), one.chaos_ms);
+    let same = |one: &Plan| (one.sites, one.core.clone(), one.chaos_ms, one.demands);
     same(plan) == same(donor)
 }
 
@@ -51,7 +51,10 @@ fn take(child: &mut Plan, donor: &Plan, dice: &mut Dice) {
         }
         3 => child.machines.clone_from(&donor.machines),
         4 => child.knobs = donor.knobs.clone(),
-        _ => child.weather = donor.weather,
+        _ => {
+            child.weather = donor.weather;
+            child.links.clone_from(&donor.links);
+        }
     }
 }
 

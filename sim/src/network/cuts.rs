@@ -47,6 +47,39 @@ impl Network {
         self.cuts.contains_key(&(from, to))
     }
 
+    /// What is under way from one place to the other is lost, with all that follows it on the same wires; their ends
+    /// learn of that late. Whether there was anything.
+    pub fn swallow(&mut self, schedule: &mut Schedule, from: Spot, to: Spot) -> bool {
+        let mut is_any = false;
+        for id in self.between(from, to) {
+            let wire = self.wires.get_mut(&id).expect("just listed");
+            let side = if wire.places[0].spot() == to { Side::Dialler } else { Side::Accepter };
+            let flow = &mut wire.flows[side.index()];
+            if !wire.is_up || flow.is_swallowed || flow.flying.is_empty() {
+                continue;
+            }
+            flow.is_swallowed = true;
+            is_any = true;
+            let mut throw = wire.key.throw(schedule.now().0 ^ 1);
+            for side in [Side::Dialler, Side::Accepter] {
+                let wait = SECOND + throw.below(10 * SECOND);
+                schedule.after(wait, Happening::Break { wire: id, side, is_forced: true });
+            }
+        }
+        is_any
+    }
+
+    /// Wires that reached another than was dialled end: no way stays open that nobody would find again.
+    pub fn end_strays(&mut self, schedule: &mut Schedule) {
+        for (id, wire) in self.wires.iter().filter(|(_, wire)| wire.is_stray) {
+            let mut throw = wire.key.throw(schedule.now().0 ^ 2);
+            for side in [Side::Dialler, Side::Accepter] {
+                let wait = throw.below(2 * SECOND);
+                schedule.after(wait, Happening::Break { wire: *id, side, is_forced: true });
+            }
+        }
+    }
+
     fn between(&self, one: Spot, other: Spot) -> Vec<WireId> {
         let is_pair = |wire: &Wire| {
             let (from, to) = (wire.places[0].spot(), wire.places[1].spot());
@@ -89,7 +122,7 @@ mod tests {
         for seed in 0..20 {
             let root = crate::dice::Root(seed);
             let mut schedule = Schedule::new(root.stream("schedule", &[]));
-            let mut network = Network::new(root, weather);
+            let mut network = Network::new(root, weather, &[]);
             let id = network.dial(&mut schedule, WireKind::Kafka, client, site.spot(), Some(site));
             network.cut(&mut schedule, client.spot(), site.spot());
             let mut marks = Marks::default();

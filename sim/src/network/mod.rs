@@ -10,6 +10,9 @@
 //! Law 10 (odd and even link ids) is the node's side, not the network's.
 
 mod cuts;
+mod links;
+
+pub use links::LinkWeather;
 
 use crate::clock::{MILLI, SECOND};
 use crate::dice::{Dice, Key, Root};
@@ -17,6 +20,7 @@ use crate::marks::Marks;
 use crate::schedule::{Happening, Schedule};
 use crate::wire::{Flow, Piece, Place, Side, Taken, Wire, WireId, WireKind};
 use bytes::{Bytes, BytesMut};
+use rust_mq_core::action::LaneKind;
 use rust_mq_core::event::CloseReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,6 +84,8 @@ pub struct Network {
     wires_made: u64,
     cuts: BTreeMap<(Spot, Spot), u32>,
     weather: Weather,
+    /// Directions with a weather of their own.
+    links: BTreeMap<(Spot, Spot, Option<LaneKind>), Weather>,
     signals: Vec<Signal>,
     wire_key: Key,
 }
@@ -96,8 +102,10 @@ impl Place {
 
 impl Network {
     /// A network without wires.
-    pub fn new(root: Root, weather: Weather) -> Network {
+    pub fn new(root: Root, weather: Weather, links: &[LinkWeather]) -> Network {
+        let links = links.iter().map(|link| ((link.from, link.to, link.lane), link.weather));
         Network {
+            links: links.collect(),
             wires: BTreeMap::new(),
             wires_made: 0,
             cuts: BTreeMap::new(),
@@ -107,7 +115,7 @@ impl Network {
         }
     }
 
-    /// Dials. `accepter` is `None` where nothing listens there now.
+    /// Dials. `accepter` is `None` where nothing listens there now; it need not be at the place that was dialled.
     pub fn dial(
         &mut self,
         schedule: &mut Schedule,
@@ -116,22 +124,27 @@ impl Network {
         to: Spot,
         accepter: Option<Place>,
     ) -> WireId {
+        let dialled = to;
+        let to = accepter.map_or(dialled, Place::spot);
         self.wires_made += 1;
         let id = self.wires_made;
         let mut throw = self.wire_key.throw(id);
         let key = Root(throw.word()).key("pieces", &[]);
         let is_cut = self.is_cut(from.spot(), to) || self.is_cut(to, from.spot());
-        let reach = self.latency(&mut throw);
+        let weather = self.weather_from(from.spot(), to, kind);
+        let reach = latency(weather, &mut throw);
         let Some(accepter) = accepter.filter(|_| !is_cut) else {
             // Nothing listens: refused after a round trip. No way there: the dial times out.
             let wait =
-                if is_cut { SECOND + throw.below(2 * SECOND) } else { reach + self.latency(&mut throw) };
+                if is_cut { SECOND + throw.below(2 * SECOND) } else { reach + latency(weather, &mut throw) };
             let wire = Wire::new(kind, from, from, key);
             self.wires.insert(id, wire);
             schedule.after(wait, Happening::Break { wire: id, side: Side::Dialler, is_forced: true });
             return id;
         };
-        self.wires.insert(id, Wire::new(kind, from, accepter, key));
+        let mut wire = Wire::new(kind, from, accepter, key);
+        wire.is_stray = to != dialled;
+        self.wires.insert(id, wire);
         schedule.after(reach, Happening::Reach { wire: id });
         id
     }
@@ -158,13 +171,13 @@ impl Network {
         let kind = wire.kind;
         if !is_alive {
             wire.close_end(Side::Accepter);
-            let wait = self.latency(&mut throw);
+            let wait = latency(self.weather, &mut throw);
             schedule.after(wait, Happening::Break { wire: id, side: Side::Dialler, is_forced: true });
             return;
         }
         wire.is_up = true;
         self.signals.push(Signal { place: to, wire: id, side: Side::Accepter, what: Told::Opened(kind) });
-        let wait = self.latency(&mut throw);
+        let wait = latency(self.weather_from(to.spot(), from.spot(), kind), &mut throw);
         schedule.after(wait, Happening::Answer { wire: id });
         let wire = &mut self.wires.get_mut(&id).expect("looked up above");
         for side in [Side::Dialler, Side::Accepter] {
@@ -275,6 +288,11 @@ impl Network {
             marks.hit("network.cut_held_a_piece");
             return;
         }
+        if wire.flows[side.index()].is_swallowed {
+            // Nothing behind a hole in a stream is ever delivered.
+            marks.hit("network.lost_bytes_within_a_stream");
+            return;
+        }
         let Some((_, piece)) = wire.flows[side.index()].flying.pop_front() else { return };
         if !wire.is_open[side.index()] {
             // The receiver is gone: its machine answers with a reset.
@@ -365,17 +383,6 @@ impl Network {
         self.wires.len()
     }
 
-    /// From now on no piece is late: what is late by more than an election timeout is a fault as much as a cut is,
-    /// and no leader outlives it; so it ends with the others where the core is healed (C17 and C18).
-    pub fn calm_down(&mut self) {
-        self.weather.late_ppm = 0;
-    }
-
-    /// The weather.
-    pub fn weather(&self) -> Weather {
-        self.weather
-    }
-
     /// The sending side breaks off: what was flying is lost from some piece on, then comes a reset.
     fn break_off(&mut self, schedule: &mut Schedule, id: WireId, side: Side, marks: &mut Marks) {
         let latency_min = self.weather.latency_min_ns;
@@ -414,8 +421,10 @@ impl Network {
 
     /// Moves what `side` has sent from its buffer into the window, and closes it if it is done.
     fn pump(&mut self, schedule: &mut Schedule, id: WireId, side: Side) {
-        let weather = self.weather;
-        let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.is_open[side.index()]) else { return };
+        let Some(wire) = self.wires.get(&id).filter(|wire| wire.is_open[side.index()]) else { return };
+        let (from, to) = (wire.places[side.index()].spot(), wire.places[side.other().index()].spot());
+        let weather = self.weather_from(from, to, wire.kind);
+        let Some(wire) = self.wires.get_mut(&id) else { return };
         let is_stream = wire.kind == WireKind::Kafka;
         let key = wire.key;
         let flow = &mut wire.flows[side.other().index()];
@@ -461,10 +470,6 @@ impl Network {
             self.signals.push(Signal { place, wire: id, side, what: Told::Closed(CloseReason::Asked) });
             self.remove_if_dead(id);
         }
-    }
-
-    fn latency(&self, dice: &mut Dice) -> u64 {
-        latency(self.weather, dice)
     }
 }
 

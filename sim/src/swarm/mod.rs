@@ -5,6 +5,7 @@
 //! them seldom.
 
 mod crowd;
+mod storms;
 mod weather;
 
 use crate::client::plan::{ClientPlan, Role};
@@ -13,6 +14,7 @@ use crate::dice::{Dice, Root};
 use crate::plan::{Knobs, Machine, Plan};
 use rust_mq_core::config::StorageConfig;
 use std::time::Duration;
+use storms::Area;
 
 /// The bound of what a swarm draws, for a build that cannot do everything yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +41,43 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
         (0..sites).map(|site| weather::machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
     squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
     let mut weather = weather::network(&mut root.stream("weather", &[]));
-    let faults = weather::faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
+    let place = Area { sites, clients: clients.len(), chaos_ms, election_min_ms: knobs.election_min_ms };
+    let demands = storms::demands(&mut root.stream("demands", &[]), sites);
+    let mut faults = weather::faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
+    storms::faults(root, place, &core, demands, &mut faults);
+    faults.sort_by_key(|fault| fault.at_ms);
     clients.extend(crowd::newcomers(root, &mut topics, sites));
     crowd::starve(&mut root.stream("starve", &[]), &mut knobs, &clients);
     crowd::fill(&mut root.stream("fill", &[]), &mut knobs, &mut weather, &mut topics, &mut clients);
     crowd::greet(&mut root.stream("greet", &[]), &mut clients);
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
-    Plan { seed, sites, chaos_ms, weather, knobs, machines, topics, clients, core, faults, mutant: None }
+    let links = storms::links(&mut root.stream("links", &[]), sites, weather);
+    let rehearse_every = draw_rehearsals(&mut root.stream("rehearsals", &[]));
+    Plan {
+        seed,
+        sites,
+        chaos_ms,
+        weather,
+        links,
+        knobs,
+        machines,
+        topics,
+        clients,
+        core,
+        faults,
+        mutant: None,
+        rehearse_every,
+        demands,
+    }
+}
+
+/// In some of the runs starts are rehearsed: seldom at every sync, for that takes as long as all else.
+fn draw_rehearsals(dice: &mut Dice) -> u64 {
+    match dice.below(48) {
+        0 => 1,
+        1..6 => 16,
+        _ => 0,
+    }
 }
 
 /// A majority, or more.

@@ -6,10 +6,12 @@
 //! The atlas: bit rot comes only to machines of one drawn minority, so that no record loses the copies of a
 //! majority; and the core that is healed in the end holds none of them.
 
+use super::storms::FOR_EVER_MS;
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::network::{Spot, Weather};
-use crate::plan::{Fault, Machine, Trouble, TroubleKind};
+use crate::plan::{Fault, Machine};
+use crate::trouble::{Trouble, TroubleKind};
 
 /// A machine of a cluster of so many.
 pub fn machine(dice: &mut Dice, sites: usize) -> Machine {
@@ -76,7 +78,7 @@ pub fn faults(
             2 => Trouble::Cut { from: Spot::Site(*site), to: Spot::Site(to) },
             _ => Trouble::Cut { from: Spot::Site(to), to: Spot::Site(*site) },
         };
-        faults.push(Fault { at_ms: chaos_ms - 1 - dice.below(10_000), lasts_ms: u64::MAX >> 24, what });
+        faults.push(Fault { at_ms: chaos_ms - 1 - dice.below(10_000), lasts_ms: FOR_EVER_MS, what });
     }
     faults.sort_by_key(|fault| fault.at_ms);
     faults
@@ -177,8 +179,10 @@ fn trouble(
             Trouble::Drift { site, ppm: dice.below(100_000) as i64 - 50_000 }
         }
         TroubleKind::Clock => {
-            let hours = dice.below(49) as i64 - 24;
-            Trouble::Jump { site, by_ms: hours * 3_600_000 + dice.below(1000) as i64 }
+            // Minutes are what clocks are wrong by that nobody has set; hours, what somebody sets them wrong by.
+            let unit_ms = *dice.pick(&[60_000, 3_600_000]);
+            let units = dice.below(49) as i64 - 24;
+            Trouble::Jump { site, by_ms: units * unit_ms + dice.below(1000) as i64 }
         }
         TroubleKind::DiskError => match dice.below(3) {
             0 => Trouble::WriteFails { site },
@@ -189,6 +193,15 @@ fn trouble(
         TroubleKind::DiskSlow => Trouble::Slow { site, factor: dice.log_uniform(5, 2_000) },
         TroubleKind::Rot => Trouble::Rot { site: *outside.first()? },
         TroubleKind::Hangup => Trouble::Hangup { client: dice.index(clients) },
+        // Those are drawn in `storms`.
+        TroubleKind::Decay
+        | TroubleKind::Astray
+        | TroubleKind::OtherDisk
+        | TroubleKind::SlowReads
+        | TroubleKind::Dark
+        | TroubleKind::PauseAll
+        | TroubleKind::Swallow
+        | TroubleKind::Misroute => return None,
     };
     Some((what, lasts_ms))
 }

@@ -3,25 +3,18 @@
 //! A fault that finds nothing to break (a process that is down already) has no effect and no mark.
 
 use super::World;
-use crate::claims::frames;
+use super::moments::{MOMENT_STEP, Turnout};
 use crate::clock::MILLI;
 use crate::disk::Pace;
-use crate::disk::image::PAGE;
 use crate::disk::inode::Loss;
 use crate::network::Spot;
 use crate::node::Process;
-use crate::plan::{Fault, Trouble};
+use crate::plan::Fault;
 use crate::schedule::Happening;
+use crate::trouble::{Moment, Trouble};
 use crate::wire::Place;
 use rust_mq_core::event::Question;
-use rust_mq_core::file::File;
 
-/// So many of the newest frames may rot: older ones are covered by a checkpoint, and nobody reads them.
-const ROT_FRAMES: usize = 12;
-/// How long a loss of power waits for the write that it shall tear, milliseconds.
-const MOMENT_WAIT_MS: u64 = 2_000;
-/// How often it looks.
-const MOMENT_STEP: u64 = MILLI / 4;
 /// How often a seed is drawn for a process: by its boot.
 const STOP: u64 = 1;
 
@@ -37,6 +30,7 @@ impl World {
         let seed = self.root.key("boot", &[site as u64]).throw(u64::from(boot)).word();
         node.process = Some(Process::new(node.config.clone(), seed));
         self.listening[site] = Some(Place::Site { site, boot });
+        self.open_doors();
         self.trace.note(format_args!("n{} starts, life {boot}", site + 1));
         self.want_turn(site);
     }
@@ -46,7 +40,7 @@ impl World {
         self.end_process_losing(site, if is_power_off { Some(0) } else { None });
     }
 
-    fn end_process_losing(&mut self, site: usize, kept_ppm: Option<u64>) -> bool {
+    pub(super) fn end_process_losing(&mut self, site: usize, kept_ppm: Option<u64>) -> bool {
         let node = &mut self.nodes[site];
         if node.process.take().is_none() {
             return false;
@@ -56,8 +50,12 @@ impl World {
         let loss = kept_ppm.map_or(Loss::Nothing, |kept_ppm| Loss::Sectors { kept_ppm });
         let mut dice = self.root.key("crash", &[site as u64]).throw(u64::from(boot));
         let damage = node.disk.crash(loss, &mut dice);
-        for item in self.claims.crashed(site, &node.disk, &mut self.verdict) {
-            self.trace.remark(|| format!("n{} durable by luck: {item:?}", site + 1));
+        self.open_doors();
+        let node = &mut self.nodes[site];
+        if !self.stages.is_swapped(site) {
+            for item in self.claims.crashed(site, &node.disk, &mut self.verdict) {
+                self.trace.remark(|| format!("n{} durable by luck: {item:?}", site + 1));
+            }
         }
         let marks = &mut self.marks;
         marks.add("disk.crash_undid_work", damage.undone as u64);
@@ -66,17 +64,23 @@ impl World {
         marks.add("disk.crash_lost_a_name", u64::from(damage.lost_name));
         self.network.end_process(&mut self.schedule, site, boot, kept_ppm.is_some(), marks);
         self.trace.note(format_args!("n{} ends, life {boot}: {damage:?}", site + 1));
+        self.settle_astray(site);
         true
     }
 
     /// A fault begins.
     pub(super) fn begin(&mut self, number: usize) {
-        let Fault { at_ms, lasts_ms, what } = self.plan.faults[number].clone();
-        if !self.is_moment(&what, at_ms) {
-            if !self.stages.is_frozen() {
-                self.schedule.after(MOMENT_STEP, Happening::Fault { fault: number });
-            }
+        if self.stages.is_frozen() {
+            // It waited for a moment that has not come.
             return;
+        }
+        let Fault { at_ms, lasts_ms, what } = self.plan.faults[number].clone();
+        match self.turnout(&what, at_ms) {
+            Turnout::Now => {}
+            Turnout::Never => return,
+            Turnout::Later => {
+                return self.schedule.after(MOMENT_STEP, Happening::Fault { fault: number });
+            }
         }
         self.trace.note(format_args!("fault {number}: {what:?} for {lasts_ms} ms"));
         self.in_force[number] = true;
@@ -103,6 +107,42 @@ impl World {
                 self.nodes[*site].pauses += 1;
                 self.marks.hit("fault.paused_a_process");
             }
+            Trouble::PauseAll => {
+                self.nodes.iter_mut().for_each(|node| node.pauses += 1);
+                self.marks.hit("fault.paused_everybody");
+            }
+            Trouble::Cut { .. }
+            | Trouble::Isolate { .. }
+            | Trouble::Halves { .. }
+            | Trouble::Bridge { .. }
+            | Trouble::Swallow { .. }
+            | Trouble::Misroute { .. } => self.begin_on_network(&what),
+            Trouble::Drift { .. } | Trouble::Jump { .. } => self.begin_on_clock(&what),
+            Trouble::WriteFails { .. }
+            | Trouble::SyncFails { .. }
+            | Trouble::ReadFails { .. }
+            | Trouble::Full { .. }
+            | Trouble::Slow { .. }
+            | Trouble::SlowReads { .. }
+            | Trouble::Rot { .. }
+            | Trouble::RotJournal { .. }
+            | Trouble::Decay { .. }
+            | Trouble::Astray { .. }
+            | Trouble::Rollback { .. }
+            | Trouble::Wipe { .. }
+            | Trouble::Swap { .. } => self.begin_on_disk(&what, number),
+            Trouble::Dark { site, when, kept_ppm } => self.go_dark(*site, *when, *kept_ppm),
+            Trouble::Hangup { client } => {
+                self.marks.hit("fault.hung_a_client_up");
+                self.with_client(*client, |client, street| client.hang_up(street));
+            }
+        }
+        self.schedule.after(lasts_ms * MILLI, Happening::Mended { fault: number });
+    }
+
+    /// What goes wrong between places.
+    fn begin_on_network(&mut self, what: &Trouble) {
+        match what {
             Trouble::Cut { .. }
             | Trouble::Isolate { .. }
             | Trouble::Halves { .. }
@@ -110,28 +150,44 @@ impl World {
                 for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
                     self.network.cut(&mut self.schedule, from, to);
                 }
+                self.marks.hit(match what {
+                    Trouble::Cut { .. } => "fault.cut_one_way",
+                    Trouble::Isolate { .. } => "fault.isolated_a_machine",
+                    Trouble::Halves { .. } => "fault.cut_into_halves",
+                    _ => "fault.cut_but_for_a_bridge",
+                });
             }
+            Trouble::Swallow { from, to } => {
+                let is_any = self.network.swallow(&mut self.schedule, *from, *to);
+                self.marks.add("fault.swallowed_a_stream", u64::from(is_any));
+            }
+            Trouble::Misroute { site, answers } => {
+                self.answers[*site] = *answers;
+                self.open_doors();
+                self.marks.hit("fault.somebody_else_answered");
+            }
+            _ => {}
+        }
+    }
+
+    /// What goes wrong with a clock.
+    fn begin_on_clock(&mut self, what: &Trouble) {
+        match what {
             Trouble::Drift { site, ppm } => {
                 self.nodes[*site].clock.drift(self.schedule.now(), *ppm);
                 self.marks.hit("fault.changed_a_drift");
             }
             Trouble::Jump { site, by_ms } => {
                 self.nodes[*site].clock.jump(*by_ms);
-                self.marks.hit("fault.moved_a_wall_clock");
+                let is_back = *by_ms < 0;
+                self.marks.hit(if is_back {
+                    "fault.moved_a_clock_back"
+                } else {
+                    "fault.moved_a_clock_forth"
+                });
             }
-            Trouble::WriteFails { .. }
-            | Trouble::SyncFails { .. }
-            | Trouble::ReadFails { .. }
-            | Trouble::Full { .. }
-            | Trouble::Slow { .. }
-            | Trouble::Rot { .. }
-            | Trouble::RotJournal { .. } => self.begin_on_disk(&what, number),
-            Trouble::Hangup { client } => {
-                self.marks.hit("fault.hung_a_client_up");
-                self.with_client(*client, |client, street| client.hang_up(street));
-            }
+            _ => {}
         }
-        self.schedule.after(lasts_ms * MILLI, Happening::Mended { fault: number });
     }
 
     /// What goes wrong with a disk.
@@ -151,16 +207,28 @@ impl World {
                 let slow = Pace {
                     touch_ns: pace.touch_ns.saturating_mul(*factor).min(5_000 * MILLI),
                     sync_ns: pace.sync_ns.saturating_mul(*factor).min(30_000 * MILLI),
-                    byte_ps: pace.byte_ps,
+                    ..pace
                 };
                 disk.set_pace(slow);
                 self.marks.hit("fault.slowed_a_disk");
+            }
+            Trouble::SlowReads { site, factor } => {
+                let disk = &mut self.nodes[*site].disk;
+                disk.set_pace(Pace { read_factor: *factor, ..disk.pace() });
+                self.marks.hit("fault.slowed_reads");
             }
             Trouble::Rot { site } => self.rot(*site, number),
             Trouble::RotJournal { site } => {
                 self.take_down(*site, Some(0), "fault.power_was_lost");
                 self.rot_journal(*site, number);
             }
+            Trouble::Decay { site, of, how } => self.decay(*site, number, *of, *how),
+            Trouble::Astray { site, of, how } => {
+                self.nodes[*site].disk.armed_mut().astray = Some((*of, *how));
+            }
+            Trouble::Rollback { site, .. } => self.begin_rollback(*site, number),
+            Trouble::Wipe { site } => self.wipe(*site),
+            Trouble::Swap { site, with } => self.swap(*site, *with),
             _ => {}
         }
     }
@@ -198,8 +266,12 @@ impl World {
                     self.in_force[number] = false;
                 }
                 // A wrong wall clock breaks no node: it goes on leading, and rightly refuses what seems to come from
-                // the future.
-                Trouble::Blackout { .. } | Trouble::Jump { .. } => self.undo(number),
+                // the future. Nor does a door that leads elsewhere; and two with each other's disks are no minority.
+                Trouble::Blackout { .. }
+                | Trouble::Jump { .. }
+                | Trouble::Misroute { .. }
+                | Trouble::Swap { .. } => self.undo(number),
+                Trouble::Rollback { .. } => drop(self.copies.remove(&number)),
                 _ if !is_outside => self.undo(number),
                 _ => {
                     broken.extend(what.site());
@@ -207,6 +279,9 @@ impl World {
                 }
             }
         }
+        // A node whose disk has lost something may be refused for ever, or have replicas that are dead.
+        broken
+            .extend((0..self.plan.sites).filter(|site| self.stages.has_lost(*site) && !core.contains(site)));
         for site in &core {
             self.nodes[*site].disk.heal();
             self.start_disk_works(*site);
@@ -216,25 +291,6 @@ impl World {
             self.clients[client].calm(&core, &broken);
         }
         self.schedule.after(MILLI, Happening::Look);
-    }
-
-    /// Whether a fault that waits for a moment has it: what shall be torn is being written, a checkpoint, or a frame,
-    /// at first only a large one; or a sync is under way. After a while any moment will do.
-    fn is_moment(&self, what: &Trouble, at_ms: u64) -> bool {
-        let waited_ms = (self.schedule.now().0 / MILLI).saturating_sub(at_ms);
-        let bytes_min = if waited_ms < MOMENT_WAIT_MS / 2 { 2 * PAGE } else { PAGE };
-        let has_come = match what {
-            Trouble::PowerLossAtWrite { site, is_checkpoint, .. } => {
-                self.nodes[*site].disk.is_writing(|file, bytes| match file {
-                    File::Checkpoint(_) => *is_checkpoint,
-                    File::Journal(_) => !is_checkpoint && bytes >= bytes_min as u64,
-                    _ => false,
-                })
-            }
-            Trouble::KillAtSync { site } => self.nodes[*site].disk.is_syncing(),
-            _ => true,
-        };
-        has_come || waited_ms >= MOMENT_WAIT_MS
     }
 
     /// What the failing sync left in the page cache is read by the next life, and is not on the disk.
@@ -248,7 +304,19 @@ impl World {
         armed.syncs = armed.syncs.saturating_sub(1);
     }
 
-    fn take_down(&mut self, site: usize, kept_ppm: Option<u64>, mark: &'static str) {
+    fn go_dark(&mut self, site: Option<usize>, when: Moment, kept_ppm: u64) {
+        let sites = site.map_or(0..self.plan.sites, |site| site..site + 1);
+        sites.for_each(|site| self.take_down(site, Some(kept_ppm), "fault.power_was_lost"));
+        self.marks.hit(match when {
+            Moment::Checkpoint => "fault.power_was_lost_in_a_checkpoint",
+            Moment::Frame => "fault.power_was_lost_in_a_frame",
+            Moment::Mend => "fault.power_was_lost_in_a_mending",
+            Moment::CaughtUp => "fault.power_was_lost_after_a_snapshot",
+            Moment::Recovery => "fault.power_was_lost_in_a_recovery",
+        });
+    }
+
+    pub(super) fn take_down(&mut self, site: usize, kept_ppm: Option<u64>, mark: &'static str) {
         self.nodes[site].downs += 1;
         if self.end_process_losing(site, kept_ppm) {
             self.marks.hit(mark);
@@ -264,11 +332,25 @@ impl World {
             | Trouble::PowerLoss { site, .. }
             | Trouble::PowerLossAtWrite { site, .. }
             | Trouble::KillAtSync { site }
-            | Trouble::RotJournal { site } => self.bring_up(*site),
-            Trouble::Blackout { .. } => (0..self.plan.sites).for_each(|site| self.bring_up(site)),
-            Trouble::Pause { site } => {
-                self.nodes[*site].pauses -= 1;
-                self.want_turn(*site);
+            | Trouble::RotJournal { site }
+            | Trouble::Decay { site, .. }
+            | Trouble::Wipe { site }
+            | Trouble::Dark { site: Some(site), .. } => self.bring_up(*site),
+            Trouble::Blackout { .. } | Trouble::Dark { site: None, .. } => {
+                (0..self.plan.sites).for_each(|site| self.bring_up(site));
+            }
+            Trouble::Pause { site } => self.wake_up(*site),
+            Trouble::PauseAll => (0..self.plan.sites).for_each(|site| self.wake_up(site)),
+            Trouble::Rollback { site, of } => self.end_rollback(*site, number, *of),
+            Trouble::Swap { site, with } => {
+                if self.stages.are_swapped(*site, *with) {
+                    self.swap(*site, *with);
+                }
+            }
+            Trouble::Misroute { site, .. } => {
+                self.answers[*site] = *site;
+                self.open_doors();
+                self.network.end_strays(&mut self.schedule);
             }
             Trouble::Cut { .. }
             | Trouble::Isolate { .. }
@@ -282,15 +364,8 @@ impl World {
                 let drift = self.plan.machines[*site].drift_ppm;
                 self.nodes[*site].clock.drift(self.schedule.now(), drift);
             }
-            Trouble::Full { site } => {
-                let capacity = self.plan.machines[*site].capacity;
-                self.nodes[*site].disk.set_capacity(capacity);
-            }
-            Trouble::Slow { site, .. } => {
-                let machine = &self.plan.machines[*site];
-                let pace =
-                    Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
-                self.nodes[*site].disk.set_pace(pace);
+            Trouble::SlowReads { .. } | Trouble::Full { .. } | Trouble::Slow { .. } => {
+                self.undo_on_disk(&what)
             }
             Trouble::Jump { site, by_ms } => self.nodes[*site].clock.jump(-by_ms),
             Trouble::Stop { .. }
@@ -298,7 +373,51 @@ impl World {
             | Trouble::SyncFails { .. }
             | Trouble::ReadFails { .. }
             | Trouble::Rot { .. }
+            | Trouble::Astray { .. }
+            | Trouble::Swallow { .. }
             | Trouble::Hangup { .. } => {}
+        }
+    }
+
+    /// A disk is as it was.
+    fn undo_on_disk(&mut self, what: &Trouble) {
+        match what {
+            Trouble::SlowReads { site, .. } => {
+                let disk = &mut self.nodes[*site].disk;
+                disk.set_pace(Pace { read_factor: 1, ..disk.pace() });
+                disk.go_on();
+                self.start_disk_works(*site);
+            }
+            Trouble::Full { site } => {
+                let capacity = self.plan.machines[*site].capacity;
+                self.nodes[*site].disk.set_capacity(capacity);
+            }
+            Trouble::Slow { site, .. } => {
+                let machine = &self.plan.machines[*site];
+                let pace = Pace {
+                    touch_ns: machine.touch_ns,
+                    sync_ns: machine.sync_ns,
+                    byte_ps: machine.byte_ps,
+                    read_factor: 1,
+                };
+                self.nodes[*site].disk.set_pace(pace);
+            }
+            _ => {}
+        }
+    }
+
+    /// A process goes on: all that came meanwhile is there at once.
+    fn wake_up(&mut self, site: usize) {
+        let node = &mut self.nodes[site];
+        node.pauses -= 1;
+        node.has_slept = node.pauses == 0;
+        self.want_turn(site);
+    }
+
+    /// Who answers where has changed.
+    pub(super) fn open_doors(&mut self) {
+        for (door, answers) in self.doors.iter_mut().zip(&self.answers) {
+            *door = self.listening[*answers];
         }
     }
 
@@ -327,59 +446,6 @@ impl World {
             } else {
                 self.marks.hit("fault.stays_for_ever");
             }
-        }
-    }
-
-    /// Some bytes of durable segments change on their own: mostly of those that their logs have finished, as disks
-    /// hold more of them, and nothing else will write there.
-    fn rot(&mut self, site: usize, number: usize) {
-        let disk = &mut self.nodes[site].disk;
-        let segments: Vec<(File, u64)> = disk
-            .durable_files()
-            .filter(|(file, image)| matches!(file, File::Segment(_)) && !image.is_empty())
-            .map(|(file, image)| (file, image.len()))
-            .collect();
-        let mut dice = self.root.key("rot", &[]).throw(number as u64);
-        let finished = |(file, _): &&(File, u64)| {
-            let File::Segment(one) = file else { return false };
-            let is_later = |(other, _): &(File, u64)| {
-                matches!(other, File::Segment(other)
-                if other.of == one.of && other.base > one.base)
-            };
-            segments.iter().any(is_later)
-        };
-        let sealed: Vec<(File, u64)> = segments.iter().filter(finished).copied().collect();
-        let among = if sealed.is_empty() || dice.below(4) == 0 { &segments } else { &sealed };
-        if among.is_empty() {
-            return;
-        }
-        if !sealed.is_empty() {
-            self.marks.hit("disk.had_sealed_segments_to_rot");
-        }
-        for _ in 0..dice.between(1, 6) {
-            let (file, len) = *dice.pick(among);
-            let mask = 1 << dice.below(8);
-            if disk.flip(file, dice.below(len), mask) {
-                self.marks.hit("disk.rotted");
-            }
-        }
-    }
-
-    /// A durable frame of the journal becomes unreadable, with another whole one after it, so that a recovery can
-    /// tell rot from a torn write. Not before there is a cluster: it takes all members to found one.
-    fn rot_journal(&mut self, site: usize, number: usize) {
-        let disk = &mut self.nodes[site].disk;
-        let frames = frames::all(disk);
-        let mut dice = self.root.key("rot", &[]).throw(number as u64);
-        let candidates = frames.len().saturating_sub(1);
-        if candidates == 0 || self.claims.elections == 0 {
-            return;
-        }
-        let nearest = candidates - 1 - dice.index(candidates.min(ROT_FRAMES));
-        let (file, at, _) = &frames[nearest];
-        if disk.flip(*file, at + dice.below(frames::HEADER), 1 << dice.below(8)) {
-            self.stages.spoil(site);
-            self.marks.hit("disk.rotted_in_the_journal");
         }
     }
 }

@@ -9,6 +9,9 @@
 
 pub mod comeback;
 pub mod faults;
+mod losses;
+mod moments;
+mod rehearsals;
 pub mod script;
 pub mod stages;
 pub mod turns;
@@ -34,6 +37,7 @@ use crate::wire::Place;
 use rust_mq_core::config::{Config, Member, Secret, Secrets, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use stages::Stages;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Steps after which a run is given up as a runaway: a hundred times an ordinary one.
@@ -48,6 +52,10 @@ pub struct World {
     nodes: Vec<Node>,
     clients: Vec<Client>,
     listening: Vec<Option<Place>>,
+    /// Whom a dial to each machine reaches.
+    doors: Vec<Option<Place>>,
+    /// Which machine answers for each.
+    answers: Vec<usize>,
     ledger: Ledger,
     ids: SeenIds,
     lookups: Lookups,
@@ -60,11 +68,14 @@ pub struct World {
     stages: Stages,
     /// For each fault of the plan, whether it is in force.
     in_force: Vec<bool>,
+    /// By fault, the disks that will be put back.
+    copies: BTreeMap<usize, Disk>,
     step: u64,
     until: u64,
     events: u64,
     turns: u64,
     completed: u64,
+    syncs: u64,
 }
 
 /// What came of a run.
@@ -130,16 +141,19 @@ impl World {
         World {
             root,
             schedule,
-            network: Network::new(root, plan.weather),
+            network: Network::new(root, plan.weather, &plan.links),
             nodes,
             clients,
             listening: vec![None; plan.sites],
+            doors: vec![None; plan.sites],
+            answers: (0..plan.sites).collect(),
+            copies: BTreeMap::new(),
             ledger: Ledger::default(),
             ids: SeenIds::default(),
             lookups: Lookups::default(),
             node_wall_max: i64::MIN,
             claims: NodeClaims::new(plan.sites),
-            verdict: Verdict::default(),
+            verdict: Verdict::of(plan.demands),
             marks: Marks::default(),
             trace: Trace::new(watch, || script::of(&plan)),
             stages: Stages::default(),
@@ -149,6 +163,7 @@ impl World {
             events: 0,
             turns: 0,
             completed: 0,
+            syncs: 0,
             plan,
         }
     }
@@ -250,7 +265,7 @@ impl World {
             ids: &mut self.ids,
             verdict: &mut self.verdict,
             marks: &mut self.marks,
-            listening: &self.listening,
+            listening: &self.doors,
             completed: &mut self.completed,
             topics: &self.plan.topics,
             claims: &self.claims,
@@ -292,7 +307,12 @@ impl World {
 
 fn node(plan: &Plan, root: Root, site: usize) -> Node {
     let machine = &plan.machines[site];
-    let pace = Pace { touch_ns: machine.touch_ns, sync_ns: machine.sync_ns, byte_ps: machine.byte_ps };
+    let pace = Pace {
+        touch_ns: machine.touch_ns,
+        sync_ns: machine.sync_ns,
+        byte_ps: machine.byte_ps,
+        read_factor: 1,
+    };
     Node {
         site,
         boot: 0,
@@ -301,6 +321,7 @@ fn node(plan: &Plan, root: Root, site: usize) -> Node {
         disk: Disk::new(machine.capacity, pace, root.key("disk", &[site as u64])),
         config: config(plan, site),
         pauses: 0,
+        has_slept: false,
         downs: 0,
         dice: root.stream("turns", &[site as u64]),
     }

@@ -4,12 +4,13 @@
 //! (C19).
 
 use super::World;
+use crate::claims::Demands;
 use crate::claims::c17_everything_completes::{self, Bounds, Open, Standing};
 use crate::claims::{c18_majority_serves, c19_all_is_bounded};
 use crate::client::{ANSWER_GIVEN_UP, Client};
 use crate::clock::{MILLI, Moment, SECOND};
-use crate::plan::Trouble;
 use crate::schedule::Happening;
+use crate::trouble::Trouble;
 use rust_mq_core::broker::observe::Observation;
 use rust_mq_core::ids::{ReplicaId, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,9 @@ pub struct Stages {
     disk_failures: BTreeSet<usize>,
     spoilt: BTreeSet<usize>,
     unreadable: BTreeSet<usize>,
+    lost: BTreeSet<usize>,
+    swapped: Option<(usize, usize)>,
+    caught_up: BTreeMap<usize, Moment>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl Stages {
                 self.disk_failures.insert(*site);
                 self.unreadable.insert(*site);
             }
-            Trouble::Rot { site } => {
+            Trouble::Rot { site } | Trouble::Astray { site, .. } => {
                 self.spoil(*site);
             }
             _ => {}
@@ -97,6 +101,47 @@ impl Stages {
     pub fn spoil(&mut self, site: usize) {
         self.spoilt.insert(site);
         self.unreadable.insert(site);
+    }
+
+    /// The disk of that machine has lost what it had promised: its node may never be what it was.
+    pub fn loses(&mut self, site: usize) {
+        self.spoil(site);
+        self.lost.insert(site);
+    }
+
+    /// Whether it has.
+    pub fn has_lost(&self, site: usize) -> bool {
+        self.lost.contains(&site)
+    }
+
+    /// Two machines have each other's disks, or each its own again.
+    pub fn swap(&mut self, site: usize, with: usize) {
+        self.swapped = if self.swapped.is_some() { None } else { Some((site, with)) };
+    }
+
+    /// Whether these two have each other's disks.
+    pub fn are_swapped(&self, site: usize, with: usize) -> bool {
+        self.swapped == Some((site, with))
+    }
+
+    /// Whether that machine has another's disk.
+    pub fn is_swapped(&self, site: usize) -> bool {
+        self.swapped.is_some_and(|(one, other)| one == site || other == site)
+    }
+
+    /// A node has taken a snapshot.
+    pub fn catches_up(&mut self, site: usize, now: Moment) {
+        self.caught_up.insert(site, now);
+    }
+
+    /// How long ago a node took its last snapshot.
+    pub fn since_catch_up(&self, site: usize, now: Moment) -> Option<u64> {
+        self.caught_up.get(&site).map(|at| now.since(*at))
+    }
+
+    /// Whether somebody has damaged what that machine's disk holds.
+    pub fn disk_is_damaged(&self, site: usize) -> bool {
+        self.spoilt.contains(&site)
     }
 
     /// Whether some of what that machine's disk holds could not, or cannot, be read.
@@ -111,7 +156,7 @@ impl Stages {
 
     /// Whether the disk of that machine may hold what cannot be used.
     pub fn disk_is_spoilt(&self, site: usize) -> bool {
-        self.spoilt.contains(&site) || self.disk_failures.contains(&site)
+        self.spoilt.contains(&site) || self.disk_failures.contains(&site) || self.is_swapped(site)
     }
 }
 
@@ -224,6 +269,12 @@ impl World {
             if waited % TELL_EVERY < LOOK_EVERY {
                 self.trace.remark(|| c17_everything_completes::words(stood, waited, open));
             }
+            return;
+        }
+        if self.plan.demands == Demands::Detection {
+            // Nobody is promised anything any more.
+            self.marks.hit("run.ended_without_its_majority");
+            self.stages.stage = Stage::Over;
             return;
         }
         self.remark_nodes();

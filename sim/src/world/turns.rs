@@ -27,6 +27,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time that entering a core takes, besides its events.
 const TURN_NS: u64 = 5 * MICRO;
+/// Events of the first turn after a pause: all that came meanwhile is there at once.
+const TURN_EVENTS_AFTER_SLEEP: usize = 1_024;
 /// Time that an event takes.
 const EVENT_NS: u64 = 2 * MICRO;
 
@@ -61,7 +63,9 @@ impl World {
             // Its events wait; the turn is wanted again when it goes on.
             return;
         }
-        let most = node.dice.between(1, self.plan.knobs.turn_events_max) as usize;
+        let drawn = node.dice.between(1, self.plan.knobs.turn_events_max) as usize;
+        let has_slept = std::mem::take(&mut node.has_slept);
+        let most = if has_slept { TURN_EVENTS_AFTER_SLEEP.max(drawn) } else { drawn };
         let mut events = Vec::with_capacity(most);
         process.fill(&mut events, most, &mut self.network, &mut self.schedule, &mut node.dice, site);
         if events.is_empty() {
@@ -88,6 +92,11 @@ impl World {
         look_at_fetches(site, &process.broker, is_awake.then_some(now.mono), looks, &mut self.verdict);
         self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
+        let dead = process.broker.observe_dead();
+        self.claims.are_dead(site, &dead);
+        self.verdict.hold(dead.is_empty() || self.stages.disk_is_damaged(site), Claim::C7, || {
+            format!("n{} declares {dead:?} dead on a sound disk", site + 1)
+        });
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
         let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
         process.spins = if is_spin { process.spins + 1 } else { 0 };
@@ -145,6 +154,7 @@ impl World {
             return;
         }
         let finished = node.disk.finish(work);
+        node.disk.take_effects().into_iter().for_each(|effect| self.marks.hit(effect));
         self.marks.add("disk.rot_was_written_over", node.disk.take_written_over() as u64);
         let synced = node.disk.take_synced();
         if !synced.is_empty() {
@@ -152,7 +162,9 @@ impl World {
             for item in items {
                 self.trace.remark(|| format!("n{} durable: {item:?}", site + 1));
             }
+            self.rehearse(site);
         }
+        let node = &mut self.nodes[site];
         if let (Some((ticket, result)), Some(process)) = (finished, &mut node.process) {
             process.done(ticket, result);
         }
@@ -207,7 +219,7 @@ impl World {
         let from = Place::Site { site, boot };
         let target = Node::site_of(address, self.plan.sites);
         let to = Spot::Site(target.unwrap_or(site));
-        let accepter = target.and_then(|target| self.listening[target]);
+        let accepter = target.and_then(|target| self.doors[target]);
         let wire = self.network.dial(&mut self.schedule, kind, from, to, accepter);
         if let Some(process) = &mut self.nodes[site].process {
             process.dials(link, wire, kind, &mut self.verdict);
@@ -276,12 +288,16 @@ impl World {
                     format!("n{} finds {file} damaged on a sound disk: {what}", site + 1)
                 });
             }
+            Notice::ReplicaDead { .. } => self.marks.hit("core.declared_a_replica_dead"),
             Notice::Mended { .. } => {
                 self.marks.hit("core.mended_a_segment");
                 self.compare_segments(site);
             }
             Notice::DiskFull => self.marks.hit("core.noticed_a_full_disk"),
-            Notice::CaughtUp { .. } => self.marks.hit("core.caught_up_by_snapshot"),
+            Notice::CaughtUp { .. } => {
+                self.marks.hit("core.caught_up_by_snapshot");
+                self.stages.catches_up(site, self.schedule.now());
+            }
             Notice::SpaceAgain => self.marks.hit("core.noticed_space_again"),
             Notice::DiskSlow => self.marks.hit("core.noticed_a_slow_disk"),
             Notice::DiskSound => self.marks.hit("core.noticed_a_sound_disk"),
@@ -310,6 +326,10 @@ impl World {
             HaltReason::StoppedUnclean => self.marks.hit("core.stopped_without_a_clean_disk"),
             HaltReason::DiskFailed { .. } => self.marks.hit("core.stopped_on_a_disk_failure"),
             HaltReason::CannotStart { .. } => self.marks.hit("core.refused_to_start"),
+            // The metadata replica that has lost its tail is retired, and its node with it.
+            HaltReason::Undecodable { .. } if self.stages.disk_is_damaged(site) => {
+                self.marks.hit("core.stopped_on_what_its_disk_lost");
+            }
             HaltReason::Undecodable { reason } => {
                 c07_acked_is_there::undecodable(site, reason, &mut self.verdict);
             }
