@@ -149,7 +149,7 @@ fn main() -> ExitCode {
 
 /// The table of seeds to catch.
 fn mutants(arguments: &Arguments, name: &str) -> ExitCode {
-    let (table, is_well) = sim::hunt::table(arguments.seed, arguments.count.unwrap_or(MUTANT_SEEDS), name);
+    let (table, is_well) = sim::score::table(arguments.seed, arguments.count.unwrap_or(MUTANT_SEEDS), name);
     print!("{table}");
     if is_well {
         return ExitCode::SUCCESS;
@@ -180,7 +180,7 @@ fn hunt(seed: u64, hours: f64, folder: &Path) -> ExitCode {
 /// The seeds of the mutants.
 fn nominate(arguments: &Arguments, name: &str) -> ExitCode {
     let most = arguments.count.unwrap_or(MUTANT_SEEDS);
-    let (lines, missed) = sim::hunt::nominate(arguments.seed, most, name);
+    let (lines, missed) = sim::score::nominate(arguments.seed, most, name);
     let path = sim::mutants::nominations();
     if let Err(error) = std::fs::write(&path, lines) {
         eprintln!("{}: {error}", path.display());

@@ -1,6 +1,6 @@
 //! Which claim must catch which planted bug (numbers are those of `docs/mutants.md`). An ordinary seed that does is
 //! nominated for each in `plans/mutants.txt`, which `cargo run -p sim -- nominate` writes anew: a seed that still does
-//! stays. `hunt` tells how many random seeds it takes.
+//! stays. `score` tells how many random seeds it takes.
 //!
 //! A mutant that few seeds catch is a weak spot of the generator, or a check that is missing: then the generator
 //! gets a bias or a claim another check, and the mutant no hunted seed.

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Starting points for each mutant.
 const STARTS: u64 = 3;
+/// Seeds within which a mutant is to be caught: that is its score.
+const SOON: u64 = 50;
 /// Runs at a time.
 const THREADS: usize = 2;
 
@@ -134,5 +136,11 @@ fn text(lines: &[Line], most: u64) -> String {
             line.planted.mutant
         );
     }
+    let soon = lines.iter().filter(|line| line.median().is_some_and(|taken| taken <= SOON)).count();
+    let _ = writeln!(
+        text,
+        "\n{soon} of {} mutants are caught within {SOON} seeds, from two starts of three",
+        lines.len()
+    );
     text
 }
