@@ -86,20 +86,22 @@ pub const ALL: [Planted; 65] = [
     numbered(5, Mutant::DurableWhenHandedOver, &[Claim::C3]),
     numbered(6, Mutant::ConflictSurvives, &[Claim::C2]),
     numbered(7, Mutant::NewestConfirmed, &[Claim::C3]),
-    numbered(13, Mutant::TornFrameAccepted, &[Claim::C2]),
+    numbered(13, Mutant::TornFrameAccepted, &[Claim::C2, Claim::C7]),
     numbered(14, Mutant::RotTakenForTail, &[Claim::C7, Claim::C5]),
     numbered(15, Mutant::OldFrameReplayed, &[Claim::C2, Claim::C4, Claim::C5, Claim::C7]),
-    numbered(16, Mutant::SegmentsNotSynced, &[Claim::C7]),
+    // Whoever looks first: the node that starts, or the one that compares what is left with what was written (C6).
+    numbered(16, Mutant::SegmentsNotSynced, &[Claim::C7, Claim::C6]),
     // A sync covers names by the driver's law 4, so a name is lost with the sync.
-    numbered(17, Mutant::NewFileNotSynced, &[Claim::C7]),
+    numbered(17, Mutant::NewFileNotSynced, &[Claim::C7, Claim::C6]),
     numbered(18, Mutant::FailedSyncBelieved, &[Claim::C3]),
     // A node that finds both slots torn refuses its disk, before a reader can miss anything.
     numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17]),
     // Where a machine has had failures of reads besides, the audit finds what cannot be read (C17, C18).
-    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C17, Claim::C18]),
+    numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C6, Claim::C17, Claim::C18]),
     numbered(21, Mutant::OffsetNotGivenBack, &[Claim::C7, Claim::C9, Claim::C6]),
     numbered(22, Mutant::StaleTip, &[Claim::C7, Claim::C6]),
-    numbered(23, Mutant::WatermarkAhead, &[Claim::C5]),
+    // A fetch that waits for what is there is overdue (C17) before the watermark falls.
+    numbered(23, Mutant::WatermarkAhead, &[Claim::C5, Claim::C17]),
     numbered(24, Mutant::NoOpTakesOffset, &[Claim::C6, Claim::C7]),
     numbered(25, Mutant::EpochsNotInstalled, &[Claim::C6]),
     numbered(27, Mutant::ProducersOnLeaderOnly, &[Claim::C7, Claim::C6]),
@@ -135,7 +137,7 @@ pub const ALL: [Planted; 65] = [
     ours(Mutant::RefusedAllTheSame, &[Claim::C10]),
     ours(Mutant::RetentionTakesTooMany, &[Claim::C7]),
     ours(Mutant::MinInsyncForgotten, &[Claim::C3]),
-    ours(Mutant::CommitAheadOfEntry, &[Claim::C6, Claim::C19]),
+    ours(Mutant::CommitAheadOfEntry, &[Claim::C6, Claim::C19, Claim::C2]),
     ours(Mutant::RefusedVoteCounts, &[Claim::C1]),
     ours(Mutant::VotesTwice, &[Claim::C4]),
     ours(Mutant::LogStartNotKept, &[Claim::C5]),

@@ -93,7 +93,7 @@ struct Simulated(Disk);
 
 impl Simulated {
     fn new(capacity: u64) -> Simulated {
-        let pace = Pace { touch_ns: 10_000, sync_ns: 1_000_000, byte_ps: 1_000 };
+        let pace = Pace { touch_ns: 10_000, sync_ns: 1_000_000, byte_ps: 1_000, read_factor: 1 };
         Simulated(Disk::new(capacity, pace, Root(1).key("disk", &[])))
     }
 }
