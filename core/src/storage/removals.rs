@@ -1,21 +1,22 @@
 //! Removals of segments and indexes that no checkpoint names any more, a few at a time: each takes the disk's bulk lane
 //! a sync of a directory, and a write that is asked for meanwhile, with the memory it holds, would wait for all of them.
 //!
-//! A crash before they are done leaves files that nobody names; the next start removes those.
+//! A crash before they are done leaves files that no record names; the next start removes those that the checkpoint in
+//! force gives up, so every checkpoint made meanwhile names them again (`unfinished`).
 //!
 //! Invariant: at most `REMOVALS_UNDER_WAY_MAX` are under way, and none waits while fewer are.
 
 use super::ticket::{Job, Tickets};
 use crate::action::Action;
-use crate::file::File;
+use crate::file::{File, SegmentName};
 use crate::limits::REMOVALS_UNDER_WAY_MAX;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// The files that go.
 #[derive(Debug, Default)]
 pub(super) struct Removals {
     waiting: VecDeque<File>,
-    under_way: usize,
+    under_way: BTreeSet<File>,
 }
 
 impl Removals {
@@ -31,9 +32,17 @@ impl Removals {
     }
 
     /// One is gone.
-    pub(super) fn done(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
-        self.under_way = self.under_way.saturating_sub(1);
+    pub(super) fn done(&mut self, file: File, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+        self.under_way.remove(&file);
         self.go_on(tickets, actions);
+    }
+
+    /// The segments of which something may be left.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = SegmentName> + '_ {
+        self.under_way.iter().chain(&self.waiting).filter_map(|file| match file {
+            File::Segment(name) | File::SegmentIndex(name) => Some(*name),
+            File::NodeMeta | File::Checkpoint(_) | File::Journal(_) => None,
+        })
     }
 
     /// Whether none is left to be asked for.
@@ -42,11 +51,11 @@ impl Removals {
     }
 
     fn go_on(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
-        while self.under_way < REMOVALS_UNDER_WAY_MAX
+        while self.under_way.len() < REMOVALS_UNDER_WAY_MAX
             && let Some(file) = self.waiting.pop_front()
         {
-            self.under_way += 1;
-            actions.push(Action::Remove { ticket: tickets.draw(Job::Removed), file });
+            self.under_way.insert(file);
+            actions.push(Action::Remove { ticket: tickets.draw(Job::Removed(file)), file });
         }
     }
 }
@@ -61,7 +70,7 @@ mod tests {
         removals.begin((0..100).map(File::Journal), &mut tickets, &mut actions);
         for gone in 0..100 {
             assert_eq!(actions.len(), (gone + REMOVALS_UNDER_WAY_MAX).min(100));
-            removals.done(&mut tickets, &mut actions);
+            removals.done(File::Journal(gone as u32), &mut tickets, &mut actions);
         }
         assert!(removals.is_idle());
         removals.begin([File::Journal(7)], &mut tickets, &mut actions);

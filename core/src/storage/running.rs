@@ -93,8 +93,8 @@ impl Running {
                 self.journal.ring().step_ended();
                 no_failure(result)
             }
-            Job::Removed => {
-                self.removals.done(&mut self.tickets, turn.actions);
+            Job::Removed(file) => {
+                self.removals.done(file, &mut self.tickets, turn.actions);
                 no_failure(result)
             }
             Job::JournalRemoved(number) => {
@@ -226,7 +226,9 @@ impl Running {
             self.remove(&doomed, turn);
         }
         let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
-        self.checkpointer.begin(needed, mark, self.doomed.clone());
+        let doomed: BTreeSet<SegmentName> =
+            self.doomed.iter().copied().chain(self.removals.unfinished()).collect();
+        self.checkpointer.begin(needed, mark, doomed.into_iter().collect());
         self.is_holding = true;
         for part in parts {
             let local = self.locals.get(&part.replica).expect("a part is of a replica that is here");
@@ -420,9 +422,12 @@ impl Running {
     fn made(&mut self, made: Made, turn: &mut Turn<'_>) {
         self.covered = made.needed;
         self.recycle(made.needed, made.named, turn);
-        self.remove(&made.doomed, turn);
-        let removed: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
-        self.doomed.retain(|name| !removed.contains(name));
+        let named: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
+        // What an earlier one gave up is on its way already.
+        let (goes, stays): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.doomed).into_iter().partition(|name| named.contains(name));
+        self.doomed = stays;
+        self.remove(&goes, turn);
         if self.removals.is_idle() {
             self.forget_generations();
         }

@@ -34,7 +34,7 @@ pub(super) enum Job {
     /// A checkpoint's slot: its write or its sync.
     Slot,
     /// A file that no checkpoint names.
-    Removed,
+    Removed(File),
     /// A cold read.
     Read(ReadId),
     /// Good bytes over the damaged ones of this segment from this offset on.

@@ -289,6 +289,37 @@ fn what_a_dropped_replica_wrote_since_the_checkpoint_goes_with_the_next_start() 
 }
 
 #[test]
+fn what_is_still_being_removed_at_the_next_checkpoint_goes_with_the_next_start() {
+    let (mut world, _) = six_frames(true);
+    let (replica, of) = (ReplicaId(60), partition(60));
+    world.add_as(replica, of);
+    for index in 1..=100 {
+        world.append(replica, index, &[300], index == 1);
+        world.flush();
+        world.run();
+        world.apply(replica, index);
+    }
+    world.checkpoint();
+    world.run();
+    world.drop_replica(replica);
+    world.flush();
+    world.run();
+    for _ in 0..2 {
+        assert!(world.checkpoint());
+        let made = world.checkpoints;
+        while world.checkpoints == made {
+            assert!(world.step(), "a checkpoint comes to its end");
+        }
+    }
+    let has_files =
+        |disk: &Disk| disk.cache.keys().any(|file| matches!(file, File::Segment(name) if name.of == of));
+    assert!(has_files(&world.disk), "few are removed at a time");
+    let mut world = restart(world);
+    world.run();
+    assert!(!has_files(&world.disk), "a checkpoint gave them up, and they were not gone at the next");
+}
+
+#[test]
 fn what_the_start_passes_in_memory_goes_when_it_is_written() {
     let config = StorageConfig {
         segment_write_bytes: 1 << 20,
