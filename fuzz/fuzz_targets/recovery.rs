@@ -24,7 +24,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run(bytes));
 
 /// Turns in which a start must have come to an end. Chosen.
 const TURNS_MAX: usize = 2_000;
-/// What journal frames are aligned to, and where in them the checksums stand (`storage/frame.rs`).
+/// What journal frames are aligned to, and where in them the checksums stand (`storage/journal/frame.rs`).
 const BLOCK_BYTES: usize = 4096;
 const HEADER_BYTES: usize = 40;
 

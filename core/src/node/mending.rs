@@ -17,7 +17,7 @@
 //!   meets it again.
 //! - Invariant: only committed batches are written: whole, sound, of the epoch that the log has there.
 //!
-//! Not here: finding damage and writing over it (`storage/read`, `storage/mend`), giving batches to who asks
+//! Not here: finding damage and writing over it (`storage/reads`, `storage/mend`), giving batches to who asks
 //! (`serving_catch_up`).
 
 use super::Node;

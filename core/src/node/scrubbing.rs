@@ -12,7 +12,7 @@
 //! - Invariant: at most one read of it is on the way, and as many bytes are read as the rate allows, and one read more.
 //! - Invariant: where the rate is 0 nothing is read, drawn or waited for.
 //!
-//! Not here: what is damage (`storage/read`, `mending`); the journal and the checkpoint, which are read at each start.
+//! Not here: what is damage (`storage/reads`, `mending`); the journal and the checkpoint, which are read at each start.
 //! Source: the idea of a grid scrubber is TigerBeetle's (`src/vsr/grid_scrubber.zig`).
 
 use super::Node;

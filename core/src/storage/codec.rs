@@ -6,7 +6,7 @@
 //! Invariant: a `Cursor` takes memory for no length before it was compared with the bytes that remain; what
 //! does not parse is `None`, never a panic.
 
-use super::segment::Segment;
+use super::segments::segment::Segment;
 use crate::entry::{Entry, EntryKind, HardState, Members};
 use crate::ids::{Index, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::now::Wall;

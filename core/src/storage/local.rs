@@ -7,8 +7,8 @@
 //!
 //! Kept small: 10,000 idle partitions are 10,000 of these.
 
-use super::frame::Filling;
-use super::log::Log;
+use super::journal::frame::Filling;
+use super::segments::log::Log;
 use crate::entry::{Entry, HardState};
 use crate::ids::{Index, ReplicaId};
 use std::collections::BTreeMap;

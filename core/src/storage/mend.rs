@@ -13,9 +13,9 @@
 //!
 //! Not here: who has good bytes, and when to ask again (`node/mending`).
 
-use super::cut::run_end;
+use super::disk::ticket::Job;
+use super::reads::cut::run_end;
 use super::running::{Running, Turn, no_failure};
-use super::ticket::Job;
 use super::{ChunkPlace, Outcome, Storage};
 use crate::action::Action;
 use crate::event::DoneResult;

@@ -37,48 +37,33 @@
 //! Not here: Raft's window (`replica`), what state means, when to retain or delete (the floors above).
 
 mod checkpoint;
-mod checkpointer;
 mod codec;
-mod cut;
-mod durable_write;
-mod frame;
+mod disk;
 mod journal;
 mod local;
-mod log;
 mod mend;
 mod node_meta;
 mod outcome;
-mod plan;
-mod read;
+mod reads;
 mod recovery;
 #[cfg(any(test, feature = "simulation"))]
 mod remembered;
-mod removals;
-mod replay;
-mod resume;
 mod retained;
-mod ring;
 mod running;
-mod segment;
-mod segment_index;
-mod space;
+mod segments;
 mod start;
 #[cfg(test)]
 mod tests;
-mod ticket;
-mod walk;
-mod want;
-mod write_behind;
 
-pub use checkpointer::Part;
-pub use log::{CommittedBatch, Extent, Roll};
+pub use checkpoint::checkpointer::Part;
 pub use mend::MendRefused;
 pub use node_meta::NodeMeta;
 pub use outcome::{Cut, Durable, Files, JournalLoss, Outcome, RecoveredReplica, Recovery, Reset};
-pub use read::{Chunk, ChunkPlace, Lookup, ReadFault, ReadId};
+pub use reads::cold::{Chunk, ChunkPlace, Lookup, ReadFault, ReadId};
 #[cfg(any(test, feature = "simulation"))]
 pub use remembered::{Remembered, remember};
-pub use segment::Segment;
+pub use segments::log::{CommittedBatch, Extent, Roll};
+pub use segments::segment::Segment;
 
 use crate::action::{Action, HaltReason};
 use crate::config::StorageConfig;
@@ -88,12 +73,12 @@ use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
-use frame::StoredReset;
+use journal::frame::{self, StoredReset};
 use local::Local;
-use log::{Log, LogStart};
+use reads::want::Want;
 use running::{Running, Turn};
+use segments::log::{Log, LogStart};
 use start::{Started, Starting};
-use want::Want;
 
 /// The node's storage.
 #[derive(Debug)]

@@ -17,10 +17,10 @@
 //! raises it here, and this one then refuses the directory without touching it.
 
 use super::codec::{Cursor, Sink};
-use super::durable_write::{DurableWrite, Progress};
-use super::frame::BLOCK_BYTES;
+use super::disk::durable_write::{DurableWrite, Progress};
+use super::disk::ticket::{Job, Tickets};
+use super::journal::frame::BLOCK_BYTES;
 use super::outcome::JournalLoss;
-use super::ticket::{Job, Tickets};
 use crate::action::Action;
 use crate::event::DoneResult;
 use crate::file::File;

@@ -3,7 +3,7 @@
 //! Owns nothing. The rules are in the room's essay.
 
 use super::node_meta::NodeMeta;
-use super::read::{Chunk, ReadFault, ReadId};
+use super::reads::cold::{Chunk, ReadFault, ReadId};
 use crate::entry::{Entry, HardState, Members};
 use crate::file::File;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};

@@ -11,10 +11,10 @@
 use super::RecoveredReplica;
 #[cfg(test)]
 use super::Storage;
-use super::recovery::{Reached, Recovery};
+use super::disk::ticket::Tickets;
+use super::recovery::reading::{Reached, Recovery};
+use super::recovery::walk::Ending;
 use super::start::recovered;
-use super::ticket::Tickets;
-use super::walk::Ending;
 use crate::action::Action;
 use crate::event::{DoneResult, Listed};
 use crate::file::File;

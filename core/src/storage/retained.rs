@@ -2,8 +2,8 @@
 //!
 //! Not here: which records may go (`partition/retention.rs`); the files of what went (`checkpointer`).
 
-use super::log::{LogStart, Roll};
-use super::segment::Segment;
+use super::segments::log::{LogStart, Roll};
+use super::segments::segment::Segment;
 use super::{State, Storage};
 use crate::ids::{Offset, ReplicaId};
 

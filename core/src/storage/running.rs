@@ -4,17 +4,17 @@
 //! Invariants: no frame is written before node.meta is durable; a failed write or sync ends everything, a
 //! refused one (full disk) is tried again with the same bytes.
 
-use super::checkpointer::{Checkpointer, Made, Part};
-use super::journal::{Journal, Landed};
+use super::checkpoint::checkpointer::{Checkpointer, Made, Part};
+use super::disk::removals::Removals;
+use super::disk::space::Space;
+use super::disk::ticket::{Job, Tickets};
+use super::journal::frames::{Journal, Landed};
 use super::local::{Local, Locals};
-use super::log::Log;
 use super::node_meta::MetaFile;
-use super::read::{ReadEnd, ReadFault, ReadId, Reads};
-use super::removals::Removals;
-use super::resume::removal;
-use super::space::Space;
-use super::ticket::{Job, Tickets};
-use super::write_behind::{Io, WriteBehind};
+use super::reads::cold::{ReadEnd, ReadFault, ReadId, Reads};
+use super::recovery::resume::removal;
+use super::segments::log::Log;
+use super::segments::write_behind::{Io, WriteBehind};
 use super::{Outcome, Recovery};
 use crate::action::Action;
 use crate::config::StorageConfig;

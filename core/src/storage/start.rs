@@ -5,17 +5,17 @@
 
 use super::RecoveredReplica;
 use super::Recovery as Announcement;
-use super::checkpoint::Record;
-use super::checkpointer::Checkpointer;
+use super::checkpoint::checkpointer::Checkpointer;
+use super::checkpoint::slot::Record;
+use super::disk::plan::PlanProgress;
+use super::disk::space::Space;
+use super::disk::ticket::Tickets;
 use super::local::Local;
-use super::log::Log;
 use super::node_meta::MetaFile;
-use super::plan::PlanProgress;
-use super::recovery::{Reached, Recovery};
-use super::resume::{Resumed, resume};
+use super::recovery::reading::{Reached, Recovery};
+use super::recovery::resume::{Resumed, resume};
 use super::running::Running;
-use super::space::Space;
-use super::ticket::Tickets;
+use super::segments::log::Log;
 use crate::action::{Action, Notice};
 use crate::config::StorageConfig;
 use crate::event::DoneResult;

@@ -1,5 +1,5 @@
 //! A second reader of the journal's frames, independent of the core's own: the layout is taken from the essay of
-//! `core/src/storage/frame.rs`, and a check that shared its code would share its mistakes.
+//! `core/src/storage/journal/frame.rs`, and a check that shared its code would share its mistakes.
 //!
 //! Reads from what is durable for certain; anything that does not parse is no frame.
 

@@ -7,13 +7,13 @@ use crate::ids::{Index, Offset, ReplicaId, Term};
 use crate::now::Wall;
 use crate::rng::Rng;
 use crate::storage::NodeMeta;
-use crate::storage::checkpoint::{self, Checkpoint, Record};
+use crate::storage::checkpoint::slot::{self, Checkpoint, Record};
 use crate::storage::codec::Sink;
-use crate::storage::frame::{self, Chain, Filling, Header, Item, StoredReset};
-use crate::storage::log::LogStart;
+use crate::storage::journal::frame::{self, Chain, Filling, Header, Item, StoredReset};
 use crate::storage::node_meta::{self, Slot};
-use crate::storage::segment::Segment;
-use crate::storage::segment_index::{ENTRY_BYTES, IndexEntry, SegmentIndex};
+use crate::storage::segments::index::{ENTRY_BYTES, IndexEntry, SegmentIndex};
+use crate::storage::segments::log::LogStart;
+use crate::storage::segments::segment::Segment;
 use bytes::{Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
 
@@ -171,7 +171,7 @@ fn full_checkpoint() -> Bytes {
     let doomed = [SegmentName { of: partition(4), base: Offset(0), generation: 2 }];
     let mut records = Sink::default();
     record.encode(&mut records);
-    let bytes = Bytes::from(checkpoint::encode(12, &chain(), &doomed, 1, records).concat());
+    let bytes = Bytes::from(slot::encode(12, &chain(), &doomed, 1, records).concat());
     let decoded = Checkpoint::decode(&bytes).expect("whole");
     assert_eq!((decoded.sequence, decoded.chain, &decoded.doomed[..]), (12, chain(), &doomed[..]));
     assert_eq!(decoded.records, vec![record]);
@@ -180,7 +180,7 @@ fn full_checkpoint() -> Bytes {
 
 #[test]
 fn an_empty_checkpoint_has_these_bytes() {
-    let bytes = checkpoint::encode(1, &chain(), &[], 0, Sink::default()).concat();
+    let bytes = slot::encode(1, &chain(), &[], 0, Sink::default()).concat();
     let golden = concat!(
         "524d516300000001",                         // magic, version
         "0000000000000001",                         // sequence

@@ -15,7 +15,7 @@ use crate::now::Mono;
 
 /// The disk's space, as far as known.
 #[derive(Debug)]
-pub(super) struct Space {
+pub struct Space {
     floor: u64,
     short: u64,
     is_full: bool,
@@ -26,25 +26,25 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(floor: u64, short: u64) -> Space {
+    pub fn new(floor: u64, short: u64) -> Space {
         let refused_at = Mono::default();
         Space { floor, short, is_full: false, is_short: false, refused_at, retry_at: None }
     }
 
-    pub(super) fn is_short(&self) -> bool {
+    pub fn is_short(&self) -> bool {
         self.is_short || self.is_full
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.is_full
     }
 
-    pub(super) fn retry_at(&self) -> Option<Mono> {
+    pub fn retry_at(&self) -> Option<Mono> {
         self.retry_at
     }
 
     /// A write worked and left so much.
-    pub(super) fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) {
+    pub fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) {
         self.is_short = free_bytes < self.short;
         if free_bytes < self.floor {
             return self.met_full(now, actions);
@@ -64,7 +64,7 @@ impl Space {
     }
 
     /// There is no space.
-    pub(super) fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) {
+    pub fn met_full(&mut self, now: Mono, actions: &mut Vec<Action>) {
         self.refused_at = now;
         self.try_later(now);
         if !std::mem::replace(&mut self.is_full, true) {
@@ -74,14 +74,14 @@ impl Space {
 
     /// Something waits for space: it is tried again. To be said for as long as it waits: whether the disk counts as
     /// full may change between a write's refusal and the failure of the sync behind it.
-    pub(super) fn try_later(&mut self, now: Mono) {
+    pub fn try_later(&mut self, now: Mono) {
         if self.retry_at.is_none() {
             self.retry_at = Some(now + SPACE_RETRY_AFTER);
         }
     }
 
     /// Whether it is time to try; the next time is set.
-    pub(super) fn woke(&mut self, now: Mono) -> bool {
+    pub fn woke(&mut self, now: Mono) -> bool {
         let is_due = self.retry_at.is_some_and(|at| at <= now);
         if is_due {
             self.retry_at = self.is_full.then(|| now + SPACE_RETRY_AFTER);

@@ -10,22 +10,22 @@
 
 use super::log::{CommittedBatch, Log};
 use super::segment::Synced;
-use super::ticket::{Job, Tickets};
 use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::LOGS_WRITTEN_EARLY;
 use crate::now::Mono;
+use crate::storage::disk::ticket::{Job, Tickets};
 use crate::timer::Deadlines;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::segment_index::{ENTRY_BYTES, IndexCache};
+use super::index::{ENTRY_BYTES, IndexCache};
 
 /// What is in memory and what is not on the disk for good.
 #[derive(Debug, Default)]
-pub(super) struct WriteBehind {
+pub struct WriteBehind {
     /// When the oldest waiting batch of a log is too old. May name logs that have nothing waiting.
     deadlines: Deadlines<ReplicaId>,
     /// Logs that got something to wait since the last turn's end.
@@ -53,13 +53,7 @@ pub(super) struct WriteBehind {
 
 impl WriteBehind {
     /// A batch of `replica` was kept.
-    pub(super) fn keep(
-        &mut self,
-        config: &StorageConfig,
-        replica: ReplicaId,
-        log: &mut Log,
-        batch: CommittedBatch,
-    ) {
+    pub fn keep(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log, batch: CommittedBatch) {
         if log.unwritten_bytes() == 0 {
             self.touched.push(replica);
         }
@@ -71,7 +65,7 @@ impl WriteBehind {
     }
 
     /// The turn's end: arms deadlines, and makes the oldest ripe while memory is short.
-    pub(super) fn turn_ends(&mut self, now: Mono, config: &StorageConfig) {
+    pub fn turn_ends(&mut self, now: Mono, config: &StorageConfig) {
         for replica in self.touched.drain(..) {
             self.deadlines.arm(now + config.segment_write_age, replica);
         }
@@ -83,55 +77,55 @@ impl WriteBehind {
     }
 
     /// When to call [`WriteBehind::woke`].
-    pub(super) fn next_deadline(&self) -> Option<Mono> {
+    pub fn next_deadline(&self) -> Option<Mono> {
         self.deadlines.next()
     }
 
     /// Makes ripe what has become old.
-    pub(super) fn woke(&mut self, now: Mono) {
+    pub fn woke(&mut self, now: Mono) {
         while let Some(replica) = self.deadlines.pop_due(now) {
             self.ripen(replica);
         }
     }
 
     /// Whether [`WriteBehind::take_due`] gives any.
-    pub(super) fn is_any_due(&self) -> bool {
+    pub fn is_any_due(&self) -> bool {
         !self.due.is_empty()
     }
 
     /// The logs to be written or settled that something happened to, which the caller goes on with. One that settles
     /// may have nothing to write any more: a checkpoint has written it, or a full disk was in the way when its turn
     /// came.
-    pub(super) fn take_due(&mut self) -> BTreeSet<ReplicaId> {
+    pub fn take_due(&mut self) -> BTreeSet<ReplicaId> {
         std::mem::take(&mut self.due)
     }
 
     /// What held back all logs is over.
-    pub(super) fn all_are_due(&mut self) {
+    pub fn all_are_due(&mut self) {
         self.due.extend(self.ripe.iter().chain(self.settling.keys()));
     }
 
     /// Whether `replica`'s log is to be written.
-    pub(super) fn is_ripe(&self, replica: ReplicaId) -> bool {
+    pub fn is_ripe(&self, replica: ReplicaId) -> bool {
         self.ripe.contains(&replica)
     }
 
     /// Wants the whole of `replica`'s log written.
-    pub(super) fn ripen(&mut self, replica: ReplicaId) {
+    pub fn ripen(&mut self, replica: ReplicaId) {
         if self.ripe.insert(replica) {
             self.due.insert(replica);
         }
     }
 
     /// Wants the log of `replica` in synced segments up to `goal`.
-    pub(super) fn settle(&mut self, replica: ReplicaId, goal: Offset) {
+    pub fn settle(&mut self, replica: ReplicaId, goal: Offset) {
         self.settling.insert(replica, goal);
         self.ripe.insert(replica);
         self.due.insert(replica);
     }
 
     /// Writes the next piece of a log, up to `goal`, if there is one and none is under way.
-    pub(super) fn write(
+    pub fn write(
         &mut self,
         config: &StorageConfig,
         replica: ReplicaId,
@@ -160,7 +154,7 @@ impl WriteBehind {
     }
 
     /// A log's write is done.
-    pub(super) fn written(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log) {
+    pub fn written(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log) {
         let (before, cached_before) = (log.unwritten_bytes(), log.cached());
         let is_all = log.writes_all();
         let of = log.of;
@@ -181,7 +175,7 @@ impl WriteBehind {
     }
 
     /// Whose oldest cached batch has to go, if the cache is too large.
-    pub(super) fn next_eviction(&mut self, config: &StorageConfig) -> Option<ReplicaId> {
+    pub fn next_eviction(&mut self, config: &StorageConfig) -> Option<ReplicaId> {
         if self.cached_bytes <= config.tail_bytes_max {
             return None;
         }
@@ -196,17 +190,17 @@ impl WriteBehind {
 
     /// Places in the order of evictions.
     #[cfg(test)]
-    pub(super) fn evictions(&self) -> usize {
+    pub fn evictions(&self) -> usize {
         self.evictions.len()
     }
 
     /// A batch of so many bytes left the cache.
-    pub(super) fn evicted(&mut self, bytes: u64) {
+    pub fn evicted(&mut self, bytes: u64) {
         self.cached_bytes -= bytes;
     }
 
     /// A log is gone, with what it had in memory.
-    pub(super) fn forget(&mut self, replica: ReplicaId, log: &Log) {
+    pub fn forget(&mut self, replica: ReplicaId, log: &Log) {
         self.unwritten_bytes -= log.unwritten_bytes();
         self.cached_bytes -= log.cached_bytes();
         if log.cached() > 0 {
@@ -230,30 +224,30 @@ impl WriteBehind {
     }
 
     /// A write is done of a log that is gone.
-    pub(super) fn orphan_done(&mut self, name: SegmentName) {
+    pub fn orphan_done(&mut self, name: SegmentName) {
         self.orphaned_bytes -= self.orphans.remove(&name).unwrap_or(0);
     }
 
     /// Bytes of writes under way for logs that are gone.
-    pub(super) fn orphaned_bytes(&self) -> u64 {
+    pub fn orphaned_bytes(&self) -> u64 {
         self.orphaned_bytes
     }
 
     /// Segments are removed now. Until then they are synced even if their log has given them up: a checkpoint
     /// being made may name them, and a crash may take back what gave them up.
-    pub(super) fn removed(&mut self, names: &[SegmentName]) {
+    pub fn removed(&mut self, names: &[SegmentName]) {
         names.iter().for_each(|name| {
             self.unsynced.remove(name);
         });
     }
 
     /// All segments a checkpoint has to sync.
-    pub(super) fn unsynced(&self) -> Synced {
+    pub fn unsynced(&self) -> Synced {
         self.unsynced.iter().map(|(name, bytes)| (*name, *bytes)).collect()
     }
 
     /// A sync is done that was asked for when the segments had these lengths.
-    pub(super) fn synced(&mut self, synced: &Synced) {
+    pub fn synced(&mut self, synced: &Synced) {
         for (name, bytes) in synced {
             if self.unsynced.get(name) == Some(bytes) {
                 self.unsynced.remove(name);
@@ -262,23 +256,23 @@ impl WriteBehind {
     }
 
     /// Where `replica` has to be settled up to, if a reset waits for that.
-    pub(super) fn settling(&self, replica: ReplicaId) -> Option<Offset> {
+    pub fn settling(&self, replica: ReplicaId) -> Option<Offset> {
         self.settling.get(&replica).copied()
     }
 
     /// `replica` is settled.
-    pub(super) fn settled(&mut self, replica: ReplicaId) {
+    pub fn settled(&mut self, replica: ReplicaId) {
         self.settling.remove(&replica);
     }
 
     /// The segments of one log that are not synced.
-    pub(super) fn unsynced_of(&self, log: &Log) -> Synced {
+    pub fn unsynced_of(&self, log: &Log) -> Synced {
         let names = log.segments().iter().map(|segment| segment.name(log.of));
         names.filter_map(|name| self.unsynced.get(&name).map(|bytes| (name, *bytes))).collect()
     }
 
     /// Whether nothing waits to be written or synced.
-    pub(super) fn is_clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         self.unwritten_bytes == 0 && self.unsynced.is_empty()
     }
 }
@@ -294,10 +288,10 @@ fn takes_one(counts: &mut BTreeMap<ReplicaId, usize>, replica: ReplicaId) -> boo
 }
 
 /// Where requests for file work go, and what they leave behind in memory.
-pub(super) struct Io<'a> {
-    pub(super) tickets: &'a mut Tickets,
-    pub(super) actions: &'a mut Vec<Action>,
-    pub(super) indexes: &'a mut IndexCache,
+pub struct Io<'a> {
+    pub tickets: &'a mut Tickets,
+    pub actions: &'a mut Vec<Action>,
+    pub indexes: &'a mut IndexCache,
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 //!
 //! Invariant: a ticket is drawn once and redeemed at most once.
 
-use super::read::ReadId;
-use super::segment::Synced;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId, Ticket};
+use crate::storage::reads::cold::ReadId;
+use crate::storage::segments::segment::Synced;
 use std::collections::VecDeque;
 
 /// What a ticket was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Job {
+pub enum Job {
     /// A step of recovery.
     Recovery,
     /// node.meta: a write or its sync.
@@ -44,19 +44,19 @@ pub(super) enum Job {
 /// The open tickets, oldest first: a disk answers about in the order in which it was asked, so that the one that is
 /// redeemed is near the front.
 #[derive(Debug, Default)]
-pub(super) struct Tickets {
+pub struct Tickets {
     drawn: u64,
     open: VecDeque<(Ticket, Job)>,
 }
 
 impl Tickets {
-    pub(super) fn draw(&mut self, job: Job) -> Ticket {
+    pub fn draw(&mut self, job: Job) -> Ticket {
         self.drawn += 1;
         self.open.push_back((Ticket(self.drawn), job));
         Ticket(self.drawn)
     }
 
-    pub(super) fn redeem(&mut self, ticket: Ticket) -> Option<Job> {
+    pub fn redeem(&mut self, ticket: Ticket) -> Option<Job> {
         let at = self.open.binary_search_by_key(&ticket, |(open, _)| *open).ok()?;
         self.open.remove(at).map(|(_, job)| job)
     }

@@ -14,16 +14,16 @@
 //! Source: the idea of telling the two apart is TigerBeetle's (`src/vsr/journal.zig`), ours is simpler since
 //! a seal follows every quiet frame.
 
-use super::frame::{BLOCK_BYTES, Chain, HEADER_BYTES, Header, Item, items};
 use super::replay::Replay;
 use crate::limits::WALK_READ_BYTES;
 use crate::mutant::{Mutant, is_planted};
+use crate::storage::journal::frame::{BLOCK_BYTES, Chain, HEADER_BYTES, Header, Item, items};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What the walk wants next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// These bytes of the journal.
     Read { file: u32, at: u64, len: u32 },
     /// It is over.
@@ -32,7 +32,7 @@ pub(super) enum Step {
 
 /// How the journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     /// After the last frame: cleanly, or in a torn one that nobody was told of.
     Tail,
     /// A frame that was synced is no longer whole: a later one, of this sequence, is.
@@ -68,13 +68,13 @@ enum Stage {
 
 /// The walk.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub struct Walk {
     /// What the next frame must follow.
-    pub(super) chain: Chain,
+    pub chain: Chain,
     /// The last sequence found in each file that holds frames of the chain.
-    pub(super) live: BTreeMap<u32, u64>,
+    pub live: BTreeMap<u32, u64>,
     /// Bytes of frames walked.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     last: Option<LastFrame>,
     lens: BTreeMap<u32, u64>,
     heads: BTreeMap<u32, Head>,
@@ -86,18 +86,18 @@ pub(super) struct Walk {
 
 /// The last frame of the chain.
 #[derive(Debug)]
-pub(super) struct LastFrame {
+pub struct LastFrame {
     /// Its file.
-    pub(super) file: u32,
+    pub file: u32,
     /// Where it begins.
-    pub(super) at: u64,
+    pub at: u64,
     content: Bytes,
     frame_bytes: u64,
 }
 
 impl LastFrame {
     /// Its bytes, up to the end of its last block.
-    pub(super) fn into_parts(self) -> Vec<Bytes> {
+    pub fn into_parts(self) -> Vec<Bytes> {
         let padding = self.frame_bytes as usize - self.content.len();
         vec![self.content, Bytes::from(vec![0; padding])]
     }
@@ -119,19 +119,19 @@ enum Found<T> {
 
 impl Walk {
     /// A walk from `chain` through files of these lengths.
-    pub(super) fn new(chain: Chain, lens: BTreeMap<u32, u64>, mutant: Option<Mutant>) -> Walk {
+    pub fn new(chain: Chain, lens: BTreeMap<u32, u64>, mutant: Option<Mutant>) -> Walk {
         let stage = Stage::Heads(lens.keys().copied().collect());
         let (live, heads) = (BTreeMap::new(), BTreeMap::new());
         Walk { chain, live, bytes: 0, last: None, lens, heads, stage, buffer: Buffer::default(), mutant }
     }
 
     /// The last frame that it found, once.
-    pub(super) fn take_last_frame(&mut self) -> Option<LastFrame> {
+    pub fn take_last_frame(&mut self) -> Option<LastFrame> {
         self.last.take().filter(|_| !is_planted(self.mutant, Mutant::LastFrameBelieved))
     }
 
     /// The bytes last asked for. Fewer mean that the file ends there.
-    pub(super) fn feed(&mut self, bytes: Bytes) {
+    pub fn feed(&mut self, bytes: Bytes) {
         if (bytes.len() as u64) < self.buffer.asked {
             self.lens.insert(self.buffer.file, self.buffer.at + bytes.len() as u64);
         }
@@ -139,7 +139,7 @@ impl Walk {
     }
 
     /// Goes on, applying whole frames to `replay`, until bytes are missing or the end is known.
-    pub(super) fn step(&mut self, replay: &mut Replay) -> Step {
+    pub fn step(&mut self, replay: &mut Replay) -> Step {
         loop {
             let ended = match &self.stage {
                 Stage::Heads(_) => self.look_at_heads(),

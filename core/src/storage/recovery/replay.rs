@@ -10,44 +10,44 @@
 //! Invariant: a record's entries are contiguous and start right above its applied index. A frame that would
 //! break this was not written by us: the replica is unfit, and treated as if its journal had rotted.
 
-use super::checkpoint::Record;
-use super::codec::unpinned;
-use super::frame::{Item, StoredReset};
-use super::log::LogStart;
 use crate::entry::Entry;
 use crate::file::SegmentName;
 use crate::ids::{Index, ReplicaId, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
+use crate::storage::checkpoint::slot::Record;
+use crate::storage::codec::unpinned;
+use crate::storage::journal::frame::{Item, StoredReset};
+use crate::storage::segments::log::LogStart;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is rebuilt so far.
 #[derive(Debug, Default)]
-pub(super) struct Replay {
-    pub(super) records: BTreeMap<ReplicaId, Record>,
+pub struct Replay {
+    pub records: BTreeMap<ReplicaId, Record>,
     /// Segments that replicas gave up when they were dropped or reset.
-    pub(super) given_up: Vec<SegmentName>,
+    pub given_up: Vec<SegmentName>,
     /// Partitions whose replicas were dropped, by frames that the checkpoint in force does not cover: it may not name
     /// all that they had written.
-    pub(super) dropped: BTreeSet<TopicPartition>,
+    pub dropped: BTreeSet<TopicPartition>,
     /// Replicas with items that cannot follow each other.
-    pub(super) unfit: BTreeSet<ReplicaId>,
+    pub unfit: BTreeSet<ReplicaId>,
     /// The generation above those of all files that are there or were named, per partition.
-    pub(super) generations: BTreeMap<TopicPartition, u32>,
+    pub generations: BTreeMap<TopicPartition, u32>,
     /// The bug that is planted, if one is.
-    pub(super) mutant: Option<Mutant>,
+    pub mutant: Option<Mutant>,
 }
 
 impl Replay {
     /// A file of this generation is, or was, named: later ones are above it, or a file given up and one newly
     /// written could share a name.
-    pub(super) fn see(&mut self, of: TopicPartition, generation: u32) {
+    pub fn see(&mut self, of: TopicPartition, generation: u32) {
         let above = generation.saturating_add(1);
         let next = self.generations.entry(of).or_default();
         *next = above.max(*next);
     }
 
     /// Takes a checkpoint's record.
-    pub(super) fn take(&mut self, record: Record) {
+    pub fn take(&mut self, record: Record) {
         if !is_contiguous(&record) {
             self.unfit.insert(record.replica);
         }
@@ -56,7 +56,7 @@ impl Replay {
     }
 
     /// Applies one item of a frame that has `source_bytes`.
-    pub(super) fn apply(&mut self, item: Item, source_bytes: usize) {
+    pub fn apply(&mut self, item: Item, source_bytes: usize) {
         match item {
             Item::Entry(replica, entry) => {
                 let entry = Entry { payload: unpinned(entry.payload, source_bytes), ..entry };
@@ -137,7 +137,7 @@ impl Replay {
     /// All frames were applied: segments below a log's start are given up, wherever that was said; commits are at
     /// least what was applied, and whoever lost what it had committed is unfit (a commit beyond the log proves
     /// that; raft-rs would panic on it).
-    pub(super) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         for record in self.records.values_mut() {
             let (of, from) = (record.of, record.log_start);
             let below = record.segments.extract_if(.., |segment| segment.next <= from);

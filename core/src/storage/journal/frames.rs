@@ -9,11 +9,8 @@
 //!
 //! Not here: what items mean (`replay`), which file comes next (`ring`).
 
-use super::durable_write::{DurableWrite, Progress};
 use super::frame::{Chain, Filling, Header};
-use super::log::LogStart;
 use super::ring::{Ring, Zeroing};
-use super::ticket::{Job, Tickets};
 use crate::action::Action;
 use crate::entry::HardState;
 use crate::event::DoneResult;
@@ -21,6 +18,9 @@ use crate::file::File;
 use crate::ids::{ReplicaId, Ticket};
 use crate::limits::{FRAME_ROOM_SPARED_BYTES, JOURNAL_SEAL_AFTER};
 use crate::now::Mono;
+use crate::storage::disk::durable_write::{DurableWrite, Progress};
+use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::segments::log::LogStart;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,7 @@ const BUFFER_BYTES: usize = 4 << 10;
 
 /// The journal of a running node.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub struct Journal {
     ring: Ring,
     /// Where the next frame goes, and what it must say to follow.
     chain: Chain,
@@ -61,7 +61,7 @@ struct Flight {
 }
 
 /// What the answer to one of the journal's tickets brought.
-pub(super) enum Landed {
+pub enum Landed {
     /// Nothing yet.
     Waiting,
     /// These are durable now.
@@ -72,7 +72,7 @@ pub(super) enum Landed {
 
 impl Journal {
     /// A journal that goes on at `chain`.
-    pub(super) fn new(ring: Ring, chain: Chain, frame_bytes_max: u64, bytes_written: u64) -> Journal {
+    pub fn new(ring: Ring, chain: Chain, frame_bytes_max: u64, bytes_written: u64) -> Journal {
         Journal {
             ring,
             chain,
@@ -92,7 +92,7 @@ impl Journal {
     }
 
     /// The frame that something of `bytes` joins, and its sequence.
-    pub(super) fn filling(&mut self, bytes: usize) -> (&mut Filling, u64) {
+    pub fn filling(&mut self, bytes: usize) -> (&mut Filling, u64) {
         let fits = |frame: &Filling| frame.bytes() + bytes <= self.frame_bytes_max || !frame.has_items();
         if std::mem::take(&mut self.is_ended) || !self.waiting.back().is_some_and(fits) {
             let mut buffer = std::mem::take(&mut self.buffer);
@@ -104,29 +104,29 @@ impl Journal {
     }
 
     /// Remembers a commit for the next frame.
-    pub(super) fn hint(&mut self, replica: ReplicaId, state: HardState) {
+    pub fn hint(&mut self, replica: ReplicaId, state: HardState) {
         self.hints.insert(replica, state);
     }
 
     /// Forgets the commit that waits, since a whole hard state goes into a frame now.
-    pub(super) fn forget_hint(&mut self, replica: ReplicaId) {
+    pub fn forget_hint(&mut self, replica: ReplicaId) {
         self.hints.remove(&replica);
     }
 
     /// Remembers where a log begins for the next frame.
-    pub(super) fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
+    pub fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
         let waiting = self.starts.entry(replica).or_insert(start);
         *waiting = LogStart { offset: start.offset, anew: start.anew.or(waiting.anew) };
     }
 
     /// Forgets all that waits of a replica: it starts anew in the next frame, or is gone.
-    pub(super) fn forget(&mut self, replica: ReplicaId) {
+    pub fn forget(&mut self, replica: ReplicaId) {
         self.hints.remove(&replica);
         self.starts.remove(&replica);
     }
 
     /// Puts the log starts that wait into the filling frame. Whether there was any.
-    pub(super) fn fill_log_starts(&mut self) -> bool {
+    pub fn fill_log_starts(&mut self) -> bool {
         let starts = std::mem::take(&mut self.starts);
         for (replica, start) in &starts {
             self.filling(0).0.log_start(*replica, *start);
@@ -135,7 +135,7 @@ impl Journal {
     }
 
     /// Tells `replica` of `number` when the frame `sequence` is synced. Whether there is anything to wait for.
-    pub(super) fn tell_after(&mut self, sequence: u64, replica: ReplicaId, number: u64) -> bool {
+    pub fn tell_after(&mut self, sequence: u64, replica: ReplicaId, number: u64) -> bool {
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.sequence == sequence) {
             flight.persisted.push((replica, number));
             return true;
@@ -146,7 +146,7 @@ impl Journal {
     }
 
     /// Bytes that may still wait for the next frame.
-    pub(super) fn room(&self) -> usize {
+    pub fn room(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(Filling::bytes).sum();
         self.frame_bytes_max.saturating_sub(waiting + FRAME_ROOM_SPARED_BYTES)
     }
@@ -156,7 +156,7 @@ impl Journal {
     ///
     /// A replay must not begin inside what a checkpoint covers: an item may rest on entries that a later one
     /// of the same frame replaced, and the checkpoint only has the outcome.
-    pub(super) fn mark(&mut self) -> u64 {
+    pub fn mark(&mut self) -> u64 {
         let sequence = self.next_sequence() + self.waiting.len() as u64;
         self.end_frame();
         self.marked = self.waiting.is_empty().then(|| (sequence, self.head()));
@@ -165,18 +165,18 @@ impl Journal {
     }
 
     /// Nothing more joins the frame that is filling.
-    pub(super) fn end_frame(&mut self) {
+    pub fn end_frame(&mut self) {
         self.is_ended = true;
     }
 
     /// Where the frame `sequence` goes that was marked, once all before it are durable.
-    pub(super) fn marked(&self, sequence: u64) -> Option<Chain> {
+    pub fn marked(&self, sequence: u64) -> Option<Chain> {
         let (marked, chain) = self.marked?;
         (marked == sequence && self.first_unsynced() >= sequence).then_some(chain)
     }
 
     /// Writes the next frame if one waits and none is in flight.
-    pub(super) fn flush(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn flush(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         if self.flight.is_none()
             && let Some(frame) = self.waiting.pop_front()
         {
@@ -185,25 +185,19 @@ impl Journal {
     }
 
     /// When to call [`Journal::seal`].
-    pub(super) fn seal_at(&self) -> Option<Mono> {
+    pub fn seal_at(&self) -> Option<Mono> {
         self.seal_at
     }
 
     /// Writes a seal now: the first frame after recovery.
-    pub(super) fn seal_now(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn seal_now(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         let frame = Filling::reusing(std::mem::take(&mut self.buffer));
         self.write(frame, tickets, actions);
     }
 
     /// Writes the frame that tells rot of the last one from a torn write, if the time has come.
     /// `is_needless` is the bug that can be planted: it is left out.
-    pub(super) fn seal(
-        &mut self,
-        now: Mono,
-        is_needless: bool,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) {
+    pub fn seal(&mut self, now: Mono, is_needless: bool, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         if self.seal_at.is_some_and(|at| at <= now) {
             self.seal_at = None;
             if self.is_idle() && !is_needless {
@@ -213,7 +207,7 @@ impl Journal {
     }
 
     /// One of its tickets is answered.
-    pub(super) fn done(&mut self, now: Mono, ticket: Ticket, result: DoneResult) -> Landed {
+    pub fn done(&mut self, now: Mono, ticket: Ticket, result: DoneResult) -> Landed {
         let Some(flight) = &mut self.flight else { return Landed::Waiting };
         match flight.write.done(ticket, result) {
             Progress::Waiting | Progress::Full => Landed::Waiting,
@@ -227,29 +221,29 @@ impl Journal {
     }
 
     /// Tries again what the full disk refused.
-    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.write.is_stalled()) {
             flight.write.issue(tickets, actions);
         }
     }
 
     /// Whether a frame waits for space.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.write.is_stalled())
     }
 
     /// Whether nothing waits for a sync.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.flight.is_none() && self.waiting.is_empty()
     }
 
     /// The sequence of the oldest frame that waits for its sync, if one does.
-    pub(super) fn oldest_unsynced(&self) -> Option<u64> {
+    pub fn oldest_unsynced(&self) -> Option<u64> {
         (!self.is_idle()).then(|| self.first_unsynced())
     }
 
     /// Whether no frame from `covered` on holds an item.
-    pub(super) fn is_covered(&self, covered: u64) -> bool {
+    pub fn is_covered(&self, covered: u64) -> bool {
         self.newest_items < covered
     }
 
@@ -265,17 +259,17 @@ impl Journal {
     }
 
     /// Bytes of all frames so far.
-    pub(super) fn bytes_written(&self) -> u64 {
+    pub fn bytes_written(&self) -> u64 {
         self.bytes_written
     }
 
     /// The files.
-    pub(super) fn ring(&mut self) -> &mut Ring {
+    pub fn ring(&mut self) -> &mut Ring {
         &mut self.ring
     }
 
     /// Asks for what zeroing wants next.
-    pub(super) fn zero(zeroing: Zeroing, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn zero(zeroing: Zeroing, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         match zeroing {
             Zeroing::Write { file, at, zeros } => {
                 let ticket = tickets.draw(Job::Zero { file, end: at + zeros.len() as u64 });

@@ -15,16 +15,7 @@
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
 //! that a replica here holds, or held until a frame that was replayed. What nobody knows stays, and is noted.
 
-use super::checkpoint::{self, Checkpoint, RESERVED_BYTES, Record};
-use super::codec::Sink;
-use super::frame::{BLOCK_BYTES, Chain};
-use super::journal::Journal;
-use super::node_meta::{self, NodeMeta, SLOT_BYTES};
-use super::outcome::{Cut, Files, JournalLoss};
-use super::plan::{Plan, Work};
-use super::recovery::{Findings, Journaled};
-use super::ring::Ring;
-use super::segment::{Segment, files};
+use super::reading::{Findings, Journaled};
 use super::walk::Ending;
 use crate::action::Notice;
 use crate::config::StorageConfig;
@@ -33,41 +24,50 @@ use crate::ids::{DiskId, ReplicaId, TopicPartition};
 use crate::limits::LEFT_NOTES_MAX;
 use crate::mutant::{Mutant, is_planted};
 use crate::rng::Rng;
+use crate::storage::checkpoint::slot::{self, Checkpoint, RESERVED_BYTES, Record};
+use crate::storage::codec::Sink;
+use crate::storage::disk::plan::{Plan, Work};
+use crate::storage::journal::frame::{BLOCK_BYTES, Chain};
+use crate::storage::journal::frames::Journal;
+use crate::storage::journal::ring::Ring;
+use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES};
+use crate::storage::outcome::{Cut, Files, JournalLoss};
+use crate::storage::segments::segment::{Segment, files};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A disk about to be served from.
 #[derive(Debug)]
-pub(super) struct Resumed {
-    pub(super) plan: Plan,
-    pub(super) journal: Journal,
-    pub(super) meta: Option<NodeMeta>,
-    pub(super) meta_sequence: u64,
+pub struct Resumed {
+    pub plan: Plan,
+    pub journal: Journal,
+    pub meta: Option<NodeMeta>,
+    pub meta_sequence: u64,
     /// The live replicas.
-    pub(super) records: BTreeMap<ReplicaId, Record>,
+    pub records: BTreeMap<ReplicaId, Record>,
     /// The dead that this start has met.
-    pub(super) dead: Vec<(ReplicaId, TopicPartition)>,
+    pub dead: Vec<(ReplicaId, TopicPartition)>,
     /// What lies in segments.
-    pub(super) segments: Files,
+    pub segments: Files,
     /// Segments to be removed after the next checkpoint.
-    pub(super) doomed: Vec<SegmentName>,
-    pub(super) generations: BTreeMap<TopicPartition, u32>,
+    pub doomed: Vec<SegmentName>,
+    pub generations: BTreeMap<TopicPartition, u32>,
     /// Segments of partitions that no replica here holds.
-    pub(super) left: BTreeMap<TopicPartition, Vec<SegmentName>>,
-    pub(super) slot: bool,
-    pub(super) sequence: u64,
-    pub(super) checkpoint_bytes: u64,
+    pub left: BTreeMap<TopicPartition, Vec<SegmentName>>,
+    pub slot: bool,
+    pub sequence: u64,
+    pub checkpoint_bytes: u64,
     /// Frames before this one are covered by it.
-    pub(super) covered: u64,
+    pub covered: u64,
     /// Bytes of frames since the checkpoint.
-    pub(super) journal_bytes: u64,
+    pub journal_bytes: u64,
     /// Segments that have lost their ends.
-    pub(super) cut: Vec<Cut>,
-    pub(super) notices: Vec<Notice>,
+    pub cut: Vec<Cut>,
+    pub notices: Vec<Notice>,
 }
 
 /// Plans what follows from `findings`.
-pub(super) fn resume(config: &StorageConfig, rng: &mut Rng, mut findings: Findings) -> Resumed {
+pub fn resume(config: &StorageConfig, rng: &mut Rng, mut findings: Findings) -> Resumed {
     match (findings.journal.take(), findings.checkpoint.take()) {
         (Some(journaled), Some((slot, checkpoint))) => match journaled.ending {
             Ending::Tail => go_on(config, findings, slot, checkpoint, journaled),
@@ -90,7 +90,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         left -= len;
     }
     let mut plan = Plan::default();
-    let mut slot = checkpoint::encode(1, &chain, &[], 0, Sink::default());
+    let mut slot = slot::encode(1, &chain, &[], 0, Sink::default());
     let used: usize = slot.iter().map(Bytes::len).sum();
     slot.push(zeros.slice(used..));
     let work =
@@ -218,7 +218,7 @@ fn bury(
     let salt = rng.next_u64();
     let chain = Chain { file, at: 0, sequence: later.saturating_add(1), previous: walk.chain.previous, salt };
     let sequence = checkpoint.sequence.saturating_add(1);
-    let parts = checkpoint::encode(sequence, &chain, &[], 0, Sink::default());
+    let parts = slot::encode(sequence, &chain, &[], 0, Sink::default());
     let used: usize = parts.iter().map(Bytes::len).sum();
     plan.then(vec![Work::Write { file: File::Checkpoint(!slot), at: 0, parts }]);
     plan.then(vec![Work::Sync { files: vec![File::Checkpoint(!slot)] }]);
@@ -359,6 +359,6 @@ fn left_in_place(findings: &Findings, known: &BTreeSet<TopicPartition>) -> (Left
 type Left = BTreeMap<TopicPartition, Vec<SegmentName>>;
 
 /// The two files of each doomed segment, to be removed.
-pub(super) fn removal(doomed: &[SegmentName]) -> impl Iterator<Item = File> {
+pub fn removal(doomed: &[SegmentName]) -> impl Iterator<Item = File> {
     doomed.iter().flat_map(|name| files(*name))
 }

@@ -38,7 +38,7 @@ enum State {
 
 /// What zeroing asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Zeroing {
+pub enum Zeroing {
     /// Zeros, at a place.
     Write { file: u32, at: u64, zeros: Bytes },
     /// The zeros shall last.
@@ -47,7 +47,7 @@ pub(super) enum Zeroing {
 
 /// The files.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub struct Ring {
     files: BTreeMap<u32, JournalFile>,
     head: u32,
     head_at: u64,
@@ -60,7 +60,7 @@ pub(super) struct Ring {
 impl Ring {
     /// The ring around `chain`. `files` are lengths, `live` the last sequence in each file that holds
     /// frames which are still needed.
-    pub(super) fn new(
+    pub fn new(
         config: &StorageConfig,
         chain: &Chain,
         files: &BTreeMap<u32, u64>,
@@ -87,7 +87,7 @@ impl Ring {
     }
 
     /// Takes the place for a frame of `bytes`, the one with this sequence.
-    pub(super) fn take(&mut self, bytes: u64, sequence: u64) -> (u32, u64) {
+    pub fn take(&mut self, bytes: u64, sequence: u64) -> (u32, u64) {
         if self.head_at + bytes > self.head_limit {
             self.turn(bytes);
         }
@@ -100,12 +100,12 @@ impl Ring {
     }
 
     /// Where the frame after the last one may begin.
-    pub(super) fn head(&self) -> (u32, u64) {
+    pub fn head(&self) -> (u32, u64) {
         (self.head, self.head_at)
     }
 
     /// The next step of zeroing, if one is called for: there shall be a whole free file before it is needed.
-    pub(super) fn zero(&mut self) -> Option<Zeroing> {
+    pub fn zero(&mut self) -> Option<Zeroing> {
         let is_early = self.head_at < self.head_limit / 4;
         if self.zeroing.is_some() || is_early || self.has_spare() {
             return None;
@@ -119,7 +119,7 @@ impl Ring {
     }
 
     /// Something small and harmless to write, to learn whether the disk has space again.
-    pub(super) fn probe(&mut self) -> Option<Zeroing> {
+    pub fn probe(&mut self) -> Option<Zeroing> {
         if self.zeroing.is_some() {
             return None;
         }
@@ -131,7 +131,7 @@ impl Ring {
 
     /// Zeros were written to `file` up to `end`: they are synced at once, since a sync of a whole file of
     /// them would hold up the frames behind it.
-    pub(super) fn zeroed(&mut self, file: u32, end: u64) -> Zeroing {
+    pub fn zeroed(&mut self, file: u32, end: u64) -> Zeroing {
         if let Some(state) = self.files.get_mut(&file) {
             state.bytes = state.bytes.max(end);
         }
@@ -139,14 +139,14 @@ impl Ring {
     }
 
     /// The step is over: its zeros are synced, or there was no space for them.
-    pub(super) fn step_ended(&mut self) {
+    pub fn step_ended(&mut self) {
         self.zeroing = None;
     }
 
     /// Frees the files whose frames are all older than `needed`. Gives the superfluous ones, to be removed.
     /// `named`, where the checkpoint says that its chain begins, stays: its being there is what tells a
     /// journal that ended from one that was lost.
-    pub(super) fn recycle(&mut self, needed: u64, named: u32) -> Vec<u32> {
+    pub fn recycle(&mut self, needed: u64, named: u32) -> Vec<u32> {
         for (number, file) in &mut self.files {
             let is_kept = *number == self.head || *number == named;
             if matches!(file.state, State::Live { last } if last < needed && !is_kept) {
@@ -165,7 +165,7 @@ impl Ring {
     }
 
     /// A superfluous file is gone.
-    pub(super) fn removed(&mut self, number: u32) {
+    pub fn removed(&mut self, number: u32) {
         self.files.remove(&number);
     }
 

@@ -12,12 +12,12 @@
 //!
 //! Not here: when to write and what to sync (`write_behind`), finding things on the disk (`read`).
 
-use super::read::Chunk;
+use super::index::IndexEntry;
 use super::segment::Segment;
-use super::segment_index::IndexEntry;
 use crate::file::SegmentName;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::SEGMENT_WRITE_BYTES_MAX;
+use crate::storage::reads::cold::Chunk;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -64,21 +64,21 @@ pub struct Extent {
 
 /// Where a log begins: what lies below is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LogStart {
-    pub(super) offset: Offset,
+pub struct LogStart {
+    pub offset: Offset,
     /// All that was there before is given up: the log is of this generation now, and empty.
-    pub(super) anew: Option<u32>,
+    pub anew: Option<u32>,
 }
 
 /// The batches of one replica.
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) of: TopicPartition,
-    pub(super) generation: u32,
+pub struct Log {
+    pub of: TopicPartition,
+    pub generation: u32,
     log_start: Offset,
     end: Offset,
     segments: Vec<Segment>,
-    pub(super) roll: Roll,
+    pub roll: Roll,
     /// The time of the first batch of the newest segment, from which its age counts; of one that recovery found, its
     /// newest time. None if it has none.
     newest_from: Option<i64>,
@@ -88,7 +88,7 @@ pub(super) struct Log {
     unwritten_bytes: u64,
     writing: Option<Box<Writing>>,
     /// A sync of its segments is under way.
-    pub(super) is_syncing: bool,
+    pub is_syncing: bool,
 }
 
 /// A write to a segment, under way.
@@ -105,18 +105,18 @@ struct Writing {
 
 /// What to write for a log.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SegmentWrite {
-    pub(super) name: SegmentName,
-    pub(super) at: u64,
-    pub(super) parts: Vec<Bytes>,
+pub struct SegmentWrite {
+    pub name: SegmentName,
+    pub at: u64,
+    pub parts: Vec<Bytes>,
     /// New entries of the index, the first of which has this number.
-    pub(super) index_from: u32,
-    pub(super) index: Vec<IndexEntry>,
+    pub index_from: u32,
+    pub index: Vec<IndexEntry>,
 }
 
 impl Log {
     /// A log with the given segments, all of it written, ending at `end`.
-    pub(super) fn new(
+    pub fn new(
         of: TopicPartition,
         generation: u32,
         log_start: Offset,
@@ -141,12 +141,12 @@ impl Log {
     }
 
     /// An empty log of the same partition that goes on at `at`.
-    pub(super) fn anew(&self, generation: u32, at: Offset) -> Log {
+    pub fn anew(&self, generation: u32, at: Offset) -> Log {
         Log { roll: self.roll, ..Log::new(self.of, generation, at, at, Vec::new()) }
     }
 
     /// Takes the next batch. It can be read at once.
-    pub(super) fn keep(&mut self, batch: CommittedBatch) {
+    pub fn keep(&mut self, batch: CommittedBatch) {
         assert!(batch.base == self.end, "committed batches are kept in order, without a gap");
         assert!(batch.next > batch.base, "a batch holds at least one offset");
         self.end = batch.next;
@@ -155,7 +155,7 @@ impl Log {
     }
 
     /// What to write next, of what lies below `goal`; notes that it is under way.
-    pub(super) fn next_write(
+    pub fn next_write(
         &mut self,
         goal: Offset,
         segment_bytes: u64,
@@ -210,7 +210,7 @@ impl Log {
     }
 
     /// The write under way is done. The segment it made longer.
-    pub(super) fn written(&mut self) -> Option<&Segment> {
+    pub fn written(&mut self) -> Option<&Segment> {
         let writing = *self.writing.take()?;
         self.cached += writing.batches;
         self.unwritten_bytes -= writing.bytes;
@@ -223,12 +223,12 @@ impl Log {
     }
 
     /// The write under way met a full disk: it will be tried again.
-    pub(super) fn not_written(&mut self) -> Option<SegmentName> {
+    pub fn not_written(&mut self) -> Option<SegmentName> {
         self.writing.take().map(|writing| writing.segment.name(self.of))
     }
 
     /// Forgets the oldest batch of the tail if it is written. How many bytes that frees.
-    pub(super) fn evict(&mut self) -> u64 {
+    pub fn evict(&mut self) -> u64 {
         if self.cached == 0 {
             return 0;
         }
@@ -241,7 +241,7 @@ impl Log {
     }
 
     /// Raises the log's start. The segments that lie below it altogether, which the log has given up.
-    pub(super) fn advance_start(&mut self, to: Offset) -> Vec<SegmentName> {
+    pub fn advance_start(&mut self, to: Offset) -> Vec<SegmentName> {
         self.log_start = self.log_start.max(to.min(self.end));
         // A segment that is being made longer stays until it is not.
         let mut below = self.segments.partition_point(|segment| segment.next <= self.log_start);
@@ -252,25 +252,25 @@ impl Log {
         self.segments.drain(..below).map(|segment| segment.name(of)).collect()
     }
 
-    pub(super) fn log_start(&self) -> Offset {
+    pub fn log_start(&self) -> Offset {
         self.log_start
     }
 
-    pub(super) fn end(&self) -> Offset {
+    pub fn end(&self) -> Offset {
         self.end
     }
 
     /// Offset after the last batch that is written.
-    pub(super) fn written_end(&self) -> Offset {
+    pub fn written_end(&self) -> Offset {
         self.tail.get(self.cached).map_or(self.end, |batch| batch.base)
     }
 
-    pub(super) fn unwritten_bytes(&self) -> u64 {
+    pub fn unwritten_bytes(&self) -> u64 {
         self.unwritten_bytes
     }
 
     /// What is not written yet, as a segment would show it; nothing if nothing waits.
-    pub(super) fn unwritten(&self) -> Option<Segment> {
+    pub fn unwritten(&self) -> Option<Segment> {
         let newest = self.tail.range(self.cached..).map(|batch| batch.max_timestamp).max()?;
         Some(Segment {
             next: self.end,
@@ -281,78 +281,78 @@ impl Log {
     }
 
     /// Batches of the tail that are a cache.
-    pub(super) fn cached(&self) -> usize {
+    pub fn cached(&self) -> usize {
         self.cached
     }
 
     /// Their bytes.
-    pub(super) fn cached_bytes(&self) -> u64 {
+    pub fn cached_bytes(&self) -> u64 {
         self.tail.range(..self.cached).map(|batch| batch.bytes.len() as u64).sum()
     }
 
-    pub(super) fn is_writing(&self) -> bool {
+    pub fn is_writing(&self) -> bool {
         self.writing.is_some()
     }
 
     /// Whether the write under way takes all that waited when it began: a segment may end before.
-    pub(super) fn writes_all(&self) -> bool {
+    pub fn writes_all(&self) -> bool {
         self.writing.as_ref().is_some_and(|writing| writing.is_all)
     }
 
     /// The segment being written.
-    pub(super) fn writing(&self) -> Option<SegmentName> {
+    pub fn writing(&self) -> Option<SegmentName> {
         self.writing.as_ref().map(|writing| writing.segment.name(self.of))
     }
 
     /// Bytes of the write under way.
-    pub(super) fn writing_bytes(&self) -> u64 {
+    pub fn writing_bytes(&self) -> u64 {
         self.writing.as_ref().map_or(0, |writing| writing.bytes)
     }
 
     /// Offset of the first batch in memory.
-    pub(super) fn tail_start(&self) -> Offset {
+    pub fn tail_start(&self) -> Offset {
         self.tail.front().map_or(self.end, |batch| batch.base)
     }
 
     /// All its segments, the one being written too.
-    pub(super) fn names(&self) -> Vec<SegmentName> {
+    pub fn names(&self) -> Vec<SegmentName> {
         let mut names: Vec<_> = self.segments.iter().map(|segment| segment.name(self.of)).collect();
         names.extend(self.writing());
         names.dedup();
         names
     }
 
-    pub(super) fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    pub(super) fn extent(&self) -> Extent {
+    pub fn extent(&self) -> Extent {
         let written: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
         let bytes = written + self.unwritten_bytes;
         Extent { log_start: self.log_start, end: self.end, bytes, cold_end: self.tail_start() }
     }
 
     /// The segment of that name, if the log has it still.
-    pub(super) fn segment_named(&self, name: SegmentName) -> Option<&Segment> {
+    pub fn segment_named(&self, name: SegmentName) -> Option<&Segment> {
         let at = self.segments.binary_search_by_key(&name.base, |segment| segment.base).ok()?;
         self.segments.get(at).filter(|segment| segment.name(self.of) == name)
     }
 
     /// The segment that holds `offset`.
-    pub(super) fn segment_of(&self, offset: Offset) -> Option<&Segment> {
+    pub fn segment_of(&self, offset: Offset) -> Option<&Segment> {
         let after = self.segments.partition_point(|segment| segment.base <= offset);
         self.segments[..after].last().filter(|segment| offset < segment.next)
     }
 
     /// The first segment from `offset` on that has a record at or after `timestamp`, if what is asked may
     /// be there at all.
-    pub(super) fn segment_reaching(&self, offset: Offset, timestamp: i64) -> Option<&Segment> {
+    pub fn segment_reaching(&self, offset: Offset, timestamp: i64) -> Option<&Segment> {
         let first = self.segments.partition_point(|segment| segment.next <= offset);
         self.segments[first..].iter().find(|segment| segment.max_timestamp >= timestamp)
     }
 
     /// Batches from `from` on out of memory; `None` if the first is not there.
-    pub(super) fn read_tail(&self, from: Offset, below: Offset, max_bytes: usize) -> Option<Chunk> {
+    pub fn read_tail(&self, from: Offset, below: Offset, max_bytes: usize) -> Option<Chunk> {
         if from >= self.end {
             return Some(Chunk::default());
         }
@@ -374,7 +374,7 @@ impl Log {
     }
 
     /// The first batch in memory, from `from` on, with a record at or after `timestamp`.
-    pub(super) fn find_tail(&self, from: Offset, timestamp: i64) -> Chunk {
+    pub fn find_tail(&self, from: Offset, timestamp: i64) -> Chunk {
         let first = self.tail.partition_point(|batch| batch.next <= from);
         let found = self.tail.range(first..).find(|batch| batch.max_timestamp >= timestamp);
         Chunk { batches: found.map(|batch| batch.bytes.clone()).into_iter().collect(), place: None }

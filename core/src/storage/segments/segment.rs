@@ -28,11 +28,11 @@ pub struct Segment {
 }
 
 /// Segments handed to a sync, each with the length that the sync will have made durable.
-pub(super) type Synced = Vec<(SegmentName, u64)>;
+pub type Synced = Vec<(SegmentName, u64)>;
 
 impl Segment {
     /// A segment to be written from `base` on.
-    pub(super) fn starting(base: Offset, generation: u32) -> Segment {
+    pub fn starting(base: Offset, generation: u32) -> Segment {
         Segment {
             base,
             generation,
@@ -45,12 +45,12 @@ impl Segment {
     }
 
     /// Its name, in the log of `of`.
-    pub(super) fn name(&self, of: TopicPartition) -> SegmentName {
+    pub fn name(&self, of: TopicPartition) -> SegmentName {
         SegmentName { of, base: self.base, generation: self.generation }
     }
 }
 
 /// The two files of a segment.
-pub(super) fn files(name: SegmentName) -> [File; 2] {
+pub fn files(name: SegmentName) -> [File; 2] {
     [File::Segment(name), File::SegmentIndex(name)]
 }

@@ -16,22 +16,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, checksum};
 use std::collections::BTreeMap;
 
-use super::codec::Cursor;
+use crate::storage::codec::Cursor;
 
 /// Bytes of an entry in the file.
-pub(super) const ENTRY_BYTES: usize = 32;
+pub const ENTRY_BYTES: usize = 32;
 
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct IndexEntry {
-    pub(super) offset: Offset,
-    pub(super) position: u64,
+pub struct IndexEntry {
+    pub offset: Offset,
+    pub position: u64,
     /// The latest timestamp of all batches of the segment before `position`.
-    pub(super) latest_before: i64,
+    pub latest_before: i64,
 }
 
 impl IndexEntry {
-    pub(super) fn encode(&self, bytes: &mut BytesMut) {
+    pub fn encode(&self, bytes: &mut BytesMut) {
         let start = bytes.len();
         bytes.put_i64(self.offset.0);
         bytes.put_u64(self.position);
@@ -56,11 +56,11 @@ impl IndexEntry {
 
 /// One segment's index in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SegmentIndex(Vec<IndexEntry>);
+pub struct SegmentIndex(Vec<IndexEntry>);
 
 impl SegmentIndex {
     /// The believable entries of a file, of a segment that starts at `base`.
-    pub(super) fn decode(bytes: &Bytes, base: Offset) -> SegmentIndex {
+    pub fn decode(bytes: &Bytes, base: Offset) -> SegmentIndex {
         let mut entries: Vec<IndexEntry> = Vec::new();
         let mut before = IndexEntry { offset: base, position: 0, latest_before: i64::MIN };
         for at in (0..bytes.len() / ENTRY_BYTES).map(|number| number * ENTRY_BYTES) {
@@ -78,23 +78,23 @@ impl SegmentIndex {
     }
 
     /// Where to start walking for `offset`: a batch's position and its offset.
-    pub(super) fn find_offset(&self, base: Offset, offset: Offset) -> (u64, Offset) {
+    pub fn find_offset(&self, base: Offset, offset: Offset) -> (u64, Offset) {
         Self::start(base, self.0[..self.0.partition_point(|entry| entry.offset <= offset)].last())
     }
 
     /// Where to start walking for the first batch that reaches `timestamp`.
-    pub(super) fn find_time(&self, base: Offset, timestamp: i64) -> (u64, Offset) {
+    pub fn find_time(&self, base: Offset, timestamp: i64) -> (u64, Offset) {
         Self::start(base, self.0[..self.0.partition_point(|entry| entry.latest_before < timestamp)].last())
     }
 
     /// Where the batch of that offset lies, if it has an entry.
-    pub(super) fn position_of(&self, offset: Offset) -> Option<u64> {
+    pub fn position_of(&self, offset: Offset) -> Option<u64> {
         let found = self.0.binary_search_by_key(&offset, |entry| entry.offset).ok()?;
         Some(self.0[found].position)
     }
 
     /// The first indexed offset after `offset`: how far damage at `offset` may reach.
-    pub(super) fn after(&self, offset: Offset) -> Option<Offset> {
+    pub fn after(&self, offset: Offset) -> Option<Offset> {
         self.0.get(self.0.partition_point(|entry| entry.offset <= offset)).map(|entry| entry.offset)
     }
 
@@ -105,7 +105,7 @@ impl SegmentIndex {
 
 /// The indexes in memory: of segments that were read cold lately.
 #[derive(Debug, Default)]
-pub(super) struct IndexCache {
+pub struct IndexCache {
     /// Each with its place in `order`.
     indexes: BTreeMap<SegmentName, (u64, SegmentIndex)>,
     order: BTreeMap<u64, SegmentName>,
@@ -114,11 +114,11 @@ pub(super) struct IndexCache {
 }
 
 impl IndexCache {
-    pub(super) fn find(&self, name: SegmentName) -> Option<&SegmentIndex> {
+    pub fn find(&self, name: SegmentName) -> Option<&SegmentIndex> {
         self.indexes.get(&name).map(|(_, index)| index)
     }
 
-    pub(super) fn insert(&mut self, name: SegmentName, index: SegmentIndex) {
+    pub fn insert(&mut self, name: SegmentName, index: SegmentIndex) {
         self.forget(name);
         self.entries += index.0.len();
         self.loaded += 1;
@@ -131,7 +131,7 @@ impl IndexCache {
     }
 
     /// New entries of a segment that may be cached.
-    pub(super) fn extend(&mut self, name: SegmentName, entries: &[IndexEntry]) {
+    pub fn extend(&mut self, name: SegmentName, entries: &[IndexEntry]) {
         if let Some((_, index)) = self.indexes.get_mut(&name) {
             let last = index.0.last().map_or(0, |entry| entry.position);
             let new = entries.iter().filter(|entry| entry.position > last);
@@ -141,7 +141,7 @@ impl IndexCache {
         }
     }
 
-    pub(super) fn forget(&mut self, name: SegmentName) {
+    pub fn forget(&mut self, name: SegmentName) {
         if let Some((place, index)) = self.indexes.remove(&name) {
             self.entries -= index.0.len();
             self.order.remove(&place);

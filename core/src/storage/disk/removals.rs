@@ -14,14 +14,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// The files that go.
 #[derive(Debug, Default)]
-pub(super) struct Removals {
+pub struct Removals {
     waiting: VecDeque<File>,
     under_way: BTreeSet<File>,
 }
 
 impl Removals {
     /// These go too.
-    pub(super) fn begin(
+    pub fn begin(
         &mut self,
         files: impl IntoIterator<Item = File>,
         tickets: &mut Tickets,
@@ -32,13 +32,13 @@ impl Removals {
     }
 
     /// One is gone.
-    pub(super) fn done(&mut self, file: File, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn done(&mut self, file: File, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         self.under_way.remove(&file);
         self.go_on(tickets, actions);
     }
 
     /// The segments of which something may be left.
-    pub(super) fn unfinished(&self) -> impl Iterator<Item = SegmentName> + '_ {
+    pub fn unfinished(&self) -> impl Iterator<Item = SegmentName> + '_ {
         self.under_way.iter().chain(&self.waiting).filter_map(|file| match file {
             File::Segment(name) | File::SegmentIndex(name) => Some(*name),
             File::NodeMeta | File::Checkpoint(_) | File::Journal(_) => None,
@@ -46,7 +46,7 @@ impl Removals {
     }
 
     /// Whether none is left to be asked for.
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.waiting.is_empty()
     }
 

@@ -19,17 +19,17 @@
 //! is larger.
 
 use super::cut::{Cut, Place, is_sound, next_batch};
-use super::local::Locals;
-use super::log::Log;
-use super::segment::Segment;
-use super::segment_index::{ENTRY_BYTES, IndexCache, SegmentIndex};
-use super::ticket::{Job, Tickets};
 use super::want::{Verdict, Want};
 use crate::action::{Action, Notice};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::{DAMAGES_MAX, SEGMENT_READS_BYTES_MAX, SEGMENT_READS_MIN};
+use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::local::Locals;
+use crate::storage::segments::index::{ENTRY_BYTES, IndexCache, SegmentIndex};
+use crate::storage::segments::log::Log;
+use crate::storage::segments::segment::Segment;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -111,28 +111,28 @@ struct Position {
 
 /// The reads under way, the indexes in memory, the damage known.
 #[derive(Debug, Default)]
-pub(super) struct Reads {
+pub struct Reads {
     drawn: u64,
     open: BTreeMap<ReadId, Cold>,
     /// Those that have asked for nothing yet, oldest first.
     waiting: VecDeque<(ReadId, Cold)>,
     /// Bytes that all open ones ask for.
     open_bytes: u64,
-    pub(super) indexes: IndexCache,
+    pub indexes: IndexCache,
     /// Positions of damaged places, by segment and offset.
     damages: BTreeMap<(SegmentName, Offset), u64>,
 }
 
 /// How a read ended.
-pub(super) struct ReadEnd {
-    pub(super) read: ReadId,
-    pub(super) replica: ReplicaId,
-    pub(super) result: Result<Chunk, ReadFault>,
+pub struct ReadEnd {
+    pub read: ReadId,
+    pub replica: ReplicaId,
+    pub result: Result<Chunk, ReadFault>,
 }
 
 impl Reads {
     /// Looks for `want` in `segment` of `log`.
-    pub(super) fn begin(
+    pub fn begin(
         &mut self,
         replica: ReplicaId,
         log: &Log,
@@ -154,7 +154,7 @@ impl Reads {
 
     /// What a read asked for is there. Its end, unless it asked for more; and of those that waited, which now begin,
     /// the ends of those that have nothing to read any more.
-    pub(super) fn done(
+    pub fn done(
         &mut self,
         id: ReadId,
         result: DoneResult,
@@ -230,13 +230,13 @@ impl Reads {
     }
 
     /// Where the damage at `from` lies, if there is one.
-    pub(super) fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<u64> {
+    pub fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<u64> {
         self.damages.get(&(name, from)).copied()
     }
 
     /// Somebody who knows more has found damage in a chunk: the batch that starts `after` so many of its bytes, and
     /// holds the offsets from `from` up to `below`.
-    pub(super) fn doubt(
+    pub fn doubt(
         &mut self,
         chunk: ChunkPlace,
         after: u64,
@@ -248,17 +248,17 @@ impl Reads {
     }
 
     /// Where the batch of an indexed offset lies, as far as the index in memory says.
-    pub(super) fn indexed_at(&self, name: SegmentName, offset: Offset) -> Option<u64> {
+    pub fn indexed_at(&self, name: SegmentName, offset: Offset) -> Option<u64> {
         self.indexes.find(name).and_then(|index| index.position_of(offset))
     }
 
     /// Good bytes are there again.
-    pub(super) fn mended(&mut self, name: SegmentName, from: Offset) {
+    pub fn mended(&mut self, name: SegmentName, from: Offset) {
         self.damages.remove(&(name, from));
     }
 
     /// A segment is no more.
-    pub(super) fn forget(&mut self, name: SegmentName) {
+    pub fn forget(&mut self, name: SegmentName) {
         self.indexes.forget(name);
         let of_it = (name, Offset(i64::MIN))..=(name, Offset(i64::MAX));
         let gone: Vec<(SegmentName, Offset)> = self.damages.range(of_it).map(|(place, _)| *place).collect();

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Work {
+pub enum Work {
     Write { file: File, at: u64, parts: Vec<Bytes> },
     Sync { files: Vec<File> },
     Truncate { file: File, len: u64 },
@@ -21,7 +21,7 @@ pub(super) enum Work {
 
 /// What is to be done still.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub struct Plan {
     batches: VecDeque<Vec<Work>>,
     open: usize,
     is_full: bool,
@@ -29,7 +29,7 @@ pub(super) struct Plan {
 
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PlanProgress {
+pub enum PlanProgress {
     Waiting,
     /// No space: `issue` tries again.
     Full,
@@ -39,14 +39,14 @@ pub(super) enum PlanProgress {
 
 impl Plan {
     /// Adds a batch.
-    pub(super) fn then(&mut self, batch: Vec<Work>) {
+    pub fn then(&mut self, batch: Vec<Work>) {
         if !batch.is_empty() {
             self.batches.push_back(batch);
         }
     }
 
     /// Asks for the next batch, or for the last one again.
-    pub(super) fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) -> PlanProgress {
+    pub fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) -> PlanProgress {
         assert!(self.open == 0, "a batch begins when the one before is done");
         let Some(batch) = self.batches.front() else { return PlanProgress::Finished };
         if std::mem::take(&mut self.is_full) {
@@ -70,7 +70,7 @@ impl Plan {
     }
 
     /// Bytes that the batch writes that is being done.
-    pub(super) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         let written = self.batches.front().into_iter().flatten().map(|work| match work {
             Work::Write { parts, .. } => parts.iter().map(|part| part.len() as u64).sum(),
             _ => 0,
@@ -79,12 +79,12 @@ impl Plan {
     }
 
     /// Whether it waits for space.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         self.is_full && self.open == 0
     }
 
     /// One piece of work is answered.
-    pub(super) fn done(
+    pub fn done(
         &mut self,
         result: DoneResult,
         tickets: &mut Tickets,

@@ -13,22 +13,22 @@
 //!
 //! Not here: what is written then (`resume`).
 
-use super::checkpoint::{Checkpoint, HEADER_BYTES, Header};
-use super::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
 use super::replay::Replay;
-use super::ticket::{Job, Tickets};
 use super::walk::{Ending, Step, Walk};
 use crate::action::Action;
 use crate::event::{DoneResult, Listed};
 use crate::file::File;
 use crate::ids::NodeId;
 use crate::mutant::Mutant;
+use crate::storage::checkpoint::slot::{Checkpoint, HEADER_BYTES, Header};
+use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Recovery while it reads.
 #[derive(Debug)]
-pub(super) struct Recovery {
+pub struct Recovery {
     node: NodeId,
     mutant: Option<Mutant>,
     stage: Stage,
@@ -51,36 +51,36 @@ enum Stage {
 
 /// All that reading brought.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub struct Findings {
     /// Files of ours, with their lengths.
-    pub(super) files: BTreeMap<File, u64>,
+    pub files: BTreeMap<File, u64>,
     /// Paths that are none of ours.
-    pub(super) unknown: Vec<String>,
-    pub(super) meta: Option<NodeMeta>,
-    pub(super) meta_sequence: u64,
+    pub unknown: Vec<String>,
+    pub meta: Option<NodeMeta>,
+    pub meta_sequence: u64,
     /// The slot of node.meta that said so, 0 or 1.
-    pub(super) meta_slot: u64,
+    pub meta_slot: u64,
     /// Whether node.meta holds anything at all: no crash leaves it so without a checkpoint.
     has_meta_bytes: bool,
     /// Whether both slots of node.meta say the same.
-    pub(super) is_meta_whole: bool,
+    pub is_meta_whole: bool,
     /// The checkpoint in force and its slot; its records are in `replay`.
-    pub(super) checkpoint: Option<(bool, Checkpoint)>,
-    pub(super) replay: Replay,
+    pub checkpoint: Option<(bool, Checkpoint)>,
+    pub replay: Replay,
     /// How the journal was found; `None` on an empty disk.
-    pub(super) journal: Option<Journaled>,
+    pub journal: Option<Journaled>,
 }
 
 /// How the journal was found.
 #[derive(Debug)]
-pub(super) struct Journaled {
-    pub(super) walk: Walk,
-    pub(super) ending: Ending,
+pub struct Journaled {
+    pub walk: Walk,
+    pub ending: Ending,
 }
 
 /// What recovery says to an answer.
 #[derive(Debug)]
-pub(super) enum Reached {
+pub enum Reached {
     /// It asked for more.
     Waiting,
     /// It has read all it needs.
@@ -92,7 +92,7 @@ pub(super) enum Reached {
 }
 
 impl Recovery {
-    pub(super) fn start(
+    pub fn start(
         node: NodeId,
         mutant: Option<Mutant>,
         tickets: &mut Tickets,
@@ -105,12 +105,7 @@ impl Recovery {
     }
 
     /// What it asked for is there.
-    pub(super) fn done(
-        &mut self,
-        result: DoneResult,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) -> Reached {
+    pub fn done(&mut self, result: DoneResult, tickets: &mut Tickets, actions: &mut Vec<Action>) -> Reached {
         let mut asks = Asks { tickets, actions };
         match (result, &self.stage) {
             (DoneResult::Listed(files), Stage::Listing) => self.listed(files, &mut asks),

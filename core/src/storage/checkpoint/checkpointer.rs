@@ -10,14 +10,7 @@
 //! the slot is. While gathering and syncing no log is written beyond its goal, so that a record's segments end
 //! exactly where its applied state does.
 
-use super::checkpoint::{self, Record};
-use super::codec::Sink;
-use super::durable_write::{DurableWrite, Progress};
-use super::frame::Chain;
-use super::local::Local;
-use super::running::Turn;
-use super::ticket::{Job, Tickets};
-use super::{Outcome, State, Storage};
+use super::slot::{self, Record};
 use crate::action::Action;
 use crate::entry::{Entry, Members};
 use crate::event::DoneResult;
@@ -25,6 +18,13 @@ use crate::file::{File, SegmentName};
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
+use crate::storage::codec::Sink;
+use crate::storage::disk::durable_write::{DurableWrite, Progress};
+use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::journal::frame::Chain;
+use crate::storage::local::Local;
+use crate::storage::running::Turn;
+use crate::storage::{Outcome, State, Storage};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ pub struct Part {
 
 /// Makes checkpoints, one at a time.
 #[derive(Debug)]
-pub(super) struct Checkpointer {
+pub struct Checkpointer {
     /// The slot in force and its sequence.
     slot: bool,
     sequence: u64,
@@ -85,13 +85,13 @@ enum Stage {
 }
 
 /// A checkpoint that is durable, and what follows from it.
-pub(super) struct Made {
+pub struct Made {
     /// Frames before this one are not needed any more.
-    pub(super) needed: u64,
+    pub needed: u64,
     /// The file where the first of those goes, or that it follows on.
-    pub(super) named: u32,
+    pub named: u32,
     /// Segments nobody names any more.
-    pub(super) doomed: Vec<SegmentName>,
+    pub doomed: Vec<SegmentName>,
 }
 
 impl Storage {
@@ -163,27 +163,27 @@ impl Storage {
 
 impl Checkpointer {
     /// With the checkpoint in force.
-    pub(super) fn new(slot: bool, sequence: u64, bytes: u64, mutant: Option<Mutant>) -> Checkpointer {
+    pub fn new(slot: bool, sequence: u64, bytes: u64, mutant: Option<Mutant>) -> Checkpointer {
         Checkpointer { slot, sequence, bytes, mark: 0, round: None, mutant }
     }
 
     /// Whether the journal has grown enough since the checkpoint in force.
-    pub(super) fn is_due(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
+    pub fn is_due(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
         let grown = journal_bytes - self.mark;
         self.round.is_none() && grown >= checkpoint_bytes.max(self.bytes.saturating_mul(4))
     }
 
     /// Whether a quarter of that growth is there, for a node that needs the memory.
-    pub(super) fn frees(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
+    pub fn frees(&self, journal_bytes: u64, checkpoint_bytes: u64) -> bool {
         self.round.is_none() && journal_bytes - self.mark >= checkpoint_bytes / 4
     }
 
-    pub(super) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.round.is_none()
     }
 
     /// Begins one that covers all frames before `needed`.
-    pub(super) fn begin(&mut self, needed: u64, mark: u64, doomed: Vec<SegmentName>) {
+    pub fn begin(&mut self, needed: u64, mark: u64, doomed: Vec<SegmentName>) {
         assert!(self.round.is_none(), "one checkpoint is made at a time");
         let (records, waiting) = (Sink::default(), BTreeMap::new());
         let stage = Stage::Gathering;
@@ -192,7 +192,7 @@ impl Checkpointer {
     }
 
     /// Takes a part: into the checkpoint if its log is written as far as it goes, else it waits for that.
-    pub(super) fn take(&mut self, part: Part, local: &Local) {
+    pub fn take(&mut self, part: Part, local: &Local) {
         let Some(round) = &mut self.round else { return };
         assert!(
             part.entries.iter().zip(1..).all(|(entry, place)| entry.index == Index(part.applied.0 + place)),
@@ -224,27 +224,27 @@ impl Checkpointer {
     }
 
     /// How far the log of `replica` is to be written for the checkpoint.
-    pub(super) fn goal(&self, replica: ReplicaId) -> Option<Offset> {
+    pub fn goal(&self, replica: ReplicaId) -> Option<Offset> {
         self.round.as_ref()?.waiting.get(&replica).map(|record| record.end)
     }
 
     /// The replicas whose logs are still to be written.
-    pub(super) fn waiting(&self) -> Vec<ReplicaId> {
+    pub fn waiting(&self) -> Vec<ReplicaId> {
         self.round.iter().flat_map(|round| round.waiting.keys().copied()).collect()
     }
 
     /// Whether logs may not be written but for the checkpoint.
-    pub(super) fn holds_logs(&self) -> bool {
+    pub fn holds_logs(&self) -> bool {
         self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Gathering | Stage::Syncing))
     }
 
     /// Whether its segments are being synced.
-    pub(super) fn is_syncing(&self) -> bool {
+    pub fn is_syncing(&self) -> bool {
         self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Syncing))
     }
 
     /// A log was written: its part follows if that was all.
-    pub(super) fn written(&mut self, replica: ReplicaId, local: &Local) {
+    pub fn written(&mut self, replica: ReplicaId, local: &Local) {
         let Some(round) = &mut self.round else { return };
         if round.waiting.get(&replica).is_some_and(|record| local.log.written_end() >= record.end)
             && let Some(record) = round.waiting.remove(&replica)
@@ -255,7 +255,7 @@ impl Checkpointer {
 
     /// A replica is gone, or starts anew: what the journal says of that comes after this checkpoint, so the
     /// part may be left out of it only if the replica is gone. Whether the checkpoint had to be given up.
-    pub(super) fn forget(&mut self, replica: ReplicaId, is_gone: bool) {
+    pub fn forget(&mut self, replica: ReplicaId, is_gone: bool) {
         let Some(round) = &mut self.round else { return };
         if round.waiting.remove(&replica).is_some() && !is_gone {
             self.round = None;
@@ -263,7 +263,7 @@ impl Checkpointer {
     }
 
     /// Gives up a checkpoint that cannot go on, because a log of these cannot be written: the disk is full.
-    pub(super) fn give_up_stalled(&mut self, stalled: &BTreeSet<ReplicaId>) {
+    pub fn give_up_stalled(&mut self, stalled: &BTreeSet<ReplicaId>) {
         let is_stuck = |round: &Round| round.waiting.keys().any(|replica| stalled.contains(replica));
         if self.round.as_ref().is_some_and(is_stuck) {
             self.round = None;
@@ -271,7 +271,7 @@ impl Checkpointer {
     }
 
     /// Whether all logs are written now: then the caller syncs the segments and says [`Checkpointer::synced`].
-    pub(super) fn begins_to_sync(&mut self) -> bool {
+    pub fn begins_to_sync(&mut self) -> bool {
         let Some(round) = &mut self.round else { return false };
         let begins = matches!(round.stage, Stage::Gathering) && round.waiting.is_empty();
         if begins {
@@ -281,25 +281,25 @@ impl Checkpointer {
     }
 
     /// The segments are synced.
-    pub(super) fn synced(&mut self) {
+    pub fn synced(&mut self) {
         if let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Syncing)) {
             round.stage = Stage::Synced;
         }
     }
 
     /// The frame that `write` waits for: the first that is not covered.
-    pub(super) fn needed(&self) -> Option<u64> {
+    pub fn needed(&self) -> Option<u64> {
         self.round.as_ref().map(|round| round.needed)
     }
 
     /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
-    pub(super) fn write(&mut self, chain: Chain, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn write(&mut self, chain: Chain, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         let (slot, sequence) = (self.next_slot(), self.sequence.saturating_add(1));
         let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Synced)) else {
             return;
         };
         let records = std::mem::take(&mut round.records);
-        let parts = checkpoint::encode(sequence, &chain, &round.doomed, round.count, records);
+        let parts = slot::encode(sequence, &chain, &round.doomed, round.count, records);
         round.named = chain.file;
         round.bytes = parts.iter().map(|part| part.len() as u64).sum();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
@@ -308,7 +308,7 @@ impl Checkpointer {
     }
 
     /// One of the slot's tickets is answered.
-    pub(super) fn done(&mut self, ticket: Ticket, result: DoneResult) -> Result<Option<Made>, String> {
+    pub fn done(&mut self, ticket: Ticket, result: DoneResult) -> Result<Option<Made>, String> {
         let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round else { return Ok(None) };
         match write.done(ticket, result) {
             Progress::Waiting | Progress::Full => Ok(None),
@@ -328,7 +328,7 @@ impl Checkpointer {
     }
 
     /// Tries again what the full disk refused.
-    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         if let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round
             && write.is_stalled()
         {
@@ -337,7 +337,7 @@ impl Checkpointer {
     }
 
     /// Whether its slot waits for space.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         matches!(&self.round, Some(Round { stage: Stage::Writing(write), .. }) if write.is_stalled())
     }
 }

@@ -2,20 +2,20 @@
 //!
 //! Invariant: a batch that is cut begins at the offset where the one before it ended, and lies within its segment.
 
-use super::segment::Segment;
 use crate::ids::Offset;
+use crate::storage::segments::segment::Segment;
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, Batches, HEADER_BYTES};
 
 /// Where a walk is: a byte of the segment, and the offset of the batch that must begin there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) at: u64,
-    pub(super) expected: Offset,
+pub struct Place {
+    pub at: u64,
+    pub expected: Offset,
 }
 
 /// What stands at a place.
-pub(super) enum Cut {
+pub enum Cut {
     /// A whole batch of so many bytes, and where the next one belongs.
     Whole { len: usize, next: Offset, max_timestamp: i64 },
     /// The beginning of one that has so many.
@@ -25,7 +25,7 @@ pub(super) enum Cut {
 }
 
 /// The batch that `left` starts with, if it is the one that belongs at `place`.
-pub(super) fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
+pub fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
     let Some(prefix) = left.get(8..12) else { return Cut::Short(HEADER_BYTES) };
     let counted = i32::from_be_bytes(prefix.try_into().expect("8..12 are four bytes"));
     let Ok(len) = usize::try_from(counted).map(|counted| counted + 12) else { return Cut::Broken };
@@ -42,12 +42,12 @@ pub(super) fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
 }
 
 /// Whether a batch carries the CRC of what it holds.
-pub(super) fn is_sound(batch: &[u8]) -> bool {
+pub fn is_sound(batch: &[u8]) -> bool {
     Batch::parse(batch).is_ok_and(|batch| batch.check_crc().is_ok())
 }
 
 /// Where `bytes` end, if they are whole, sound batches, one after the other from `from` on.
-pub(super) fn run_end(bytes: &[u8], from: Offset) -> Option<Offset> {
+pub fn run_end(bytes: &[u8], from: Offset) -> Option<Offset> {
     let mut expected = from.0;
     let is_run = Batches::new(bytes).all(|batch| {
         let Ok(batch) = batch else { return false };

@@ -26,19 +26,19 @@
 //!
 //! Not here: where frames lie (`ring`), when they are written (`journal`), how they are found again (`walk`).
 
-use super::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink};
-use super::log::LogStart;
-use super::segment::Segment;
 use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
+use crate::storage::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink};
+use crate::storage::segments::log::LogStart;
+use crate::storage::segments::segment::Segment;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 
 /// What frames are aligned to.
-pub(super) const BLOCK_BYTES: u64 = 4096;
+pub const BLOCK_BYTES: u64 = 4096;
 /// Bytes before the items.
-pub(super) const HEADER_BYTES: usize = 40;
+pub const HEADER_BYTES: usize = 40;
 /// Bytes of an item before its fields.
 const ITEM_BYTES: usize = 13;
 const MAGIC: [u8; 4] = *b"RMQj";
@@ -47,32 +47,32 @@ static PADDING: [u8; BLOCK_BYTES as usize] = [0; BLOCK_BYTES as usize];
 
 /// Where the chain of frames goes on: what the next frame must say of itself to be it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chain {
+pub struct Chain {
     /// The file that holds the frame before, or will hold the first.
-    pub(super) file: u32,
+    pub file: u32,
     /// The byte after that frame.
-    pub(super) at: u64,
-    pub(super) sequence: u64,
-    pub(super) previous: u32,
-    pub(super) salt: u64,
+    pub at: u64,
+    pub sequence: u64,
+    pub previous: u32,
+    pub salt: u64,
 }
 
 impl Chain {
     /// Whether a whole frame with this header is the next one. The one place that tells a frame of now
     /// from one of an earlier lap of the ring.
-    pub(super) fn is_continued_by(&self, header: &Header, mutant: Option<Mutant>) -> bool {
+    pub fn is_continued_by(&self, header: &Header, mutant: Option<Mutant>) -> bool {
         let is_next = header.sequence == self.sequence && header.previous == self.previous;
         header.salt == self.salt && (is_next || is_planted(mutant, Mutant::OldFrameReplayed))
     }
 
     /// Whether a whole frame with this header was written after the next one, and so proves that the next
     /// one was synced: only one frame is in flight at a time.
-    pub(super) fn is_outrun_by(&self, header: &Header) -> bool {
+    pub fn is_outrun_by(&self, header: &Header) -> bool {
         header.salt == self.salt && header.sequence > self.sequence
     }
 
     /// The chain after the frame of `header` was found in `file` at `at`.
-    pub(super) fn after(&self, header: &Header, file: u32, at: u64) -> Chain {
+    pub fn after(&self, header: &Header, file: u32, at: u64) -> Chain {
         Chain {
             file,
             at: at.saturating_add(header.frame_bytes()),
@@ -82,7 +82,7 @@ impl Chain {
         }
     }
 
-    pub(super) fn encode(&self, sink: &mut Sink) {
+    pub fn encode(&self, sink: &mut Sink) {
         sink.u32(self.file);
         sink.u64(self.at);
         sink.u64(self.sequence);
@@ -90,7 +90,7 @@ impl Chain {
         sink.u64(self.salt);
     }
 
-    pub(super) fn decode(cursor: &mut Cursor) -> Option<Chain> {
+    pub fn decode(cursor: &mut Cursor) -> Option<Chain> {
         Some(Chain {
             file: cursor.u32()?,
             at: cursor.u64()?,
@@ -104,19 +104,19 @@ impl Chain {
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) sequence: u64,
-    pub(super) salt: u64,
-    pub(super) body_bytes: u32,
-    pub(super) items: u32,
-    pub(super) previous: u32,
-    pub(super) crc: u32,
+pub struct Header {
+    pub sequence: u64,
+    pub salt: u64,
+    pub body_bytes: u32,
+    pub items: u32,
+    pub previous: u32,
+    pub crc: u32,
 }
 
 impl Header {
     /// The header that `bytes` start with, if they look like one. Whether the frame is whole only
     /// [`Header::matches`] tells.
-    pub(super) fn parse(bytes: &Bytes) -> Option<Header> {
+    pub fn parse(bytes: &Bytes) -> Option<Header> {
         let mut cursor = Cursor::new(bytes.clone());
         let is_ours = cursor.bytes(4)?[..] == MAGIC && cursor.u16()? == VERSION && cursor.u16()? == 0;
         let header = Header {
@@ -131,18 +131,18 @@ impl Header {
     }
 
     /// Whether `frame`, header and body without padding, is what was written.
-    pub(super) fn matches(&self, frame: &Bytes) -> bool {
+    pub fn matches(&self, frame: &Bytes) -> bool {
         frame.len() == self.content_bytes()
             && crc(&frame[..HEADER_BYTES - 4], [&frame[HEADER_BYTES..]]) == self.crc
     }
 
     /// Bytes of header and body.
-    pub(super) fn content_bytes(&self) -> usize {
+    pub fn content_bytes(&self) -> usize {
         HEADER_BYTES + self.body_bytes as usize
     }
 
     /// Bytes in the file.
-    pub(super) fn frame_bytes(&self) -> u64 {
+    pub fn frame_bytes(&self) -> u64 {
         (self.content_bytes() as u64).next_multiple_of(BLOCK_BYTES)
     }
 
@@ -170,47 +170,47 @@ fn crc<'a>(header: &[u8], body: impl IntoIterator<Item = &'a [u8]>) -> u32 {
 
 /// A frame being filled.
 #[derive(Debug)]
-pub(super) struct Filling {
+pub struct Filling {
     sink: Sink,
     items: u32,
     /// Whom to tell once it is synced.
-    pub(super) persisted: Vec<(ReplicaId, u64)>,
+    pub persisted: Vec<(ReplicaId, u64)>,
 }
 
 /// A frame ready to be written.
-pub(super) struct Closed {
-    pub(super) parts: Vec<Bytes>,
-    pub(super) header: Header,
-    pub(super) persisted: Vec<(ReplicaId, u64)>,
+pub struct Closed {
+    pub parts: Vec<Bytes>,
+    pub header: Header,
+    pub persisted: Vec<(ReplicaId, u64)>,
     /// The buffer, for the next frame.
-    pub(super) buffer: BytesMut,
+    pub buffer: BytesMut,
 }
 
 impl Filling {
-    pub(super) fn reusing(buffer: BytesMut) -> Filling {
+    pub fn reusing(buffer: BytesMut) -> Filling {
         Filling { sink: Sink::reusing(buffer), items: 0, persisted: Vec::new() }
     }
 
     /// Bytes that the frame would have now, before padding.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         HEADER_BYTES + self.sink.len()
     }
 
-    pub(super) fn has_items(&self) -> bool {
+    pub fn has_items(&self) -> bool {
         self.items > 0
     }
 
-    pub(super) fn entry(&mut self, replica: ReplicaId, entry: &Entry) {
+    pub fn entry(&mut self, replica: ReplicaId, entry: &Entry) {
         self.item(1, replica, ENTRY_FIELDS_BYTES + entry.payload.len());
         self.sink.entry(entry);
     }
 
-    pub(super) fn hard_state(&mut self, replica: ReplicaId, state: HardState) {
+    pub fn hard_state(&mut self, replica: ReplicaId, state: HardState) {
         self.item(2, replica, 24);
         self.sink.hard_state(state);
     }
 
-    pub(super) fn reset(&mut self, replica: ReplicaId, reset: &StoredReset) {
+    pub fn reset(&mut self, replica: ReplicaId, reset: &StoredReset) {
         let mut fields = Sink::default();
         reset.encode_fields(&mut fields);
         let fields = fields.into_bytes();
@@ -219,23 +219,23 @@ impl Filling {
         self.sink.share(&reset.state);
     }
 
-    pub(super) fn replica_added(&mut self, replica: ReplicaId, of: TopicPartition) {
+    pub fn replica_added(&mut self, replica: ReplicaId, of: TopicPartition) {
         self.item(4, replica, 20);
         self.sink.partition(of);
     }
 
-    pub(super) fn replica_dropped(&mut self, replica: ReplicaId) {
+    pub fn replica_dropped(&mut self, replica: ReplicaId) {
         self.item(5, replica, 0);
     }
 
-    pub(super) fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
+    pub fn log_start(&mut self, replica: ReplicaId, start: LogStart) {
         self.item(6, replica, if start.anew.is_some() { 12 } else { 8 });
         self.sink.i64(start.offset.0);
         start.anew.iter().for_each(|generation| self.sink.u32(*generation));
     }
 
     /// The frame as the next one of `chain`.
-    pub(super) fn close(self, chain: &Chain) -> Closed {
+    pub fn close(self, chain: &Chain) -> Closed {
         let body_bytes = u32::try_from(self.sink.len()).expect("a frame is bounded far below 4 GiB");
         let mut header = Header {
             sequence: chain.sequence,
@@ -268,14 +268,14 @@ impl Filling {
 }
 
 /// What an append takes in a frame, bytes.
-pub(super) fn append_bytes(entries: &[Entry]) -> usize {
+pub fn append_bytes(entries: &[Entry]) -> usize {
     let hard_state = ITEM_BYTES + 24;
     entries.iter().fold(hard_state, |sum, entry| sum + ITEM_BYTES + ENTRY_FIELDS_BYTES + entry.payload.len())
 }
 
 /// One item of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub enum Item {
     Entry(ReplicaId, Entry),
     HardState(ReplicaId, HardState),
     Reset(ReplicaId, Box<StoredReset>),
@@ -286,16 +286,16 @@ pub(super) enum Item {
 
 /// A reset as it lies on the disk: what the floor above said, and where the data below it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StoredReset {
-    pub(super) index: Index,
-    pub(super) term: Term,
-    pub(super) hard_state: HardState,
-    pub(super) members: Members,
-    pub(super) log_start: Offset,
-    pub(super) end: Offset,
-    pub(super) generation: u32,
-    pub(super) segments: Vec<Segment>,
-    pub(super) state: Bytes,
+pub struct StoredReset {
+    pub index: Index,
+    pub term: Term,
+    pub hard_state: HardState,
+    pub members: Members,
+    pub log_start: Offset,
+    pub end: Offset,
+    pub generation: u32,
+    pub segments: Vec<Segment>,
+    pub state: Bytes,
 }
 
 impl StoredReset {
@@ -323,7 +323,7 @@ impl StoredReset {
 
 /// The items of a whole frame; `None` if they are not ours, which a matching checksum leaves only to a
 /// newer version of this program.
-pub(super) fn items(header: &Header, frame: &Bytes) -> Option<Vec<Item>> {
+pub fn items(header: &Header, frame: &Bytes) -> Option<Vec<Item>> {
     let mut cursor = Cursor::new(frame.slice(HEADER_BYTES..));
     let mut items = Vec::new();
     for _ in 0..header.items {

@@ -15,42 +15,42 @@
 //!
 //! Not here: when one is written and what follows (`checkpointer`).
 
-use super::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink, unpinned};
-use super::frame::Chain;
-use super::segment::Segment;
 use crate::entry::{Entry, HardState, Members};
 use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::storage::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink, unpinned};
+use crate::storage::journal::frame::Chain;
+use crate::storage::segments::segment::Segment;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
 /// Bytes before the body.
-pub(super) const HEADER_BYTES: usize = 32;
+pub const HEADER_BYTES: usize = 32;
 /// Bytes that each slot has on the disk from the start, so that a full disk does not stop small ones.
-pub(super) const RESERVED_BYTES: usize = 64 << 10;
+pub const RESERVED_BYTES: usize = 64 << 10;
 const MAGIC: [u8; 4] = *b"RMQc";
 const VERSION: u32 = 1;
 
 /// One replica, as a checkpoint holds it and recovery rebuilds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) replica: ReplicaId,
-    pub(super) of: TopicPartition,
-    pub(super) hard_state: HardState,
-    pub(super) members: Members,
-    pub(super) applied: Index,
-    pub(super) applied_term: Term,
-    pub(super) log_start: Offset,
-    pub(super) end: Offset,
-    pub(super) generation: u32,
-    pub(super) segments: Vec<Segment>,
-    pub(super) state: Bytes,
-    pub(super) entries: Vec<Entry>,
+pub struct Record {
+    pub replica: ReplicaId,
+    pub of: TopicPartition,
+    pub hard_state: HardState,
+    pub members: Members,
+    pub applied: Index,
+    pub applied_term: Term,
+    pub log_start: Offset,
+    pub end: Offset,
+    pub generation: u32,
+    pub segments: Vec<Segment>,
+    pub state: Bytes,
+    pub entries: Vec<Entry>,
 }
 
 impl Record {
     /// A replica that was only just added.
-    pub(super) fn new(replica: ReplicaId, of: TopicPartition, generation: u32) -> Record {
+    pub fn new(replica: ReplicaId, of: TopicPartition, generation: u32) -> Record {
         Record {
             replica,
             of,
@@ -67,7 +67,7 @@ impl Record {
         }
     }
 
-    pub(super) fn encode(&self, sink: &mut Sink) {
+    pub fn encode(&self, sink: &mut Sink) {
         sink.u64(self.replica.0);
         sink.partition(self.of);
         sink.hard_state(self.hard_state);
@@ -121,15 +121,15 @@ impl Record {
 
 /// A slot's header: enough to tell which slot to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) sequence: u64,
-    pub(super) body_bytes: u64,
+pub struct Header {
+    pub sequence: u64,
+    pub body_bytes: u64,
     body_crc: u32,
 }
 
 impl Header {
     /// The header that `bytes` start with, if it is whole.
-    pub(super) fn parse(bytes: &Bytes) -> Option<Header> {
+    pub fn parse(bytes: &Bytes) -> Option<Header> {
         let crc_expected = crc(bytes.get(..HEADER_BYTES - 4)?);
         let mut cursor = Cursor::new(bytes.clone());
         let is_ours = cursor.bytes(4)?[..] == MAGIC && cursor.u32()? == VERSION;
@@ -140,18 +140,18 @@ impl Header {
 
 /// A checkpoint read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Checkpoint {
-    pub(super) sequence: u64,
-    pub(super) chain: Chain,
-    pub(super) doomed: Vec<SegmentName>,
-    pub(super) records: Vec<Record>,
+pub struct Checkpoint {
+    pub sequence: u64,
+    pub chain: Chain,
+    pub doomed: Vec<SegmentName>,
+    pub records: Vec<Record>,
     /// Its bytes, as they are on the disk.
-    pub(super) image: Bytes,
+    pub image: Bytes,
 }
 
 impl Checkpoint {
     /// The checkpoint in a slot's bytes, if it is whole.
-    pub(super) fn decode(bytes: &Bytes) -> Option<Checkpoint> {
+    pub fn decode(bytes: &Bytes) -> Option<Checkpoint> {
         let header = Header::parse(bytes)?;
         let body_bytes = usize::try_from(header.body_bytes).ok()?;
         let end = HEADER_BYTES.checked_add(body_bytes).filter(|end| *end <= bytes.len())?;
@@ -174,7 +174,7 @@ fn segment_name(cursor: &mut Cursor) -> Option<SegmentName> {
 }
 
 /// A slot's parts. `records` holds `count` encoded records.
-pub(super) fn encode(
+pub fn encode(
     sequence: u64,
     chain: &Chain,
     doomed: &[SegmentName],

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 /// A write and its sync.
 #[derive(Debug)]
-pub(super) struct DurableWrite {
+pub struct DurableWrite {
     job: Job,
     file: File,
     at: u64,
@@ -27,7 +27,7 @@ pub(super) struct DurableWrite {
 
 /// How far a durable write is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub enum Progress {
     /// An answer is outstanding.
     Waiting,
     /// It is on the disk for good.
@@ -39,12 +39,12 @@ pub(super) enum Progress {
 }
 
 impl DurableWrite {
-    pub(super) fn new(job: Job, file: File, at: u64, parts: Vec<Bytes>) -> DurableWrite {
+    pub fn new(job: Job, file: File, at: u64, parts: Vec<Bytes>) -> DurableWrite {
         DurableWrite { job, file, at, parts, write: None, sync: None, is_full: false, has_been_issued: false }
     }
 
     /// Asks for the write and the sync, both at once: the driver keeps their order.
-    pub(super) fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
         assert!(
             self.write.is_none() && self.sync.is_none(),
             "a durable write is issued when nothing of it is open"
@@ -62,12 +62,12 @@ impl DurableWrite {
     }
 
     /// Whether it waits for space.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         self.is_full && self.write.is_none() && self.sync.is_none()
     }
 
     /// One of the two is answered.
-    pub(super) fn done(&mut self, ticket: Ticket, result: DoneResult) -> Progress {
+    pub fn done(&mut self, ticket: Ticket, result: DoneResult) -> Progress {
         let is_write = self.write == Some(ticket);
         let is_sync = self.sync == Some(ticket);
         if is_write {

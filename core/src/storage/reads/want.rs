@@ -5,7 +5,7 @@ use crate::limits::{SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN};
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
+pub enum Want {
     /// Batches from the one that holds `from`.
     Offset { from: Offset, below: Offset, max_bytes: u64 },
     /// The first batch from `from` on that reaches `timestamp`.
@@ -13,7 +13,7 @@ pub(super) enum Want {
 }
 
 /// What to do with a batch.
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It lies before what is looked for.
     Skip,
     /// It is given.
@@ -26,7 +26,7 @@ pub(super) enum Verdict {
 
 impl Want {
     /// How many bytes a first request asks for.
-    pub(super) fn wished(&self) -> u64 {
+    pub fn wished(&self) -> u64 {
         match *self {
             Want::Offset { max_bytes, .. } => {
                 max_bytes.saturating_add(SEGMENT_READ_BYTES_MIN).min(SEGMENT_READ_BYTES_MAX)
@@ -36,7 +36,7 @@ impl Want {
     }
 
     /// What to do with a batch that ends at `next`, when `taken` bytes were taken before it.
-    pub(super) fn judge(&self, next: Offset, max_timestamp: i64, taken: usize, len: usize) -> Verdict {
+    pub fn judge(&self, next: Offset, max_timestamp: i64, taken: usize, len: usize) -> Verdict {
         match *self {
             Want::Offset { from, .. } if next <= from => Verdict::Skip,
             Want::Offset { below, .. } if next > below => Verdict::Stop,
