@@ -6,9 +6,8 @@
 //! Invariant: a `Cursor` takes memory for no length before it was compared with the bytes that remain; what
 //! does not parse is `None`, never a panic.
 
-use super::segments::segment::Segment;
 use crate::entry::{Entry, EntryKind, HardState, Members};
-use crate::ids::{Index, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
+use crate::ids::{Index, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::now::Wall;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -115,19 +114,6 @@ impl Sink {
     pub(super) fn members(&mut self, members: &Members) {
         self.replicas(&members.voters);
         self.replicas(&members.learners);
-    }
-
-    pub(super) fn segments(&mut self, segments: &[Segment]) {
-        self.count(segments.len());
-        for segment in segments {
-            self.i64(segment.base.0);
-            self.u32(segment.generation);
-            self.i64(segment.next.0);
-            self.u64(segment.bytes);
-            self.i64(segment.max_timestamp);
-            self.u32(segment.index_entries);
-            self.u64(segment.indexed_at);
-        }
     }
 
     /// An entry's fields before its payload; the payload's length is the caller's to write.
@@ -238,30 +224,6 @@ impl Cursor {
 
     pub(super) fn members(&mut self) -> Option<Members> {
         Some(Members { voters: self.replicas()?, learners: self.replicas()? })
-    }
-
-    /// A log's segments up to `end`: rising, none empty.
-    pub(super) fn segments(&mut self, end: Offset) -> Option<Vec<Segment>> {
-        let count = self.count(48)?;
-        let segments: Vec<Segment> = (0..count)
-            .map(|_| {
-                Some(Segment {
-                    base: Offset(self.i64()?),
-                    generation: self.u32()?,
-                    next: Offset(self.i64()?),
-                    bytes: self.u64()?,
-                    max_timestamp: self.i64()?,
-                    index_entries: self.u32()?,
-                    indexed_at: self.u64()?,
-                })
-            })
-            .collect::<Option<_>>()?;
-        let is_sound = |segment: &Segment| {
-            segment.base < segment.next && segment.bytes < 1 << 50 && segment.indexed_at <= segment.bytes
-        };
-        let rise = segments.windows(2).all(|pair| pair[0].next <= pair[1].base);
-        let reach_end = segments.last().is_none_or(|last| last.next == end);
-        (segments.iter().all(is_sound) && rise && reach_end).then_some(segments)
     }
 
     /// An entry whose payload is all that is left.

@@ -8,15 +8,26 @@
 //!
 //! ```text
 //! node.meta                              who this disk is: two slots                         (node_meta)
-//! journal/0000..                         a ring of files, frames of 4 KiB blocks   (frame, ring, journal)
+//! journal/0000..                         a ring of files, frames of 4 KiB blocks               (journal)
 //!   [frame 7: items of r1 r2 r9][frame 8: r2][seal 9][frame 10 ...torn?]
-//! checkpoint.a  checkpoint.b             everything small, in turn            (checkpoint, checkpointer)
-//! data/TOPIC/PARTITION/BASE-GEN.log      batches back to back              (segment, log, write_behind)
-//! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking             (segment_index, read, mend)
+//! checkpoint.a  checkpoint.b             everything small, in turn                          (checkpoint)
+//! data/TOPIC/PARTITION/BASE-GEN.log      batches back to back                          (segments, reads)
+//! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking                        (segments, reads)
 //!
 //!                 append               keep
 //! replica's log -> journal   machine's apply -> tail in memory -> segment -> named by a checkpoint
 //!                 Persisted                      read: at once    read: from the file
+//! ```
+//! The rooms within import downwards only, as those of the core do (`tests/tests/tidy/floors.rs`):
+//!
+//! ```text
+//! Storage    running  start  mend  retained  checkpointing     what one room must tell another
+//! recovery                   node_meta  checkpoint             from the files back to a disk that is served from
+//! reads                                                        batches out of their files
+//! local                                                        one replica: its log, its hard state
+//! journal                                                      frames, and the ring they lie in
+//! segments                                                     logs: in memory, and in files
+//! codec  disk                                                  fields; tickets, writes that last, space
 //! ```
 //! The life of it: `start`, then every `Done` of the node goes to `done`, every turn ends with `flush`, and
 //! `woke` is called at `next_deadline`. Nothing else may be called before `Outcome::Recovered`.
@@ -37,6 +48,7 @@
 //! Not here: Raft's window (`replica`), what state means, when to retain or delete (the floors above).
 
 mod checkpoint;
+mod checkpointing;
 mod codec;
 mod disk;
 mod journal;
@@ -56,12 +68,15 @@ mod start;
 mod tests;
 
 pub use checkpoint::checkpointer::Part;
+pub use disk::ticket::ReadId;
 pub use mend::MendRefused;
-pub use node_meta::NodeMeta;
-pub use outcome::{Cut, Durable, Files, JournalLoss, Outcome, RecoveredReplica, Recovery, Reset};
-pub use reads::cold::{Chunk, ChunkPlace, Lookup, ReadFault, ReadId};
+pub use node_meta::{JournalLoss, NodeMeta};
+pub use outcome::{Durable, Outcome, Reset};
+pub use reads::cold::{Lookup, ReadFault};
+pub use recovery::announcement::{Cut, Files, RecoveredReplica, Recovery};
 #[cfg(any(test, feature = "simulation"))]
 pub use remembered::{Remembered, remember};
+pub use segments::chunk::{Chunk, ChunkPlace};
 pub use segments::log::{CommittedBatch, Extent, Roll};
 pub use segments::segment::Segment;
 
@@ -73,11 +88,11 @@ use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
-use journal::frame::{self, StoredReset};
+use journal::frame::{self, LogStart, StoredReset};
 use local::Local;
 use reads::want::Want;
 use running::{Running, Turn};
-use segments::log::{Log, LogStart};
+use segments::log::Log;
 use start::{Started, Starting};
 
 /// The node's storage.

@@ -20,7 +20,6 @@ use super::codec::{Cursor, Sink};
 use super::disk::durable_write::{DurableWrite, Progress};
 use super::disk::ticket::{Job, Tickets};
 use super::journal::frame::BLOCK_BYTES;
-use super::outcome::JournalLoss;
 use crate::action::Action;
 use crate::event::DoneResult;
 use crate::file::File;
@@ -28,6 +27,7 @@ use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId, Ticket};
 use crate::limits::DEAD_REPLICAS_MAX;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
+use std::fmt;
 
 /// Bytes that a slot may have: where the second begins.
 pub(super) const SLOT_BYTES: usize = 256 << 10;
@@ -50,6 +50,31 @@ pub struct NodeMeta {
     pub dead: Vec<ReplicaId>,
     /// What of the journal was lost, if anything ever was: then all replicas that were here are dead.
     pub loss: Option<JournalLoss>,
+}
+
+/// Where a journal stopped being what was synced to it. What the frames from there on said nobody can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLoss {
+    /// The journal's file.
+    pub file: u32,
+    /// The byte where the first frame begins that is not as it was written.
+    pub at: u64,
+    /// Its number.
+    pub sequence: u64,
+    /// The file is not there, or ends before that byte.
+    pub is_missing: bool,
+}
+
+impl fmt::Display for JournalLoss {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JournalLoss { file, at, sequence, is_missing } = *self;
+        let file = File::Journal(file);
+        if is_missing {
+            write!(out, "{file} is missing, or ends before byte {at}, where frame {sequence} was to follow")
+        } else {
+            write!(out, "frame {sequence} at byte {at} of {file} was synced and cannot be read any more")
+        }
+    }
 }
 
 /// What a slot holds.

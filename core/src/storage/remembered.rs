@@ -12,9 +12,9 @@ use super::RecoveredReplica;
 #[cfg(test)]
 use super::Storage;
 use super::disk::ticket::Tickets;
-use super::recovery::reading::{Reached, Recovery};
+use super::recovery::announcement::recovered;
+use super::recovery::reading::{Reached, Reading};
 use super::recovery::walk::Ending;
-use super::start::recovered;
 use crate::action::Action;
 use crate::event::{DoneResult, Listed};
 use crate::file::File;
@@ -76,7 +76,7 @@ pub fn remember(
     mut read: impl FnMut(File, u64, u32) -> Option<Bytes>,
 ) -> Result<Remembered, String> {
     let (mut tickets, mut actions) = (Tickets::default(), Vec::new());
-    let mut recovery = Recovery::start(node, None, &mut tickets, &mut actions);
+    let mut recovery = Reading::start(node, None, &mut tickets, &mut actions);
     let mut files = Some(files);
     loop {
         let result = match actions.pop() {

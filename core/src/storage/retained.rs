@@ -2,7 +2,8 @@
 //!
 //! Not here: which records may go (`partition/retention.rs`); the files of what went (`checkpointer`).
 
-use super::segments::log::{LogStart, Roll};
+use super::journal::frame::LogStart;
+use super::segments::log::Roll;
 use super::segments::segment::Segment;
 use super::{State, Storage};
 use crate::ids::{Offset, ReplicaId};

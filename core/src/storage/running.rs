@@ -7,13 +7,13 @@
 use super::checkpoint::checkpointer::{Checkpointer, Made, Part};
 use super::disk::removals::Removals;
 use super::disk::space::Space;
-use super::disk::ticket::{Job, Tickets};
+use super::disk::ticket::{Job, ReadId, Tickets};
 use super::journal::frames::{Journal, Landed};
 use super::local::{Local, Locals};
 use super::node_meta::MetaFile;
-use super::reads::cold::{ReadEnd, ReadFault, ReadId, Reads};
-use super::recovery::resume::removal;
+use super::reads::cold::{ReadEnd, ReadFault, Reads};
 use super::segments::log::Log;
+use super::segments::segment::files_of;
 use super::segments::write_behind::{Io, WriteBehind};
 use super::{Outcome, Recovery};
 use crate::action::Action;
@@ -466,7 +466,7 @@ impl Running {
 
     fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
         self.behind.removed(doomed);
-        self.removals.begin(removal(doomed), &mut self.tickets, turn.actions);
+        self.removals.begin(files_of(doomed), &mut self.tickets, turn.actions);
     }
 }
 

@@ -3,8 +3,6 @@
 //! Invariant: while it lasts no call but `start`, `done` and `woke` reaches storage, so every answer is for
 //! recovery or its plan.
 
-use super::RecoveredReplica;
-use super::Recovery as Announcement;
 use super::checkpoint::checkpointer::Checkpointer;
 use super::checkpoint::slot::Record;
 use super::disk::plan::PlanProgress;
@@ -12,7 +10,9 @@ use super::disk::space::Space;
 use super::disk::ticket::Tickets;
 use super::local::Local;
 use super::node_meta::MetaFile;
-use super::recovery::reading::{Reached, Recovery};
+use super::recovery::announcement::Recovery as Announcement;
+use super::recovery::announcement::recovered;
+use super::recovery::reading::{Reached, Reading};
 use super::recovery::resume::{Resumed, resume};
 use super::running::Running;
 use super::segments::log::Log;
@@ -41,7 +41,7 @@ pub(super) struct Starting {
 #[derive(Debug)]
 enum Stage {
     New,
-    Reading(Box<Recovery>),
+    Reading(Box<Reading>),
     Writing(Box<Resumed>),
 }
 
@@ -64,7 +64,7 @@ impl Starting {
     pub(super) fn start(&mut self, actions: &mut Vec<Action>) {
         assert!(matches!(self.stage, Stage::New), "storage starts once");
         self.stage =
-            Stage::Reading(Box::new(Recovery::start(self.node, self.mutant, &mut self.tickets, actions)));
+            Stage::Reading(Box::new(Reading::start(self.node, self.mutant, &mut self.tickets, actions)));
     }
 
     pub(super) fn retry_at(&self) -> Option<Mono> {
@@ -176,19 +176,4 @@ fn local(record: &Record) -> Local {
     let log = Log::new(record.of, record.generation, record.log_start, record.end, record.segments.clone());
     let last = record.entries.last().map_or(record.applied, |entry| entry.index);
     Local { log, hard_state: record.hard_state, last, frame: 0 }
-}
-
-pub(super) fn recovered(record: Record) -> RecoveredReplica {
-    RecoveredReplica {
-        replica: record.replica,
-        of: record.of,
-        hard_state: record.hard_state,
-        members: record.members,
-        applied: record.applied,
-        applied_term: record.applied_term,
-        log_start: record.log_start,
-        log_end_of_segments: record.end,
-        state: record.state,
-        entries: record.entries,
-    }
 }

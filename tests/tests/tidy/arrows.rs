@@ -95,7 +95,7 @@ fn unknown_members(tree: &Tree) -> Vec<Breach> {
 }
 
 /// Where a path of a file leads within its own crate: `crate::a::b` as `[a, b]`.
-fn within_crate(path: &str, named: &Named) -> Option<Vec<String>> {
+pub fn within_crate(path: &str, named: &Named) -> Option<Vec<String>> {
     let (_, file) = path.split_once("/src/")?;
     let mut module: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
@@ -125,7 +125,7 @@ fn room_of(path: &str) -> Option<&str> {
     (!matches!(room, "lib" | "main")).then_some(room)
 }
 
-fn is_test_file(path: &str) -> bool {
+pub fn is_test_file(path: &str) -> bool {
     path.trim_end_matches(".rs").split('/').skip(2).any(|part| part == "tests")
 }
 

@@ -27,6 +27,29 @@ pub const FLOORS: [Floor; 8] = [
     Floor { rooms: &["broker"], has_open_doors: false },
 ];
 
+/// A room that is large enough to have rooms of its own.
+pub struct House {
+    /// Its module, directly below `core/src`.
+    pub room: &'static str,
+    /// The rooms within it, from the ground up. On the floor above them all are the other files of its folder.
+    pub floors: &'static [&'static [&'static str]],
+}
+
+/// Rooms with floors within: there, too, a room imports only from lower ones, and none names anything of the house
+/// but those.
+pub const HOUSES: [House; 1] = [House {
+    room: "storage",
+    floors: &[
+        &["codec", "disk"],
+        &["segments"],
+        &["journal"],
+        &["local"],
+        &["reads"],
+        &["node_meta", "checkpoint"],
+        &["recovery"],
+    ],
+}];
+
 /// Modules that are two halves of one thing, and count as one room when circles are looked for: an event and
 /// an action name each other's words.
 pub const HALVES: [(&str, &str); 1] = [("action", "event")];

@@ -6,7 +6,7 @@
 //!
 //! Where what is: `tree` reads the checkout, `reading` turns Rust text into paths, lines and functions;
 //! `pages` holds the rules about any file, `functions` about their length, `arrows` who may import whom,
-//! `floors` the table of the core's rooms, `purity` what each crate may not name, `door` the broker's public
+//! `floors` the table of the core's rooms, `houses` the rooms within them, `purity` what each crate may not name, `door` the broker's public
 //! face, `supply` the dependencies, `mirrors` what must exist because something else names it, `sources` what a
 //! comment gives as its source.
 //!
@@ -16,6 +16,7 @@ mod arrows;
 mod door;
 mod floors;
 mod functions;
+mod houses;
 mod mirrors;
 mod pages;
 mod purity;

@@ -20,7 +20,7 @@ use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::storage::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink, unpinned};
 use crate::storage::journal::frame::Chain;
-use crate::storage::segments::segment::Segment;
+use crate::storage::segments::segment::{self, Segment};
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
@@ -77,7 +77,7 @@ impl Record {
         sink.i64(self.log_start.0);
         sink.i64(self.end.0);
         sink.u32(self.generation);
-        sink.segments(&self.segments);
+        segment::encode_all(&self.segments, sink);
         sink.count(self.state.len());
         sink.share(&self.state);
         sink.count(self.entries.len());
@@ -92,7 +92,7 @@ impl Record {
         let (hard_state, members) = (cursor.hard_state()?, cursor.members()?);
         let (applied, applied_term) = (cursor.index()?, cursor.term()?);
         let (log_start, end) = (Offset(cursor.i64()?), Offset(cursor.i64()?));
-        let (generation, segments) = (cursor.u32()?, cursor.segments(end)?);
+        let (generation, segments) = (cursor.u32()?, segment::decode_all(cursor, end)?);
         let state_bytes = usize::try_from(cursor.u32()?).ok()?;
         let state = unpinned(cursor.bytes(state_bytes)?, source_bytes);
         let count = cursor.count(4 + ENTRY_FIELDS_BYTES)?;

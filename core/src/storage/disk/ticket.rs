@@ -4,9 +4,14 @@
 
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId, Ticket};
-use crate::storage::reads::cold::ReadId;
-use crate::storage::segments::segment::Synced;
 use std::collections::VecDeque;
+
+/// Names a read under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadId(pub u64);
+
+/// Segments handed to a sync, each with the length that the sync will have made durable.
+pub type Synced = Vec<(SegmentName, u64)>;
 
 /// What a ticket was for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,8 +30,7 @@ use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::storage::codec::{Cursor, ENTRY_FIELDS_BYTES, Sink};
-use crate::storage::segments::log::LogStart;
-use crate::storage::segments::segment::Segment;
+use crate::storage::segments::segment::{self, Segment};
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 
@@ -284,6 +283,14 @@ pub enum Item {
     LogStart(ReplicaId, LogStart),
 }
 
+/// Where a log begins: what lies below is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStart {
+    pub offset: Offset,
+    /// All that was there before is given up: the log is of this generation now, and empty.
+    pub anew: Option<u32>,
+}
+
 /// A reset as it lies on the disk: what the floor above said, and where the data below it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredReset {
@@ -307,14 +314,14 @@ impl StoredReset {
         sink.i64(self.log_start.0);
         sink.i64(self.end.0);
         sink.u32(self.generation);
-        sink.segments(&self.segments);
+        segment::encode_all(&self.segments, sink);
     }
 
     fn decode(cursor: &mut Cursor) -> Option<StoredReset> {
         let (index, term) = (cursor.index()?, cursor.term()?);
         let (hard_state, members) = (cursor.hard_state()?, cursor.members()?);
         let (log_start, end) = (Offset(cursor.i64()?), Offset(cursor.i64()?));
-        let (generation, segments) = (cursor.u32()?, cursor.segments(end)?);
+        let (generation, segments) = (cursor.u32()?, segment::decode_all(cursor, end)?);
         let state = cursor.rest();
         Some(StoredReset { index, term, hard_state, members, log_start, end, generation, segments, state })
             .filter(|reset| Offset(0) <= reset.log_start && reset.log_start <= reset.end)

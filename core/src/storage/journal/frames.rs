@@ -9,7 +9,7 @@
 //!
 //! Not here: what items mean (`replay`), which file comes next (`ring`).
 
-use super::frame::{Chain, Filling, Header};
+use super::frame::{Chain, Filling, Header, LogStart};
 use super::ring::{Ring, Zeroing};
 use crate::action::Action;
 use crate::entry::HardState;
@@ -20,7 +20,6 @@ use crate::limits::{FRAME_ROOM_SPARED_BYTES, JOURNAL_SEAL_AFTER};
 use crate::now::Mono;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
 use crate::storage::disk::ticket::{Job, Tickets};
-use crate::storage::segments::log::LogStart;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, VecDeque};
 

@@ -25,34 +25,14 @@ use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::{DAMAGES_MAX, SEGMENT_READS_BYTES_MAX, SEGMENT_READS_MIN};
-use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::disk::ticket::{Job, ReadId, Tickets};
 use crate::storage::local::Locals;
+use crate::storage::segments::chunk::{Chunk, ChunkPlace};
 use crate::storage::segments::index::{ENTRY_BYTES, IndexCache, SegmentIndex};
 use crate::storage::segments::log::Log;
 use crate::storage::segments::segment::Segment;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-
-/// Names a read under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReadId(pub u64);
-
-/// Runs of whole batches, one after the other, the first containing the offset asked for. Empty: nothing is
-/// there yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Chunk {
-    /// The runs.
-    pub batches: Vec<Bytes>,
-    /// Where the one run lies, if it is out of a segment.
-    pub place: Option<ChunkPlace>,
-}
-
-/// A place in a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkPlace {
-    name: SegmentName,
-    at: u64,
-}
 
 /// Why a read gives nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

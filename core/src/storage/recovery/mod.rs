@@ -8,6 +8,7 @@
 //!
 //! Not here: running (`start` hands over to it).
 
+pub mod announcement;
 pub mod reading;
 pub mod replay;
 pub mod resume;

@@ -1,4 +1,4 @@
-//! Recovery: from a listing of files to what this disk remembers. Reads, and reads only: a directory that is
+//! Reading: from a listing of files to what this disk remembers. Reads, and reads only: a directory that is
 //! not ours to start from is left as it was found.
 //!
 //! ```text
@@ -26,9 +26,9 @@ use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Recovery while it reads.
+/// Reading while it reads.
 #[derive(Debug)]
-pub struct Recovery {
+pub struct Reading {
     node: NodeId,
     mutant: Option<Mutant>,
     stage: Stage,
@@ -91,17 +91,17 @@ pub enum Reached {
     Failed(String),
 }
 
-impl Recovery {
+impl Reading {
     pub fn start(
         node: NodeId,
         mutant: Option<Mutant>,
         tickets: &mut Tickets,
         actions: &mut Vec<Action>,
-    ) -> Recovery {
+    ) -> Reading {
         actions.push(Action::List { ticket: tickets.draw(Job::Recovery) });
         let replay = Replay { mutant, ..Replay::default() };
         let findings = Findings { replay, ..Findings::default() };
-        Recovery { node, mutant, stage: Stage::Listing, findings, slots: Vec::new(), walk: None }
+        Reading { node, mutant, stage: Stage::Listing, findings, slots: Vec::new(), walk: None }
     }
 
     /// What it asked for is there.

@@ -16,8 +16,7 @@ use crate::ids::{Index, ReplicaId, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::storage::checkpoint::slot::Record;
 use crate::storage::codec::unpinned;
-use crate::storage::journal::frame::{Item, StoredReset};
-use crate::storage::segments::log::LogStart;
+use crate::storage::journal::frame::{Item, LogStart, StoredReset};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is rebuilt so far.

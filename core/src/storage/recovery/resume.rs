@@ -15,6 +15,7 @@
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
 //! that a replica here holds, or held until a frame that was replayed. What nobody knows stays, and is noted.
 
+use super::announcement::{Cut, Files};
 use super::reading::{Findings, Journaled};
 use super::walk::Ending;
 use crate::action::Notice;
@@ -30,9 +31,8 @@ use crate::storage::disk::plan::{Plan, Work};
 use crate::storage::journal::frame::{BLOCK_BYTES, Chain};
 use crate::storage::journal::frames::Journal;
 use crate::storage::journal::ring::Ring;
-use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES};
-use crate::storage::outcome::{Cut, Files, JournalLoss};
-use crate::storage::segments::segment::{Segment, files};
+use crate::storage::node_meta::{self, JournalLoss, NodeMeta, SLOT_BYTES};
+use crate::storage::segments::segment::Segment;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -357,8 +357,3 @@ fn left_in_place(findings: &Findings, known: &BTreeSet<TopicPartition>) -> (Left
 }
 
 type Left = BTreeMap<TopicPartition, Vec<SegmentName>>;
-
-/// The two files of each doomed segment, to be removed.
-pub fn removal(doomed: &[SegmentName]) -> impl Iterator<Item = File> {
-    doomed.iter().flat_map(|name| files(*name))
-}

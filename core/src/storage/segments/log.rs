@@ -12,12 +12,12 @@
 //!
 //! Not here: when to write and what to sync (`write_behind`), finding things on the disk (`read`).
 
+use super::chunk::Chunk;
 use super::index::IndexEntry;
 use super::segment::Segment;
 use crate::file::SegmentName;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::SEGMENT_WRITE_BYTES_MAX;
-use crate::storage::reads::cold::Chunk;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -60,14 +60,6 @@ pub struct Extent {
     pub bytes: u64,
     /// Offset of the first batch in memory: what lies before it is on the disk alone.
     pub cold_end: Offset,
-}
-
-/// Where a log begins: what lies below is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogStart {
-    pub offset: Offset,
-    /// All that was there before is given up: the log is of this generation now, and empty.
-    pub anew: Option<u32>,
 }
 
 /// The batches of one replica.

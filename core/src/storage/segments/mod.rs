@@ -8,6 +8,7 @@
 //!
 //! Not here: finding a batch in a file (`reads`), which segments a crash leaves (`checkpoint`, `recovery`).
 
+pub mod chunk;
 pub mod index;
 pub mod log;
 pub mod segment;

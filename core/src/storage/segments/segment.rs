@@ -7,6 +7,7 @@
 
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, TopicPartition};
+use crate::storage::codec::{Cursor, Sink};
 
 /// What is known of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,6 @@ pub struct Segment {
     /// Where the batch of the newest index entry lies.
     pub indexed_at: u64,
 }
-
-/// Segments handed to a sync, each with the length that the sync will have made durable.
-pub type Synced = Vec<(SegmentName, u64)>;
 
 impl Segment {
     /// A segment to be written from `base` on.
@@ -50,7 +48,50 @@ impl Segment {
     }
 }
 
+/// Writes the segments of a log.
+pub fn encode_all(segments: &[Segment], sink: &mut Sink) {
+    sink.count(segments.len());
+    for segment in segments {
+        sink.i64(segment.base.0);
+        sink.u32(segment.generation);
+        sink.i64(segment.next.0);
+        sink.u64(segment.bytes);
+        sink.i64(segment.max_timestamp);
+        sink.u32(segment.index_entries);
+        sink.u64(segment.indexed_at);
+    }
+}
+
+/// A log's segments up to `end`: rising, none empty.
+pub fn decode_all(cursor: &mut Cursor, end: Offset) -> Option<Vec<Segment>> {
+    let count = cursor.count(48)?;
+    let segments: Vec<Segment> = (0..count)
+        .map(|_| {
+            Some(Segment {
+                base: Offset(cursor.i64()?),
+                generation: cursor.u32()?,
+                next: Offset(cursor.i64()?),
+                bytes: cursor.u64()?,
+                max_timestamp: cursor.i64()?,
+                index_entries: cursor.u32()?,
+                indexed_at: cursor.u64()?,
+            })
+        })
+        .collect::<Option<_>>()?;
+    let is_sound = |segment: &Segment| {
+        segment.base < segment.next && segment.bytes < 1 << 50 && segment.indexed_at <= segment.bytes
+    };
+    let rise = segments.windows(2).all(|pair| pair[0].next <= pair[1].base);
+    let reach_end = segments.last().is_none_or(|last| last.next == end);
+    (segments.iter().all(is_sound) && rise && reach_end).then_some(segments)
+}
+
 /// The two files of a segment.
 pub fn files(name: SegmentName) -> [File; 2] {
     [File::Segment(name), File::SegmentIndex(name)]
+}
+
+/// The files of several segments.
+pub fn files_of(names: &[SegmentName]) -> impl Iterator<Item = File> {
+    names.iter().flat_map(|name| files(*name))
 }

@@ -9,14 +9,13 @@
 //! sync is done that was asked for after its last write. No pass looks at all logs.
 
 use super::log::{CommittedBatch, Log};
-use super::segment::Synced;
 use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::LOGS_WRITTEN_EARLY;
 use crate::now::Mono;
-use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::disk::ticket::{Job, Synced, Tickets};
 use crate::timer::Deadlines;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
