@@ -13,6 +13,7 @@
 //!
 //! Not here: who has good bytes, and when to ask again (`node/mending`).
 
+use super::disk::Disk;
 use super::disk::ticket::Job;
 use super::reads::cut::run_end;
 use super::running::{Running, Turn, no_failure};
@@ -45,7 +46,7 @@ impl Storage {
         actions: &mut Vec<Action>,
     ) {
         if let Some(running) = self.running() {
-            running.reads.doubt(chunk, after, offsets, actions);
+            running.reads.doubt(chunk, after, offsets, &mut Disk::new(&mut running.tickets, actions));
         }
     }
 
@@ -78,8 +79,8 @@ impl Storage {
             return Err(MendRefused::Unfit);
         }
         running.mending.insert(replica);
-        let ticket = running.tickets.draw(Job::Mend(replica, name, from));
-        actions.push(Action::Write { ticket, file: File::Segment(name), at, parts: vec![bytes] });
+        let job = Job::Mend(replica, name, from);
+        Disk::new(&mut running.tickets, actions).write(job, File::Segment(name), at, vec![bytes]);
         Ok(())
     }
 }
@@ -95,8 +96,7 @@ impl Running {
         let file = File::Segment(name);
         let is_mended = match result {
             DoneResult::Written { .. } if self.is_here(replica, name) => {
-                let ticket = self.tickets.draw(Job::Mend(replica, name, from));
-                turn.actions.push(Action::Sync { ticket, files: vec![file] });
+                turn.disk(&mut self.tickets).sync(Job::Mend(replica, name, from), vec![file]);
                 return Ok(());
             }
             // The segment has been given up meanwhile: its file is removed behind the write.

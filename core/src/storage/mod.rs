@@ -88,6 +88,7 @@ use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
+use disk::Disk;
 use journal::frame::{self, LogStart, StoredReset};
 use local::Local;
 use reads::want::Want;
@@ -178,7 +179,7 @@ impl Storage {
     /// Says who this disk is; answered by [`Outcome::MetaWritten`]. No frame is written before the first is.
     pub fn write_meta(&mut self, meta: NodeMeta, actions: &mut Vec<Action>) {
         if let Some(running) = self.running() {
-            running.meta.write(meta, &mut running.tickets, actions);
+            running.meta.write(meta, &mut Disk::new(&mut running.tickets, actions));
         }
     }
 
@@ -363,9 +364,13 @@ impl Storage {
         }
         let want = Want::Offset { from, below, max_bytes: max_bytes as u64 };
         match log.segment_of(from) {
-            Some(segment) => {
-                Lookup::Later(running.reads.begin(replica, log, segment, want, &mut running.tickets, actions))
-            }
+            Some(segment) => Lookup::Later(running.reads.begin(
+                replica,
+                log,
+                segment,
+                want,
+                &mut Disk::new(&mut running.tickets, actions),
+            )),
             None => Lookup::Refused(ReadFault::Damaged { from, below }),
         }
     }
@@ -382,8 +387,7 @@ impl Storage {
                 log,
                 segment,
                 Want::Time { from, timestamp },
-                &mut running.tickets,
-                actions,
+                &mut Disk::new(&mut running.tickets, actions),
             )),
             None => Lookup::Now(log.find_tail(from, timestamp)),
         }

@@ -17,10 +17,10 @@
 //! raises it here, and this one then refuses the directory without touching it.
 
 use super::codec::{Cursor, Sink};
+use super::disk::Disk;
 use super::disk::durable_write::{DurableWrite, Progress};
-use super::disk::ticket::{Job, Tickets};
+use super::disk::ticket::Job;
 use super::journal::frame::BLOCK_BYTES;
-use crate::action::Action;
 use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId, Ticket};
@@ -211,10 +211,10 @@ impl MetaFile {
     }
 
     /// Writes `meta`, after what is being written now.
-    pub(super) fn write(&mut self, meta: NodeMeta, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub(super) fn write(&mut self, meta: NodeMeta, disk: &mut Disk<'_>) {
         self.waiting = Some(meta);
         self.unanswered += 1;
-        self.begin(tickets, actions);
+        self.begin(disk);
     }
 
     /// One of its tickets is done. How many `write_meta` are answered now.
@@ -222,8 +222,7 @@ impl MetaFile {
         &mut self,
         ticket: Ticket,
         result: DoneResult,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
+        disk: &mut Disk<'_>,
     ) -> Result<usize, String> {
         let Some(writing) = &mut self.writing else { return Ok(0) };
         match writing.write.done(ticket, result) {
@@ -234,20 +233,20 @@ impl MetaFile {
         if let Some(second) = writing.second.take() {
             let parts = vec![second];
             writing.write = DurableWrite::new(Job::Meta, File::NodeMeta, SLOT_BYTES as u64, parts);
-            writing.write.issue(tickets, actions);
+            writing.write.issue(disk);
             return Ok(0);
         }
         let answers = writing.answers;
         self.is_durable = true;
         self.writing = None;
-        self.begin(tickets, actions);
+        self.begin(disk);
         Ok(answers)
     }
 
     /// Tries again what the full disk refused.
-    pub(super) fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub(super) fn retry(&mut self, disk: &mut Disk<'_>) {
         if let Some(writing) = self.writing.as_mut().filter(|writing| writing.write.is_stalled()) {
-            writing.write.issue(tickets, actions);
+            writing.write.issue(disk);
         }
     }
 
@@ -256,7 +255,7 @@ impl MetaFile {
         self.writing.as_ref().is_some_and(|writing| writing.write.is_stalled())
     }
 
-    fn begin(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    fn begin(&mut self, disk: &mut Disk<'_>) {
         if self.writing.is_some() {
             return;
         }
@@ -264,7 +263,7 @@ impl MetaFile {
         self.sequence += 1;
         let slot = encode(self.sequence, &meta);
         let mut write = DurableWrite::new(Job::Meta, File::NodeMeta, 0, vec![slot.clone()]);
-        write.issue(tickets, actions);
+        write.issue(disk);
         let answers = std::mem::take(&mut self.unanswered);
         self.writing = Some(Writing { second: Some(slot), write, answers });
     }

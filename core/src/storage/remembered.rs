@@ -11,6 +11,7 @@
 use super::RecoveredReplica;
 #[cfg(test)]
 use super::Storage;
+use super::disk::Disk;
 use super::disk::ticket::Tickets;
 use super::recovery::announcement::recovered;
 use super::recovery::reading::{Reached, Reading};
@@ -76,7 +77,7 @@ pub fn remember(
     mut read: impl FnMut(File, u64, u32) -> Option<Bytes>,
 ) -> Result<Remembered, String> {
     let (mut tickets, mut actions) = (Tickets::default(), Vec::new());
-    let mut recovery = Reading::start(node, None, &mut tickets, &mut actions);
+    let mut recovery = Reading::start(node, None, &mut Disk::new(&mut tickets, &mut actions));
     let mut files = Some(files);
     loop {
         let result = match actions.pop() {
@@ -86,7 +87,7 @@ pub fn remember(
             }
             other => return Err(format!("recovery asked for {other:?}")),
         };
-        match recovery.done(result, &mut tickets, &mut actions) {
+        match recovery.done(result, &mut Disk::new(&mut tickets, &mut actions)) {
             Reached::Waiting => {}
             Reached::Refused(reason) | Reached::Failed(reason) => return Err(reason),
             Reached::Read(findings) => {

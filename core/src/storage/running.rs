@@ -5,6 +5,7 @@
 //! refused one (full disk) is tried again with the same bytes.
 
 use super::checkpoint::checkpointer::{Checkpointer, Made, Part};
+use super::disk::Disk;
 use super::disk::removals::Removals;
 use super::disk::space::Space;
 use super::disk::ticket::{Job, ReadId, Tickets};
@@ -70,6 +71,13 @@ pub(super) struct Turn<'a> {
     pub(super) outcomes: &'a mut Vec<Outcome>,
 }
 
+impl Turn<'_> {
+    /// The disk, to be asked for work in this turn.
+    pub(super) fn disk<'a>(&'a mut self, tickets: &'a mut Tickets) -> Disk<'a> {
+        Disk::new(tickets, self.actions)
+    }
+}
+
 impl Running {
     /// A file action is answered. The error is a disk that failed.
     pub(super) fn done(
@@ -83,7 +91,7 @@ impl Running {
         match job {
             Job::Recovery => Ok(()),
             Job::Meta => {
-                let answers = self.meta.done(ticket, result, &mut self.tickets, turn.actions)?;
+                let answers = self.meta.done(ticket, result, &mut turn.disk(&mut self.tickets))?;
                 turn.outcomes.extend(std::iter::repeat_n(Outcome::MetaWritten, answers));
                 Ok(())
             }
@@ -94,7 +102,7 @@ impl Running {
                 no_failure(result)
             }
             Job::Removed(file) => {
-                self.removals.done(file, &mut self.tickets, turn.actions);
+                self.removals.done(file, &mut turn.disk(&mut self.tickets));
                 no_failure(result)
             }
             Job::JournalRemoved(number) => {
@@ -143,7 +151,7 @@ impl Running {
 
     fn read_done(&mut self, id: ReadId, result: DoneResult, turn: &mut Turn<'_>) {
         for ReadEnd { read, replica, result } in
-            self.reads.done(id, result, &self.locals, &mut self.tickets, turn.actions)
+            self.reads.done(id, result, &self.locals, &mut turn.disk(&mut self.tickets))
         {
             if let Err(ReadFault::Damaged { from, below }) = result {
                 turn.outcomes.push(Outcome::Damaged { replica, from, below });
@@ -159,12 +167,12 @@ impl Running {
         self.advance_checkpoint(turn);
         self.write_ripe(turn);
         if self.meta.is_durable() {
-            self.journal.flush(&mut self.tickets, turn.actions);
+            self.journal.flush(&mut turn.disk(&mut self.tickets));
         }
         if !self.space.is_full()
             && let Some(zeroing) = self.journal.ring().zero()
         {
-            Journal::zero(zeroing, &mut self.tickets, turn.actions);
+            Journal::zero(zeroing, &mut turn.disk(&mut self.tickets));
         }
         let is_stalled = self.journal.is_stalled()
             || self.meta.is_stalled()
@@ -191,13 +199,13 @@ impl Running {
     /// A deadline has come, perhaps one of ours.
     pub(super) fn woke(&mut self, turn: &mut Turn<'_>) {
         if self.space.woke(turn.now) {
-            self.journal.retry(&mut self.tickets, turn.actions);
-            self.meta.retry(&mut self.tickets, turn.actions);
-            self.checkpointer.retry(&mut self.tickets, turn.actions);
+            self.journal.retry(&mut turn.disk(&mut self.tickets));
+            self.meta.retry(&mut turn.disk(&mut self.tickets));
+            self.checkpointer.retry(&mut turn.disk(&mut self.tickets));
             if self.space.is_full() {
                 self.remove_early(turn);
                 if let Some(probe) = self.journal.ring().probe() {
-                    Journal::zero(probe, &mut self.tickets, turn.actions);
+                    Journal::zero(probe, &mut turn.disk(&mut self.tickets));
                 }
             }
             for replica in std::mem::take(&mut self.stalled) {
@@ -211,7 +219,7 @@ impl Running {
         self.behind.woke(turn.now);
         self.write_ripe(turn);
         let is_needless = is_planted(self.mutant, Mutant::NeverSealed);
-        self.journal.seal(turn.now, is_needless, &mut self.tickets, turn.actions);
+        self.journal.seal(turn.now, is_needless, &mut turn.disk(&mut self.tickets));
     }
 
     /// Begins a checkpoint of `parts`, which are all replicas'.
@@ -252,7 +260,7 @@ impl Running {
             return;
         }
         let indexes = &mut self.reads.indexes;
-        let mut io = Io { tickets: &mut self.tickets, actions: turn.actions, indexes };
+        let mut io = Io { disk: turn.disk(&mut self.tickets), indexes };
         self.behind.write(&self.config, replica, &mut local.log, goal, &mut io);
         let Some(settled) = self.behind.settling(replica) else { return };
         let log = &mut local.log;
@@ -264,8 +272,7 @@ impl Running {
             }
             log.is_syncing = true;
             let files = synced.iter().map(|(name, _)| File::Segment(*name)).collect();
-            let ticket = self.tickets.draw(Job::Settle(replica, synced));
-            turn.actions.push(Action::Sync { ticket, files });
+            turn.disk(&mut self.tickets).sync(Job::Settle(replica, synced), files);
         }
     }
 
@@ -320,7 +327,7 @@ impl Running {
         }
         no_failure(result)?;
         let next = self.journal.ring().zeroed(file, end);
-        Journal::zero(next, &mut self.tickets, turn.actions);
+        Journal::zero(next, &mut turn.disk(&mut self.tickets));
         Ok(())
     }
 
@@ -401,8 +408,7 @@ impl Running {
                 };
                 let names = synced.iter().map(|(name, _)| *name).filter(|name| !is_left_out(name));
                 let files = names.map(File::Segment).collect();
-                let ticket = self.tickets.draw(Job::CheckpointSegments(synced));
-                turn.actions.push(Action::Sync { ticket, files });
+                turn.disk(&mut self.tickets).sync(Job::CheckpointSegments(synced), files);
             }
         }
         self.write_slot(turn);
@@ -414,7 +420,7 @@ impl Running {
             if is_planted(self.mutant, Mutant::RecycledEarly) {
                 self.recycle(chain.sequence, chain.file, turn);
             }
-            self.checkpointer.write(chain, &mut self.tickets, turn.actions);
+            self.checkpointer.write(chain, &mut turn.disk(&mut self.tickets));
         }
     }
 
@@ -438,8 +444,7 @@ impl Running {
     /// Frees the files of the journal whose frames are older than `needed`; those that are too many go.
     fn recycle(&mut self, needed: u64, named: u32, turn: &mut Turn<'_>) {
         for number in self.journal.ring().recycle(needed, named) {
-            let ticket = self.tickets.draw(Job::JournalRemoved(number));
-            turn.actions.push(Action::Remove { ticket, file: File::Journal(number) });
+            turn.disk(&mut self.tickets).remove(Job::JournalRemoved(number), File::Journal(number));
         }
     }
 
@@ -466,7 +471,7 @@ impl Running {
 
     fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
         self.behind.removed(doomed);
-        self.removals.begin(files_of(doomed), &mut self.tickets, turn.actions);
+        self.removals.begin(files_of(doomed), &mut turn.disk(&mut self.tickets));
     }
 }
 

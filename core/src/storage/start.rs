@@ -5,6 +5,7 @@
 
 use super::checkpoint::checkpointer::Checkpointer;
 use super::checkpoint::slot::Record;
+use super::disk::Disk;
 use super::disk::plan::PlanProgress;
 use super::disk::space::Space;
 use super::disk::ticket::Tickets;
@@ -63,8 +64,11 @@ impl Starting {
 
     pub(super) fn start(&mut self, actions: &mut Vec<Action>) {
         assert!(matches!(self.stage, Stage::New), "storage starts once");
-        self.stage =
-            Stage::Reading(Box::new(Reading::start(self.node, self.mutant, &mut self.tickets, actions)));
+        self.stage = Stage::Reading(Box::new(Reading::start(
+            self.node,
+            self.mutant,
+            &mut Disk::new(&mut self.tickets, actions),
+        )));
     }
 
     pub(super) fn retry_at(&self) -> Option<Mono> {
@@ -78,7 +82,7 @@ impl Starting {
             && resumed.plan.is_stalled()
         {
             self.retry_at = None;
-            resumed.plan.issue(&mut self.tickets, actions);
+            resumed.plan.issue(&mut Disk::new(&mut self.tickets, actions));
         }
     }
 
@@ -94,19 +98,21 @@ impl Starting {
         }
         let progress = match &mut self.stage {
             Stage::New => return Started::Waiting,
-            Stage::Reading(recovery) => match recovery.done(result, &mut self.tickets, actions) {
-                Reached::Waiting => return Started::Waiting,
-                Reached::Refused(reason) => return Started::Refused(reason),
-                Reached::Failed(reason) => return Started::Failed(reason),
-                Reached::Read(findings) => {
-                    let mut resumed = Box::new(resume(&self.config, &mut self.rng, *findings));
-                    actions.extend(resumed.notices.drain(..).map(Action::Note));
-                    let progress = resumed.plan.issue(&mut self.tickets, actions);
-                    self.stage = Stage::Writing(resumed);
-                    progress
+            Stage::Reading(recovery) => {
+                match recovery.done(result, &mut Disk::new(&mut self.tickets, actions)) {
+                    Reached::Waiting => return Started::Waiting,
+                    Reached::Refused(reason) => return Started::Refused(reason),
+                    Reached::Failed(reason) => return Started::Failed(reason),
+                    Reached::Read(findings) => {
+                        let mut resumed = Box::new(resume(&self.config, &mut self.rng, *findings));
+                        actions.extend(resumed.notices.drain(..).map(Action::Note));
+                        let progress = resumed.plan.issue(&mut Disk::new(&mut self.tickets, actions));
+                        self.stage = Stage::Writing(resumed);
+                        progress
+                    }
                 }
-            },
-            Stage::Writing(resumed) => resumed.plan.done(result, &mut self.tickets, actions),
+            }
+            Stage::Writing(resumed) => resumed.plan.done(result, &mut Disk::new(&mut self.tickets, actions)),
         };
         match progress {
             PlanProgress::Waiting => Started::Waiting,
@@ -140,7 +146,7 @@ impl Starting {
             journal_bytes: resumed.journal_bytes,
         };
         let mut tickets = std::mem::take(&mut self.tickets);
-        resumed.journal.seal_now(&mut tickets, actions);
+        resumed.journal.seal_now(&mut Disk::new(&mut tickets, actions));
         Started::Running(Box::new(Running {
             tickets,
             meta: MetaFile::found(resumed.meta_sequence, resumed.meta.is_some()),

@@ -11,15 +11,15 @@
 //! exactly where its applied state does.
 
 use super::slot::{self, Record};
-use crate::action::Action;
 use crate::entry::{Entry, Members};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
 use crate::mutant::{Mutant, is_planted};
 use crate::storage::codec::Sink;
+use crate::storage::disk::Disk;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
-use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::disk::ticket::Job;
 use crate::storage::journal::frame::Chain;
 use crate::storage::local::Local;
 use bytes::Bytes;
@@ -223,7 +223,7 @@ impl Checkpointer {
     }
 
     /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
-    pub fn write(&mut self, chain: Chain, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn write(&mut self, chain: Chain, disk: &mut Disk<'_>) {
         let (slot, sequence) = (self.next_slot(), self.sequence.saturating_add(1));
         let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Synced)) else {
             return;
@@ -233,7 +233,7 @@ impl Checkpointer {
         round.named = chain.file;
         round.bytes = parts.iter().map(|part| part.len() as u64).sum();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
-        write.issue(tickets, actions);
+        write.issue(disk);
         round.stage = Stage::Writing(write);
     }
 
@@ -258,11 +258,11 @@ impl Checkpointer {
     }
 
     /// Tries again what the full disk refused.
-    pub fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn retry(&mut self, disk: &mut Disk<'_>) {
         if let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round
             && write.is_stalled()
         {
-            write.issue(tickets, actions);
+            write.issue(disk);
         }
     }
 

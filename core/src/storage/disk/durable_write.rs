@@ -5,8 +5,8 @@
 //! `Synced`. A failed sync is never tried again: what the disk holds is then unknown (fsyncgate, 2018).
 //! After `Full` the same bytes go to the same place, so nothing half-written can be taken for something else.
 
-use super::ticket::{Job, Tickets};
-use crate::action::Action;
+use super::Disk;
+use super::ticket::Job;
 use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::Ticket;
@@ -44,19 +44,16 @@ impl DurableWrite {
     }
 
     /// Asks for the write and the sync, both at once: the driver keeps their order.
-    pub fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn issue(&mut self, disk: &mut Disk<'_>) {
         assert!(
             self.write.is_none() && self.sync.is_none(),
             "a durable write is issued when nothing of it is open"
         );
         if self.has_been_issued {
-            actions.push(Action::Forget { file: self.file });
+            disk.forget(self.file);
         }
-        let write = tickets.draw(self.job.clone());
-        let sync = tickets.draw(self.job.clone());
-        let parts = self.parts.clone();
-        actions.push(Action::Write { ticket: write, file: self.file, at: self.at, parts });
-        actions.push(Action::Sync { ticket: sync, files: vec![self.file] });
+        let write = disk.write(self.job.clone(), self.file, self.at, self.parts.clone());
+        let sync = disk.sync(self.job.clone(), vec![self.file]);
         (self.write, self.sync) = (Some(write), Some(sync));
         (self.is_full, self.has_been_issued) = (false, true);
     }

@@ -3,8 +3,8 @@
 //! Invariant: while a plan runs nothing else writes. A batch that meets a full disk is done again as a whole;
 //! everything in it may be done twice.
 
-use super::ticket::{Job, Tickets};
-use crate::action::Action;
+use super::Disk;
+use super::ticket::Job;
 use crate::event::DoneResult;
 use crate::file::File;
 use bytes::Bytes;
@@ -46,7 +46,7 @@ impl Plan {
     }
 
     /// Asks for the next batch, or for the last one again.
-    pub fn issue(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) -> PlanProgress {
+    pub fn issue(&mut self, disk: &mut Disk<'_>) -> PlanProgress {
         assert!(self.open == 0, "a batch begins when the one before is done");
         let Some(batch) = self.batches.front() else { return PlanProgress::Finished };
         if std::mem::take(&mut self.is_full) {
@@ -54,17 +54,16 @@ impl Plan {
                 Work::Write { file, .. } => Some(*file),
                 _ => None,
             });
-            actions.extend(files.map(|file| Action::Forget { file }));
+            files.for_each(|file| disk.forget(file));
         }
         self.open = batch.len();
         for work in batch {
-            let ticket = tickets.draw(Job::Recovery);
-            actions.push(match work.clone() {
-                Work::Write { file, at, parts } => Action::Write { ticket, file, at, parts },
-                Work::Sync { files } => Action::Sync { ticket, files },
-                Work::Truncate { file, len } => Action::Truncate { ticket, file, len },
-                Work::Remove { file } => Action::Remove { ticket, file },
-            });
+            match work.clone() {
+                Work::Write { file, at, parts } => drop(disk.write(Job::Recovery, file, at, parts)),
+                Work::Sync { files } => drop(disk.sync(Job::Recovery, files)),
+                Work::Truncate { file, len } => disk.truncate(Job::Recovery, file, len),
+                Work::Remove { file } => disk.remove(Job::Recovery, file),
+            }
         }
         PlanProgress::Waiting
     }
@@ -84,12 +83,7 @@ impl Plan {
     }
 
     /// One piece of work is answered.
-    pub fn done(
-        &mut self,
-        result: DoneResult,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) -> PlanProgress {
+    pub fn done(&mut self, result: DoneResult, disk: &mut Disk<'_>) -> PlanProgress {
         self.open = self.open.saturating_sub(1);
         match result {
             DoneResult::Full => self.is_full = true,
@@ -101,7 +95,7 @@ impl Plan {
             (0, true) => PlanProgress::Full,
             (0, false) => {
                 self.batches.pop_front();
-                self.issue(tickets, actions)
+                self.issue(disk)
             }
             _ => PlanProgress::Waiting,
         }

@@ -6,8 +6,8 @@
 //!
 //! Invariant: at most `REMOVALS_UNDER_WAY_MAX` are under way, and none waits while fewer are.
 
-use super::ticket::{Job, Tickets};
-use crate::action::Action;
+use super::Disk;
+use super::ticket::Job;
 use crate::file::{File, SegmentName};
 use crate::limits::REMOVALS_UNDER_WAY_MAX;
 use std::collections::{BTreeSet, VecDeque};
@@ -21,20 +21,15 @@ pub struct Removals {
 
 impl Removals {
     /// These go too.
-    pub fn begin(
-        &mut self,
-        files: impl IntoIterator<Item = File>,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) {
+    pub fn begin(&mut self, files: impl IntoIterator<Item = File>, disk: &mut Disk<'_>) {
         self.waiting.extend(files);
-        self.go_on(tickets, actions);
+        self.go_on(disk);
     }
 
     /// One is gone.
-    pub fn done(&mut self, file: File, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn done(&mut self, file: File, disk: &mut Disk<'_>) {
         self.under_way.remove(&file);
-        self.go_on(tickets, actions);
+        self.go_on(disk);
     }
 
     /// The segments of which something may be left.
@@ -50,12 +45,12 @@ impl Removals {
         self.waiting.is_empty()
     }
 
-    fn go_on(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    fn go_on(&mut self, disk: &mut Disk<'_>) {
         while self.under_way.len() < REMOVALS_UNDER_WAY_MAX
             && let Some(file) = self.waiting.pop_front()
         {
             self.under_way.insert(file);
-            actions.push(Action::Remove { ticket: tickets.draw(Job::Removed(file)), file });
+            disk.remove(Job::Removed(file), file);
         }
     }
 }
@@ -63,17 +58,18 @@ impl Removals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::disk::ticket::Tickets;
 
     #[test]
     fn few_are_under_way_and_all_go() {
         let (mut removals, mut tickets, mut actions) = (Removals::default(), Tickets::default(), Vec::new());
-        removals.begin((0..100).map(File::Journal), &mut tickets, &mut actions);
+        removals.begin((0..100).map(File::Journal), &mut Disk::new(&mut tickets, &mut actions));
         for gone in 0..100 {
             assert_eq!(actions.len(), (gone + REMOVALS_UNDER_WAY_MAX).min(100));
-            removals.done(File::Journal(gone as u32), &mut tickets, &mut actions);
+            removals.done(File::Journal(gone as u32), &mut Disk::new(&mut tickets, &mut actions));
         }
         assert!(removals.is_idle());
-        removals.begin([File::Journal(7)], &mut tickets, &mut actions);
+        removals.begin([File::Journal(7)], &mut Disk::new(&mut tickets, &mut actions));
         assert_eq!(actions.len(), 101, "the next goes at once");
     }
 }

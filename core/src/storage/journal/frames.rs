@@ -11,15 +11,15 @@
 
 use super::frame::{Chain, Filling, Header, LogStart};
 use super::ring::{Ring, Zeroing};
-use crate::action::Action;
 use crate::entry::HardState;
 use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::{ReplicaId, Ticket};
 use crate::limits::{FRAME_ROOM_SPARED_BYTES, JOURNAL_SEAL_AFTER};
 use crate::now::Mono;
+use crate::storage::disk::Disk;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
-use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::disk::ticket::Job;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -175,11 +175,11 @@ impl Journal {
     }
 
     /// Writes the next frame if one waits and none is in flight.
-    pub fn flush(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn flush(&mut self, disk: &mut Disk<'_>) {
         if self.flight.is_none()
             && let Some(frame) = self.waiting.pop_front()
         {
-            self.write(frame, tickets, actions);
+            self.write(frame, disk);
         }
     }
 
@@ -189,18 +189,18 @@ impl Journal {
     }
 
     /// Writes a seal now: the first frame after recovery.
-    pub fn seal_now(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn seal_now(&mut self, disk: &mut Disk<'_>) {
         let frame = Filling::reusing(std::mem::take(&mut self.buffer));
-        self.write(frame, tickets, actions);
+        self.write(frame, disk);
     }
 
     /// Writes the frame that tells rot of the last one from a torn write, if the time has come.
     /// `is_needless` is the bug that can be planted: it is left out.
-    pub fn seal(&mut self, now: Mono, is_needless: bool, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn seal(&mut self, now: Mono, is_needless: bool, disk: &mut Disk<'_>) {
         if self.seal_at.is_some_and(|at| at <= now) {
             self.seal_at = None;
             if self.is_idle() && !is_needless {
-                self.seal_now(tickets, actions);
+                self.seal_now(disk);
             }
         }
     }
@@ -220,9 +220,9 @@ impl Journal {
     }
 
     /// Tries again what the full disk refused.
-    pub fn retry(&mut self, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn retry(&mut self, disk: &mut Disk<'_>) {
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.write.is_stalled()) {
-            flight.write.issue(tickets, actions);
+            flight.write.issue(disk);
         }
     }
 
@@ -268,15 +268,14 @@ impl Journal {
     }
 
     /// Asks for what zeroing wants next.
-    pub fn zero(zeroing: Zeroing, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    pub fn zero(zeroing: Zeroing, disk: &mut Disk<'_>) {
         match zeroing {
             Zeroing::Write { file, at, zeros } => {
-                let ticket = tickets.draw(Job::Zero { file, end: at + zeros.len() as u64 });
-                actions.push(Action::Write { ticket, file: File::Journal(file), at, parts: vec![zeros] });
+                let job = Job::Zero { file, end: at + zeros.len() as u64 };
+                disk.write(job, File::Journal(file), at, vec![zeros]);
             }
             Zeroing::Sync { file } => {
-                let ticket = tickets.draw(Job::ZeroSync);
-                actions.push(Action::Sync { ticket, files: vec![File::Journal(file)] });
+                disk.sync(Job::ZeroSync, vec![File::Journal(file)]);
             }
         }
     }
@@ -286,7 +285,7 @@ impl Journal {
         self.chain.sequence
     }
 
-    fn write(&mut self, mut frame: Filling, tickets: &mut Tickets, actions: &mut Vec<Action>) {
+    fn write(&mut self, mut frame: Filling, disk: &mut Disk<'_>) {
         // What only travels is not worth a seal: a torn frame of nothing else loses nothing.
         let has_items = frame.has_items();
         // A hint may be of entries in the newest frame, so it never goes into an earlier one.
@@ -313,7 +312,7 @@ impl Journal {
             self.newest_items = header.sequence;
         }
         let mut write = DurableWrite::new(Job::Frame, File::Journal(file), at, closed.parts);
-        write.issue(tickets, actions);
+        write.issue(disk);
         self.flight =
             Some(Flight { write, sequence: header.sequence, has_items, persisted: closed.persisted });
     }

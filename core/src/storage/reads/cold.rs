@@ -20,12 +20,13 @@
 
 use super::cut::{Cut, Place, is_sound, next_batch};
 use super::want::{Verdict, Want};
-use crate::action::{Action, Notice};
+use crate::action::Notice;
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::{DAMAGES_MAX, SEGMENT_READS_BYTES_MAX, SEGMENT_READS_MIN};
-use crate::storage::disk::ticket::{Job, ReadId, Tickets};
+use crate::storage::disk::Disk;
+use crate::storage::disk::ticket::{Job, ReadId};
 use crate::storage::local::Locals;
 use crate::storage::segments::chunk::{Chunk, ChunkPlace};
 use crate::storage::segments::index::{ENTRY_BYTES, IndexCache, SegmentIndex};
@@ -63,6 +64,7 @@ pub enum Lookup {
 
 #[derive(Clone, Copy, Debug)]
 struct Cold {
+    id: ReadId,
     replica: ReplicaId,
     want: Want,
     name: SegmentName,
@@ -95,7 +97,7 @@ pub struct Reads {
     drawn: u64,
     open: BTreeMap<ReadId, Cold>,
     /// Those that have asked for nothing yet, oldest first.
-    waiting: VecDeque<(ReadId, Cold)>,
+    waiting: VecDeque<Cold>,
     /// Bytes that all open ones ask for.
     open_bytes: u64,
     pub indexes: IndexCache,
@@ -118,16 +120,15 @@ impl Reads {
         log: &Log,
         segment: &Segment,
         want: Want,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
+        disk: &mut Disk<'_>,
     ) -> ReadId {
         self.drawn += 1;
         let id = ReadId(self.drawn);
-        let cold = Cold { replica, want, name: segment.name(log.of), stage: Stage::Index, len: 0 };
+        let cold = Cold { id, replica, want, name: segment.name(log.of), stage: Stage::Index, len: 0 };
         if self.waiting.is_empty() && self.has_room(want) {
-            self.enter(id, cold, segment, tickets, actions);
+            self.enter(cold, segment, disk);
         } else {
-            self.waiting.push_back((id, cold));
+            self.waiting.push_back(cold);
         }
         id
     }
@@ -139,17 +140,16 @@ impl Reads {
         id: ReadId,
         result: DoneResult,
         locals: &Locals,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
+        disk: &mut Disk<'_>,
     ) -> Vec<ReadEnd> {
         let mut ends = Vec::new();
-        ends.extend(self.one_done(id, result, locals, tickets, actions));
-        while self.waiting.front().is_some_and(|(_, cold)| self.has_room(cold.want))
-            && let Some((id, cold)) = self.waiting.pop_front()
+        ends.extend(self.one_done(id, result, locals, disk));
+        while self.waiting.front().is_some_and(|cold| self.has_room(cold.want))
+            && let Some(cold) = self.waiting.pop_front()
         {
             match place(&cold, locals) {
-                Ok((_, segment)) => self.enter(id, cold, &segment, tickets, actions),
-                Err(fault) => ends.push(ReadEnd { read: id, replica: cold.replica, result: Err(fault) }),
+                Ok((_, segment)) => self.enter(cold, &segment, disk),
+                Err(fault) => ends.push(ReadEnd { read: cold.id, replica: cold.replica, result: Err(fault) }),
             }
         }
         ends
@@ -160,8 +160,7 @@ impl Reads {
         id: ReadId,
         result: DoneResult,
         locals: &Locals,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
+        disk: &mut Disk<'_>,
     ) -> Option<ReadEnd> {
         let cold = self.open.remove(&id)?;
         self.open_bytes -= u64::from(cold.len);
@@ -175,7 +174,7 @@ impl Reads {
             _ => {
                 let file =
                     if matches!(cold.stage, Stage::Index) { File::SegmentIndex } else { File::Segment };
-                actions.push(Action::Forget { file: file(cold.name) });
+                disk.forget(file(cold.name));
                 Bytes::new()
             }
         };
@@ -188,17 +187,17 @@ impl Reads {
         };
         match next {
             Next::Damaged { place, below } => {
-                self.note_damage(cold.name, place, below, actions);
+                self.note_damage(cold.name, place, below, disk);
                 end(Err(ReadFault::Damaged { from: place.expected, below }))
             }
             Next::End(result) => end(result),
             Next::Enter(segment) => {
                 let cold = Cold { name: segment.name(log.of), ..cold };
-                self.enter(id, cold, &segment, tickets, actions);
+                self.enter(cold, &segment, disk);
                 None
             }
             Next::More(position) => {
-                self.ask(id, cold, &segment, position, tickets, actions);
+                self.ask(cold, &segment, position, disk);
                 None
             }
         }
@@ -221,10 +220,10 @@ impl Reads {
         chunk: ChunkPlace,
         after: u64,
         (from, below): (Offset, Offset),
-        actions: &mut Vec<Action>,
+        disk: &mut Disk<'_>,
     ) {
         let place = Place { at: chunk.at + after, expected: from };
-        self.note_damage(chunk.name, place, below, actions);
+        self.note_damage(chunk.name, place, below, disk);
     }
 
     /// Where the batch of an indexed offset lies, as far as the index in memory says.
@@ -248,22 +247,15 @@ impl Reads {
     }
 
     /// Starts looking in `segment`: in its index if that is in memory or there is none, else reads it.
-    fn enter(
-        &mut self,
-        id: ReadId,
-        cold: Cold,
-        segment: &Segment,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) {
+    fn enter(&mut self, cold: Cold, segment: &Segment, disk: &mut Disk<'_>) {
         let none = SegmentIndex::default();
         let index = match self.indexes.find(cold.name) {
             None if segment.index_entries > 0 => {
                 let len = segment.index_entries.saturating_mul(ENTRY_BYTES as u32);
                 let file = File::SegmentIndex(cold.name);
-                actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at: 0, len });
+                disk.read(Job::Read(cold.id), file, 0, len);
                 self.open_bytes += u64::from(len);
-                self.open.insert(id, Cold { stage: Stage::Index, len, ..cold });
+                self.open.insert(cold.id, Cold { stage: Stage::Index, len, ..cold });
                 return;
             }
             found => found.unwrap_or(&none),
@@ -273,27 +265,19 @@ impl Reads {
             Want::Time { timestamp, .. } => index.find_time(segment.base, timestamp),
         };
         let position = Position { place: Place { at, expected }, asked: 0, suspect: None };
-        self.ask(id, cold, segment, position, tickets, actions);
+        self.ask(cold, segment, position, disk);
     }
 
     /// Reads batches from a position on, at least as many bytes as it asks for.
-    fn ask(
-        &mut self,
-        id: ReadId,
-        cold: Cold,
-        segment: &Segment,
-        position: Position,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) {
+    fn ask(&mut self, cold: Cold, segment: &Segment, position: Position, disk: &mut Disk<'_>) {
         let at = position.place.at;
         let asked = cold.want.wished().max(position.asked).min(segment.bytes.saturating_sub(at));
         let len = u32::try_from(asked).unwrap_or(u32::MAX);
         let file = File::Segment(cold.name);
-        actions.push(Action::Read { ticket: tickets.draw(Job::Read(id)), file, at, len });
+        disk.read(Job::Read(cold.id), file, at, len);
         let stage = Stage::Batches(Position { asked: u64::from(len), ..position });
         self.open_bytes += u64::from(len);
-        self.open.insert(id, Cold { stage, len, ..cold });
+        self.open.insert(cold.id, Cold { stage, len, ..cold });
     }
 
     /// Walks the batches in `bytes`, which were read at a position.
@@ -373,7 +357,7 @@ impl Reads {
     }
 
     /// Says a damage once, and remembers where it lies for mending.
-    fn note_damage(&mut self, name: SegmentName, place: Place, below: Offset, actions: &mut Vec<Action>) {
+    fn note_damage(&mut self, name: SegmentName, place: Place, below: Offset, disk: &mut Disk<'_>) {
         if self.damages.contains_key(&(name, place.expected)) {
             return;
         }
@@ -382,7 +366,7 @@ impl Reads {
         }
         self.damages.insert((name, place.expected), place.at);
         let what = format!("offsets {} to {} cannot be read and are refused", place.expected.0, below.0 - 1);
-        actions.push(Action::Note(Notice::Damaged { file: File::Segment(name), what }));
+        disk.note(Notice::Damaged { file: File::Segment(name), what });
     }
 }
 
@@ -415,9 +399,11 @@ fn end(name: SegmentName, start: u64, bytes: &Bytes, taken: Option<(usize, usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
     use crate::entry::HardState;
     use crate::ids::{Index, PartitionId, TopicId, TopicPartition};
     use crate::limits::SEGMENT_READ_BYTES_MIN;
+    use crate::storage::disk::ticket::Tickets;
     use crate::storage::local::Local;
 
     #[test]
@@ -432,7 +418,7 @@ mod tests {
         let mut actions = Vec::new();
         let begin = |reads: &mut Reads, tickets: &mut Tickets, max_bytes, actions: &mut Vec<Action>| {
             let want = Want::Offset { from: Offset(0), below: Offset(100), max_bytes };
-            reads.begin(replica, &log(), &segment, want, tickets, actions)
+            reads.begin(replica, &log(), &segment, want, &mut Disk::new(tickets, actions))
         };
         let ids: Vec<ReadId> =
             (0..40).map(|_| begin(&mut reads, &mut tickets, 8 << 20, &mut actions)).collect();
@@ -441,7 +427,7 @@ mod tests {
             let begun = actions.iter().filter(|action| matches!(action, Action::Read { .. })).count();
             assert_eq!(begun, ids.len().min(done + SEGMENT_READS_MIN), "in the order they came");
             let failed = DoneResult::Failed { at: crate::event::FileWork::Reading, reason: "lost".into() };
-            assert_eq!(reads.done(*id, failed, &locals, &mut tickets, &mut actions).len(), 1);
+            assert_eq!(reads.done(*id, failed, &locals, &mut Disk::new(&mut tickets, &mut actions)).len(), 1);
         }
         assert_eq!((reads.open_bytes, reads.open.len(), reads.waiting.len()), (0, 0, 0));
         actions.clear();

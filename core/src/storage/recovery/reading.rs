@@ -15,13 +15,13 @@
 
 use super::replay::Replay;
 use super::walk::{Ending, Step, Walk};
-use crate::action::Action;
 use crate::event::{DoneResult, Listed};
 use crate::file::File;
 use crate::ids::NodeId;
 use crate::mutant::Mutant;
 use crate::storage::checkpoint::slot::{Checkpoint, HEADER_BYTES, Header};
-use crate::storage::disk::ticket::{Job, Tickets};
+use crate::storage::disk::Disk;
+use crate::storage::disk::ticket::Job;
 use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -92,37 +92,31 @@ pub enum Reached {
 }
 
 impl Reading {
-    pub fn start(
-        node: NodeId,
-        mutant: Option<Mutant>,
-        tickets: &mut Tickets,
-        actions: &mut Vec<Action>,
-    ) -> Reading {
-        actions.push(Action::List { ticket: tickets.draw(Job::Recovery) });
+    pub fn start(node: NodeId, mutant: Option<Mutant>, disk: &mut Disk<'_>) -> Reading {
+        disk.list(Job::Recovery);
         let replay = Replay { mutant, ..Replay::default() };
         let findings = Findings { replay, ..Findings::default() };
         Reading { node, mutant, stage: Stage::Listing, findings, slots: Vec::new(), walk: None }
     }
 
     /// What it asked for is there.
-    pub fn done(&mut self, result: DoneResult, tickets: &mut Tickets, actions: &mut Vec<Action>) -> Reached {
-        let mut asks = Asks { tickets, actions };
+    pub fn done(&mut self, result: DoneResult, disk: &mut Disk<'_>) -> Reached {
         match (result, &self.stage) {
-            (DoneResult::Listed(files), Stage::Listing) => self.listed(files, &mut asks),
-            (DoneResult::Bytes(bytes), Stage::Meta) => self.meta_read(&bytes, &mut asks),
-            (DoneResult::Bytes(bytes), Stage::SlotHeaders(_)) => self.slot_header_read(&bytes, &mut asks),
-            (DoneResult::Bytes(bytes), Stage::SlotBodies(_)) => self.slot_read(&bytes, &mut asks),
+            (DoneResult::Listed(files), Stage::Listing) => self.listed(files, disk),
+            (DoneResult::Bytes(bytes), Stage::Meta) => self.meta_read(&bytes, disk),
+            (DoneResult::Bytes(bytes), Stage::SlotHeaders(_)) => self.slot_header_read(&bytes, disk),
+            (DoneResult::Bytes(bytes), Stage::SlotBodies(_)) => self.slot_read(&bytes, disk),
             (DoneResult::Bytes(bytes), Stage::Walking) => {
                 if let Some(walk) = &mut self.walk {
                     walk.feed(bytes);
                 }
-                self.walk_on(&mut asks)
+                self.walk_on(disk)
             }
             (other, _) => Reached::Failed(format!("recovery: {other}")),
         }
     }
 
-    fn listed(&mut self, listed: Vec<Listed>, asks: &mut Asks<'_>) -> Reached {
+    fn listed(&mut self, listed: Vec<Listed>, disk: &mut Disk<'_>) -> Reached {
         for Listed { path, len } in listed {
             match File::parse(&path) {
                 Some(file) => {
@@ -135,13 +129,13 @@ impl Reading {
             }
         }
         if self.len(File::NodeMeta) == 0 {
-            return self.read_slot_headers(asks);
+            return self.read_slot_headers(disk);
         }
         self.stage = Stage::Meta;
-        asks.read(File::NodeMeta, 0, 2 * SLOT_BYTES as u32)
+        read(disk, File::NodeMeta, 0, 2 * SLOT_BYTES as u32)
     }
 
-    fn meta_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+    fn meta_read(&mut self, bytes: &Bytes, disk: &mut Disk<'_>) -> Reached {
         let slots = node_meta::slots(bytes);
         self.findings.is_meta_whole = slots[0] == slots[1];
         self.findings.has_meta_bytes = bytes.iter().any(|byte| *byte != 0);
@@ -165,47 +159,47 @@ impl Reading {
                 "the data directory belongs to node {}, and this is node {}: give each node its own",
                 meta.node.0, self.node.0
             )),
-            _ => self.read_slot_headers(asks),
+            _ => self.read_slot_headers(disk),
         }
     }
 
-    fn read_slot_headers(&mut self, asks: &mut Asks<'_>) -> Reached {
+    fn read_slot_headers(&mut self, disk: &mut Disk<'_>) -> Reached {
         let slots = [false, true].into_iter().filter(|slot| self.len(File::Checkpoint(*slot)) > 0).collect();
         self.stage = Stage::SlotHeaders(slots);
-        self.read_next_header(asks)
+        self.read_next_header(disk)
     }
 
-    fn read_next_header(&mut self, asks: &mut Asks<'_>) -> Reached {
+    fn read_next_header(&mut self, disk: &mut Disk<'_>) -> Reached {
         let Stage::SlotHeaders(left) = &self.stage else { return Reached::Waiting };
         if let Some(slot) = left.first() {
-            return asks.read(File::Checkpoint(*slot), 0, HEADER_BYTES as u32);
+            return read(disk, File::Checkpoint(*slot), 0, HEADER_BYTES as u32);
         }
         self.slots.sort_by_key(|(_, header)| std::cmp::Reverse(header.sequence));
         self.stage = Stage::SlotBodies(self.slots.iter().map(|(slot, _)| *slot).collect());
-        self.read_next_slot(asks)
+        self.read_next_slot(disk)
     }
 
-    fn slot_header_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+    fn slot_header_read(&mut self, bytes: &Bytes, disk: &mut Disk<'_>) -> Reached {
         if let Stage::SlotHeaders(left) = &mut self.stage {
             let slot = left.remove(0);
             self.slots.extend(Header::parse(bytes).map(|header| (slot, header)));
         }
-        self.read_next_header(asks)
+        self.read_next_header(disk)
     }
 
-    fn read_next_slot(&mut self, asks: &mut Asks<'_>) -> Reached {
+    fn read_next_slot(&mut self, disk: &mut Disk<'_>) -> Reached {
         let Stage::SlotBodies(left) = &self.stage else { return Reached::Waiting };
         let Some(slot) = left.first().copied() else { return self.without_checkpoint() };
         let body_bytes =
             self.slots.iter().find(|(other, _)| *other == slot).map_or(0, |(_, header)| header.body_bytes);
         let len = body_bytes.saturating_add(HEADER_BYTES as u64).min(self.len(File::Checkpoint(slot)));
-        asks.read(File::Checkpoint(slot), 0, u32::try_from(len).unwrap_or(u32::MAX))
+        read(disk, File::Checkpoint(slot), 0, u32::try_from(len).unwrap_or(u32::MAX))
     }
 
-    fn slot_read(&mut self, bytes: &Bytes, asks: &mut Asks<'_>) -> Reached {
+    fn slot_read(&mut self, bytes: &Bytes, disk: &mut Disk<'_>) -> Reached {
         let Stage::SlotBodies(left) = &mut self.stage else { return Reached::Waiting };
         let slot = left.remove(0);
-        let Some(mut checkpoint) = Checkpoint::decode(bytes) else { return self.read_next_slot(asks) };
+        let Some(mut checkpoint) = Checkpoint::decode(bytes) else { return self.read_next_slot(disk) };
         checkpoint.doomed.iter().for_each(|name| self.findings.replay.see(name.of, name.generation));
         let records = std::mem::take(&mut checkpoint.records);
         records.into_iter().for_each(|record| self.findings.replay.take(record));
@@ -216,7 +210,7 @@ impl Reading {
         self.walk = Some(Walk::new(checkpoint.chain, lens.collect(), self.mutant));
         self.findings.checkpoint = Some((slot, checkpoint));
         self.stage = Stage::Walking;
-        self.walk_on(asks)
+        self.walk_on(disk)
     }
 
     fn without_checkpoint(&mut self) -> Reached {
@@ -237,10 +231,10 @@ impl Reading {
         Reached::Read(Box::new(std::mem::take(&mut self.findings)))
     }
 
-    fn walk_on(&mut self, asks: &mut Asks<'_>) -> Reached {
+    fn walk_on(&mut self, disk: &mut Disk<'_>) -> Reached {
         let Some(walk) = &mut self.walk else { return Reached::Waiting };
         let ending = match walk.step(&mut self.findings.replay) {
-            Step::Read { file, at, len } => return asks.read(File::Journal(file), at, len),
+            Step::Read { file, at, len } => return read(disk, File::Journal(file), at, len),
             Step::End(ending) => ending,
         };
         let mut findings = std::mem::take(&mut self.findings);
@@ -263,15 +257,8 @@ impl Reading {
     }
 }
 
-/// Where questions go.
-struct Asks<'a> {
-    tickets: &'a mut Tickets,
-    actions: &'a mut Vec<Action>,
-}
-
-impl Asks<'_> {
-    fn read(&mut self, file: File, at: u64, len: u32) -> Reached {
-        self.actions.push(Action::Read { ticket: self.tickets.draw(Job::Recovery), file, at, len });
-        Reached::Waiting
-    }
+/// Asks for these bytes.
+fn read(disk: &mut Disk<'_>, file: File, at: u64, len: u32) -> Reached {
+    disk.read(Job::Recovery, file, at, len);
+    Reached::Waiting
 }

@@ -9,13 +9,13 @@
 //! sync is done that was asked for after its last write. No pass looks at all logs.
 
 use super::log::{CommittedBatch, Log};
-use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use crate::limits::LOGS_WRITTEN_EARLY;
 use crate::now::Mono;
-use crate::storage::disk::ticket::{Job, Synced, Tickets};
+use crate::storage::disk::Disk;
+use crate::storage::disk::ticket::{Job, Synced};
 use crate::timer::Deadlines;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -138,17 +138,15 @@ impl WriteBehind {
             }
             return;
         };
-        let ticket = io.tickets.draw(Job::Segment(replica, write.name));
-        let file = File::Segment(write.name);
-        io.actions.push(Action::Write { ticket, file, at: write.at, parts: write.parts });
+        let job = Job::Segment(replica, write.name);
+        io.disk.write(job, File::Segment(write.name), write.at, write.parts);
         if !write.index.is_empty() {
             let mut bytes = BytesMut::with_capacity(write.index.len() * ENTRY_BYTES);
             write.index.iter().for_each(|entry| entry.encode(&mut bytes));
             io.indexes.extend(write.name, &write.index);
             let file = File::SegmentIndex(write.name);
-            let ticket = io.tickets.draw(Job::Index(file));
             let at = u64::from(write.index_from) * ENTRY_BYTES as u64;
-            io.actions.push(Action::Write { ticket, file, at, parts: vec![bytes.freeze()] });
+            io.disk.write(Job::Index(file), file, at, vec![bytes.freeze()]);
         }
     }
 
@@ -288,8 +286,7 @@ fn takes_one(counts: &mut BTreeMap<ReplicaId, usize>, replica: ReplicaId) -> boo
 
 /// Where requests for file work go, and what they leave behind in memory.
 pub struct Io<'a> {
-    pub tickets: &'a mut Tickets,
-    pub actions: &'a mut Vec<Action>,
+    pub disk: Disk<'a>,
     pub indexes: &'a mut IndexCache,
 }
 
