@@ -124,7 +124,7 @@ fn look_up(
         Ok((_, partition)) => partition,
         Err(code) => return error(code),
     };
-    let of = partition.of();
+    let (of, start) = (partition.of(), partition.log_start());
     let at = |offset: Offset, timestamp: i64| {
         Found::Now(answer(partition, asked.partition_index, offset, timestamp))
     };
@@ -135,10 +135,10 @@ fn look_up(
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         LATEST_TIERED => error(ErrorCode::None),
         MAX_TIMESTAMP => match partition.log().newest.timestamp() {
-            Some(time) => by_time(node, of, time, origin, allowance),
+            Some(time) => by_time(node, of, (time, start), origin, allowance),
             None => error(ErrorCode::None),
         },
-        time => by_time(node, of, time, origin, allowance),
+        time => by_time(node, of, (time, start), origin, allowance),
     }
 }
 
@@ -154,38 +154,49 @@ fn is_unknown_time(time: i64, version: i16) -> bool {
     version < known_from
 }
 
+/// The first record of that time or later, from `from` on.
 fn by_time(
     node: &mut Node,
     of: TopicPartition,
-    time: i64,
+    (time, mut from): (i64, Offset),
     origin: Origin,
     allowance: &mut Allowance,
 ) -> Found {
-    match node.find_time(of, time) {
-        Lookup::Later(read) => Found::Read(of, read, time),
-        Lookup::Now(chunk) => Found::Now(in_chunk(node, of, time, Ok(chunk), origin, allowance)),
-        Lookup::Refused(fault) => Found::Now(in_chunk(node, of, time, Err(fault), origin, allowance)),
+    loop {
+        let chunk = match node.find_time(of, from, time) {
+            Lookup::Later(read) => return Found::Read(of, read, time),
+            Lookup::Now(chunk) => chunk,
+            Lookup::Refused(_) => {
+                return Found::Now(failed(nothing(of.partition.0), ErrorCode::KafkaStorageError));
+            }
+        };
+        match in_chunk(node, of, time, &chunk, origin, allowance) {
+            Ok(answer) => return Found::Now(answer),
+            Err(further) => from = further,
+        }
     }
 }
 
-/// The first record of that time or later in what was read.
+/// The first record of that time or later in what was read. Otherwise the offset from which to look further: what the
+/// batch has of that time lies below the log start, which may have passed it while it was read.
 fn in_chunk(
     node: &mut Node,
     of: TopicPartition,
     time: i64,
-    chunk: Result<Chunk, ReadFault>,
+    chunk: &Chunk,
     origin: Origin,
     allowance: &mut Allowance,
-) -> ListOffsetsPartitionResponse {
+) -> Result<ListOffsetsPartitionResponse, Offset> {
     let nothing = nothing(of.partition.0);
-    let Ok(chunk) = chunk else { return failed(nothing, ErrorCode::KafkaStorageError) };
     let Some((_, partition)) = node.partitions.of(of) else {
-        return failed(nothing, ErrorCode::NotLeaderOrFollower);
+        return Ok(failed(nothing, ErrorCode::NotLeaderOrFollower));
     };
     let from = partition.log_start().0;
+    let mut further = None;
     let mut passes_over = node.is_planted(Mutant::TimeOffByABatch);
     for batch in chunk.batches.iter().flat_map(|bytes| Batches::new(bytes)) {
-        let Ok(batch) = batch else { return failed(nothing, ErrorCode::KafkaStorageError) };
+        let Ok(batch) = batch else { return Ok(failed(nothing, ErrorCode::KafkaStorageError)) };
+        further = Some(Offset(batch.last_offset().saturating_add(1)));
         let most = allowance.batch_bytes_max();
         let before = node.decompressor.plain_bytes();
         let found = find_timestamp(&batch, time, from, &mut node.decompressor, most);
@@ -193,17 +204,17 @@ fn in_chunk(
         match found {
             Ok(Some(_)) if passes_over => passes_over = false,
             Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
-                return answer(partition, of.partition.0, Offset(offset), timestamp);
+                return Ok(answer(partition, of.partition.0, Offset(offset), timestamp));
             }
             Ok(_) => {}
             // The look-ups before this one have used up what one request may have.
             Err(BatchError::Bomb { max }) if max < DECOMPRESSED_BYTES_MAX => {
-                return failed(nothing, not_now(origin.version));
+                return Ok(failed(nothing, not_now(origin.version)));
             }
-            Err(_) => return failed(nothing, ErrorCode::KafkaStorageError),
+            Err(_) => return Ok(failed(nothing, ErrorCode::KafkaStorageError)),
         }
     }
-    nothing
+    further.map_or(Ok(nothing), |further| Err(further.max(partition.log_start())))
 }
 
 fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> ListOffsetsPartitionResponse {
@@ -248,8 +259,24 @@ pub(super) fn read_done(
         return;
     };
     let Some(Pending::Request { origin, allowance, .. }) = desk.offsets.get_mut(&request) else { return };
-    let found = in_chunk(node, of, time, result, *origin, allowance);
-    put(desk, node, request, at, found);
+    let found = match result {
+        Ok(chunk) => in_chunk(node, of, time, &chunk, *origin, allowance),
+        // The log start has passed the segment.
+        Err(ReadFault::OutOfRange) => Err(Offset(0)),
+        Err(_) => Ok(failed(nothing(of.partition.0), ErrorCode::KafkaStorageError)),
+    };
+    let found = match found {
+        Ok(found) => Found::Now(found),
+        Err(from) => by_time(node, of, (time, from), *origin, allowance),
+    };
+    match found {
+        Found::Now(found) => put(desk, node, request, at, found),
+        Found::Read(of, read, time) => {
+            desk.reads.entry(read).or_default().push(waiter);
+            desk.offsets.insert(waiter, Pending::Part { request, at, of, wanted: Wanted::Time(time) });
+        }
+        Found::Confirm(_) => unreachable!("a time is not confirmed"),
+    }
 }
 
 /// The node stops: what is not known yet is asked of another one.

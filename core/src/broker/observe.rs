@@ -15,6 +15,7 @@ use crate::replica::Replica;
 use crate::rng::hash;
 use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
+use std::collections::BTreeMap;
 
 /// One replica of a node as it stands between two turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,11 +156,11 @@ impl Broker {
         seen
     }
 
-    /// The partitions, the metadata's included, of which the image places a replica here.
-    pub fn observe_placed(&self) -> Vec<TopicPartition> {
+    /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
+    pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
         let placed = self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config.node));
-        let machine = self.node.metadata().map(|_| METADATA);
-        placed.map(|(of, _)| of).chain(machine).collect()
+        let machine = self.node.metadata().map(|host| (METADATA, host.replica().id()));
+        placed.chain(machine).collect()
     }
 
     /// Index and term of the entries that a replica has in memory.

@@ -191,13 +191,15 @@ impl Node {
         self.storage.read(id, from, partition.high_watermark(), max_bytes, &mut self.disk_actions)
     }
 
-    /// Looks for the first batch that has a record of that time or later; an empty chunk if there is none.
-    pub fn find_time(&mut self, of: TopicPartition, timestamp: i64) -> Lookup {
+    /// Looks for the first batch, from `from` or the log start on, that has a record of that time or later; an empty
+    /// chunk if there is none.
+    pub fn find_time(&mut self, of: TopicPartition, from: Offset, timestamp: i64) -> Lookup {
         let Some((id, partition)) = self.partitions.of(of) else {
             return Lookup::Refused(ReadFault::Gone);
         };
-        let sought = Sought::Time { from: partition.log_start(), timestamp };
-        self.shared(id, |_| sought, |node| node.storage.find_time(id, timestamp, &mut node.disk_actions))
+        let from = from.max(partition.log_start());
+        let sought = Sought::Time { from, timestamp };
+        self.shared(id, |_| sought, |node| node.storage.find_time(id, from, timestamp, &mut node.disk_actions))
     }
 
     fn shared(

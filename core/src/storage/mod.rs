@@ -375,11 +375,18 @@ impl Storage {
         }
     }
 
-    /// The first batch that has a record at or after `timestamp`, as a chunk; empty if there is none.
-    pub fn find_time(&mut self, replica: ReplicaId, timestamp: i64, actions: &mut Vec<Action>) -> Lookup {
+    /// The first batch, from `from` or the log start on, that has a record at or after `timestamp`, as a chunk; empty if
+    /// there is none.
+    pub fn find_time(
+        &mut self,
+        replica: ReplicaId,
+        from: Offset,
+        timestamp: i64,
+        actions: &mut Vec<Action>,
+    ) -> Lookup {
         let Some(running) = self.running() else { return Lookup::Refused(ReadFault::Gone) };
         let Some(local) = running.locals.get(&replica) else { return Lookup::Refused(ReadFault::Gone) };
-        let (log, from) = (&local.log, local.log.log_start());
+        let (log, from) = (&local.log, from.max(local.log.log_start()));
         let segment = log.segment_reaching(from, timestamp).filter(|segment| segment.base < log.tail_start());
         match segment {
             Some(segment) => Lookup::Later(running.reads.begin(

@@ -21,6 +21,8 @@ pub struct Disk {
     waiting: VecDeque<Action>,
     /// How many more syncs it does; `None` is no end.
     syncs_left: Option<u32>,
+    /// Reads wait, and nothing else.
+    holds_reads: bool,
     /// Syncs fail: nobody knows what is durable.
     is_failing: bool,
     /// What was durable when that was last to be remembered.
@@ -46,6 +48,7 @@ impl Default for Disk {
             free_bytes: FREE_BYTES,
             waiting: VecDeque::new(),
             syncs_left: None,
+            holds_reads: false,
             is_failing: false,
             copied: BTreeMap::new(),
         }
@@ -55,7 +58,8 @@ impl Default for Disk {
 impl Disk {
     /// Does what is asked; the answers come with the next turn.
     pub fn perform(&mut self, action: Action, answers: &mut Vec<Event>) {
-        if self.syncs_left == Some(0) {
+        let is_held = self.holds_reads && matches!(action, Action::Read { .. });
+        if is_held || self.syncs_left == Some(0) {
             return self.waiting.push_back(action);
         }
         let (ticket, result) = match action {
@@ -75,9 +79,14 @@ impl Disk {
         self.syncs_left = Some(after_syncs);
     }
 
+    /// No read is done any more.
+    pub fn stall_reads(&mut self) {
+        self.holds_reads = true;
+    }
+
     /// Does what has waited, and goes on.
     pub fn resume(&mut self, answers: &mut Vec<Event>) {
-        self.syncs_left = None;
+        (self.syncs_left, self.holds_reads) = (None, false);
         for action in std::mem::take(&mut self.waiting) {
             self.perform(action, answers);
         }
@@ -125,8 +134,7 @@ impl Disk {
 
     /// The power fails: what is not synced is gone.
     pub fn crash(&mut self) {
-        self.waiting.clear();
-        self.syncs_left = None;
+        self.killed();
         self.is_failing = false;
         self.files.retain(|_, stored| {
             stored.unsynced.clear();
@@ -138,7 +146,7 @@ impl Disk {
     /// The process is killed: the system still has what it was given.
     pub fn killed(&mut self) {
         self.waiting.clear();
-        self.syncs_left = None;
+        (self.syncs_left, self.holds_reads) = (None, false);
     }
 
     /// All files with what is in the cache.

@@ -7,7 +7,8 @@
 //!
 //! - **Stall.** Time counts from the last progress of that client: a batch acknowledged or refused for good, an answer,
 //!   an offset that the audit had not read, an entry applied. Twenty election timeouts, and the longest that a client
-//!   waits for an answer before it asks again: by then everything that was lost is asked for again.
+//!   waits for an answer before it asks again, of each machine that stays broken (C18): by then everything that was lost
+//!   is asked for again, of somebody who answers.
 //! - **Cap.** Progress may be feigned (a producer that begins anew for ever), so all of it ends a minute and twenty
 //!   election timeouts after healing, and what the network needs for the backlog that it was healed with.
 //!

@@ -127,15 +127,18 @@ fn journal_bytes_max(checkpoint_bytes: u64, storage: &StorageConfig) -> u64 {
     2 * grown + files * storage.journal_file_bytes.max(storage.frame_bytes_max)
 }
 
-/// What a node's disk holds that its image does not say, or that its logs have given up, in words.
+/// What a node's disk holds that its image does not say, or that its logs have given up, in words. A dead replica does
+/// not run, and its files stay.
 pub fn leftover(site: usize, disk: &Disk, broker: &Broker) -> Option<String> {
     let placed = broker.observe_placed();
+    let dead = broker.observe_dead();
+    let is_dead = |of: &TopicPartition| placed.get(of).is_some_and(|replica| dead.contains(replica));
     let starts: BTreeMap<TopicPartition, Offset> =
         broker.observe().into_iter().map(|seen| (seen.of, seen.log_start)).collect();
-    if let Some(of) = starts.keys().find(|of| !placed.contains(of)) {
+    if let Some(of) = starts.keys().find(|of| !placed.contains_key(of)) {
         return Some(format!("n{} runs a replica of {of}, which its image does not place there", site + 1));
     }
-    if let Some(of) = placed.iter().find(|of| !starts.contains_key(of)) {
+    if let Some(of) = placed.keys().find(|of| !starts.contains_key(of) && !is_dead(of)) {
         return Some(format!("n{} runs no replica of {of}, which its image places there", site + 1));
     }
     let names: Vec<(File, SegmentName)> = disk
@@ -144,6 +147,7 @@ pub fn leftover(site: usize, disk: &Disk, broker: &Broker) -> Option<String> {
             File::Segment(name) | File::SegmentIndex(name) => Some((file, name)),
             _ => None,
         })
+        .filter(|(_, name)| !is_dead(&name.of))
         .collect();
     names.iter().find_map(|(file, name)| {
         let Some(start) = starts.get(&name.of) else {

@@ -258,7 +258,9 @@ impl World {
         let kept = self.plan.core.iter().map(|site| self.nodes[*site].disk.used()).max().unwrap_or(0);
         let backlog =
             c17_everything_completes::backlog_ns(open * BACKLOG_WAYS + kept, self.network.weather());
-        Bounds::new(self.plan.knobs.election_max_ms, ANSWER_GIVEN_UP, backlog)
+        // Each that stays broken may let a client wait once, before it asks one that answers.
+        let silent = self.plan.sites - self.plan.core.len();
+        Bounds::new(self.plan.knobs.election_max_ms, ANSWER_GIVEN_UP * silent.max(1) as u64, backlog)
     }
 
     fn look_late(&mut self, now: Moment, frozen_at: Moment, open: &[Open]) {

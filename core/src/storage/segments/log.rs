@@ -79,6 +79,9 @@ pub struct Log {
     cached: usize,
     unwritten_bytes: u64,
     writing: Option<Box<Writing>>,
+    /// The write that was to begin a segment at `written_end` met a full disk: its files may be there, and no other
+    /// segment takes its place.
+    is_refused: bool,
     /// A sync of its segments is under way.
     pub is_syncing: bool,
 }
@@ -128,6 +131,7 @@ impl Log {
             cached: 0,
             unwritten_bytes: 0,
             writing: None,
+            is_refused: false,
             is_syncing: false,
         }
     }
@@ -162,7 +166,7 @@ impl Log {
         let is_aged = |batch: &CommittedBatch, from: Option<i64>| {
             from.is_some_and(|from| batch.max_timestamp.saturating_sub(from) > age_ms)
         };
-        let extends = self.segments.last().is_some_and(|last| {
+        let extends = self.segments.last().filter(|_| !self.is_refused).is_some_and(|last| {
             last.next == first.base && last.bytes + first.bytes.len() as u64 <= segment_bytes
         });
         let (mut segment, mut from) = match self.segments.last() {
@@ -204,6 +208,7 @@ impl Log {
     /// The write under way is done. The segment it made longer.
     pub fn written(&mut self) -> Option<&Segment> {
         let writing = *self.writing.take()?;
+        self.is_refused = false;
         self.cached += writing.batches;
         self.unwritten_bytes -= writing.bytes;
         self.newest_from = writing.from;
@@ -216,7 +221,9 @@ impl Log {
 
     /// The write under way met a full disk: it will be tried again.
     pub fn not_written(&mut self) -> Option<SegmentName> {
-        self.writing.take().map(|writing| writing.segment.name(self.of))
+        let writing = self.writing.take()?;
+        self.is_refused = writing.segment.base == self.written_end();
+        Some(writing.segment.name(self.of))
     }
 
     /// Forgets the oldest batch of the tail if it is written. How many bytes that frees.
@@ -306,10 +313,11 @@ impl Log {
         self.tail.front().map_or(self.end, |batch| batch.base)
     }
 
-    /// All its segments, the one being written too.
+    /// All its segments, the one being written too, and what a refused write may have left of one.
     pub fn names(&self) -> Vec<SegmentName> {
         let mut names: Vec<_> = self.segments.iter().map(|segment| segment.name(self.of)).collect();
-        names.extend(self.writing());
+        let refused = Segment::starting(self.written_end(), self.generation).name(self.of);
+        names.extend(self.writing().or(self.is_refused.then_some(refused)));
         names.dedup();
         names
     }

@@ -453,7 +453,7 @@ fn lookups_agree_with_the_log_whatever_the_index_holds() {
         }
         for timestamp in (900..1000 + end * 10 + 50).step_by(7) {
             let mut actions = Vec::new();
-            let found = world.storage.find_time(replica, timestamp, &mut actions);
+            let found = world.storage.find_time(replica, Offset(0), timestamp, &mut actions);
             world.disk.queue(&mut actions);
             let chunk = world.await_read(found).expect("whole");
             let expected = batches.values().find(|bytes| max_timestamp(bytes) >= timestamp);

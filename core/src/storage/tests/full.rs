@@ -4,6 +4,7 @@ use super::model::small;
 use super::world::World;
 use crate::action::HaltReason;
 use crate::config::StorageConfig;
+use crate::file::File;
 use crate::ids::Offset;
 use std::time::Duration;
 
@@ -115,6 +116,38 @@ fn deleting_makes_space_where_no_checkpoint_could() {
     world.run();
     world.check_recovery();
     world.check_log(new, 10_000);
+}
+
+#[test]
+fn nothing_stays_of_a_segment_that_met_a_full_disk_and_was_never_written() {
+    let mut world = World::new(11, StorageConfig { index_interval_bytes: 1, ..small() });
+    let replica = world.add();
+    world.flush();
+    world.run();
+    for index in 1..=3 {
+        world.append(replica, index, &[600], index == 1);
+        world.flush();
+        world.run();
+    }
+    world.disk.limit = Some(world.disk.used() + 100);
+    world.apply(replica, 3);
+    world.checkpoint();
+    world.run();
+    let files = |world: &World| -> Vec<File> {
+        let is_ours = |file: &&File| matches!(file, File::Segment(_) | File::SegmentIndex(_));
+        world.disk.cache.keys().filter(is_ours).copied().collect()
+    };
+    assert!(matches!(files(&world)[..], [File::SegmentIndex(_)]), "there was room for the index alone");
+    // It starts anew elsewhere: what was refused is not tried again.
+    world.disk.limit = None;
+    world.reset(replica, 40, 50, &[0]);
+    world.flush();
+    world.run();
+    world.pass(Duration::from_secs(2));
+    world.run();
+    world.checkpoint();
+    world.run();
+    assert_eq!(files(&world), []);
 }
 
 #[test]

@@ -1,13 +1,19 @@
-//! `stall 1`: the node's disk takes work and does none, at once or `after=2` more syncs. `resume 1`: it does what has
-//! waited, and says how many reads were among it where there are some.
+//! `stall 1`: the node's disk takes work and does none, at once or `after=2` more syncs; with
+//! `only=reads` it goes on with everything else. `resume 1`: it does what has waited, and says how many reads were among
+//! it where there are some.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::world::World;
 
 pub fn stall(world: &mut World, command: &Command) -> Result<(), String> {
-    command.allow(&["after"])?;
+    command.allow(&["after", "only"])?;
     let after = command.option_or("after", 0)?;
-    world.node(command.number(0)?)?.disk.stall(after);
+    let disk = &mut world.node(command.number(0)?)?.disk;
+    match command.option::<String>("only")?.as_deref() {
+        None => disk.stall(after),
+        Some("reads") => disk.stall_reads(),
+        Some(what) => return Err(format!("`{what}` alone cannot stall")),
+    }
     Ok(())
 }
 
