@@ -12,11 +12,11 @@ use super::slots::{Slot, Slots};
 use super::starved::Place;
 use super::stream::{BadLength, Cut, Stream};
 use super::writers::Writers;
-use crate::event::Address;
 use crate::limits::{
     CONNECTION_CLOSING_MAX, CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX,
     CONNECTION_REQUESTS_MAX, CONNECTION_UNREAD_BYTES_MAX, CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
 };
+use crate::link::Address;
 use crate::now::Mono;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::Writer;

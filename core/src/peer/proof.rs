@@ -16,9 +16,9 @@
 //! Sources: RFC 2104; the reflection and relay attacks that role, lane and ids are for: Bird et al. 1991.
 
 use super::hello::{Greeting, id_bytes};
-use crate::action::LaneKind;
 use crate::config::{SECRETS_MAX, Secret, Secrets};
 use crate::event::Nonce;
+use crate::link::LaneKind;
 use bytes::{BufMut, Bytes, BytesMut};
 use hmac::{Hmac, Mac};
 use rust_mq_proto::peer::message::PROTOCOL_VERSION;

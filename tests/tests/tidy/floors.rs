@@ -15,7 +15,18 @@ pub struct Floor {
 /// From the ground up.
 pub const FLOORS: [Floor; 8] = [
     Floor {
-        rooms: &["ids", "now", "rng", "limits", "error_code", "file", "entry", "topic_config", "mutant"],
+        rooms: &[
+            "ids",
+            "now",
+            "rng",
+            "limits",
+            "error_code",
+            "file",
+            "entry",
+            "link",
+            "topic_config",
+            "mutant",
+        ],
         has_open_doors: true,
     },
     Floor { rooms: &["event", "action", "timer", "machine", "codec", "config"], has_open_doors: true },
