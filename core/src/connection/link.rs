@@ -9,7 +9,6 @@
 //! Invariant: a connection is not read (gets no credit) while it may not take up a request.
 
 use super::slots::{Slot, Slots};
-use super::starved::Place;
 use super::stream::{BadLength, Cut, Stream};
 use super::writers::Writers;
 use crate::limits::{
@@ -42,6 +41,18 @@ pub(super) enum Overdue {
     /// Nothing happens.
     Idle,
 }
+
+/// What a waiting link needs credit for. The order is the order of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// The end of a request.
+    Rest,
+    /// The beginning of one.
+    Next,
+}
+
+/// Where a link stands in the queue.
+pub(super) type Place = (Need, u64);
 
 /// What others lack.
 #[derive(Clone, Copy, Debug)]

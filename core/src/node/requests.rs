@@ -199,7 +199,11 @@ impl Node {
         };
         let from = from.max(partition.log_start());
         let sought = Sought::Time { from, timestamp };
-        self.shared(id, |_| sought, |node| node.storage.find_time(id, from, timestamp, &mut node.disk_actions))
+        self.shared(
+            id,
+            |_| sought,
+            |node| node.storage.find_time(id, from, timestamp, &mut node.disk_actions),
+        )
     }
 
     fn shared(
