@@ -61,10 +61,6 @@ pub const HOUSES: [House; 1] = [House {
     ],
 }];
 
-/// Modules that are two halves of one thing, and count as one room when circles are looked for: an event and
-/// an action name each other's words.
-pub const HALVES: [(&str, &str); 1] = [("action", "event")];
-
 /// The floor a room is on, from 0.
 pub fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.rooms.contains(&room))
