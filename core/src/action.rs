@@ -2,9 +2,9 @@
 //!
 //! No action carries a condition: where something must follow an fsync, the core waits for `Synced`.
 
-use crate::event::Address;
 use crate::file::File;
 use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicId, TopicPartition};
+use crate::link::{Address, LaneKind};
 use crate::now::Mono;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -117,15 +117,6 @@ pub enum Action {
     Note(Notice),
     /// End the process. Nothing else will come.
     Halt(HaltReason),
-}
-
-/// The two lanes between a pair of nodes: a copy on `Bulk` never delays a vote on `Raft`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum LaneKind {
-    /// Raft's own messages, hellos, leader tables.
-    Raft,
-    /// Catch-up, forwarded requests, snapshots.
-    Bulk,
 }
 
 /// The answer to a question.
@@ -262,15 +253,6 @@ pub enum HaltReason {
         /// Why, and what to do.
         reason: String,
     },
-}
-
-impl fmt::Display for LaneKind {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            LaneKind::Raft => "raft",
-            LaneKind::Bulk => "bulk",
-        })
-    }
 }
 
 impl fmt::Display for Action {

@@ -1,8 +1,8 @@
 //! What a node is told at its start. Plain data: the driver fills it from the command line or a YAML file and
 //! has already refused what makes no sense there; the simulator draws its knobs at extremes.
 
-use crate::event::Address;
 use crate::ids::NodeId;
+use crate::link::Address;
 use crate::mutant::Mutant;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The door, inwards: what *happened*, told to the core in the past tense. `action` is the other half;
-//! the laws that both obey are in ARCHITECTURE.md and in `Broker::handle`.
+//! the laws that both obey are in ARCHITECTURE.md, and `tests/src/contract.rs` holds drivers to them.
 //!
 //! Not here: what an event means. `broker` hands each to the room that knows.
 
-use crate::action::LaneKind;
 use crate::ids::{LinkId, Ticket};
+use crate::link::{Address, LaneKind};
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -86,28 +86,6 @@ pub enum LinkKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nonce(pub [u8; 32]);
 
-/// A host and a port.
-#[derive(
-    Clone,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    bincode::Encode,
-    bincode::Decode,
-)]
-pub struct Address {
-    /// Name or literal address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
 /// Why a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CloseReason {
@@ -183,16 +161,6 @@ pub enum Question {
     Stop,
     /// Is this node serving?
     Health,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(out, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(out, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 impl fmt::Display for Event {

@@ -6,9 +6,9 @@
 #![allow(clippy::disallowed_macros, reason = "a failed test shows which lie it was")]
 
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::codec;
 use rust_mq_core::ids::{NodeId, Offset, ReplicaId, Term, TopicId};
+use rust_mq_core::link::LaneKind;
 use rust_mq_core::metadata::{Command, Placed, Topic};
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::LogState;

@@ -15,7 +15,7 @@
 mod stage;
 
 use crate::stage::{Fate, Files, Stage, config};
-use rust_mq_core::action::LaneKind;
+use rust_mq_core::link::LaneKind;
 use std::time::Duration;
 
 #[cfg(fuzzing)]

@@ -20,8 +20,8 @@ mod stage;
 
 use crate::stage::company::{Company, PARTITION, RECORDS, TERM, TOPIC, batch, fetch};
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::ids::Offset;
+use rust_mq_core::link::LaneKind;
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::LogState;
 use rust_mq_proto::peer::codec::{parse, raft_parts};

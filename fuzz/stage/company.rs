@@ -5,10 +5,10 @@
 
 use super::{Files, Stage, config};
 use bytes::Bytes;
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::codec;
 use rust_mq_core::config::Config;
 use rust_mq_core::ids::{LinkId, NodeId, ReplicaId, TopicId};
+use rust_mq_core::link::LaneKind;
 use rust_mq_core::metadata::{Command, Placed, Topic};
 use rust_mq_core::rng;
 use rust_mq_proto::peer::codec::{parse, raft_parts};

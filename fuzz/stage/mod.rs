@@ -14,14 +14,13 @@
 pub mod company;
 
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::{Action, LaneKind, Notice};
+use rust_mq_core::action::{Action, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
-use rust_mq_core::event::{
-    Address, CloseReason, DoneResult, Event, FileWork, LinkKind, Listed, Nonce, Question,
-};
+use rust_mq_core::event::{CloseReason, DoneResult, Event, FileWork, LinkKind, Listed, Nonce, Question};
 use rust_mq_core::file::File;
 use rust_mq_core::ids::{LinkId, NodeId, Ticket};
+use rust_mq_core::link::{Address, LaneKind};
 use rust_mq_core::now::{Mono, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use rust_mq::mailbox::Room;
 use rust_mq::peers::Peers;
-use rust_mq_core::action::{Action, LaneKind};
-use rust_mq_core::event::{Address, CloseReason, Event, LinkKind};
+use rust_mq_core::action::Action;
+use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
+use rust_mq_core::link::{Address, LaneKind};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

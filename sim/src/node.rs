@@ -12,11 +12,11 @@ use crate::disk::Disk;
 use crate::network::{Network, Told};
 use crate::schedule::Schedule;
 use crate::wire::{Side, Taken, WireId, WireKind};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::Config;
-use rust_mq_core::event::{Address, CloseReason, DoneResult, Event, LinkKind, Nonce, Question};
+use rust_mq_core::event::{CloseReason, DoneResult, Event, LinkKind, Nonce, Question};
 use rust_mq_core::ids::{LinkId, Ticket};
+use rust_mq_core::link::{Address, LaneKind};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The shortest time between two dials of one lane: the core waits half of `limits::PEER_DIAL_WAIT_MIN` at least, and

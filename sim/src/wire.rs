@@ -9,8 +9,8 @@
 use crate::clock::Moment;
 use crate::dice::{Dice, Key};
 use bytes::BytesMut;
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::event::CloseReason;
+use rust_mq_core::link::LaneKind;
 use std::collections::VecDeque;
 
 /// Names a wire for the whole run.

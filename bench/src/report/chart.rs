@@ -3,7 +3,7 @@
 
 use crate::finding::{Numbers, RowResult, StationResult};
 use crate::metric::Metric;
-use crate::report::markdown::digits;
+use crate::report::digits::digits;
 use std::fmt::Write;
 
 /// What matters most, first.

@@ -2,6 +2,7 @@
 
 use crate::finding::{Numbers, RowResult, StationResult};
 use crate::metric::Metric;
+use crate::report::digits::digits;
 use crate::report::{Report, chart};
 use crate::statistics::Spread;
 use crate::workload::watch::WarmUp;
@@ -241,18 +242,6 @@ fn median(values: &[f64]) -> Option<f64> {
 
 fn with_unit(value: Option<f64>, metric: Metric) -> String {
     value.map_or("-".to_owned(), |value| format!("{} {}", digits(value), metric.unit()).trim().to_owned())
-}
-
-/// Three digits that matter.
-pub fn digits(value: f64) -> String {
-    let digits = match value.abs() {
-        large if large >= 100.0 => 0,
-        middle if middle >= 10.0 => 1,
-        small if small >= 1.0 => 2,
-        zero if zero < 0.000_5 => 0,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
 }
 
 fn pairs<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> String {

@@ -5,6 +5,7 @@
 //! are not kept stands in `bench/report/notes.md`, and becomes a part of the page.
 
 mod chart;
+mod digits;
 mod markdown;
 
 pub use markdown::short;

@@ -1,8 +1,8 @@
 //! Which address a client is told for a node. A configured name wins; without one, this node answers the address
 //! that the client has reached it by, which is right behind any forwarding that keeps addresses.
 
-use crate::event::Address;
 use crate::ids::{LinkId, NodeId};
+use crate::link::Address;
 use crate::node::Node;
 use std::collections::BTreeSet;
 

@@ -25,7 +25,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
         };
         return desk.answer(node, origin, &response);
     }
-    let broker = |(id, address): (crate::ids::NodeId, crate::event::Address)| DescribeClusterBroker {
+    let broker = |(id, address): (crate::ids::NodeId, crate::link::Address)| DescribeClusterBroker {
         broker_id: id.0,
         host: address.host,
         port: i32::from(address.port),

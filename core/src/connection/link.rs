@@ -9,14 +9,13 @@
 //! Invariant: a connection is not read (gets no credit) while it may not take up a request.
 
 use super::slots::{Slot, Slots};
-use super::starved::Place;
 use super::stream::{BadLength, Cut, Stream};
 use super::writers::Writers;
-use crate::event::Address;
 use crate::limits::{
     CONNECTION_CLOSING_MAX, CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX,
     CONNECTION_REQUESTS_MAX, CONNECTION_UNREAD_BYTES_MAX, CONNECTION_UNREAD_MAX, REQUEST_ARRIVAL_MAX,
 };
+use crate::link::Address;
 use crate::now::Mono;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::kafka::Writer;
@@ -42,6 +41,18 @@ pub(super) enum Overdue {
     /// Nothing happens.
     Idle,
 }
+
+/// What a waiting link needs credit for. The order is the order of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// The end of a request.
+    Rest,
+    /// The beginning of one.
+    Next,
+}
+
+/// Where a link stands in the queue.
+pub(super) type Place = (Need, u64);
 
 /// What others lack.
 #[derive(Clone, Copy, Debug)]

@@ -8,22 +8,10 @@
 //! Invariants: a link is here iff its connection holds its key, and once; at most one link is exempt.
 
 use super::budget::Budget;
-use super::link::Connection;
+use super::link::{Connection, Need, Place};
 use super::slots::Slot;
 use crate::ids::LinkId;
 use std::collections::BTreeMap;
-
-/// What a waiting link needs credit for. The order is the order of service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
-    /// The end of a request.
-    Rest,
-    /// The beginning of one.
-    Next,
-}
-
-/// Where a link stands in the queue.
-pub(super) type Place = (Need, u64);
 
 /// The queue.
 #[derive(Debug, Default)]

@@ -5,11 +5,12 @@
 //! stands for election, staggered by its rank, so that the first usually wins.
 
 use super::{METADATA, Node};
-use crate::action::{Action, HaltReason, LaneKind, Notice};
+use crate::action::{Action, HaltReason, Notice};
 use crate::entry::EntryKind;
 use crate::event::Nonce;
 use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
 use crate::limits::{FORWARDS_MAX, TICK};
+use crate::link::LaneKind;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;

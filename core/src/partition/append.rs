@@ -12,6 +12,7 @@
 
 use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
+use super::refusal::AppendRefusal;
 use super::timestamps::Allowed;
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
@@ -24,24 +25,6 @@ use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{
     self, Batch, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType,
 };
-
-/// A definite no to a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppendRefusal {
-    /// Kafka's code.
-    pub code: ErrorCode,
-    /// Why, for a person; empty where the code says it all.
-    pub message: String,
-    /// The records that are why, by their place in the batch, where it is single ones.
-    pub records: Vec<(i32, String)>,
-}
-
-impl AppendRefusal {
-    /// A refusal of the batch as a whole.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> AppendRefusal {
-        AppendRefusal { code, message: message.into(), records: Vec::new() }
-    }
-}
 
 /// Where a batch was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

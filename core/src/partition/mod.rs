@@ -30,14 +30,16 @@ mod log;
 mod newest;
 mod overlay;
 mod producers;
+mod refusal;
 mod refused;
 mod retention;
 mod timestamps;
 
-pub use append::{AppendRefusal, Appended, Settled, Terms};
+pub use append::{Appended, Settled, Terms};
 pub use arriving::Unfit;
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
+pub use refusal::AppendRefusal;
 pub use retention::Retained;
 
 use crate::entry::{Entry, EntryKind, Stamp};

@@ -4,7 +4,7 @@
 //! A batch may claim to be stamped by a log. Where records keep their own time, the claim is checked like one more
 //! timestamp, and taken out (`append`); where the leader stamps them, it is refused. That is Kafka's `LogValidator`.
 
-use super::append::AppendRefusal;
+use super::refusal::AppendRefusal;
 use crate::error_code::ErrorCode;
 use crate::limits::RECORD_ERRORS_MAX;
 use crate::now::Now;

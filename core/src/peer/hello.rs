@@ -2,7 +2,6 @@
 //!
 //! Pure checks. What follows from a refusal (abort, a line in the log, another dial) is `peers`' business.
 
-use super::proof::Said;
 use crate::event::Nonce;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId};
 use crate::rng;
@@ -35,6 +34,14 @@ pub struct Greeting {
     pub cluster: Option<ClusterId>,
     /// The newest feature level it knows.
     pub feature_level: u32,
+}
+
+/// What one side said of itself: all that its hello holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub greeting: Greeting,
+    pub members_checksum: u64,
+    pub nonce: Nonce,
 }
 
 /// Why a peer is turned away.

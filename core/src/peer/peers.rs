@@ -15,13 +15,14 @@ use super::proof::Talk;
 use super::refusals::Refusals;
 use super::remote::Remote;
 use super::sign::Sign;
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, Notice};
 use crate::config::{Config, Secrets};
 use crate::event::Nonce;
 use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicId, TopicPartition};
 use crate::limits::{
     PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX,
 };
+use crate::link::LaneKind;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, earliest};
 use crate::rng::Rng;

@@ -15,10 +15,9 @@
 //! Invariant: comparing takes the same time wherever two MACs differ (`hmac` does it).
 //! Sources: RFC 2104; the reflection and relay attacks that role, lane and ids are for: Bird et al. 1991.
 
-use super::hello::{Greeting, id_bytes};
-use crate::action::LaneKind;
+use super::hello::{Greeting, Said, id_bytes};
 use crate::config::{SECRETS_MAX, Secret, Secrets};
-use crate::event::Nonce;
+use crate::link::LaneKind;
 use bytes::{BufMut, Bytes, BytesMut};
 use hmac::{Hmac, Mac};
 use rust_mq_proto::peer::message::PROTOCOL_VERSION;
@@ -31,14 +30,6 @@ pub(super) enum Role {
     Dialler = 1,
     /// Who accepted.
     Acceptor = 2,
-}
-
-/// What one side said of itself: all that its hello holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub greeting: Greeting,
-    pub members_checksum: u64,
-    pub nonce: Nonce,
 }
 
 /// What both said on one link.
@@ -90,6 +81,7 @@ fn mac(secret: &Secret, role: Role, talk: &Talk) -> Hmac<Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Nonce;
     use crate::ids::{BootId, ClusterId, DiskId, NodeId};
 
     fn said(node: i32) -> Said {

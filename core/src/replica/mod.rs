@@ -55,8 +55,9 @@ mod window;
 mod wire;
 
 pub use guard::Refused;
+pub use promise::ReadyNumber;
 pub use propose::Dropped;
-pub use ready::{Ready, ReadyNumber};
+pub use ready::Ready;
 pub use restore::{Restored, SnapshotMeta};
 pub use start::{Recovered, Settings, StartFault};
 

@@ -14,11 +14,14 @@
 //! Invariant: a leader's message leaves early only if durable_term == its term.
 //! Invariant: messages of one slot <= limits::PROMISES_MAX.
 
-use super::ReadyNumber;
 use crate::ids::{Index, Term};
 use crate::limits;
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use std::collections::VecDeque;
+
+/// Orders a replica's readies. The first one since the start is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadyNumber(pub u64);
 
 /// What of one ready has to reach the disk.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@
 //!
 //! Not here: which messages wait for the disk, and how long (`promise`).
 
-use super::promise::{Debt, Kept};
+use super::promise::{Debt, Kept, ReadyNumber};
 use super::{ReadContext, Replica, Role, SnapshotMeta, log_entry, wire};
 use crate::entry::{Entry, HardState, Members, Stamp};
 use crate::ids::{Index, ReplicaId, Term};
@@ -18,10 +18,6 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::Wall;
 use raft::eraftpb;
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
-
-/// Orders a replica's readies. The first one since the start is 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadyNumber(pub u64);
 
 /// What one replica has to give. Everything in it is taken out of the replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,9 @@
 
 use super::answer::{self, TopicNames};
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::event::{Address, CloseReason, Event, LinkKind};
+use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
+use rust_mq_core::link::Address;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Writer, read_response_start};
 use std::collections::VecDeque;

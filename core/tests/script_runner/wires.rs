@@ -2,9 +2,9 @@
 //! as a network does; when a process dies its ends break, and the other side is told if it can be reached.
 
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::event::{CloseReason, Event, LinkKind, Nonce};
 use rust_mq_core::ids::LinkId;
+use rust_mq_core::link::LaneKind;
 use std::collections::{BTreeSet, VecDeque};
 
 /// All wires, and what cuts them.

@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    fn dial(&mut self, from: i32, link: LinkId, to: i32, lane: rust_mq_core::action::LaneKind) {
+    fn dial(&mut self, from: i32, link: LinkId, to: i32, lane: rust_mq_core::link::LaneKind) {
         let is_cut = self.wires.is_cut(from, to, lane);
         let target = self.nodes.get_mut(&to).filter(|process| process.broker.is_some() && !is_cut);
         let mut told = Vec::new();

@@ -1,8 +1,8 @@
 //! Kafka's wire language: requests and responses as plain structs, and their bytes.
 //!
 //! An API is one description (`api/produce.rs` and its sisters), written nearly as Kafka's own message
-//! schemas are; [`schema`] turns it into structs, a decoder and an encoder for both directions, and a row
-//! of the API table. The broker decodes requests and encodes responses; the simulator and the tests are
+//! schemas are; `grammar` turns it into structs, a decoder and an encoder for both directions, and a row of the API
+//! table, which is data ([`schema`]). The broker decodes requests and encodes responses; the simulator and the tests are
 //! clients and do the opposite with the same code.
 //!
 //! ```text
@@ -25,6 +25,7 @@
 pub mod api;
 mod chain;
 mod error;
+mod grammar;
 mod message;
 mod reader;
 pub mod sample;

@@ -11,7 +11,7 @@
 //! Vec<T>                        []T
 //! Option<T>                     T, nullable
 //! ```
-//! Not here: structs; the `api!` macro of `schema` writes their `Wire`.
+//! Not here: structs; the `api!` macro of `grammar` writes their `Wire`.
 
 use super::chain::Chain;
 use super::error::WireError;

@@ -5,7 +5,7 @@
 
 use super::codec::{Codec, Decompressor};
 use super::error::BatchError;
-use super::record::Records;
+use super::record::{Base, Records};
 
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = 61;
@@ -214,8 +214,16 @@ impl<'a> Batch<'a> {
     where
         'a: 'b,
     {
-        let plain = decompressor.plain(self, bytes_max)?;
-        Ok(Records::new(self, plain))
+        let plain = decompressor.plain(self.codec()?, self.payload(), bytes_max)?;
+        let base = Base {
+            offset: self.base_offset(),
+            timestamp: self.base_timestamp(),
+            append_time: match self.timestamp_type() {
+                TimestampType::CreateTime => None,
+                TimestampType::LogAppendTime => Some(self.max_timestamp()),
+            },
+        };
+        Ok(Records::new(base, self.count(), plain))
     }
 
     fn attributes(&self) -> i16 {

@@ -3,7 +3,6 @@
 //! Invariant: a `Record` was read to its last byte, headers included, so its views cannot fail later.
 //! Header keys are bytes: Kafka does not check that they are UTF-8, and duplicates are legal and kept.
 
-use super::batch::{Batch, TimestampType};
 use super::cursor::Cursor;
 use super::error::{BatchError, RecordFault};
 
@@ -38,40 +37,39 @@ pub struct Headers<'a> {
     cursor: Cursor<'a>,
 }
 
+/// What a batch's header says of all its records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    /// Offset of the first record.
+    pub offset: i64,
+    /// The time that records' deltas count from.
+    pub timestamp: i64,
+    /// The one time of all records, where the log gave it.
+    pub append_time: Option<i64>,
+}
+
 /// The records of a batch. Ends after as many as the batch counts, and after the first error.
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
     cursor: Cursor<'a>,
-    base_offset: i64,
-    base_timestamp: i64,
-    append_time: Option<i64>,
+    base: Base,
     index: i32,
     count: i32,
 }
 
 impl<'a> Records<'a> {
-    /// `plain` are the records of `batch` without compression.
-    pub(super) fn new(batch: &Batch<'_>, plain: &'a [u8]) -> Records<'a> {
-        Records {
-            cursor: Cursor::new(plain),
-            base_offset: batch.base_offset(),
-            base_timestamp: batch.base_timestamp(),
-            append_time: match batch.timestamp_type() {
-                TimestampType::CreateTime => None,
-                TimestampType::LogAppendTime => Some(batch.max_timestamp()),
-            },
-            index: 0,
-            count: batch.count(),
-        }
+    /// `plain` are the batch's records without compression.
+    pub(super) fn new(base: Base, count: i32, plain: &'a [u8]) -> Records<'a> {
+        Records { cursor: Cursor::new(plain), base, index: 0, count }
     }
 
     fn read(&mut self) -> Result<Record<'a>, RecordFault> {
         let body = Body::read(&mut self.cursor)?;
-        let timestamp = match self.append_time {
+        let timestamp = match self.base.append_time {
             Some(time) => time,
-            None => self.base_timestamp.checked_add(body.timestamp_delta).ok_or(RecordFault::Timestamp)?,
+            None => self.base.timestamp.checked_add(body.timestamp_delta).ok_or(RecordFault::Timestamp)?,
         };
-        let offset = self.base_offset.checked_add(i64::from(body.offset_delta));
+        let offset = self.base.offset.checked_add(i64::from(body.offset_delta));
         Ok(Record {
             offset: offset.ok_or(RecordFault::OffsetDelta)?,
             timestamp,

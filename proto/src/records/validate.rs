@@ -77,7 +77,7 @@ pub fn check(
         return Err(BatchError::ZstdTooEarly);
     }
     check_fields(batch, limits)?;
-    let plain = decompressor.plain(batch, limits.decompressed_bytes_max)?;
+    let plain = decompressor.plain(batch.codec()?, batch.payload(), limits.decompressed_bytes_max)?;
     let walked = walk(batch, plain)?;
     Ok(Summary {
         count: batch.count(),

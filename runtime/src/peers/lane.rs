@@ -13,10 +13,10 @@ use crate::limits::{
 };
 use crate::mailbox::Mailbox;
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
-use rust_mq_core::event::{Address, CloseReason, Event, LinkKind, Nonce};
+use rust_mq_core::event::{CloseReason, Event, LinkKind, Nonce};
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::limits::{PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX};
+use rust_mq_core::link::{Address, LaneKind};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

@@ -13,8 +13,8 @@ use crate::limits::{
     PEER_RESETS_MAX, PEER_STREAMS_MAX, PEER_WINDOW_BYTES,
 };
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
+use rust_mq_core::link::LaneKind;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;

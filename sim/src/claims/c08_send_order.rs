@@ -6,27 +6,25 @@
 
 use super::ledger::{Author, Shelf};
 use super::{Claim, Verdict};
-use std::collections::BTreeMap;
 
 /// Sequences there are.
 const SEQUENCES: i64 = 1 << 31;
 
-/// The epochs and sequences of each producer in a log, by offset.
-#[derive(Debug, Default)]
-pub struct SendOrder(BTreeMap<(Shelf, i64), BTreeMap<i64, (i16, i32)>>);
-
-impl SendOrder {
-    /// An author's batch of that base sequence is at `base`.
-    pub fn placed(&mut self, shelf: Shelf, author: Author, sequence: i32, base: i64, verdict: &mut Verdict) {
-        let order = self.0.entry((shelf, author.producer)).or_default();
-        let sent = (author.epoch, sequence);
-        let before = order.range(..base).next_back().is_none_or(|(_, before)| is_ahead(*before, sent));
-        let after = order.range(base..).next().is_none_or(|(_, after)| is_ahead(sent, *after));
-        verdict.hold(before && after, Claim::C8, || {
-            format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
-        });
-        order.insert(base, sent);
-    }
+/// An author's batch of that base sequence is at a place of a log; `around` is what its producer sent before and after.
+pub fn check_order(
+    (shelf, base): (Shelf, i64),
+    author: Author,
+    sequence: i32,
+    around: [Option<(i16, i32)>; 2],
+    verdict: &mut Verdict,
+) {
+    let sent = (author.epoch, sequence);
+    let [before, after] = around;
+    let follows = before.is_none_or(|before| is_ahead(before, sent));
+    let precedes = after.is_none_or(|after| is_ahead(sent, after));
+    verdict.hold(follows && precedes, Claim::C8, || {
+        format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
+    });
 }
 
 /// Whether `later` was sent after `earlier`.

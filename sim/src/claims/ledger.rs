@@ -4,15 +4,10 @@
 //! a value at two offsets. A batch is `intended` before its first byte leaves; then it is acknowledged, refused
 //! for ever, or stays unknown (Jepsen's ok, fail, unknown).
 //!
-//! What must hold of it is in the files of C7 to C10 and C14, which are asked from here, where what they look at
-//! becomes known.
+//! What must hold of it is in the files of C7 to C10 and C14; `sightings` asks them.
 //!
 //! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
 
-use super::c08_send_order::SendOrder;
-use super::{
-    Claim, Verdict, c07_acked_is_there, c09_readers_see_one_log, c10_refused_never_appears, c14_ids_are_new,
-};
 use bytes::{BufMut, BytesMut};
 use rust_mq_core::ids::TopicId;
 use rust_mq_core::rng::hash;
@@ -91,9 +86,10 @@ pub struct Value {
 /// All batches of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    batches: Vec<Batch>,
-    shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
-    order: SendOrder,
+    pub(super) batches: Vec<Batch>,
+    pub(super) shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
+    /// Epoch and sequence of each producer's batches in a log, by offset.
+    sent: BTreeMap<(Shelf, i64), BTreeMap<i64, (i16, i32)>>,
     /// Topics whose leaders' clocks stamp the records.
     stamped: BTreeSet<[u8; 16]>,
     /// Acknowledged batches.
@@ -181,27 +177,6 @@ impl Ledger {
         }
     }
 
-    /// The batch was acknowledged, at an offset if the answer named one.
-    pub fn ack(&mut self, batch: BatchId, base_offset: Option<i64>, verdict: &mut Verdict) {
-        let entry = &mut self.batches[batch as usize];
-        if entry.fate != Fate::Acked {
-            self.acked += 1;
-        }
-        entry.fate = Fate::Acked;
-        if let Some(base_offset) = base_offset {
-            self.place(batch, base_offset, Claim::C7, verdict);
-        }
-    }
-
-    /// The batch was refused by a definite error, and no attempt of it is unsure.
-    pub fn refuse(&mut self, batch: BatchId, verdict: &mut Verdict) {
-        let entry = &mut self.batches[batch as usize];
-        assert!(entry.fate == Fate::Unknown, "a batch's fate is decided once");
-        entry.fate = Fate::Refused;
-        self.refused += 1;
-        c10_refused_never_appears::check_refusal(batch, entry, verdict);
-    }
-
     /// A reader met a batch with what its leader wrote into it.
     pub fn met(&mut self, batch: BatchId, epoch: i32, append_time: Option<i64>) {
         if let Some(entry) = self.batches.get_mut(batch as usize) {
@@ -235,17 +210,6 @@ impl Ledger {
             .map(|(base, batch)| (*base, *batch))
     }
 
-    /// A reader saw a value.
-    pub fn see(&mut self, shelf: Shelf, offset: i64, value: Value, verdict: &mut Verdict) {
-        self.read += 1;
-        let Some(batch) = self.batches.get(value.batch as usize) else {
-            return verdict.breach(Claim::C9, format!("{shelf:?} {offset}: {value:?} was never written"));
-        };
-        c14_ids_are_new::check_home(value, batch, shelf, offset, verdict);
-        c10_refused_never_appears::check_seen(value, batch, shelf, offset, verdict);
-        self.place(value.batch, offset - i64::from(value.index), Claim::C9, verdict);
-    }
-
     /// What is known about a batch.
     pub fn batch(&self, batch: BatchId) -> &Batch {
         &self.batches[batch as usize]
@@ -261,6 +225,21 @@ impl Ledger {
     pub fn known_end(&self, shelf: Shelf) -> i64 {
         let newest = self.shelves.get(&shelf).and_then(|offsets| offsets.last_key_value());
         newest.map_or(0, |(base, batch)| base + i64::from(self.batches[*batch as usize].count))
+    }
+
+    /// An author's batch of that base sequence is at `base`. Returns what the same producer sent before and after it in
+    /// that log.
+    pub(super) fn note_sent(
+        &mut self,
+        (shelf, base): (Shelf, i64),
+        author: Author,
+        sequence: i32,
+    ) -> [Option<(i16, i32)>; 2] {
+        let sent = self.sent.entry((shelf, author.producer)).or_default();
+        let before = sent.range(..base).next_back().map(|(_, sent)| *sent);
+        let after = sent.range(base..).next().map(|(_, sent)| *sent);
+        sent.insert(base, (author.epoch, sequence));
+        [before, after]
     }
 
     /// How many batches were intended.
@@ -282,24 +261,6 @@ impl Ledger {
     pub fn base_at(&self, shelf: Shelf, base_offset: i64) -> Option<BatchId> {
         self.shelves.get(&shelf)?.get(&base_offset).copied()
     }
-
-    /// The batch is at an offset: once, alone, and in its author's order.
-    fn place(&mut self, batch: BatchId, base: i64, claim: Claim, verdict: &mut Verdict) {
-        let entry = &mut self.batches[batch as usize];
-        if entry.place.is_some() {
-            return c07_acked_is_there::check_place(batch, entry, base, verdict);
-        }
-        entry.place = Some(base);
-        let (shelf, count, author) = (entry.shelf, i64::from(entry.count), entry.author);
-        let offsets = self.shelves.entry(shelf).or_default();
-        let before = offsets.range(..base + count).next_back();
-        let before = before.map(|(at, other)| (*other, *at, self.batches[*other as usize].count));
-        c09_readers_see_one_log::check_alone(shelf, (batch, base), before, claim, verdict);
-        offsets.insert(base, batch);
-        if let Some((author, sequence)) = author {
-            self.order.placed(shelf, author, sequence, base, verdict);
-        }
-    }
 }
 
 /// The checksum in a batch's header.
@@ -311,14 +272,6 @@ fn crc_of(batch: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const SHELF: Shelf = Shelf { topic: [1; 16], partition: 0 };
-
-    fn broken(test: impl FnOnce(&mut Ledger, &mut Verdict)) -> Option<Claim> {
-        let (mut ledger, mut verdict) = (Ledger::default(), Verdict::default());
-        test(&mut ledger, &mut verdict);
-        verdict.take(0, 0).map(|failure| failure.claim)
-    }
-
     #[test]
     fn a_value_survives_its_bytes() {
         let value = Value { batch: 77, index: 3 };
@@ -326,53 +279,5 @@ mod tests {
         let mut damaged = value.encode(40);
         damaged[39] ^= 1;
         assert_eq!(Value::decode(&damaged), None);
-    }
-
-    #[test]
-    fn each_breach_has_its_claim() {
-        let value = |batch| Value { batch, index: 0 };
-        assert_eq!(
-            broken(|ledger, verdict| {
-                let one = ledger.intend(SHELF, 2, None);
-                ledger.ack(one, Some(5), verdict);
-                ledger.see(SHELF, 5, value(one), verdict);
-            }),
-            None
-        );
-        assert_eq!(
-            broken(|ledger, verdict| {
-                let one = ledger.intend(SHELF, 2, None);
-                ledger.ack(one, Some(5), verdict);
-                ledger.see(SHELF, 9, value(one), verdict);
-            }),
-            Some(Claim::C7)
-        );
-        assert_eq!(
-            broken(|ledger, verdict| {
-                let one = ledger.intend(SHELF, 2, None);
-                let two = ledger.intend(SHELF, 2, None);
-                ledger.ack(one, Some(5), verdict);
-                ledger.see(SHELF, 6, value(two), verdict);
-            }),
-            Some(Claim::C9)
-        );
-        assert_eq!(
-            broken(|ledger, verdict| {
-                let one = ledger.intend(SHELF, 1, None);
-                ledger.refuse(one, verdict);
-                ledger.see(SHELF, 5, value(one), verdict);
-            }),
-            Some(Claim::C10)
-        );
-        assert_eq!(
-            broken(|ledger, verdict| {
-                let author = Author { producer: 1, epoch: 0 };
-                let one = ledger.intend(SHELF, 1, Some((author, 0)));
-                let two = ledger.intend(SHELF, 1, Some((author, 1)));
-                ledger.see(SHELF, 8, value(one), verdict);
-                ledger.see(SHELF, 7, value(two), verdict);
-            }),
-            Some(Claim::C8)
-        );
     }
 }

@@ -2,8 +2,8 @@
 //! what is read and what is looked up), fed event by event, so that a run stops at the step that breaks one and not at a
 //! symptom seconds later. What each number says stands in `docs/claims.md`.
 //!
-//! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger and the clients
-//! those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).
+//! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger's sightings and
+//! the clients those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).
 //!
 //! A check owns what it has seen and nothing else; it reports the first breach to the [`Verdict`] and the world
 //! stops there.
@@ -34,6 +34,7 @@ pub mod ledger;
 pub mod recovered;
 pub mod rehearsal;
 pub mod shadow;
+pub mod sightings;
 pub mod watch;
 
 use serde::{Deserialize, Serialize};

@@ -384,8 +384,8 @@ impl Write for Short {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_mq_core::action::LaneKind;
     use rust_mq_core::event::Nonce;
+    use rust_mq_core::link::LaneKind;
     use rust_mq_proto::peer::message::SnapshotWanted;
 
     fn open(messages: &mut Messages, site: usize, link: u64, is_accepter: bool) {

@@ -2,7 +2,7 @@
 
 use super::{Network, Spot, Weather};
 use crate::wire::WireKind;
-use rust_mq_core::action::LaneKind;
+use rust_mq_core::link::LaneKind;
 use serde::{Deserialize, Serialize};
 
 /// One direction of a link, or one lane of it, that is not like the others.

@@ -13,6 +13,7 @@ mod cuts;
 mod links;
 
 pub use links::LinkWeather;
+use rust_mq_core::link::LaneKind;
 
 use crate::clock::{MILLI, SECOND};
 use crate::dice::{Dice, Key, Root};
@@ -20,7 +21,6 @@ use crate::marks::Marks;
 use crate::schedule::{Happening, Schedule};
 use crate::wire::{Flow, Piece, Place, Side, Taken, Wire, WireId, WireKind};
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::action::LaneKind;
 use rust_mq_core::event::CloseReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::dice::{Dice, Root};
 use crate::network::{LinkWeather, Spot, Weather};
 use crate::plan::Fault;
 use crate::trouble::{Astray, Decay, FileKind, Moment, Trouble};
-use rust_mq_core::action::LaneKind;
+use rust_mq_core::link::LaneKind;
 
 /// How long lasts what stays for ever.
 pub const FOR_EVER_MS: u64 = u64::MAX >> 24;

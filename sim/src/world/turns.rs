@@ -214,7 +214,7 @@ impl World {
         }
     }
 
-    fn dial(&mut self, site: usize, link: LinkId, address: &rust_mq_core::event::Address, kind: WireKind) {
+    fn dial(&mut self, site: usize, link: LinkId, address: &rust_mq_core::link::Address, kind: WireKind) {
         let boot = self.nodes[site].boot;
         let from = Place::Site { site, boot };
         let target = Node::site_of(address, self.plan.sites);

@@ -1,11 +1,11 @@
-//! Who may import whom: between crates (their manifests), between the core's floors, and no circles between
-//! the rooms of any crate. Code that is only built for tests may look anywhere in its own crate.
+//! Who may import whom: between crates (their manifests) and between the core's floors. Code that is only built for
+//! tests may look anywhere in its own crate. That there are no circles is `circles`' rule.
 
-use crate::floors::{HALVES, floor_of, may_import};
+use crate::floors::{floor_of, may_import};
 use crate::reading::{Named, paths, tokens};
 use crate::tree::Tree;
 use crate::{Breach, demand};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A member of the workspace: its folder, its package, and which members it may depend on.
 struct Member {
@@ -175,48 +175,6 @@ fn rooms_without_floor(tree: &Tree) -> Vec<Breach> {
     unknown.map(|(path, room)| Breach::new(path, 0, format!("room `{room}` is on no floor"))).collect()
 }
 
-fn circles(tree: &Tree, folder: &str) -> Vec<Breach> {
-    let mut edges: BTreeMap<String, BTreeMap<String, Arrow>> = BTreeMap::new();
-    for mut arrow in arrows(tree, folder) {
-        for (half, whole) in HALVES.iter().filter(|_| folder == "core") {
-            for end in [&mut arrow.from, &mut arrow.to].into_iter().filter(|end| end == half) {
-                *end = (*whole).to_owned();
-            }
-        }
-        if arrow.from != arrow.to {
-            edges.entry(arrow.from.clone()).or_default().entry(arrow.to.clone()).or_insert(arrow);
-        }
-    }
-    let mut breaches = Vec::new();
-    for (from, targets) in &edges {
-        for (to, arrow) in targets {
-            // Each arrow of a circle is named; where to cut it is a question of meaning.
-            if reaches(&edges, to, from) {
-                breaches.push(Breach::new(
-                    &arrow.path,
-                    arrow.line,
-                    format!("`{from}` imports `{to}`, which leads back to `{from}`"),
-                ));
-            }
-        }
-    }
-    breaches
-}
-
-fn reaches(edges: &BTreeMap<String, BTreeMap<String, Arrow>>, from: &str, wanted: &str) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(room) = open.pop() {
-        if room == wanted {
-            return true;
-        }
-        if seen.insert(room) {
-            open.extend(edges.get(room).into_iter().flat_map(BTreeMap::keys).map(String::as_str));
-        }
-    }
-    false
-}
-
 #[test]
 fn crates_depend_only_downwards() {
     let tree = Tree::of_this_workspace();
@@ -238,16 +196,6 @@ fn rooms_of_the_core_import_only_from_lower_floors() {
         &upward_arrows(tree),
         "hand the value up: the floor above both rooms carries it from one to the other",
     );
-}
-
-#[test]
-fn rooms_of_a_crate_form_no_circle() {
-    for member in &MEMBERS {
-        demand(
-            &circles(Tree::of_this_workspace(), member.folder),
-            "move the word that both need into the lower room",
-        );
-    }
 }
 
 #[cfg(test)]
@@ -291,22 +239,5 @@ mod tests {
     fn a_room_on_no_floor_is_caught() {
         let tree = Tree::of(&[("core/src/attic.rs", ""), ("core/src/lib.rs", ""), ("core/src/api/x.rs", "")]);
         assert_eq!(places(&rooms_without_floor(&tree)), ["core/src/attic.rs:0"]);
-    }
-
-    #[test]
-    fn a_circle_of_three_rooms_is_caught_and_the_halves_of_the_door_are_not() {
-        let tree = Tree::of(&[
-            ("core/src/event.rs", "use crate::action::A;"),
-            ("core/src/action.rs", "use crate::event::E;"),
-            ("sim/src/disk.rs", "use crate::net::N;"),
-            ("sim/src/net.rs", "use crate::world::W;"),
-            ("sim/src/world.rs", "\nuse crate::disk::D; use crate::seed::S;"),
-            ("sim/src/seed.rs", ""),
-        ]);
-        assert_eq!(
-            places(&circles(&tree, "sim")),
-            ["sim/src/disk.rs:1", "sim/src/net.rs:1", "sim/src/world.rs:2"]
-        );
-        assert_eq!(places(&circles(&tree, "core")), [""; 0]);
     }
 }

@@ -15,7 +15,18 @@ pub struct Floor {
 /// From the ground up.
 pub const FLOORS: [Floor; 8] = [
     Floor {
-        rooms: &["ids", "now", "rng", "limits", "error_code", "file", "entry", "topic_config", "mutant"],
+        rooms: &[
+            "ids",
+            "now",
+            "rng",
+            "limits",
+            "error_code",
+            "file",
+            "entry",
+            "link",
+            "topic_config",
+            "mutant",
+        ],
         has_open_doors: true,
     },
     Floor { rooms: &["event", "action", "timer", "machine", "codec", "config"], has_open_doors: true },
@@ -49,10 +60,6 @@ pub const HOUSES: [House; 1] = [House {
         &["recovery"],
     ],
 }];
-
-/// Modules that are two halves of one thing, and count as one room when circles are looked for: an event and
-/// an action name each other's words.
-pub const HALVES: [(&str, &str); 1] = [("action", "event")];
 
 /// The floor a room is on, from 0.
 pub fn floor_of(room: &str) -> Option<usize> {

@@ -18,6 +18,8 @@ pub struct Named {
     pub inside: Vec<String>,
     /// Whether one of them is only built for tests.
     pub is_test: bool,
+    /// Whether it stands in a `use`.
+    pub is_import: bool,
 }
 
 /// A function with a body.
@@ -38,7 +40,7 @@ pub fn tokens(path: &str, text: &str) -> TokenStream {
 
 /// Every path that `tokens` name, in order.
 pub fn paths(tokens: TokenStream) -> Vec<Named> {
-    let mut walk = Walk { found: Vec::new(), inside: Vec::new(), test_depth: 0 };
+    let mut walk = Walk { found: Vec::new(), inside: Vec::new(), test_depth: 0, is_import: false };
     walk.stream(tokens);
     walk.found
 }
@@ -77,6 +79,7 @@ struct Walk {
     found: Vec<Named>,
     inside: Vec<String>,
     test_depth: usize,
+    is_import: bool,
 }
 
 impl Walk {
@@ -98,6 +101,8 @@ impl Walk {
                 let ends_item =
                     is_punct(trees.get(at), ';') || group(trees.get(at), Delimiter::Brace).is_some();
                 is_for_tests &= !ends_item;
+                self.is_import |= ident(trees.get(at)).as_deref() == Some("use");
+                self.is_import &= !ends_item;
                 at = self.tree(&trees, at);
             }
         }
@@ -143,8 +148,13 @@ impl Walk {
                 break;
             }
         }
-        self.found.push(Named { line, segments, inside: self.inside.clone(), is_test: self.test_depth > 0 });
+        self.name(line, segments);
         at
+    }
+
+    fn name(&mut self, line: usize, segments: Vec<String>) {
+        let (inside, is_test) = (self.inside.clone(), self.test_depth > 0);
+        self.found.push(Named { line, segments, inside, is_test, is_import: self.is_import });
     }
 
     /// The `{a, b::c}` of an import.
@@ -153,13 +163,7 @@ impl Walk {
         for piece in trees.split(|tree| is_punct(Some(tree), ',')) {
             if is_punct(piece.first(), '*') {
                 let segments = prefix.iter().cloned().chain(["*".to_owned()]).collect();
-                let line = piece[0].span().start().line;
-                self.found.push(Named {
-                    line,
-                    segments,
-                    inside: self.inside.clone(),
-                    is_test: self.test_depth > 0,
-                });
+                self.name(piece[0].span().start().line, segments);
             } else if !piece.is_empty() {
                 self.path(piece, 0, prefix.to_vec());
             }

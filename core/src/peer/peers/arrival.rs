@@ -3,9 +3,10 @@
 //! A reason to refuse ends the link and leaves one line in the log; nothing that a peer says can do more.
 
 use super::{Endpoint, Peers, Stage};
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, Notice};
 use crate::ids::{LinkId, NodeId};
 use crate::limits::{PEER_CREDIT_BYTES, PEER_STRANGER_BYTES_MAX};
+use crate::link::LaneKind;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::peer::bulk::{Bulk, CallId, index as index_of};

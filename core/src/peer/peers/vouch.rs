@@ -11,8 +11,9 @@
 //! Invariant: a node that has secrets neither asks nor answers.
 
 use super::{Endpoint, Peers, Stage};
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, Notice};
 use crate::ids::{BootId, DiskId, LinkId, NodeId};
+use crate::link::LaneKind;
 use crate::now::Mono;
 use crate::peer::hello::{read_cluster, read_id};
 use crate::peer::outcome::Outcome;

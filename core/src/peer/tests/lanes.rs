@@ -1,9 +1,9 @@
 //! What the two lanes carry: packing, bounds, and that one never delays the other.
 
 use super::world::World;
-use crate::action::LaneKind;
 use crate::ids::{Index, NodeId, Offset, PartitionId, TopicId, TopicPartition};
 use crate::limits::{FORWARD_WAIT_MAX, PEER_BULK_WINDOW_BYTES, PEER_MESSAGE_BYTES_MAX, PEER_QUEUE_BYTES_MAX};
+use crate::link::LaneKind;
 use crate::peer::{Bulk, BulkRefused, CallId, Fetch, Fetched, Outcome};
 use bytes::Bytes;
 use rust_mq_proto::peer::raft::{RaftEntry, RaftKind, RaftMessage};

@@ -1,10 +1,11 @@
 //! Who meets whom, who is turned away, who is believed dead, and who leads.
 
 use super::world::{World, config, identity, secrets};
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, Notice};
 use crate::event::Nonce;
 use crate::ids::{ClusterId, DiskId, LinkId, NodeId, PartitionId, Term, TopicId, TopicPartition};
 use crate::limits::{PEER_HELLO_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX, PEER_UNREAD_MAX};
+use crate::link::LaneKind;
 use crate::now::Mono;
 use crate::peer::{Founder, Founding, Identity, Outcome, Peers};
 use bytes::BytesMut;

@@ -1,10 +1,11 @@
 //! The network between some `Peers`: steps of one millisecond, messages take one, links can be cut (nothing
 //! arrives), broken (both ends are told), or not read at one end.
 
-use crate::action::{Action, LaneKind, Notice};
+use crate::action::{Action, Notice};
 use crate::config::{Config, Member, Secret, Secrets};
-use crate::event::{Address, Nonce};
+use crate::event::Nonce;
 use crate::ids::{BootId, ClusterId, DiskId, LinkId, NodeId};
+use crate::link::{Address, LaneKind};
 use crate::now::Mono;
 use crate::peer::{Identity, Outcome, Peers};
 use bytes::BytesMut;

@@ -5,8 +5,8 @@ use crate::script_runner::command::Command;
 use crate::script_runner::process::Process;
 use crate::script_runner::world::World;
 use rust_mq_core::config::{Config, Member, StorageConfig, TopicDefaults};
-use rust_mq_core::event::Address;
 use rust_mq_core::ids::NodeId;
+use rust_mq_core::link::Address;
 use std::time::Duration;
 
 const OPTIONS: &[&str] = &[

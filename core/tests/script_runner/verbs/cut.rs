@@ -4,7 +4,7 @@
 
 use crate::script_runner::command::Command;
 use crate::script_runner::world::World;
-use rust_mq_core::action::LaneKind;
+use rust_mq_core::link::LaneKind;
 
 pub fn cut(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&["lane"])?;

@@ -3,7 +3,7 @@
 //! The response's header is version 0 in every version. A request of a version that is not served is
 //! answered in version 0 with error 35; its body is never read.
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     ApiVersions = 18, ApiVersionsRequest -> ApiVersionsResponse;

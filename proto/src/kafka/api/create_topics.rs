@@ -1,6 +1,6 @@
 //! CreateTopics. KIP-464 (defaults for partitions and replicas, 4), KIP-525 (configs returned, 5).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     CreateTopics = 19, CreateTopicsRequest -> CreateTopicsResponse;

@@ -1,6 +1,6 @@
 //! DeleteTopics. KIP-599 (error messages, 5), KIP-516 (topic ids, 6).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     DeleteTopics = 20, DeleteTopicsRequest -> DeleteTopicsResponse;

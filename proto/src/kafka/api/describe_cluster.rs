@@ -1,6 +1,6 @@
 //! DescribeCluster. KIP-700, KIP-919 (endpoint type, 1), KIP-1073 (fenced brokers, 2).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     DescribeCluster = 60, DescribeClusterRequest -> DescribeClusterResponse;

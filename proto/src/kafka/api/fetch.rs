@@ -2,7 +2,7 @@
 //! epochs, 12), KIP-516 (topic ids, 13), KIP-903 (replica state, 15), KIP-951 (16), KIP-853 (17).
 
 use crate::kafka::Chain;
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     Fetch = 1, FetchRequest -> FetchResponse;

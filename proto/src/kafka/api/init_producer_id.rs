@@ -1,7 +1,7 @@
 //! InitProducerId: a producer's identity for deduplication and transactions. KIP-98, KIP-360 (recovery, 3),
 //! KIP-588 (PRODUCER_FENCED, 4), KIP-890 (TRANSACTION_ABORTABLE, 5).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     InitProducerId = 22, InitProducerIdRequest -> InitProducerIdResponse;

@@ -1,7 +1,7 @@
 //! Metadata: who leads what, and where. KIP-430 (authorized operations, 8), KIP-516 (topic ids, 10),
 //! KIP-1102 (rebootstrap, 13).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     Metadata = 3, MetadataRequest -> MetadataResponse;

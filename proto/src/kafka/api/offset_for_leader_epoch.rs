@@ -1,6 +1,6 @@
 //! OffsetForLeaderEpoch: where an epoch ended. KIP-101, KIP-320 (fencing, 2).
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 
 api! {
     OffsetForLeaderEpoch = 23, OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;

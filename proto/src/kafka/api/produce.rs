@@ -3,7 +3,7 @@
 //!
 //! Advertised from version 0, which is refused: librdkafka before 2.11 compresses nothing otherwise.
 
-use crate::kafka::schema::api;
+use crate::kafka::grammar::api;
 use bytes::BytesMut;
 
 api! {

@@ -12,7 +12,6 @@ mod output;
 mod snappy;
 mod zstd;
 
-use super::batch::Batch;
 use super::error::BatchError;
 use output::{Fault, Output};
 use std::borrow::Cow;
@@ -83,15 +82,15 @@ impl Decompressor {
         self.plain_bytes
     }
 
-    /// The records of `batch` without compression: where they lie, or in the buffer, at most `bytes_max`.
+    /// Records without compression: where they lie, or in the buffer, at most `bytes_max`.
     pub(super) fn plain<'b>(
         &'b mut self,
-        batch: &Batch<'b>,
+        codec: Codec,
+        input: &'b [u8],
         bytes_max: usize,
     ) -> Result<&'b [u8], BatchError> {
-        let input = batch.payload();
         self.output.start(bytes_max);
-        let done = match batch.codec()? {
+        let done = match codec {
             Codec::None => {
                 self.plain_bytes += input.len() as u64;
                 return Ok(input);
