@@ -1,4 +1,4 @@
-//! Golden traces: the hashes of five seeds, kept in the repository, so that a run on another machine, in another
+//! Golden traces: the hashes of five seeds, kept in the repository, so that a run on another MACH, in another
 //! profile, or after a change that should change nothing, is seen to be the same.
 //!
 //! `cargo run -p sim -- golden > sim/plans/golden.txt` records them anew, in the commit that means to change them.

@@ -1,7 +1,7 @@
 //! Weather: a simulated cluster of real cores, with everything that can go wrong around them, from one seed.
 //!
 //! A simulated node is the real `Broker`, whole. Ours are the queue of happenings (`schedule`, `world`), the
-//! machines (`node`, `disk`, `clock`), the `network`, the `client`s, what goes wrong (`plan` and `trouble`, drawn by `swarm`),
+//! sites (`node`, `disk`, `clock`), the `network`, the `client`s, what goes wrong (`plan` and `trouble`, drawn by `swarm`),
 //! what must hold (`claims`, with the `ledger` of what the clients know), and the record of it all (`trace`,
 //! `marks`, and on demand the `film`, which becomes a page). madsim is the `shell` around each run. `run` takes a plan
 //! to a report; `shrink` makes a failing plan small; `story` tells it in words.

@@ -41,7 +41,7 @@ struct Arguments {
     /// Run this plan instead of a seed's.
     #[arg(long)]
     plan: Option<PathBuf>,
-    /// Machines at most, of those that the seed would have.
+    /// Sites at most, of those that the seed would have.
     #[arg(long, default_value_t = REACH.sites_max)]
     sites_max: usize,
     /// A kind of trouble to leave out of the seed's plan, as `Rot`; may be given several times.

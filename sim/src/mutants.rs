@@ -5,7 +5,7 @@
 //! A mutant that few seeds catch is a weak spot of the generator, or a check that is missing: then the generator
 //! gets a bias or a claim another check, and the mutant no hunted seed.
 //!
-//! Several rows name more than one claim. C17 and C18 are one claim for two kinds of runs, those in which all machines
+//! Several rows name more than one claim. C17 and C18 are one claim for two kinds of runs, those in which all sites
 //! are sound in the end and those in which most are. And what a restart has lost is seen by whoever looks first: the
 //! claim of the node that starts, of the one that compares it with its peers, or of the client that reads.
 //!
@@ -18,7 +18,7 @@
 //!
 //! Planted, and without a seed:
 //! - 56: one random seed in a hundred catches it, as it needs a catch-up cut short in a term that lasts to the end.
-//! - `SecretNotChecked`, `SnapshotEndBelieved`: the machines of a run are honest. `core/tests/lying_peers.rs` and the
+//! - `SecretNotChecked`, `SnapshotEndBelieved`: the sites of a run are honest. `core/tests/lying_peers.rs` and the
 //!   tests of `peer` are where they are not.
 //! - `LatestUnconfirmed`: the same as 8 and 9.
 //! - `UnknownProducerAnywhere`: what comes of it is a gap, which no claim forbids, for Kafka leaves the same one; stories
@@ -96,7 +96,7 @@ pub const ALL: [Planted; 65] = [
     numbered(18, Mutant::FailedSyncBelieved, &[Claim::C3]),
     // A node that finds both slots torn refuses its disk, before a reader can miss anything.
     numbered(19, Mutant::CheckpointOverwritten, &[Claim::C7, Claim::C17]),
-    // Where a machine has had failures of reads besides, the audit finds what cannot be read (C17, C18).
+    // Where a site has had failures of reads besides, the audit finds what cannot be read (C17, C18).
     numbered(20, Mutant::FullBelieved, &[Claim::C7, Claim::C3, Claim::C6, Claim::C17, Claim::C18]),
     numbered(21, Mutant::OffsetNotGivenBack, &[Claim::C7, Claim::C9, Claim::C6]),
     numbered(22, Mutant::StaleTip, &[Claim::C7, Claim::C6]),

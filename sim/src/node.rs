@@ -1,4 +1,4 @@
-//! A machine: its clocks, its disk, and the process on it, which is the real `Broker` and its inbox.
+//! A site: its clocks, its disk, and the process on it, which is the real `Broker` and its inbox.
 //!
 //! The inbox keeps what happened until the next turn, in the order of law 8: completions, the deadline, questions,
 //! peers, then clients in turn. Link ids are given here (law 10: accepted even, dialled odd).
@@ -27,7 +27,7 @@ pub const API_PORT: u16 = 9092;
 /// Where peers reach a node.
 pub const RPC_PORT: u16 = 9093;
 
-/// A machine.
+/// A site.
 pub struct Node {
     /// Its number.
     pub site: usize,
@@ -71,7 +71,7 @@ pub struct Process {
     pub is_stopping: bool,
     /// Events it was given.
     pub events: u64,
-    /// When it last dialled a machine, by lane.
+    /// When it last dialled a site, by lane.
     dialled_at: BTreeMap<(usize, LaneKind), Moment>,
     /// Turns in a row in which it did nothing but ask for the next.
     pub spins: u32,
@@ -101,7 +101,7 @@ impl Node {
         Address { host: format!("n{}", site + 1), port }
     }
 
-    /// The machine that an address names.
+    /// The site that an address names.
     pub fn site_of(address: &Address, sites: usize) -> Option<usize> {
         let number: usize = address.host.strip_prefix('n')?.parse().ok()?;
         (address.port == RPC_PORT && (1..=sites).contains(&number)).then(|| number - 1)
@@ -140,7 +140,7 @@ impl Process {
         self.ids.insert((wire, Side::Dialler), link);
     }
 
-    /// It dials a machine: never so soon after the last time that a lost peer becomes a storm (C19).
+    /// It dials a site: never so soon after the last time that a lost peer becomes a storm (C19).
     pub fn dials_again(&mut self, to: usize, lane: LaneKind, now: Moment, verdict: &mut Verdict) {
         let last = self.dialled_at.insert((to, lane), now);
         let gap = last.map_or(u64::MAX, |last| now.since(last));

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Roots every stream and die of the run.
     pub seed: u64,
-    /// How many machines.
-    pub sites: usize,
+    /// The sites: the computers that nodes run on.
+    pub sites: Vec<SitePlan>,
     /// How long faults come, milliseconds.
     pub chaos_ms: u64,
     /// The network.
@@ -28,13 +28,11 @@ pub struct Plan {
     pub links: Vec<LinkWeather>,
     /// What the nodes are told.
     pub knobs: Knobs,
-    /// The machines.
-    pub machines: Vec<Machine>,
     /// The topics that the clients use.
     pub topics: Vec<TopicPlan>,
     /// The clients.
     pub clients: Vec<ClientPlan>,
-    /// The machines that are healed when the faults freeze: a majority.
+    /// The sites that are healed when the faults freeze: a majority.
     pub core: Vec<usize>,
     /// What goes wrong, by rising time.
     pub faults: Vec<Fault>,
@@ -70,9 +68,9 @@ pub struct Knobs {
     pub auto_create: bool,
 }
 
-/// One machine: its clocks and its disk.
+/// One site, a computer: its clocks and its disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
+pub struct SitePlan {
     /// Where its monotonic clock starts, nanoseconds.
     pub offset_ns: u64,
     /// How wrong its clock runs.

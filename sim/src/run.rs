@@ -16,7 +16,7 @@ pub fn plan_of(seed: u64) -> Plan {
     plan_within(seed, REACH)
 }
 
-/// The plan of a seed, with fewer machines than it would have.
+/// The plan of a seed, with fewer sites than it would have.
 pub fn plan_within(seed: u64, reach: Reach) -> Plan {
     shell::host(seed, move |root| swarm::draw(seed, root, reach))
         .expect("drawing a plan draws from streams only")

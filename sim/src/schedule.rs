@@ -13,14 +13,14 @@ use std::collections::BinaryHeap;
 pub enum Happening {
     /// A process enters its core.
     Turn {
-        /// On which machine.
+        /// On which site.
         site: usize,
         /// In which life.
         boot: u32,
     },
     /// A process's deadline comes.
     Wake {
-        /// On which machine.
+        /// On which site.
         site: usize,
         /// In which life.
         boot: u32,
@@ -29,7 +29,7 @@ pub enum Happening {
     },
     /// A work of a disk is over.
     Disk {
-        /// On which machine.
+        /// On which site.
         site: usize,
         /// In which life.
         boot: u32,
@@ -79,9 +79,9 @@ pub enum Happening {
         /// Which.
         fault: usize,
     },
-    /// A machine's process starts, if it is down.
+    /// A site's process starts, if it is down.
     Start {
-        /// Which machine.
+        /// Which site.
         site: usize,
     },
     /// Faults freeze, the core is healed.

@@ -89,7 +89,7 @@ pub fn tell(plan: &Plan) -> String {
     let mut text = String::new();
     let Some(failure) = &report.failure else { return "the plan is green\n".to_owned() };
     let _ = writeln!(text, "{failure}\n");
-    let _ = writeln!(text, "seed {}: {} nodes, core {:?}", plan.seed, plan.sites, plan.core);
+    let _ = writeln!(text, "seed {}: {} nodes, core {:?}", plan.seed, plan.sites.len(), plan.core);
     if let Some(mutant) = &plan.mutant {
         let _ = writeln!(text, "mutant: {mutant:?}");
     }

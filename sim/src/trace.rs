@@ -120,7 +120,7 @@ impl Rolling {
     }
 }
 
-/// For the names of files. Every number goes through its bytes, lowest first, as on all machines we run on.
+/// For the names of files. Every number goes through its bytes, lowest first, as on all MACHs we run on.
 impl Hasher for Rolling {
     fn write(&mut self, bytes: &[u8]) {
         self.bytes(bytes);

@@ -58,17 +58,17 @@ pub enum Trouble {
         /// To.
         to: Spot,
     },
-    /// A machine is cut off from all others and from clients.
+    /// A site is cut off from all others and from clients.
     Isolate {
         /// Which.
         site: usize,
     },
-    /// Two groups of machines are cut off from each other; clients reach both.
+    /// Two groups of sites are cut off from each other; clients reach both.
     Halves {
         /// One group.
         left: Vec<usize>,
     },
-    /// As `Halves`, but one machine is in touch with both.
+    /// As `Halves`, but one site is in touch with both.
     Bridge {
         /// One group.
         left: Vec<usize>,
@@ -156,7 +156,7 @@ pub enum Trouble {
         /// Where.
         site: usize,
     },
-    /// The power fails on two machines, and each has the other's disk for a while.
+    /// The power fails on two sites, and each has the other's disk for a while.
     Swap {
         /// One.
         site: usize,
@@ -188,7 +188,7 @@ pub enum Trouble {
         /// To.
         to: Spot,
     },
-    /// Whoever dials a machine reaches another.
+    /// Whoever dials a site reaches another.
     Misroute {
         /// Which is dialled.
         site: usize,
@@ -385,7 +385,7 @@ impl Trouble {
         }
     }
 
-    /// The machine it is about, if it is about one.
+    /// The site it is about, if it is about one.
     pub fn site(&self) -> Option<usize> {
         match self {
             Trouble::Kill { site }
@@ -422,7 +422,7 @@ impl Trouble {
         }
     }
 
-    /// The directions it cuts, in a cluster of so many machines with so many clients.
+    /// The directions it cuts, in a cluster of so many sites with so many clients.
     pub fn cuts(&self, sites: usize, clients: usize) -> Vec<(Spot, Spot)> {
         let both = |one: Spot, other: Spot| [(one, other), (other, one)];
         let across = |left: &[usize], bridge: Option<usize>| -> Vec<(Spot, Spot)> {
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn an_isolated_machine_hears_nobody() {
+    fn an_isolated_site_hears_nobody() {
         assert_eq!(Trouble::Isolate { site: 0 }.cuts(3, 2).len(), 8);
     }
 }

@@ -28,9 +28,9 @@ pub enum WireKind {
 /// Whose end it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// A simulated machine, in one life of its process.
+    /// A simulated site, in one life of its process.
     Site {
-        /// Which machine.
+        /// Which site.
         site: usize,
         /// Which start of its process.
         boot: u32,

@@ -54,14 +54,14 @@ fn rows<'a>(data: &'a Value, kind: &str) -> &'a Vec<Value> {
     data[kind].as_array().unwrap_or_else(|| panic!("no {kind}"))
 }
 
-/// What is shown lies within the run, at machines and clients that there are, and begins before it ends.
+/// What is shown lies within the run, at sites and clients that there are, and begins before it ends.
 fn is_sound(plan: &Plan, report: &Report, data: &Value) {
     let end = report.lasted_ns / 1_000;
     let is_span = |from: &Value, to: &Value| {
         let from = from.as_u64().expect("a time");
         from <= to.as_u64().unwrap_or(end) && to.as_u64().unwrap_or(end) <= end
     };
-    let is_site = |site: &Value| site.as_u64().is_some_and(|site| site < plan.sites as u64);
+    let is_site = |site: &Value| site.as_u64().is_some_and(|site| site < plan.sites.len() as u64);
     for one in rows(data, "messages").iter().chain(rows(data, "signs")) {
         assert!(
             is_site(&one[0]) && is_site(&one[1]) && one[0] != one[1] && is_span(&one[2], &one[3]),
@@ -127,7 +127,7 @@ fn the_page_of_a_long_green_seed_shows_what_happened() {
         rows(&data, "lives").iter().map(|life| format!("{} {}", life[0], life[1])).collect();
     assert_eq!(noted(1, "starts,").len(), lives.len());
     assert_eq!(noted(0, "fault").len(), rows(&data, "faults").len());
-    assert!(lives.len() >= plan.sites && !noted(1, "leads").is_empty(), "{notes:?}");
+    assert!(lives.len() >= plan.sites.len() && !noted(1, "leads").is_empty(), "{notes:?}");
     let ended = rows(&data, "operations").iter().filter(|one| one[4] == 1).count();
     assert!(ended > 100, "{ended} operations went well");
 }

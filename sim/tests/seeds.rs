@@ -123,7 +123,7 @@ const PROMISED: &[(&str, u64)] = &[
     ("fault.cut_one_way", 10),
     ("fault.filled_a_disk", 10),
     ("fault.hung_a_client_up", 10),
-    ("fault.isolated_a_machine", 10),
+    ("fault.isolated_a_site", 10),
     ("fault.killed_a_process", 10),
     ("fault.killed_while_a_sync_failed", 10),
     ("fault.moved_a_clock_back", 10),
@@ -154,7 +154,7 @@ const PROMISED: &[(&str, u64)] = &[
 const UNSPOKEN_MAX: usize = 0;
 /// Simulated milliseconds of faults in an ordinary run, at least.
 const CHAOS_MS: u64 = 30_000;
-/// Of a hundred runs, how many have three machines or more, at least.
+/// Of a hundred runs, how many have three sites or more, at least.
 const CLUSTERS_PERCENT: u64 = 80;
 /// Batches that are acknowledged in the median run, at least.
 const ACKED_MEDIAN: u64 = 300;

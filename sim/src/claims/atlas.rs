@@ -79,18 +79,18 @@ impl NodeClaims {
         self.shadows[site].is_as(disk, started.remembers.iter().map(|(seen, _)| seen));
     }
 
-    /// Whether anything that machine's disk was told is durable.
+    /// Whether anything that site's disk was told is durable.
     pub fn has_promised(&self, site: usize) -> bool {
         self.shadows[site].all().any(|(_, durable)| !durable.is_void)
     }
 
-    /// A machine has an empty disk.
+    /// A site has an empty disk.
     pub fn is_wiped(&mut self, site: usize) {
         self.shadows[site].wiped();
         self.dead[site].clear();
     }
 
-    /// These replicas of a machine may not run any more.
+    /// These replicas of a site may not run any more.
     pub fn are_dead(&mut self, site: usize, replicas: &[ReplicaId]) {
         self.dead[site].extend(replicas);
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub struct Floors {
     terms: BTreeMap<u64, u64>,
     commits: BTreeMap<u64, u64>,
-    /// By machine: the life of its process, and what it showed.
+    /// By site: the life of its process, and what it showed.
     seen: Vec<(u32, BTreeMap<ReplicaId, Observation>)>,
     /// What the lives before showed last, until this one is as far.
     earlier: BTreeMap<(usize, ReplicaId), Observation>,

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 /// Whose state it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// A machine's.
+    /// A site's.
     Site(usize),
-    /// Of no machine: the log's, replayed.
+    /// Of no site: the log's, replayed.
     Replay,
 }
 

@@ -11,7 +11,7 @@ use rust_mq_core::ids::{Index, TopicId};
 use rust_mq_core::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the machines have shown.
+/// What the sites have shown.
 #[derive(Debug, Default)]
 pub struct ShownTopics {
     sites: BTreeMap<usize, Shown>,

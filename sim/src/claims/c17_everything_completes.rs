@@ -1,4 +1,4 @@
-//! C17, liveness: once every machine is healed, nothing open stands still: each partition has a leader, every open
+//! C17, liveness: once every site is healed, nothing open stands still: each partition has a leader, every open
 //! request is answered, a probe of every producer is acknowledged, the audit reads every log to its end, replicas catch
 //! up, and every node knows who leads the cluster. Nor does a node stop for no reason.
 //!
@@ -79,7 +79,7 @@ pub fn backlog_ns(bytes: u64, weather: Weather) -> u64 {
     bytes.div_ceil(weather.window_bytes) * round_trip + bytes * weather.byte_ps / 1000
 }
 
-/// A bound has passed with all machines healed, and this is open.
+/// A bound has passed with all sites healed, and this is open.
 pub fn late(stood_ns: u64, waited_ns: u64, open: &[Open], verdict: &mut Verdict) {
     verdict.breach(Claim::C17, words(stood_ns, waited_ns, open));
 }

@@ -1,6 +1,6 @@
 //! C18, availability: with a majority healed and connected, everything completes within the bounds of C17 although the
-//! other machines stay as broken as they are for ever: dead, cut off in both directions or in one, slow, paused, with
-//! spoilt disks. A partition most of whose replicas are broken is excused, until these machines are mended too, but those
+//! other sites stay as broken as they are for ever: dead, cut off in both directions or in one, slow, paused, with
+//! spoilt disks. A partition most of whose replicas are broken is excused, until these sites are mended too, but those
 //! with spoilt disks: then it is audited like all others.
 //!
 //! Looked at: what the clients call open, as for C17, in the runs whose healed core is not everybody.

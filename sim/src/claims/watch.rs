@@ -39,7 +39,7 @@ const STATES_EVERY: u64 = 64;
 #[derive(Debug, Default)]
 pub struct NodeClaims {
     pub(super) shadows: Vec<Shadow>,
-    /// By machine, the replicas that may not run any more.
+    /// By site, the replicas that may not run any more.
     pub(super) dead: Vec<BTreeSet<ReplicaId>>,
     leaders: Leaders,
     committed: Committed,
@@ -48,7 +48,7 @@ pub struct NodeClaims {
     states: States,
     recovered: Recovered,
     replays: Replays,
-    /// What each machine's process showed after its last turn, with its life.
+    /// What each site's process showed after its last turn, with its life.
     shown: Vec<(u32, Vec<Observation>)>,
     segments: Segments,
     topics: ShownTopics,
@@ -69,7 +69,7 @@ pub struct NodeClaims {
 }
 
 impl NodeClaims {
-    /// For so many machines.
+    /// For so many sites.
     pub fn new(sites: usize) -> NodeClaims {
         NodeClaims {
             shadows: (0..sites).map(|_| Shadow::default()).collect(),
@@ -79,7 +79,7 @@ impl NodeClaims {
         }
     }
 
-    /// Ranges of a machine's files became durable. Returns what they say.
+    /// Ranges of a site's files became durable. Returns what they say.
     pub fn synced(
         &mut self,
         site: usize,
@@ -92,14 +92,14 @@ impl NodeClaims {
         items
     }
 
-    /// A machine lost its power, or its process. Returns what came through although nobody waited for it.
+    /// A site lost its power, or its process. Returns what came through although nobody waited for it.
     pub fn crashed(&mut self, site: usize, disk: &Disk, verdict: &mut Verdict) -> Vec<Item> {
         let items = self.shadows[site].crashed(disk);
         self.weigh(site, &items, verdict);
         items
     }
 
-    /// A start of that machine's node is rehearsed on what a loss of power leaves of its disk.
+    /// A start of that site's node is rehearsed on what a loss of power leaves of its disk.
     pub fn rehearse(
         &self,
         (site, now): (usize, Now),
@@ -145,7 +145,7 @@ impl NodeClaims {
         std::mem::take(&mut self.raised)
     }
 
-    /// How a machine's replica of a partition stood after its last turn, in that life of its process.
+    /// How a site's replica of a partition stood after its last turn, in that life of its process.
     pub fn stand(&self, site: usize, boot: u32, group: Group) -> Option<Stand> {
         let (life, seen) = self.shown.get(site)?;
         let of = partition_of(group);

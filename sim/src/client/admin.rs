@@ -64,7 +64,7 @@ impl Admin {
         Admin { wanted, is_asked: false, restless: None, answers: 0 }
     }
 
-    /// One who creates and deletes, in a cluster of so many machines.
+    /// One who creates and deletes, in a cluster of so many sites.
     pub fn restless(number: usize, operations: u32, sites: usize) -> Admin {
         let restless = Some(Restless { number, sites, left: operations, asked: 0 });
         Admin { wanted: BTreeMap::new(), is_asked: false, restless, answers: 0 }
@@ -211,7 +211,7 @@ impl Restless {
             0 => topic.num_partitions = *dice.pick(&[0, -1, -2, i32::MIN]),
             1 => topic.replication_factor = *dice.pick(&[1, 0, -2, i16::MAX]),
             2 => {
-                // Where each partition goes; numbers of machines begin at 1, so that one of them may be a stranger.
+                // Where each partition goes; numbers of sites begin at 1, so that one of them may be a stranger.
                 (topic.num_partitions, topic.replication_factor) = (-1, -1);
                 let somebody = |dice: &mut Dice| {
                     let strangers = usize::from(dice.below(8) == 0);

@@ -14,7 +14,7 @@ pub struct Chance {
     pub pace: Dice,
     /// In what pieces it reads.
     pub reads: Dice,
-    /// Whom it asks when any machine will do.
+    /// Whom it asks when any site will do.
     pub whom: Dice,
     root: Root,
     client: u64,

@@ -1,4 +1,4 @@
-//! A client's connections, one a machine: requests framed, answers matched in order, deaths noticed.
+//! A client's connections, one a site: requests framed, answers matched in order, deaths noticed.
 //!
 //! Invariant: answers come in the order of their requests; anything else is a breach.
 
@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Memory that decoding one answer may take.
 const ANSWER_BUDGET: usize = 256 << 20;
 
-/// How long others are asked rather than a machine that closed the connection on a request.
+/// How long others are asked rather than a site that closed the connection on a request.
 const SHUNNED: u64 = 10 * SECOND;
 
 /// How a client uses its connections.
@@ -44,9 +44,9 @@ pub struct Connections {
     versions: BTreeMap<ApiKey, i16>,
     correlation: i32,
     manners: Manners,
-    /// No dial to a machine before then.
+    /// No dial to a site before then.
     not_before: Vec<Moment>,
-    /// Machines that left a request without an answer for too long, or whose connection died with one, and have said
+    /// Sites that left a request without an answer for too long, or whose connection died with one, and have said
     /// nothing since; and until when that counts against them: to ask the dead again costs little time.
     silent: BTreeMap<usize, Moment>,
     /// Bytes that came in answer to fetches.
@@ -94,7 +94,7 @@ impl Connections {
         }
     }
 
-    /// Any machine, but none that was silent as long as there are others, as real clients choose whom to ask.
+    /// Any site, but none that was silent as long as there are others, as real clients choose whom to ask.
     pub fn anyone(&self, dice: &mut Dice) -> usize {
         let others: Vec<usize> =
             (0..self.not_before.len()).filter(|site| !self.silent.contains_key(site)).collect();
@@ -111,13 +111,13 @@ impl Connections {
         self.fetched_bytes
     }
 
-    /// Requests that those of the machines that `counts` says have not answered.
+    /// Requests that those of the sites that `counts` says have not answered.
     pub fn pending(&self, counts: impl Fn(usize) -> bool) -> usize {
         let counted = self.open.iter().filter(|(site, _)| counts(**site));
         counted.map(|(_, connection)| connection.pending.len()).sum()
     }
 
-    /// Sends a request, dialling first if need be. False if the machine was tried a moment ago.
+    /// Sends a request, dialling first if need be. False if the site was tried a moment ago.
     pub fn request<R: Request>(
         &mut self,
         site: usize,
@@ -233,7 +233,7 @@ impl Connections {
     }
 
     /// Hears what a broker sends now, which the client will read later: batches acknowledged, with their offsets, for
-    /// the check that looks a promise up when it leaves; topics made; and of an answer to a lookup, how its machine
+    /// the check that looks a promise up when it leaves; topics made; and of an answer to a lookup, how its site
     /// stands, as `stand` tells.
     pub fn overhear(
         &mut self,
@@ -393,7 +393,7 @@ impl Connections {
             }
             let mut message = connection.inbound.split_to(4 + length).split_off(4);
             let Some(pending) = connection.pending.pop_front() else {
-                let words = format!("machine {site} answered what nobody asked");
+                let words = format!("site {site} answered what nobody asked");
                 c20_never_panics::strange_answer(words, street.verdict);
                 return false;
             };
@@ -410,7 +410,7 @@ impl Connections {
                 (correlation, body) => {
                     let body = body.map(|_| "decodes");
                     let words = format!(
-                        "machine {site} answered {} {} with correlation {correlation:?} for {}, body {body:?}",
+                        "site {site} answered {} {} with correlation {correlation:?} for {}, body {body:?}",
                         pending.key, pending.version, pending.correlation
                     );
                     c20_never_panics::strange_answer(words, street.verdict);

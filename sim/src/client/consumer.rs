@@ -108,7 +108,7 @@ impl Consumer {
     /// What is open.
     pub fn open_work(&self, connections: &Connections, map: &Map) -> Option<String> {
         if !self.is_auditor {
-            // A machine that stands still for ever takes connections and answers nothing: nobody promises more.
+            // A site that stands still for ever takes connections and answers nothing: nobody promises more.
             let pending = connections.pending(|site| map.may_answer(site));
             return (pending > 0).then(|| format!("a consumer waits for {pending} answers"));
         }
@@ -359,7 +359,7 @@ impl Consumer {
                 let Some(asked) = asked else {
                     let is_left =
                         street.ids.name_of(topic.topic_id).is_some_and(|name| map.topic(name).is_some());
-                    let words = format!("machine {site} answered a fetch of a partition that nobody asked");
+                    let words = format!("site {site} answered a fetch of a partition that nobody asked");
                     street.verdict.hold(is_left, Claim::C9, || words);
                     continue;
                 };

@@ -16,9 +16,9 @@ pub struct Map {
     is_stubborn: bool,
     is_stale: bool,
     asked_at: Option<Moment>,
-    /// Machines that are sound for good; known in the calm only.
+    /// Sites that are sound for good; known in the calm only.
     core: Option<Vec<usize>>,
-    /// Machines that a fault holds for ever; known in the calm only.
+    /// Sites that a fault holds for ever; known in the calm only.
     broken: Vec<usize>,
     plans: Vec<TopicPlan>,
 }
@@ -35,7 +35,7 @@ pub struct Topic {
 /// Who leads a partition.
 #[derive(Clone, Debug, Default)]
 pub struct Leader {
-    /// On which machine.
+    /// On which site.
     pub site: Option<usize>,
     /// In which epoch.
     pub epoch: i32,
@@ -45,7 +45,7 @@ pub struct Leader {
 }
 
 impl Map {
-    /// An empty map of a cluster of so many machines.
+    /// An empty map of a cluster of so many sites.
     pub fn new(sites: usize, is_stubborn: bool, plans: Vec<TopicPlan>) -> Map {
         Map {
             plans,
@@ -122,12 +122,12 @@ impl Map {
         self.is_excused(name, partition) || sound < least
     }
 
-    /// Whether a machine can be expected to answer.
+    /// Whether a site can be expected to answer.
     pub fn may_answer(&self, site: usize) -> bool {
         !self.broken.contains(&site)
     }
 
-    /// Stubbornness ends; the machines of the core are sound from now on, some others broken.
+    /// Stubbornness ends; the sites of the core are sound from now on, some others broken.
     pub fn calm(&mut self, core: &[usize], broken: &[usize]) {
         self.core = Some(core.to_vec());
         self.broken = broken.to_vec();

@@ -92,7 +92,7 @@ pub struct Street<'a> {
     pub verdict: &'a mut Verdict,
     /// What was reached.
     pub marks: &'a mut Marks,
-    /// The process that listens on each machine now.
+    /// The process that listens on each site now.
     pub listening: &'a [Option<Place>],
     /// Operations that were answered as hoped.
     pub completed: &'a mut u64,
@@ -119,7 +119,7 @@ impl Street<'_> {
         CLIENT_WALL_AT_START + (self.now().0 / MILLI) as i64
     }
 
-    /// How the process that listens on a machine stands with a partition; zeros where nobody knows.
+    /// How the process that listens on a site stands with a partition; zeros where nobody knows.
     pub fn stand(&self, site: usize, shelf: Shelf) -> Stand {
         let Some(Place::Site { boot, .. }) = self.listening[site] else { return Stand::default() };
         self.claims.stand(site, boot, (shelf.topic, shelf.partition)).unwrap_or_default()
@@ -304,7 +304,7 @@ impl Client {
     }
 
     /// What a broker promises it in the bytes that leave now: batches and their offsets, and topics. `stand` tells how
-    /// a machine stands, for the answers that are compared with that.
+    /// a site stands, for the answers that are compared with that.
     pub fn overhear(
         &mut self,
         wire: WireId,

@@ -197,7 +197,7 @@ impl Producer {
         }
     }
 
-    /// The machine that a lane's next batch goes to, if it has one to send.
+    /// The site that a lane's next batch goes to, if it has one to send.
     fn site_for(&self, number: usize, map: &Map, street: &Street<'_>) -> Option<usize> {
         let lane = &self.lanes[number];
         lane.next_to_send(self.habits.in_flight, street.now())?;
@@ -316,7 +316,7 @@ impl Producer {
         lane.drafts.push_back(draft);
     }
 
-    /// Sends the next batch of each of those lanes. False if the machine cannot be reached now.
+    /// Sends the next batch of each of those lanes. False if the site cannot be reached now.
     fn send(
         &mut self,
         lanes: &[usize],

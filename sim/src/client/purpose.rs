@@ -29,7 +29,7 @@ pub enum Purpose {
     Lookups(Vec<Ask>),
     /// Records.
     Fetch {
-        /// From which machine.
+        /// From which site.
         site: usize,
         /// What.
         from: Vec<Asked>,
@@ -77,7 +77,7 @@ pub struct Ask {
     pub question: Question,
     /// The leader epoch that was told with it; -1 is none.
     pub epoch: i32,
-    /// How the machine stood then.
+    /// How the site stood then.
     pub asked: Stand,
     /// How it stood when its answer left.
     pub said: Option<Stand>,

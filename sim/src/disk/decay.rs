@@ -100,8 +100,8 @@ impl Disk {
         disk
     }
 
-    /// Each has what the other had. Precondition: no process uses either. What is wrong with a machine's way to its disk
-    /// stays with the machine.
+    /// Each has what the other had. Precondition: no process uses either. What is wrong with a site's way to its disk
+    /// stays with the site.
     pub fn trade(&mut self, other: &mut Disk) {
         std::mem::swap(&mut self.files, &mut other.files);
         std::mem::swap(&mut self.short, &mut other.short);

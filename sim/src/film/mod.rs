@@ -3,7 +3,7 @@
 //! and the claim that broke.
 //!
 //! A film takes no part in the run. It looks on at the doors that the trace has too (events, actions, notes), at the
-//! clients' requests, and after each step at the machines; it draws from no stream and says nothing to anybody. Where
+//! clients' requests, and after each step at the sites; it draws from no stream and says nothing to anybody. Where
 //! no page is asked for there is no `Reel`, and each hook is one test of a pointer.
 //!
 //! A run has millions of happenings and a page has two megabytes. So each kind has a `strip` of bounded length: the
@@ -11,7 +11,7 @@
 //! failed). The `page` then gives each kind a share of its bytes, the newest first, and says what it left out.
 //!
 //! One file a kind: `messages`, `replicas`, `operations` (of clients), `works` (of disks), `troubles` (what was wrong,
-//! and which machines were up). What of a plan a film must know comes as a [`Script`], for plans are made of clients,
+//! and which sites were up). What of a plan a film must know comes as a [`Script`], for plans are made of clients,
 //! and clients look on too.
 //!
 //! Invariants: the trace of a run with a film is byte-equal to that without; equal runs make byte-equal pages; a page
@@ -52,7 +52,7 @@ const NOTES_MAX: usize = 1_500;
 pub struct Script {
     /// The seed.
     pub seed: u64,
-    /// Machines.
+    /// Sites.
     pub sites: usize,
     /// The clients, in a few words each.
     pub clients: Vec<String>,
@@ -188,14 +188,14 @@ impl Film {
         }
     }
 
-    /// A step is over: looks at the machines, and at which faults of the plan are in force.
+    /// A step is over: looks at the sites, and at which faults of the plan are in force.
     pub fn look(&mut self, nodes: &[Node], in_force: &[bool]) {
         if let Some(reel) = &mut self.0 {
             reel.look(nodes, in_force);
         }
     }
 
-    /// A client asks a machine for something; the number is new among its own.
+    /// A client asks a site for something; the number is new among its own.
     pub fn asks(&mut self, client: usize, site: usize, number: i32, what: fmt::Arguments<'_>) {
         if let Some(reel) = &mut self.0 {
             reel.operations.asks(reel.at_us, client, site, number, what);
@@ -209,7 +209,7 @@ impl Film {
         }
     }
 
-    /// Its connection to a machine is gone, and with it all answers that are open there.
+    /// Its connection to a site is gone, and with it all answers that are open there.
     pub fn hung_up(&mut self, client: usize, site: usize) {
         if let Some(reel) = &mut self.0 {
             reel.operations.hung_up(reel.at_us, client, site);

@@ -28,7 +28,7 @@ pub struct Operations {
 pub struct Operation {
     /// Whose.
     pub client: usize,
-    /// Which machine was asked.
+    /// Which site was asked.
     pub site: usize,
     /// When.
     pub from_us: u64,

@@ -15,7 +15,7 @@ pub struct Replicas {
     numbers: BTreeMap<TopicPartition, usize>,
     /// Of each replica, where it is and of which partition.
     homes: BTreeMap<ReplicaId, (usize, usize)>,
-    /// For each machine, by partition.
+    /// For each site, by partition.
     standing: Vec<BTreeMap<usize, Stretch>>,
     over: Strip<Stretch>,
 }
@@ -37,7 +37,7 @@ pub struct Stretch {
     pub role: Role,
     /// The term.
     pub term: u64,
-    /// The machine of the leader it knew.
+    /// The site of the leader it knew.
     pub leader: Option<usize>,
     /// The newest entry, at its end.
     pub last: u64,
@@ -69,7 +69,7 @@ impl Notable for Stretch {
 }
 
 impl Replicas {
-    /// Of so many machines.
+    /// Of so many sites.
     pub fn new(sites: usize) -> Replicas {
         Replicas {
             partitions: Vec::new(),
@@ -80,7 +80,7 @@ impl Replicas {
         }
     }
 
-    /// How a machine's replicas stand now.
+    /// How a site's replicas stand now.
     pub fn look(&mut self, at_us: u64, site: usize, seen: &[Observation]) {
         for one in seen {
             let partition = self.number_of(one.of);
@@ -104,7 +104,7 @@ impl Replicas {
         }
     }
 
-    /// A machine's process ended.
+    /// A site's process ended.
     pub fn ended(&mut self, at_us: u64, site: usize) {
         for (_, stretch) in std::mem::take(&mut self.standing[site]) {
             self.over.push(Stretch { to_us: Some(at_us), ..stretch });

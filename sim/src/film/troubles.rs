@@ -1,4 +1,4 @@
-//! What was wrong, from when to when, and which machines had a process that ran.
+//! What was wrong, from when to when, and which sites had a process that ran.
 //!
 //! Both are seen from outside, after each step: a fault of whatever kind is drawn as long as the world says that it
 //! is in force.
@@ -15,7 +15,7 @@ pub struct Troubles {
     spans: Vec<Option<(u64, Option<u64>)>>,
 }
 
-/// The lives of all machines' processes.
+/// The lives of all sites' processes.
 #[derive(Debug)]
 pub struct Lives {
     running: Vec<Option<Life>>,
@@ -68,12 +68,12 @@ impl Troubles {
 }
 
 impl Lives {
-    /// Of machines that are all down.
+    /// Of sites that are all down.
     pub fn new(sites: usize) -> Lives {
         Lives { running: vec![None; sites], over: Strip::new(LIVES_MAX, LIVES_MAX) }
     }
 
-    /// A machine has that process now, by its boot and whether it is paused. True if an earlier one has ended.
+    /// A site has that process now, by its boot and whether it is paused. True if an earlier one has ended.
     pub fn look(&mut self, at_us: u64, site: usize, life: Option<(u32, bool)>) -> bool {
         let running = &mut self.running[site];
         if running.map(|running| (running.boot, running.is_paused)) == life {

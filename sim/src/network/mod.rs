@@ -25,10 +25,10 @@ use rust_mq_core::event::CloseReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A machine or a client, whatever process runs on it: what a cut is about.
+/// A site or a client, whatever process runs on it: what a cut is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Spot {
-    /// A machine.
+    /// A site.
     Site(usize),
     /// A client.
     Client(usize),
@@ -248,7 +248,7 @@ impl Network {
         self.signals.push(Signal { place, wire: id, side, what: Told::Closed(CloseReason::Asked) });
     }
 
-    /// A process ended: its ends are gone. Its machine still answers for it, unless the power is off too.
+    /// A process ended: its ends are gone. Its site still answers for it, unless the power is off too.
     pub fn end_process(
         &mut self,
         schedule: &mut Schedule,
@@ -295,7 +295,7 @@ impl Network {
         }
         let Some((_, piece)) = wire.flows[side.index()].flying.pop_front() else { return };
         if !wire.is_open[side.index()] {
-            // The receiver is gone: its machine answers with a reset.
+            // The receiver is gone: its site answers with a reset.
             if wire.is_open[side.other().index()] && matches!(piece, Piece::Bytes(_)) {
                 let wait = self.weather.latency_min_ns;
                 schedule.after(wait, Happening::Break { wire: id, side: side.other(), is_forced: true });

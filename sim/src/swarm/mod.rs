@@ -11,7 +11,7 @@ mod weather;
 use crate::client::plan::{ClientPlan, Role};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
-use crate::plan::{Knobs, Machine, Plan};
+use crate::plan::{Knobs, Plan, SitePlan};
 use rust_mq_core::config::StorageConfig;
 use std::time::Duration;
 use storms::Area;
@@ -19,39 +19,40 @@ use storms::Area;
 /// The bound of what a swarm draws, for a build that cannot do everything yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Most machines.
+    /// Most sites.
     pub sites_max: usize,
 }
 
 /// The plan of a seed.
 pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     let mut dice = root.stream("topology", &[]);
-    let sites = match dice.below(100) {
+    let count = match dice.below(100) {
         0..12 => 1,
         12..80 => 3,
         _ => 5,
     }
     .min(reach.sites_max);
     let chaos_ms = 30_000;
-    let core = draw_core(sites, &mut dice);
-    let mut topics = crowd::topics(sites, root, &mut dice);
+    let core = draw_core(count, &mut dice);
+    let mut topics = crowd::topics(count, root, &mut dice);
     let mut clients = crowd::clients(root);
     let mut knobs = draw_knobs(&mut root.stream("knobs", &[]));
-    let mut machines: Vec<Machine> =
-        (0..sites).map(|site| weather::machine(&mut root.stream("machine", &[site as u64]), sites)).collect();
-    squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut machines, &mut clients);
+    let mut sites: Vec<SitePlan> =
+        (0..count).map(|site| weather::site(&mut root.stream("machine", &[site as u64]), count)).collect();
+    squeeze(&mut root.stream("squeeze", &[]), &mut knobs, &mut sites, &mut clients);
     let mut weather = weather::network(&mut root.stream("weather", &[]));
-    let place = Area { sites, clients: clients.len(), chaos_ms, election_min_ms: knobs.election_min_ms };
-    let demands = storms::demands(&mut root.stream("demands", &[]), sites);
-    let mut faults = weather::faults(root, (sites, chaos_ms, knobs.election_min_ms), clients.len(), &core);
+    let place =
+        Area { sites: count, clients: clients.len(), chaos_ms, election_min_ms: knobs.election_min_ms };
+    let demands = storms::demands(&mut root.stream("demands", &[]), count);
+    let mut faults = weather::faults(root, (count, chaos_ms, knobs.election_min_ms), clients.len(), &core);
     storms::faults(root, place, &core, demands, &mut faults);
     faults.sort_by_key(|fault| fault.at_ms);
-    clients.extend(crowd::newcomers(root, &mut topics, sites));
+    clients.extend(crowd::newcomers(root, &mut topics, count));
     crowd::starve(&mut root.stream("starve", &[]), &mut knobs, &clients);
     crowd::fill(&mut root.stream("fill", &[]), &mut knobs, &mut weather, &mut topics, &mut clients);
     crowd::greet(&mut root.stream("greet", &[]), &mut clients);
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
-    let links = storms::links(&mut root.stream("links", &[]), sites, weather);
+    let links = storms::links(&mut root.stream("links", &[]), count, weather);
     let rehearse_every = draw_rehearsals(&mut root.stream("rehearsals", &[]));
     Plan {
         seed,
@@ -60,7 +61,6 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
         weather,
         links,
         knobs,
-        machines,
         topics,
         clients,
         core,
@@ -125,7 +125,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
 }
 
 /// In a quarter of the runs everything is tight: small frames, slow syncs, large batches and many of them under way.
-fn squeeze(dice: &mut Dice, knobs: &mut Knobs, machines: &mut [Machine], clients: &mut [ClientPlan]) {
+fn squeeze(dice: &mut Dice, knobs: &mut Knobs, sites: &mut [SitePlan], clients: &mut [ClientPlan]) {
     if dice.below(4) > 0 {
         return;
     }
@@ -134,8 +134,8 @@ fn squeeze(dice: &mut Dice, knobs: &mut Knobs, machines: &mut [Machine], clients
     storage.journal_file_bytes = 128 << 10;
     storage.first_journal_file_bytes = 64 << 10;
     storage.checkpoint_bytes = dice.log_uniform(16 << 10, 256 << 10);
-    for machine in machines {
-        machine.sync_ns = machine.sync_ns.max(dice.log_uniform(MILLI, 20 * MILLI));
+    for site in sites {
+        site.sync_ns = site.sync_ns.max(dice.log_uniform(MILLI, 20 * MILLI));
     }
     for client in clients {
         if let Role::Producer(habits) = &mut client.role {

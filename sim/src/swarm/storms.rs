@@ -2,7 +2,7 @@
 //! power that fails at the worst moments, disks that are worn out, cuts that flap, everybody standing still, streams with
 //! holes, doors that lead elsewhere; each in some of the runs, from a stream of its own.
 //!
-//! The atlas: disks lose more than they may fail to keep only on machines of the drawn minority, the first of those
+//! The atlas: disks lose more than they may fail to keep only on sites of the drawn minority, the first of those
 //! outside the core, and `claims::atlas` says what of that may happen. One run in sixteen demands only detection: there
 //! any disk may lose anything.
 
@@ -20,7 +20,7 @@ pub const FOR_EVER_MS: u64 = u64::MAX >> 24;
 /// What a storm may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Area {
-    /// Machines.
+    /// Sites.
     pub sites: usize,
     /// Clients.
     pub clients: usize,
@@ -94,7 +94,7 @@ fn astray(dice: &mut Dice) -> Astray {
     *dice.pick(&[Astray::Lost, Astray::Elsewhere, Astray::Short])
 }
 
-/// What the disk of the one machine loses that the others can do without.
+/// What the disk of the one site loses that the others can do without.
 fn losses(dice: &mut Dice, area: Area, site: usize, faults: &mut Vec<Fault>) {
     match dice.below(6) {
         0 => {

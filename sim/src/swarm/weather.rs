@@ -1,23 +1,23 @@
-//! Draws the machines, the network, and what goes wrong.
+//! Draws the sites, the network, and what goes wrong.
 //!
 //! Each kind of trouble is on with probability one half, then its rate is drawn log-uniformly; one run in ten has
 //! none, one in ten exactly one kind.
 //!
-//! The atlas: bit rot comes only to machines of one drawn minority, so that no record loses the copies of a
+//! The atlas: bit rot comes only to sites of one drawn minority, so that no record loses the copies of a
 //! majority; and the core that is healed in the end holds none of them.
 
 use super::storms::FOR_EVER_MS;
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::network::{Spot, Weather};
-use crate::plan::{Fault, Machine};
+use crate::plan::{Fault, SitePlan};
 use crate::trouble::{Trouble, TroubleKind};
 
-/// A machine of a cluster of so many.
-pub fn machine(dice: &mut Dice, sites: usize) -> Machine {
+/// A site of a cluster of so many.
+pub fn site(dice: &mut Dice, sites: usize) -> SitePlan {
     let is_hostile = sites > 1 && dice.below(10) == 0;
     let drift = if is_hostile { 100_000 } else { 200 };
-    Machine {
+    SitePlan {
         offset_ns: dice.below(1 << 40),
         drift_ppm: dice.between(0, 2 * drift) as i64 - drift as i64,
         skew_ms: if dice.below(3) == 0 { dice.below(2_400_000) as i64 - 1_200_000 } else { 0 },
@@ -84,10 +84,10 @@ pub fn faults(
     faults
 }
 
-/// Four patterns that single troubles seldom make, each in some of the runs. A carousel cuts one machine after the
+/// Four patterns that single troubles seldom make, each in some of the runs. A carousel cuts one site after the
 /// other off from its peers, not from clients, just long enough for another to be elected: leadership goes round and
 /// comes back to where it was. The power fails again and again in the midst of a write. A sync fails as the process is
-/// killed, and the power fails in the next life. And a journal rots in a machine that the others can do without.
+/// killed, and the power fails in the next life. And a journal rots in a site that the others can do without.
 fn extras(
     root: Root,
     (sites, chaos_ms, election_min_ms): (usize, u64, u64),

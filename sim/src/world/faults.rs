@@ -92,7 +92,7 @@ impl World {
             }
             Trouble::KillAtSync { site } => self.kill_at_sync(*site),
             Trouble::Blackout { kept_ppm } => {
-                for site in 0..self.plan.sites {
+                for site in 0..self.plan.sites.len() {
                     self.take_down(site, Some(*kept_ppm), "fault.power_was_lost_everywhere");
                 }
             }
@@ -147,12 +147,12 @@ impl World {
             | Trouble::Isolate { .. }
             | Trouble::Halves { .. }
             | Trouble::Bridge { .. } => {
-                for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+                for (from, to) in what.cuts(self.plan.sites.len(), self.clients.len()) {
                     self.network.cut(&mut self.schedule, from, to);
                 }
                 self.marks.hit(match what {
                     Trouble::Cut { .. } => "fault.cut_one_way",
-                    Trouble::Isolate { .. } => "fault.isolated_a_machine",
+                    Trouble::Isolate { .. } => "fault.isolated_a_site",
                     Trouble::Halves { .. } => "fault.cut_into_halves",
                     _ => "fault.cut_but_for_a_bridge",
                 });
@@ -247,8 +247,8 @@ impl World {
         self.stages.freeze(self.schedule.now(), self.bounds());
         self.network.calm_down();
         // A cluster is founded by all its members: one that is not yet cannot do without some of them.
-        let is_founded = self.claims.elections > 0 || self.plan.sites == 1;
-        let core = if is_founded { self.plan.core.clone() } else { (0..self.plan.sites).collect() };
+        let is_founded = self.claims.elections > 0 || self.plan.sites.len() == 1;
+        let core = if is_founded { self.plan.core.clone() } else { (0..self.plan.sites.len()).collect() };
         let mut broken: Vec<usize> = Vec::new();
         for number in 0..self.plan.faults.len() {
             if !self.in_force[number] {
@@ -280,8 +280,9 @@ impl World {
             }
         }
         // A node whose disk has lost something may be refused for ever, or have replicas that are dead.
-        broken
-            .extend((0..self.plan.sites).filter(|site| self.stages.has_lost(*site) && !core.contains(site)));
+        broken.extend(
+            (0..self.plan.sites.len()).filter(|site| self.stages.has_lost(*site) && !core.contains(site)),
+        );
         for site in &core {
             self.nodes[*site].disk.heal();
             self.start_disk_works(*site);
@@ -305,7 +306,7 @@ impl World {
     }
 
     fn go_dark(&mut self, site: Option<usize>, when: Moment, kept_ppm: u64) {
-        let sites = site.map_or(0..self.plan.sites, |site| site..site + 1);
+        let sites = site.map_or(0..self.plan.sites.len(), |site| site..site + 1);
         sites.for_each(|site| self.take_down(site, Some(kept_ppm), "fault.power_was_lost"));
         self.marks.hit(match when {
             Moment::Checkpoint => "fault.power_was_lost_in_a_checkpoint",
@@ -337,10 +338,10 @@ impl World {
             | Trouble::Wipe { site }
             | Trouble::Dark { site: Some(site), .. } => self.bring_up(*site),
             Trouble::Blackout { .. } | Trouble::Dark { site: None, .. } => {
-                (0..self.plan.sites).for_each(|site| self.bring_up(site));
+                (0..self.plan.sites.len()).for_each(|site| self.bring_up(site));
             }
             Trouble::Pause { site } => self.wake_up(*site),
-            Trouble::PauseAll => (0..self.plan.sites).for_each(|site| self.wake_up(site)),
+            Trouble::PauseAll => (0..self.plan.sites.len()).for_each(|site| self.wake_up(site)),
             Trouble::Rollback { site, of } => self.end_rollback(*site, number, *of),
             Trouble::Swap { site, with } => {
                 if self.stages.are_swapped(*site, *with) {
@@ -356,12 +357,12 @@ impl World {
             | Trouble::Isolate { .. }
             | Trouble::Halves { .. }
             | Trouble::Bridge { .. } => {
-                for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+                for (from, to) in what.cuts(self.plan.sites.len(), self.clients.len()) {
                     self.network.mend(&mut self.schedule, from, to);
                 }
             }
             Trouble::Drift { site, .. } => {
-                let drift = self.plan.machines[*site].drift_ppm;
+                let drift = self.plan.sites[*site].drift_ppm;
                 self.nodes[*site].clock.drift(self.schedule.now(), drift);
             }
             Trouble::SlowReads { .. } | Trouble::Full { .. } | Trouble::Slow { .. } => {
@@ -389,15 +390,15 @@ impl World {
                 self.start_disk_works(*site);
             }
             Trouble::Full { site } => {
-                let capacity = self.plan.machines[*site].capacity;
+                let capacity = self.plan.sites[*site].capacity;
                 self.nodes[*site].disk.set_capacity(capacity);
             }
             Trouble::Slow { site, .. } => {
-                let machine = &self.plan.machines[*site];
+                let own = &self.plan.sites[*site];
                 let pace = Pace {
-                    touch_ns: machine.touch_ns,
-                    sync_ns: machine.sync_ns,
-                    byte_ps: machine.byte_ps,
+                    touch_ns: own.touch_ns,
+                    sync_ns: own.sync_ns,
+                    byte_ps: own.byte_ps,
                     read_factor: 1,
                 };
                 self.nodes[*site].disk.set_pace(pace);
@@ -440,7 +441,7 @@ impl World {
             what,
             Trouble::Cut { from: Spot::Client(_), .. } | Trouble::Cut { to: Spot::Client(_), .. }
         );
-        for (from, to) in what.cuts(self.plan.sites, self.clients.len()) {
+        for (from, to) in what.cuts(self.plan.sites.len(), self.clients.len()) {
             if is_of_a_client || is_sound(from) && is_sound(to) {
                 self.network.mend(&mut self.schedule, from, to);
             } else {

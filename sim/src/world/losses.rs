@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// Two machines have each other's disks; again, and each has its own.
+    /// Two sites have each other's disks; again, and each has its own.
     pub(super) fn swap(&mut self, site: usize, with: usize) {
         let has_data = |site: usize| self.claims.has_promised(site);
         let is_swapped = self.stages.are_swapped(site, with);

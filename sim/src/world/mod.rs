@@ -1,4 +1,4 @@
-//! The world: a queue of what will happen, the machines, the network, the clients, the plan's faults, the claims
+//! The world: a queue of what will happen, the sites, the network, the clients, the plan's faults, the claims
 //! and the trace. One step takes the next happening and lets it happen.
 //!
 //! `turns` enters the cores and performs their actions, `faults` lets the plan happen, `stages` ends the run:
@@ -52,9 +52,9 @@ pub struct World {
     nodes: Vec<Node>,
     clients: Vec<Client>,
     listening: Vec<Option<Place>>,
-    /// Whom a dial to each machine reaches.
+    /// Whom a dial to each site reaches.
     doors: Vec<Option<Place>>,
-    /// Which machine answers for each.
+    /// Which site answers for each.
     answers: Vec<usize>,
     ledger: Ledger,
     ids: SeenIds,
@@ -93,7 +93,7 @@ pub struct Report {
     pub turns: u64,
     /// Simulated nanoseconds.
     pub lasted_ns: u64,
-    /// Machines.
+    /// Sites.
     pub sites: usize,
     /// Operations that were answered as hoped.
     pub completed: u64,
@@ -111,7 +111,7 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// Whether it came to its end, green or red, and was not stopped at a step.
     pub is_whole: bool,
-    /// What happened to machines, and who came to lead what, if that was asked for.
+    /// What happened to sites, and who came to lead what, if that was asked for.
     pub notes: Vec<String>,
     /// The last lines of the trace but routine, if they were asked for.
     pub tail: Vec<String>,
@@ -126,17 +126,17 @@ impl World {
         for (fault, what) in plan.faults.iter().enumerate() {
             schedule.after(what.at_ms * MILLI, Happening::Fault { fault });
         }
-        for site in 0..plan.sites {
+        for site in 0..plan.sites.len() {
             let wait = root.stream("first start", &[site as u64]).below(200 * MILLI);
             schedule.after(wait, Happening::Start { site });
         }
         schedule.after(plan.chaos_ms * MILLI, Happening::Heal);
-        let nodes = (0..plan.sites).map(|site| node(&plan, root, site)).collect();
+        let nodes = (0..plan.sites.len()).map(|site| node(&plan, root, site)).collect();
         let clients = plan
             .clients
             .iter()
             .enumerate()
-            .map(|(number, client)| Client::new(number, client, &plan.topics, plan.sites, root))
+            .map(|(number, client)| Client::new(number, client, &plan.topics, plan.sites.len(), root))
             .collect();
         World {
             root,
@@ -144,15 +144,15 @@ impl World {
             network: Network::new(root, plan.weather, &plan.links),
             nodes,
             clients,
-            listening: vec![None; plan.sites],
-            doors: vec![None; plan.sites],
-            answers: (0..plan.sites).collect(),
+            listening: vec![None; plan.sites.len()],
+            doors: vec![None; plan.sites.len()],
+            answers: (0..plan.sites.len()).collect(),
             copies: BTreeMap::new(),
             ledger: Ledger::default(),
             ids: SeenIds::default(),
             lookups: Lookups::default(),
             node_wall_max: i64::MIN,
-            claims: NodeClaims::new(plan.sites),
+            claims: NodeClaims::new(plan.sites.len()),
             verdict: Verdict::of(plan.demands),
             marks: Marks::default(),
             trace: Trace::new(watch, || script::of(&plan)),
@@ -290,7 +290,7 @@ impl World {
             events: self.events,
             turns: self.turns,
             lasted_ns: self.schedule.now().0,
-            sites: self.plan.sites,
+            sites: self.plan.sites.len(),
             completed: self.completed,
             acked: self.ledger.acked,
             refused: self.ledger.refused,
@@ -306,19 +306,14 @@ impl World {
 }
 
 fn node(plan: &Plan, root: Root, site: usize) -> Node {
-    let machine = &plan.machines[site];
-    let pace = Pace {
-        touch_ns: machine.touch_ns,
-        sync_ns: machine.sync_ns,
-        byte_ps: machine.byte_ps,
-        read_factor: 1,
-    };
+    let own = &plan.sites[site];
+    let pace = Pace { touch_ns: own.touch_ns, sync_ns: own.sync_ns, byte_ps: own.byte_ps, read_factor: 1 };
     Node {
         site,
         boot: 0,
         process: None,
-        clock: Clock::new(machine.offset_ns, machine.drift_ppm, machine.skew_ms),
-        disk: Disk::new(machine.capacity, pace, root.key("disk", &[site as u64])),
+        clock: Clock::new(own.offset_ns, own.drift_ppm, own.skew_ms),
+        disk: Disk::new(own.capacity, pace, root.key("disk", &[site as u64])),
         config: config(plan, site),
         pauses: 0,
         has_slept: false,
@@ -327,7 +322,7 @@ fn node(plan: &Plan, root: Root, site: usize) -> Node {
     }
 }
 
-/// What the plan tells the node of that machine.
+/// What the plan tells the node of that site.
 fn config(plan: &Plan, site: usize) -> Config {
     let knobs = &plan.knobs;
     let member = |site: usize| Member {
@@ -337,7 +332,7 @@ fn config(plan: &Plan, site: usize) -> Config {
     };
     Config {
         node: NodeId(site as i32 + 1),
-        members: (0..plan.sites).map(member).collect(),
+        members: (0..plan.sites.len()).map(member).collect(),
         bootstrap: site == 0,
         listeners: vec![None],
         heartbeat_interval: Duration::from_millis(knobs.heartbeat_ms),
@@ -348,7 +343,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         retention_interval: Duration::from_secs(5),
         topics: TopicDefaults {
             partitions: 1,
-            replication_factor: plan.sites.min(3) as i16,
+            replication_factor: plan.sites.len().min(3) as i16,
             auto_create: knobs.auto_create,
         },
         storage: knobs.storage.clone(),

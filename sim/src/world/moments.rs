@@ -34,7 +34,7 @@ impl World {
         let bytes_min = if waited_ms < MOMENT_WAIT_MS / 2 { 2 * PAGE } else { PAGE };
         let has_come = match what {
             Trouble::Dark { site, when, .. } => {
-                let sites = site.map_or(0..self.plan.sites, |site| site..site + 1);
+                let sites = site.map_or(0..self.plan.sites.len(), |site| site..site + 1);
                 if sites.into_iter().any(|site| self.is_worst(site, *when)) {
                     return Turnout::Now;
                 }

@@ -6,7 +6,7 @@ use super::World;
 const KEPT_PPM: [Option<u64>; 4] = [None, None, None, Some(500_000)];
 
 impl World {
-    /// Something became durable on that machine's disk.
+    /// Something became durable on that site's disk.
     pub(super) fn rehearse(&mut self, site: usize) {
         let every = self.plan.rehearse_every;
         let node = &self.nodes[site];

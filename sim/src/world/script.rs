@@ -1,8 +1,8 @@
 //! What a film is told of the plan before it begins: the clients, what will go wrong and where that is drawn, and what
 //! else was set up.
 //!
-//! A trouble is drawn by what it says of itself, whatever its kind: its name is its variant's, it lies at the machine
-//! that it is about, or at those whose ways it cuts, or at the client that it names; and at all machines if it says
+//! A trouble is drawn by what it says of itself, whatever its kind: its name is its variant's, it lies at the site
+//! that it is about, or at those whose ways it cuts, or at the client that it names; and at all sites if it says
 //! nothing of the kind.
 
 use crate::client::plan::{ClientPlan, Role};
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub fn of(plan: &Plan) -> Script {
     Script {
         seed: plan.seed,
-        sites: plan.sites,
+        sites: plan.sites.len(),
         clients: plan.clients.iter().map(client).collect(),
         faults: plan.faults.iter().map(|fault| trouble(plan, fault)).collect(),
         // Who has heard nothing for an interval has begun to wait.
@@ -45,8 +45,11 @@ fn trouble(plan: &Plan, fault: &Fault) -> Trouble {
     let mut clients: BTreeSet<usize> =
         fields["client"].as_u64().into_iter().map(|client| client as usize).collect();
     if sites.is_empty() {
-        for spot in
-            fault.what.cuts(plan.sites, plan.clients.len()).into_iter().flat_map(|(from, to)| [from, to])
+        for spot in fault
+            .what
+            .cuts(plan.sites.len(), plan.clients.len())
+            .into_iter()
+            .flat_map(|(from, to)| [from, to])
         {
             match spot {
                 Spot::Site(site) => sites.insert(site),
@@ -55,19 +58,19 @@ fn trouble(plan: &Plan, fault: &Fault) -> Trouble {
         }
     }
     if sites.is_empty() && clients.is_empty() {
-        sites = (0..plan.sites).collect();
+        sites = (0..plan.sites.len()).collect();
     }
     Trouble { name, words, sites: sites.into_iter().collect(), clients: clients.into_iter().collect() }
 }
 
 fn setting(plan: &Plan) -> Vec<String> {
-    let mut lines = vec![format!("{} nodes, core {:?} (healed in the end)", plan.sites, plan.core)];
+    let mut lines = vec![format!("{} nodes, core {:?} (healed in the end)", plan.sites.len(), plan.core)];
     lines.extend(plan.mutant.map(|mutant| format!("mutant: {mutant:?}")));
     lines.push(format!("faults come for {} ms", plan.chaos_ms));
     lines.push(format!("{:?}", plan.weather));
     lines.push(format!("{:?}", plan.knobs));
-    let machines = plan.machines.iter().enumerate();
-    lines.extend(machines.map(|(site, machine)| format!("n{}: {machine:?}", site + 1)));
+    let sites = plan.sites.iter().enumerate();
+    lines.extend(sites.map(|(number, site)| format!("n{}: {site:?}", number + 1)));
     lines.extend(plan.topics.iter().map(|topic| format!("{topic:?}")));
     let clients = plan.clients.iter().enumerate();
     lines.extend(clients.map(|(number, client)| format!("client {number}: {client:?}")));

@@ -32,7 +32,7 @@ pub struct Stages {
     /// Set with `frozen_at`.
     bounds: Option<Bounds>,
     standing: Standing,
-    /// The machines outside the core are sound again.
+    /// The sites outside the core are sound again.
     has_come_back: bool,
     idle_from: Option<(Moment, u64)>,
     disk_failures: BTreeSet<usize>,
@@ -97,13 +97,13 @@ impl Stages {
         }
     }
 
-    /// The disk of that machine holds what cannot be used.
+    /// The disk of that site holds what cannot be used.
     pub fn spoil(&mut self, site: usize) {
         self.spoilt.insert(site);
         self.unreadable.insert(site);
     }
 
-    /// The disk of that machine has lost what it had promised: its node may never be what it was.
+    /// The disk of that site has lost what it had promised: its node may never be what it was.
     pub fn loses(&mut self, site: usize) {
         self.spoil(site);
         self.lost.insert(site);
@@ -114,7 +114,7 @@ impl Stages {
         self.lost.contains(&site)
     }
 
-    /// Two machines have each other's disks, or each its own again.
+    /// Two sites have each other's disks, or each its own again.
     pub fn swap(&mut self, site: usize, with: usize) {
         self.swapped = if self.swapped.is_some() { None } else { Some((site, with)) };
     }
@@ -124,7 +124,7 @@ impl Stages {
         self.swapped == Some((site, with))
     }
 
-    /// Whether that machine has another's disk.
+    /// Whether that site has another's disk.
     pub fn is_swapped(&self, site: usize) -> bool {
         self.swapped.is_some_and(|(one, other)| one == site || other == site)
     }
@@ -139,22 +139,22 @@ impl Stages {
         self.caught_up.get(&site).map(|at| now.since(*at))
     }
 
-    /// Whether somebody has damaged what that machine's disk holds.
+    /// Whether somebody has damaged what that site's disk holds.
     pub fn disk_is_damaged(&self, site: usize) -> bool {
         self.spoilt.contains(&site)
     }
 
-    /// Whether some of what that machine's disk holds could not, or cannot, be read.
+    /// Whether some of what that site's disk holds could not, or cannot, be read.
     pub fn disk_is_unreadable(&self, site: usize) -> bool {
         self.unreadable.contains(&site)
     }
 
-    /// Whether the disk of that machine was made to fail.
+    /// Whether the disk of that site was made to fail.
     pub fn disk_may_fail(&self, site: usize) -> bool {
         self.disk_failures.contains(&site)
     }
 
-    /// Whether the disk of that machine may hold what cannot be used.
+    /// Whether the disk of that site may hold what cannot be used.
     pub fn disk_is_spoilt(&self, site: usize) -> bool {
         self.spoilt.contains(&site) || self.disk_failures.contains(&site) || self.is_swapped(site)
     }
@@ -205,7 +205,7 @@ impl World {
         self.schedule.after(LOOK_EVERY, Happening::Look);
     }
 
-    /// A replica on a sound machine that has not applied what its leader has, in words. A leader elsewhere may be
+    /// A replica on a sound site that has not applied what its leader has, in words. A leader elsewhere may be
     /// one that the replica cannot hear.
     fn lagging(&self) -> Option<Open> {
         let seen = |site: usize| self.nodes[site].process.as_ref().map(|process| process.broker.observe());
@@ -227,7 +227,7 @@ impl World {
         })
     }
 
-    /// A sound machine that knows no leader of the cluster, in words: most of the others are sound, and reach it.
+    /// A sound site that knows no leader of the cluster, in words: most of the others are sound, and reach it.
     fn unled(&self) -> Option<Open> {
         let is_unled = |site: &usize| {
             let process = self.nodes[*site].process.as_ref()?;
@@ -259,7 +259,7 @@ impl World {
         let backlog =
             c17_everything_completes::backlog_ns(open * BACKLOG_WAYS + kept, self.network.weather());
         // Each that stays broken may let a client wait once, before it asks one that answers.
-        let silent = self.plan.sites - self.plan.core.len();
+        let silent = self.plan.sites.len() - self.plan.core.len();
         Bounds::new(self.plan.knobs.election_max_ms, ANSWER_GIVEN_UP * silent.max(1) as u64, backlog)
     }
 
@@ -280,7 +280,7 @@ impl World {
             return;
         }
         self.remark_nodes();
-        if self.plan.core.len() == self.plan.sites {
+        if self.plan.core.len() == self.plan.sites.len() {
             c17_everything_completes::late(stood, waited, open, &mut self.verdict);
         } else {
             c18_majority_serves::late(stood, waited, open, &mut self.verdict);
@@ -292,7 +292,7 @@ impl World {
         if now.since(from) < IDLE {
             return;
         }
-        let (seen, sites) = (self.events - events, self.plan.sites);
+        let (seen, sites) = (self.events - events, self.plan.sites.len());
         if !c19_all_is_bounded::check_idle(seen, IDLE / SECOND, sites, &mut self.verdict) {
             self.remark_nodes();
         }
@@ -304,7 +304,7 @@ impl World {
             c19_all_is_bounded::check_journal(node.site, &node.disk, storage, &mut self.verdict);
             self.marks.hit("bounds.weighed_an_idle_node");
         }
-        (0..self.plan.sites).for_each(|site| self.compare_segments(site));
+        (0..self.plan.sites.len()).for_each(|site| self.compare_segments(site));
         self.stages.stage = Stage::Tidy;
     }
 

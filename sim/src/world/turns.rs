@@ -217,7 +217,7 @@ impl World {
     fn dial(&mut self, site: usize, link: LinkId, address: &rust_mq_core::link::Address, kind: WireKind) {
         let boot = self.nodes[site].boot;
         let from = Place::Site { site, boot };
-        let target = Node::site_of(address, self.plan.sites);
+        let target = Node::site_of(address, self.plan.sites.len());
         let to = Spot::Site(target.unwrap_or(site));
         let accepter = target.and_then(|target| self.doors[target]);
         let wire = self.network.dial(&mut self.schedule, kind, from, to, accepter);
@@ -308,7 +308,7 @@ impl World {
         }
     }
 
-    /// What that machine's node has in segments must be what others have (C6).
+    /// What that site's node has in segments must be what others have (C6).
     pub(super) fn compare_segments(&mut self, site: usize) {
         let node = &self.nodes[site];
         if let Some(process) = &node.process {
@@ -334,7 +334,7 @@ impl World {
                 c07_acked_is_there::undecodable(site, reason, &mut self.verdict);
             }
         }
-        // A disk that failed a sync is not trusted before its machine was switched off: until then the page
+        // A disk that failed a sync is not trusted before its site was switched off: until then the page
         // cache shows what the disk never got.
         let is_rebooted = matches!(reason, HaltReason::DiskFailed { .. });
         self.end_process(site, is_rebooted);
