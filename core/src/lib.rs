@@ -11,9 +11,10 @@
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
 //! | 5 | [`host`]: puts a machine on a replica |
-//! | 6 | [`node`]: all of one node, and the carrying between its rooms |
-//! | 7 | [`api`]: one handler file per Kafka API |
-//! | 8 | [`broker`]: the door |
+//! | 6 | [`resident`]: the table of what is replicated on a node, of whatever kind |
+//! | 7 | [`node`]: all of one node, and the carrying between its rooms |
+//! | 8 | [`api`]: one handler file per Kafka API |
+//! | 9 | [`broker`]: the door |
 
 pub mod action;
 pub mod api;
@@ -37,6 +38,7 @@ pub mod now;
 pub mod partition;
 pub mod peer;
 pub mod replica;
+pub mod resident;
 pub mod rng;
 pub mod storage;
 pub mod timer;

@@ -23,6 +23,8 @@ pub struct Waiter(pub u64);
 pub struct Room {
     /// Most bytes of one decision's commands, encoded: they are one proposal.
     pub commands_bytes_max: usize,
+    /// Most partitions that there may be: what the node that decides has memory for.
+    pub partitions_max: usize,
     /// Most bytes of the whole state, encoded: it goes into one message as a snapshot, and into one frame as a reset.
     pub state_bytes_max: usize,
 }
@@ -33,8 +35,6 @@ pub struct Context<'a> {
     pub now: Now,
     /// The machine's own stream.
     pub rng: &'a mut Rng,
-    /// Partitions that the node which decides has memory for.
-    pub partitions_max: usize,
     /// What the commands, and the state that they lead to, may take.
     pub room: Room,
     /// The bug that is planted, if one is.

@@ -188,10 +188,11 @@ fn in_chunk(
     allowance: &mut Allowance,
 ) -> Result<ListOffsetsPartitionResponse, Offset> {
     let nothing = nothing(of.partition.0);
-    let Some((_, partition)) = node.partitions.of(of) else {
+    let Some(partition) = node.partition(of) else {
         return Ok(failed(nothing, ErrorCode::NotLeaderOrFollower));
     };
-    let from = partition.log_start().0;
+    let (start, below) = (partition.log_start(), partition.high_watermark());
+    let from = start.0;
     let mut further = None;
     let mut passes_over = node.is_planted(Mutant::TimeOffByABatch);
     for batch in chunk.batches.iter().flat_map(|bytes| Batches::new(bytes)) {
@@ -203,8 +204,9 @@ fn in_chunk(
         allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
         match found {
             Ok(Some(_)) if passes_over => passes_over = false,
-            Ok(Some((offset, timestamp))) if offset < partition.high_watermark().0 => {
-                return Ok(answer(partition, of.partition.0, Offset(offset), timestamp));
+            Ok(Some((offset, timestamp))) if offset < below.0 => {
+                let answer = |partition| answer(partition, of.partition.0, Offset(offset), timestamp);
+                return Ok(node.partition(of).map_or(nothing, answer));
             }
             Ok(_) => {}
             // The look-ups before this one have used up what one request may have.
@@ -214,7 +216,7 @@ fn in_chunk(
             Err(_) => return Ok(failed(nothing, ErrorCode::KafkaStorageError)),
         }
     }
-    further.map_or(Ok(nothing), |further| Err(further.max(partition.log_start())))
+    further.map_or(Ok(nothing), |further| Err(further.max(start)))
 }
 
 fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> ListOffsetsPartitionResponse {
@@ -233,10 +235,8 @@ pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_lea
     let Some(Pending::Part { request, at, of, wanted: Wanted::Latest }) = desk.offsets.remove(&waiter) else {
         return;
     };
-    let found = match node.partitions.of(of) {
-        Some((_, partition)) if is_leading => {
-            answer(partition, of.partition.0, partition.high_watermark(), -1)
-        }
+    let found = match node.partition(of) {
+        Some(partition) if is_leading => answer(partition, of.partition.0, partition.high_watermark(), -1),
         _ => ListOffsetsPartitionResponse {
             partition_index: of.partition.0,
             error_code: ErrorCode::NotLeaderOrFollower.code(),

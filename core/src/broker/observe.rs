@@ -8,10 +8,10 @@ use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::Metadata;
-use crate::node::METADATA;
 use crate::now::{Mono, Wall};
-use crate::partition::LogState;
+use crate::partition::{LogState, Partition, Weight};
 use crate::replica::Replica;
+use crate::resident::{METADATA, Resident};
 use crate::rng::hash;
 use crate::storage::RecoveredReplica;
 use bytes::BytesMut;
@@ -138,61 +138,47 @@ impl Replayed {
 impl Broker {
     /// Every replica of this node.
     pub fn observe(&self) -> Vec<Observation> {
-        let mut seen = Vec::with_capacity(self.node.partitions.len() + 1);
-        if let Some(host) = self.node.metadata() {
-            let machine = of_replica(host.replica(), METADATA);
-            seen.push(Observation { applied: host.applied().index, is_machine: true, ..machine });
-        }
-        for (_, partition) in self.node.partitions.iter() {
-            seen.push(Observation {
-                applied: partition.applied().index,
-                log_start: partition.log_start(),
-                high_watermark: partition.high_watermark(),
-                kept: self.node.storage.kept(partition.replica().id()).unwrap_or_default(),
-                is_overlay_empty: partition.is_overlay_empty(),
-                ..of_replica(partition.replica(), partition.of())
-            });
-        }
-        seen
+        let seen = |(id, resident): (ReplicaId, &Resident)| {
+            let kept = resident.records().and_then(|_| self.node.storage.kept(id));
+            let (log_start, high_watermark) = resident.extent();
+            Observation {
+                applied: resident.applied().index,
+                log_start,
+                high_watermark,
+                kept: kept.unwrap_or_default(),
+                is_machine: resident.records().is_none(),
+                is_overlay_empty: resident.records().is_none_or(Partition::is_overlay_empty),
+                ..of_replica(resident.replica(), resident.of())
+            }
+        };
+        self.node.residents.iter().map(seen).collect()
     }
 
     /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
     pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
         let placed = self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config.node));
-        let machine = self.node.metadata().map(|host| (METADATA, host.replica().id()));
-        placed.chain(machine).collect()
+        let machines = self.node.residents.iter().filter(|(_, resident)| resident.records().is_none());
+        placed.chain(machines.map(|(id, resident)| (resident.of(), id))).collect()
     }
 
     /// Index and term of the entries that a replica has in memory.
     pub fn observe_log(&self, replica: ReplicaId) -> Vec<(Index, Term)> {
-        let host = self.node.metadata().map(crate::host::Host::replica);
-        let partitions = self.node.partitions.iter().map(|(_, partition)| partition.replica());
-        let Some(replica) = host.into_iter().chain(partitions).find(|other| other.id() == replica) else {
-            return Vec::new();
-        };
+        let Some(replica) = self.node.residents.replica(replica) else { return Vec::new() };
         let entries = replica.entries(replica.first_index(), replica.last_index().next());
         entries.iter().map(|entry| (entry.index, entry.term)).collect()
     }
 
     /// A hash over the replicated state of one replica.
     pub fn observe_state(&self, of: TopicPartition) -> Option<u64> {
-        if of == METADATA {
-            return self.node.metadata().map(|host| hash_of_state(&host.encode()));
-        }
-        self.node.partitions.of(of).map(|(_, partition)| hash_of_log(partition.log()))
+        self.node.residents.of(of).map(hash_of_resident)
     }
 
     /// A hash over the replicated state of each replica, with what it has applied: replicas that have applied
     /// the same have the same.
     pub fn observe_states(&self) -> Vec<(TopicPartition, Index, u64)> {
-        let mut states = Vec::new();
-        if let Some(host) = self.node.metadata() {
-            states.push((METADATA, host.applied().index, hash_of_state(&host.encode())));
-        }
-        for (_, partition) in self.node.partitions.iter() {
-            states.push((partition.of(), partition.applied().index, hash_of_log(partition.log())));
-        }
-        states
+        let state =
+            |resident: &Resident| (resident.of(), resident.applied().index, hash_of_resident(resident));
+        self.node.residents.iter().map(|(_, resident)| state(resident)).collect()
     }
 
     /// Whether the metadata machine's two copies are equal, where nothing is between them. What is applied beyond
@@ -220,8 +206,8 @@ impl Broker {
             waiting: self.desk.waiting(),
             charged: PURPOSES.map(|purpose| (purpose, self.node.budget.used(purpose))),
             budget_bytes: self.node.budget.capacity_bytes(),
-            weighed: self.node.weighed(),
-            weighed_anew: self.node.weighed_anew(),
+            weighed: weights(self.node.residents.held()),
+            weighed_anew: weights(self.node.residents.weighed_anew()),
         }
     }
 
@@ -245,6 +231,10 @@ impl Broker {
             ("desk", self.desk.next_deadline()),
         ]
     }
+}
+
+fn weights(held: Weight) -> (u64, usize) {
+    (held.entries_bytes, held.producers)
 }
 
 fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
@@ -294,6 +284,14 @@ fn of_recovered(known: &RecoveredReplica) -> Observation {
 
 fn terms(entries: &[Entry]) -> Vec<(Index, Term)> {
     entries.iter().map(|entry| (entry.index, entry.term)).collect()
+}
+
+fn hash_of_resident(resident: &Resident) -> u64 {
+    match resident.records() {
+        // Not as a checkpoint has it: planted bugs write another.
+        Some(partition) => hash_of_log(partition.log()),
+        None => hash_of_state(&resident.encode()),
+    }
 }
 
 fn hash_of_log(log: &LogState) -> u64 {

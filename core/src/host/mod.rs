@@ -22,7 +22,6 @@ mod tests;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
-use crate::limits::PARTITIONS_MAX;
 use crate::machine::{Context, Decision, Machine, Room, Undecodable, Waiter};
 use crate::now::{Now, Wall};
 use crate::replica::{Dropped, Replica};
@@ -38,7 +37,6 @@ pub struct Host<M: Machine> {
     applied: Stamp,
     lead: Option<Lead<M>>,
     rng: Rng,
-    partitions_max: usize,
     room: Room,
 }
 
@@ -66,12 +64,7 @@ impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
     /// `room` is what it may make of requests.
     pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng, room: Room) -> Host<M> {
-        Host { replica, committed, applied, lead: None, rng, room, partitions_max: PARTITIONS_MAX }
-    }
-
-    /// As leader no more than so many partitions are made.
-    pub fn limit_partitions(&mut self, most: usize) {
-        self.partitions_max = most;
+        Host { replica, committed, applied, lead: None, rng, room }
     }
 
     /// Asks the machine. The answer comes at once only if there is no leader here.
@@ -87,8 +80,7 @@ impl<M: Machine> Host<M> {
             return;
         };
         let mutant = self.replica.settings().mutant;
-        let (room, partitions_max) = (self.room, self.partitions_max);
-        let mut context = Context { now, rng: &mut self.rng, room, partitions_max, mutant };
+        let mut context = Context { now, rng: &mut self.rng, room: self.room, mutant };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
@@ -97,8 +89,7 @@ impl<M: Machine> Host<M> {
     pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
         if let Some(lead) = &mut self.lead {
             let mutant = self.replica.settings().mutant;
-            let (room, partitions_max) = (self.room, self.partitions_max);
-            let mut context = Context { now, rng: &mut self.rng, room, partitions_max, mutant };
+            let mut context = Context { now, rng: &mut self.rng, room: self.room, mutant };
             let decision = lead.tip.due(&mut lead.soft, &mut context);
             self.carry_out(now, decision, out);
         }
@@ -175,7 +166,7 @@ impl<M: Machine> Host<M> {
         let term = self.replica.term();
         let is_leading = self.replica.is_leader() && self.replica.has_applied_own_term();
         if !is_leading || self.lead.as_ref().is_some_and(|lead| lead.term != term) {
-            self.stop_leading(out);
+            self.abandon(out);
         }
         if is_leading && self.lead.is_none() {
             self.lead = Some(Lead {
@@ -214,12 +205,13 @@ impl<M: Machine> Host<M> {
     ) -> Result<(), Undecodable> {
         (_, self.committed) = Host::decode_state(state)?;
         self.applied = at;
-        self.stop_leading(out);
+        self.abandon(out);
         Ok(())
     }
 
-    /// What was proposed in another term may stand in the log or not.
-    fn stop_leading(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+    /// It leads no more, or runs here no more: whoever waits is told "not leader". What was proposed may stand in the log
+    /// or not.
+    pub fn abandon(&mut self, out: &mut Vec<Replied<M::Reply>>) {
         let Some(lead) = self.lead.take() else { return };
         let lost = |(_, waiter, _)| Replied { waiter, reply: M::not_leader(), index: Index(0) };
         out.extend(lead.parked.into_iter().map(lost));

@@ -10,7 +10,7 @@ use crate::replica::{Recovered, Replica, Settings};
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 
-const ROOM: Room = Room { commands_bytes_max: 1 << 20, state_bytes_max: 1 << 20 };
+const ROOM: Room = Room { commands_bytes_max: 1 << 20, partitions_max: 100, state_bytes_max: 1 << 20 };
 
 /// The only voter's host, which leads.
 fn leading() -> Host<Metadata> {

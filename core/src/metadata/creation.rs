@@ -85,7 +85,7 @@ fn create(
     let configs =
         topic_config::check(&new.configs).map_err(|message| refusal(ErrorCode::InvalidConfig, message))?;
     let after = draft.partitions + nodes.len() as u64;
-    let most = PARTITIONS_MAX.min(context.partitions_max);
+    let most = PARTITIONS_MAX.min(context.room.partitions_max);
     if after > most as u64 {
         let why = if most < PARTITIONS_MAX { " by this node's memory limit" } else { "" };
         let words = format!("the cluster would have {after} partitions; its limit is {most}{why}");

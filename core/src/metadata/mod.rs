@@ -121,6 +121,11 @@ impl Metadata {
         self.topics.get(&id)
     }
 
+    /// The name of a topic; its id where there is none.
+    pub fn name_of(&self, id: TopicId) -> String {
+        self.topic(id).map_or_else(|| id.to_string(), |topic| topic.name.clone())
+    }
+
     /// The id of the topic of that name.
     pub fn topic_id(&self, name: &str) -> Option<TopicId> {
         self.names.get(name).copied()

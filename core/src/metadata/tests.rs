@@ -13,9 +13,13 @@ use crate::rng::Rng;
 use proptest::prelude::*;
 
 /// What a node with frames of the usual size has.
-const WHOLE: Room = Room { commands_bytes_max: COMMANDS_BYTES_MAX, state_bytes_max: STATE_BYTES_MAX };
+const WHOLE: Room = Room {
+    commands_bytes_max: COMMANDS_BYTES_MAX,
+    partitions_max: PARTITIONS_MAX,
+    state_bytes_max: STATE_BYTES_MAX,
+};
 /// What one with frames of 16 KiB has.
-const SMALL: Room = Room { commands_bytes_max: 12_000, state_bytes_max: 14_000 };
+const SMALL: Room = Room { commands_bytes_max: 12_000, state_bytes_max: 14_000, ..WHOLE };
 
 /// A cluster of three and its metadata leader.
 struct Cluster {
@@ -43,7 +47,7 @@ impl Cluster {
         assert!(sent.len() + 100 <= PEER_MESSAGE_BYTES_MAX, "the request is {} bytes", sent.len());
         let request = Request::decode(&sent).expect("what may be asked can be read");
         let (now, rng, room) = (Now::default(), &mut self.rng, self.room);
-        let mut context = Context { now, rng, room, partitions_max: PARTITIONS_MAX, mutant: None };
+        let mut context = Context { now, rng, room, mutant: None };
         let decision = self.state.decide(&mut (), &mut context, Waiter(1), request);
         let [(_, reply)] = &decision.replies[..] else { panic!("every request is answered once") };
         let told = reply.encode();

@@ -26,7 +26,7 @@
 //! - Invariant: from the moment Raft has a snapshot until its ready is journaled, the snapshot is kept here: the
 //!   ready speaks of it, and may wait for room in a frame.
 
-use super::{METADATA, Node};
+use super::Node;
 use crate::action::{Action, Notice};
 use crate::entry::Stamp;
 use crate::ids::{NodeId, Offset, ReplicaId, Term, TopicPartition};
@@ -34,8 +34,10 @@ use crate::limits::{CATCH_UP_FETCH_BYTES, CATCH_UP_PATIENCE};
 use crate::machine::Undecodable;
 use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
+use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
 use crate::replica::{Ready, Restored, SnapshotMeta};
+use crate::resident::Effect;
 use crate::storage::{CommittedBatch, Reset};
 use bytes::Bytes;
 use rust_mq_proto::records::Batches;
@@ -90,7 +92,7 @@ impl Node {
             .of
             .get(&id)
             .is_some_and(|progress| progress.term >= told.term || progress.step == Step::Ready);
-        if is_under_way || !self.is_told_by_its_leader(leader, told) {
+        if is_under_way || !self.residents.is_told_by_its_leader(leader, told) {
             return;
         }
         let call = CallId(0);
@@ -114,14 +116,15 @@ impl Node {
 
     /// The next call: batches while some are missing below `to`, then the snapshot.
     fn catch_up_further(&mut self, now: Now, id: ReplicaId, of: TopicPartition, to: Offset) {
-        let end = if of == METADATA { to } else { self.kept_end(id) };
+        let has_records = self.has_records(id);
+        let end = if has_records { self.kept_end(id) } else { to };
         let call = self.next_call();
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         progress.call = call;
         progress.until = now.mono + CATCH_UP_PATIENCE;
         progress.asked = progress.leader;
         // Everything here is below what the leader still has: only its snapshot can be begun with.
-        let is_useless = of != METADATA && progress.snapshot.is_none() && progress.log_start > end;
+        let is_useless = has_records && progress.snapshot.is_none() && progress.log_start > end;
         let ask = if end < to && !is_useless {
             progress.asked = progress.giver;
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
@@ -163,13 +166,18 @@ impl Node {
     fn unanswered(&mut self, now: Now, replicas: Vec<ReplicaId>) {
         for id in replicas {
             let to = self.catching_up.of.get(&id).map_or(Offset(0), |progress| progress.to);
-            match self.partition_of(id).filter(|of| *of != METADATA && self.kept_end(id) < to) {
+            match self.residents.partition(id).map(Partition::of).filter(|_| self.kept_end(id) < to) {
                 Some(of) => self.ask_another(now, id, of),
                 None => {
                     self.catching_up.of.remove(&id);
                 }
             }
         }
+    }
+
+    /// Whether that replica is of records, and not of a machine, whose whole state is in its snapshot.
+    fn has_records(&self, id: ReplicaId) -> bool {
+        self.residents.partition(id).is_some()
     }
 
     /// A number for a call on the bulk lane.
@@ -188,7 +196,7 @@ impl Node {
 
     pub(super) fn fetched(&mut self, now: Now, node: NodeId, fetched: Fetched) {
         let Some(id) = self.caller(node, fetched.id) else { return };
-        let Some(of) = self.partition_of(id) else { return };
+        let Some(of) = self.residents.partition_of(id) else { return };
         let is_kept = fetched.error == 0 && self.keep_fetched(id, &fetched);
         let Some(progress) = self.catching_up.of.get_mut(&id) else { return };
         if !is_kept {
@@ -227,27 +235,28 @@ impl Node {
 
     pub(super) fn snapshot_came(&mut self, now: Now, node: NodeId, snapshot: Snapshot) {
         let Some(id) = self.caller(node, snapshot.id) else { return };
-        let Some(of) = self.partition_of(id) else { return };
+        let Some(of) = self.residents.partition_of(id) else { return };
         if snapshot.error != 0 {
             self.catching_up.of.remove(&id);
             return;
         }
-        if let Err(said) = self.check_snapshot(id, &snapshot) {
+        if let Err(said) = self.residents.check_snapshot(id, &snapshot) {
             self.catching_up.of.remove(&id);
             return self.peers.disbelieve(node, said.kind(), &said, now.mono);
         }
         let (start, to) = (snapshot.log_start, snapshot.segment_end);
-        if of != METADATA && start > self.kept_end(id) {
+        let has_records = self.has_records(id);
+        if has_records && start > self.kept_end(id) {
             self.storage.skip_to(id, start);
         }
         if let Some(progress) = self.catching_up.of.get_mut(&id) {
             progress.snapshot = Some(snapshot);
             progress.to = to;
         }
-        if of == METADATA {
-            self.install(id);
-        } else {
+        if has_records {
             self.catch_up_further(now, id, of, to);
+        } else {
+            self.install(id);
         }
     }
 
@@ -271,16 +280,16 @@ impl Node {
         let Some(progress) = self.catching_up.of.get(&id) else { return };
         let (term, leader) = (progress.term, progress.leader);
         let Some(snapshot) = progress.snapshot.clone() else { return };
-        let Some(of) = self.partition_of(id) else { return };
-        let Some(from) = self.replica_on(of, leader) else { return };
-        if self.check_snapshot(id, &snapshot).is_err() {
+        let Some(of) = self.residents.partition_of(id) else { return };
+        let Some(from) = self.residents.replica_on(of, leader) else { return };
+        if self.residents.check_snapshot(id, &snapshot).is_err() {
             // It was sound when it came: what has been applied since says more.
             self.catching_up.of.remove(&id);
             return;
         }
         let at = Stamp { index: snapshot.index, term: snapshot.term, wall: snapshot.wall };
         let meta = SnapshotMeta { at, members: snapshot.members.clone() };
-        let restored = self.replica_mut(id).map(|replica| replica.restore(meta, from, term));
+        let restored = self.residents.get_mut(id).map(|one| one.replica_mut().restore(meta, from, term));
         match self.catching_up.of.get_mut(&id) {
             Some(progress) if matches!(restored, Some(Ok(Restored::Reset))) => progress.step = Step::Ready,
             _ => {
@@ -298,28 +307,18 @@ impl Node {
         id: ReplicaId,
         ready: &Ready,
         reset: &SnapshotMeta,
+        effects: &mut Vec<Effect>,
     ) -> Result<(), Undecodable> {
         let progress = self.catching_up.of.remove(&id).expect("only a catch-up restores a replica");
         let snapshot = progress.snapshot.expect("it was there when the replica was restored");
-        if let Some(partition) = self.partition_of(id) {
+        if let Some(partition) = self.residents.partition_of(id) {
             self.disk_actions.push(Action::Note(Notice::CaughtUp { partition, from: progress.leader }));
         }
         assert!(snapshot.index == reset.at.index, "the reset is the one that was asked for");
-        let hard_state = self.replica_mut(id).map(|replica| replica.hard_state());
+        let hard_state = self.residents.get(id).map(|resident| resident.replica().hard_state());
         let hard_state = ready.hard_state.or(hard_state).expect("a replica that makes a ready is here");
         let state = snapshot.state;
-        match &mut self.metadata {
-            Some((metadata, host)) if *metadata == id => {
-                let mut replied = Vec::new();
-                host.install(reset.at, &state, &mut replied)?;
-                self.metadata_replied(replied);
-            }
-            _ => {
-                if let Some(partition) = self.partitions.get_mut(id) {
-                    partition.install(reset.at, &state)?;
-                }
-            }
-        }
+        self.with(id, |resident, told| resident.install(reset.at, &state, effects, told)).transpose()?;
         let reset = Reset {
             index: reset.at.index,
             term: reset.at.term,

@@ -5,19 +5,17 @@
 
 use super::Node;
 use crate::action::Action;
-use crate::entry::Stamp;
-use crate::ids::{Index, ReplicaId};
+use crate::ids::Index;
 use crate::now::Now;
 use crate::replica::Replica;
 use crate::storage::Part;
-use bytes::Bytes;
 
 impl Node {
     /// Starts a checkpoint if one is due.
     pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
         let is_due =
             self.storage.checkpoint_is_due() || self.is_far_behind() && self.storage.checkpoint_frees();
-        if is_due && self.metadata.is_some() && !self.is_halting {
+        if is_due && self.image().is_some() && !self.is_halting {
             self.begin_checkpoint(now, actions);
         }
     }
@@ -31,13 +29,7 @@ impl Node {
     }
 
     fn parts(&self) -> Vec<Part> {
-        let host = self
-            .metadata
-            .iter()
-            .map(|(id, host)| part(*id, host.replica(), host.applied(), host.encode().freeze()));
-        let partitions = self.partitions.iter().map(|(id, partition)| {
-            part(id, partition.replica(), partition.applied(), partition.encode().freeze())
-        });
+        let residents = self.residents.iter().map(|(_, resident)| resident.part());
         // What nobody claims yet stays as the disk had it.
         let unclaimed = self.unclaimed.values().map(|known| Part {
             replica: known.replica,
@@ -47,13 +39,13 @@ impl Node {
             state: known.state.clone(),
             entries: known.entries.clone(),
         });
-        host.chain(partitions).chain(unclaimed).collect()
+        residents.chain(unclaimed).collect()
     }
 
     /// One step of leaving the disk so that the next start has nothing to replay. Returns whether it is so.
     /// What only waits, as for room on a full disk, is not helped by another checkpoint.
     pub fn close(&mut self, now: Now, actions: &mut Vec<Action>) -> bool {
-        if self.storage.is_clean() || self.metadata.is_none() {
+        if self.storage.is_clean() || self.image().is_none() {
             return true;
         }
         if !self.storage.is_covered() {
@@ -67,22 +59,11 @@ impl Node {
         let kept = if self.is_far_behind() { 0 } else { self.config.storage.window_kept_bytes_max };
         let kept_bytes_max = usize::try_from(kept).unwrap_or(usize::MAX);
         for (id, applied) in std::mem::take(&mut self.checkpointing) {
-            if let Some(replica) = self.replica_mut(id) {
-                trim(replica, applied, kept_bytes_max);
+            if let Some(resident) = self.residents.get_mut(id) {
+                trim(resident.replica_mut(), applied, kept_bytes_max);
             }
-            self.weigh(id);
+            self.residents.weigh(id);
         }
-    }
-}
-
-fn part(id: ReplicaId, replica: &Replica, applied: Stamp, state: Bytes) -> Part {
-    Part {
-        replica: id,
-        members: replica.members().clone(),
-        applied: applied.index,
-        applied_term: applied.term,
-        state,
-        entries: replica.entries(applied.index.next(), replica.last_index().next()),
     }
 }
 

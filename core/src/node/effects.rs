@@ -4,71 +4,48 @@
 //! Invariant: a replica starts from what the disk knows of it, if it knows it, and from nothing only if the disk
 //! never held it: its first frame is a `ReplicaAdded` that precedes all it ever promised.
 
+use super::Node;
 use super::deleted_ahead::DeletedAhead;
-use super::{METADATA, Node};
 use crate::action::{Action, HaltReason, Notice};
-use crate::entry::{Members, Stamp};
+use crate::entry::Members;
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
-use crate::limits::{COMMANDS_BYTES_MAX, ENTRY_ITEM_BYTES, READY_ITEM_BYTES, STATE_BYTES_MAX, TICK};
+use crate::limits::{
+    COMMANDS_BYTES_MAX, ENTRY_ITEM_BYTES, PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX,
+    PARTITIONS_SHARE, READY_ITEM_BYTES, STATE_BYTES_MAX, TICK,
+};
 use crate::machine::Room;
-use crate::metadata::{Command, Metadata, partition_of};
+use crate::metadata::{Metadata, partition_of};
 use crate::mutant::{Mutant, is_planted};
-use crate::now::{Now, Wall};
-use crate::partition::{LogState, Partition};
-use crate::replica::{Recovered, Replica, Settings};
+use crate::now::Now;
+use crate::replica::Settings;
+use crate::resident::{Effect, Kind, Resident, unborn};
 use crate::rng;
 use crate::storage::{RecoveredReplica, Roll};
 use crate::topic_config::TopicConfig;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// After how many ticks a replica that has just started stands for election, unless there is a leader. Source:
 /// chosen; disks sync in milliseconds and seldom in a tenth of a second, nodes started together meet within half a
 /// second. If all that takes longer, the timeouts decide.
 const FIRST_ELECTIONS: [u32; 3] = [1, 4, 12];
 
-/// What a committed command means for this node.
-pub(super) enum Effect {
-    Created { id: TopicId, name: String, partitions: i32 },
-    Deleted { id: TopicId, name: String, replicas: Vec<ReplicaId> },
-}
-
-impl Effect {
-    /// `before` is the state that the command found.
-    pub fn of(before: &Metadata, command: &Command) -> Option<Effect> {
-        match command {
-            Command::TopicCreated { .. } if !before.takes(command) => None,
-            Command::TopicCreated { id, topic } => {
-                let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-                Some(Effect::Created { id: *id, name: topic.name.clone(), partitions })
-            }
-            Command::TopicDeleted { id } => {
-                let (name, replicas) = (name_in(before, *id), replicas_in(before, *id));
-                Some(Effect::Deleted { id: *id, name, replicas })
-            }
-            Command::ProducerIdsTaken { .. } => None,
-        }
-    }
-}
-
-/// The name of a topic; its id where there is none.
-fn name_in(image: &Metadata, id: TopicId) -> String {
-    image.topic(id).map_or_else(|| id.to_string(), |topic| topic.name.clone())
-}
-
-/// All replicas of a topic.
-fn replicas_in(image: &Metadata, id: TopicId) -> Vec<ReplicaId> {
-    let placed = image.topic(id).into_iter().flat_map(|topic| topic.partitions.iter().flatten());
-    placed.map(|placed| placed.replica).collect()
-}
-
 impl Node {
-    pub(super) fn effect(&mut self, now: Now, effect: Effect, actions: &mut Vec<Action>) {
+    pub(super) fn carry_out(&mut self, now: Now, id: ReplicaId, effect: Effect, actions: &mut Vec<Action>) {
         match effect {
-            Effect::Created { id, name, partitions } => {
+            Effect::Kept(batch) => self.keep(id, batch),
+            Effect::LogStarts(start) => self.storage.advance_log_start(id, start),
+            Effect::TopicCreated { id, name, partitions } => {
                 self.start_topic(now, id, actions);
                 actions.push(Action::Note(Notice::TopicCreated { name, partitions }));
             }
-            Effect::Deleted { id, name, replicas } => self.stop_topic(id, name, &replicas, actions),
+            Effect::TopicDeleted { id, name, replicas } => self.stop_topic(id, name, &replicas, actions),
+            Effect::ImageAt(index) => {
+                for topic in self.deleted_ahead.passed(index) {
+                    self.start_topic(now, topic, actions);
+                }
+            }
+            Effect::ImageReplaced(before) => self.image_replaced(now, &before, actions),
         }
     }
 
@@ -82,7 +59,7 @@ impl Node {
         for (number, placed) in topic.partitions.iter().enumerate() {
             let of = partition_of(id, number);
             let Some(here) = placed.iter().find(|placed| placed.node == self.config.node) else { continue };
-            if self.partitions.replica_of(of).is_some() || self.is_dead(here.replica) {
+            if self.residents.replica_of(of).is_some() || self.is_dead(here.replica) {
                 continue;
             }
             let id = here.replica;
@@ -106,30 +83,23 @@ impl Node {
         config: TopicConfig,
         actions: &mut Vec<Action>,
     ) {
-        let (recovered, log) = match self.unclaimed.remove(&id) {
-            Some(recovered) => match revive(recovered) {
-                // A replica that was only added, and has seen no checkpoint: its members are the image's.
-                Ok((known, log)) if known.members.voters.is_empty() => (Recovered { members, ..known }, log),
-                Ok(revived) => revived,
-                Err(reason) => {
-                    return self.halt(HaltReason::Undecodable { reason: format!("{of}: {reason}") }, actions);
-                }
-            },
+        let known = match self.unclaimed.remove(&id) {
+            // A replica that was only added, and has seen no checkpoint: its members are the image's.
+            Some(known) if known.members.voters.is_empty() => RecoveredReplica { members, ..known },
+            Some(known) => known,
             None => {
                 self.storage.add_replica(id, of);
-                (Recovered { members, ..Recovered::default() }, LogState::default())
+                unborn(id, of, members)
             }
         };
-        let applied = recovered.applied;
-        let replica = match Replica::start(self.settings(of), id, recovered) {
-            Ok(replica) => replica,
+        let resident = match Resident::start(Kind::Records(config), self.settings(of), known) {
+            Ok(resident) => resident,
             Err(fault) => {
                 return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
             }
         };
         self.storage.set_roll(id, Roll { bytes: config.segment_bytes, age_ms: config.segment_ms });
-        self.partitions.insert(id, Partition::new(of, config, replica, log, applied));
-        self.weigh(id);
+        self.residents.insert(resident);
         self.arm_ticks();
     }
 
@@ -148,8 +118,8 @@ impl Node {
 
     /// Stands for election now, if that is safe; otherwise the ticks will.
     pub(super) fn campaign(&mut self, id: ReplicaId) {
-        if let Some(replica) = self.replica_mut(id) {
-            replica.campaign();
+        if let Some(resident) = self.residents.get_mut(id) {
+            resident.replica_mut().campaign();
             self.touch(id);
         }
     }
@@ -160,12 +130,12 @@ impl Node {
         self.deleted_ahead = DeletedAhead::default();
         let Some(image) = self.image() else { return };
         let placed: BTreeSet<TopicId> = image.topics().map(|(id, _)| id).collect();
-        let running = self.partitions.iter().map(|(_, partition)| partition.of().topic);
+        let running = self.residents.partitions().map(|(_, partition)| partition.of().topic);
         let known: BTreeSet<TopicId> =
             running.chain(self.unclaimed.values().map(|known| known.of.topic)).collect();
         for topic in known.difference(&placed) {
             // The dead are not forgotten: no entry says after a crash that the topic is gone.
-            self.stop_topic(*topic, name_in(before, *topic), &[], actions);
+            self.stop_topic(*topic, before.name_of(*topic), &[], actions);
         }
         for topic in placed {
             self.start_topic(now, topic, actions);
@@ -178,12 +148,10 @@ impl Node {
         for replica in replicas {
             self.dead.remove(replica);
         }
-        let gone: Vec<ReplicaId> = self.partitions.of_topic(id).collect();
+        let gone: Vec<ReplicaId> = self.residents.of_topic(id).collect();
         for replica in gone {
-            if let Some(mut partition) = self.partitions.remove(replica) {
-                self.unweigh(&partition);
-                self.news.settled.extend(partition.abandon());
-                self.news.woken.extend(partition.take_watchers());
+            if let Some(resident) = self.residents.remove(replica) {
+                self.abandon(resident);
             }
             self.reads_lost(replica);
             self.touched.remove(&replica);
@@ -207,13 +175,24 @@ impl Node {
 
     /// What the metadata machine may make of requests: its commands fit one proposal and its state one frame, which is
     /// less than what a message between peers holds.
-    pub(super) fn metadata_room(&self) -> Room {
+    pub(super) fn metadata_room(&self, of: TopicPartition) -> Room {
         let frame_bytes = usize::try_from(self.config.storage.frame_bytes_max).unwrap_or(usize::MAX);
-        let proposal_bytes = self.settings(METADATA).uncommitted_bytes_max - ENTRY_ITEM_BYTES;
+        let proposal_bytes = self.settings(of).uncommitted_bytes_max - ENTRY_ITEM_BYTES;
         Room {
             commands_bytes_max: COMMANDS_BYTES_MAX.min(proposal_bytes),
+            partitions_max: partitions_max(self.config.memory_limit),
             state_bytes_max: STATE_BYTES_MAX.min(frame_bytes.saturating_sub(2 * READY_ITEM_BYTES)),
         }
+    }
+
+    /// Fewest and most ticks without a leader before an election.
+    pub(super) fn election_ticks(&self) -> (usize, usize) {
+        let least = ticks(self.config.election_timeout_min).max(self.heartbeat_ticks() + 1);
+        (least, ticks(self.config.election_timeout_max).max(least + 1))
+    }
+
+    fn heartbeat_ticks(&self) -> usize {
+        ticks(self.config.heartbeat_interval).max(1)
     }
 
     /// How a replica of this partition behaves.
@@ -221,12 +200,7 @@ impl Node {
         let topic = u128::from_be_bytes(of.topic.0);
         let group =
             rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
-        let ticks = |wait: std::time::Duration| {
-            usize::try_from(wait.as_nanos() / crate::limits::TICK.as_nanos()).unwrap_or(usize::MAX)
-        };
-        let heartbeat_ticks = ticks(self.config.heartbeat_interval).max(1);
-        let election_ticks_min = ticks(self.config.election_timeout_min).max(heartbeat_ticks + 1);
-        let election_ticks_max = ticks(self.config.election_timeout_max).max(election_ticks_min + 1);
+        let (election_ticks_min, election_ticks_max) = self.election_ticks();
         let settings = Settings::new(self.config.node, self.seed, group);
         // A ready goes whole into one frame: where frames are small, less may wait (seed 27: a follower's ready
         // that no frame could hold kept its node turning for ever).
@@ -235,7 +209,7 @@ impl Node {
         let fits = if is_blind { usize::MAX } else { frame_bytes / 4 * 3 };
         let uncommitted_bytes_max = settings.uncommitted_bytes_max.min(fits);
         Settings {
-            heartbeat_ticks,
+            heartbeat_ticks: self.heartbeat_ticks(),
             election_ticks_min,
             election_ticks_max,
             uncommitted_bytes_max,
@@ -246,26 +220,12 @@ impl Node {
     }
 }
 
-/// A partition's state as its checkpoint has it, and what the journal adds.
-fn revive(recovered: RecoveredReplica) -> Result<(Recovered, LogState), String> {
-    let log = if recovered.state.is_empty() {
-        LogState::default()
-    } else {
-        LogState::decode(&recovered.state).map_err(|error| error.to_string())?
-    };
-    Ok((raft_part(recovered, log.wall), log))
+/// Partitions that a node with so much memory can have.
+fn partitions_max(memory_limit: u64) -> usize {
+    let bytes = memory_limit / PARTITIONS_SHARE + PARTITIONS_BESIDES_BYTES;
+    usize::try_from(bytes / PARTITION_BYTES).unwrap_or(usize::MAX).min(PARTITIONS_MAX)
 }
 
-/// What the disk gave back of a replica, as Raft wants it.
-pub(super) fn raft_part(recovered: RecoveredReplica, wall: Wall) -> Recovered {
-    Recovered {
-        hard_state: recovered.hard_state,
-        members: recovered.members,
-        applied: Stamp { index: recovered.applied, term: recovered.applied_term, wall },
-        entries: recovered.entries,
-    }
+fn ticks(wait: Duration) -> usize {
+    usize::try_from(wait.as_nanos() / TICK.as_nanos()).unwrap_or(usize::MAX)
 }
-
-/// The stamp that a cluster's founding has in the metadata log.
-pub(super) const FOUNDED: Stamp =
-    Stamp { index: crate::ids::Index(1), term: crate::ids::Term(1), wall: crate::now::Wall(0) };

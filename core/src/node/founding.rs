@@ -13,16 +13,14 @@
 //! - Invariant: every member starts from the same state at the same index and term: the founding is the log's
 //!   first entry, as if it had been committed by all.
 
-use super::effects::FOUNDED;
-use super::{Identity, METADATA, Node, Stage};
-use crate::action::{Action, HaltReason, Notice};
-use crate::entry::{HardState, Members};
-use crate::host::Host;
-use crate::ids::{ClusterId, DiskId, NodeId, Offset, ReplicaId};
+use super::{Identity, Node, Stage};
+use crate::action::{Action, Notice};
+use crate::entry::Members;
+use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId};
 use crate::metadata::{Member, Metadata};
 use crate::now::Now;
 use crate::peer::{Founder, Founding};
-use crate::replica::{Recovered, Replica};
+use crate::resident::founded;
 use crate::storage::{NodeMeta, Reset};
 use rust_mq_proto::peer::message::Turned;
 
@@ -132,42 +130,29 @@ impl Node {
             .map(|founder| (founder.node, Member { replica: founder.replica, disk: founder.disk }))
             .collect();
         let state = Metadata::founded(founding.cluster, members);
+        let known = founded(id, Members { voters, learners: Vec::new() }, &state);
         let reset = Reset {
-            index: FOUNDED.index,
-            term: FOUNDED.term,
-            members: Members { voters, learners: Vec::new() },
-            hard_state: HardState { term: FOUNDED.term, vote: ReplicaId::NOBODY, commit: FOUNDED.index },
-            segment_end: Offset(0),
-            log_start: Offset(0),
-            state: Host::encode_state(FOUNDED.wall, &state).freeze(),
+            index: known.applied,
+            term: known.applied_term,
+            members: known.members.clone(),
+            hard_state: known.hard_state,
+            segment_end: known.log_end_of_segments,
+            log_start: known.log_start,
+            state: known.state.clone(),
         };
-        self.storage.add_replica(id, METADATA);
-        self.storage.reset(id, 0, reset.clone(), &[]);
-        self.joining = Some(reset);
+        self.storage.add_replica(id, known.of);
+        self.storage.reset(id, 0, reset, &[]);
+        self.joining = Some((founding.cluster, known));
         self.stage = Stage::Joining(id);
     }
 
     /// The founding is durable here.
-    pub(super) fn joined(&mut self, now: Now, id: ReplicaId, actions: &mut Vec<Action>) {
-        let reset = self.joining.take().expect("the stage says that one is being written");
-        let (_, state) =
-            Host::<Metadata>::decode_state(&reset.state).expect("our own encoding, a moment ago");
-        let cluster = state.cluster();
-        let recovered = Recovered {
-            hard_state: reset.hard_state,
-            members: reset.members,
-            applied: FOUNDED,
-            entries: Vec::new(),
-        };
-        let replica = match Replica::start(self.settings(METADATA), id, recovered) {
-            Ok(replica) => replica,
-            Err(fault) => return self.halt(HaltReason::Undecodable { reason: fault.to_string() }, actions),
-        };
+    pub(super) fn joined(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let (cluster, known) = self.joining.take().expect("the stage says that one is being written");
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
         self.write_meta();
-        let host = Host::new(replica, state, FOUNDED, self.metadata_rng(), self.metadata_room());
-        self.start_metadata(now, id, host, actions);
+        self.start_metadata(now, known, actions);
     }
 
     /// Who this node is, to its disk.
@@ -192,7 +177,7 @@ impl Node {
     pub fn say_serving(&mut self, actions: &mut Vec<Action>) {
         if !self.has_said_serving && self.is_serving() && self.is_settled() {
             self.has_said_serving = true;
-            let partitions = self.partitions.len() as u64;
+            let partitions = self.residents.partition_count() as u64;
             actions.push(Action::Note(Notice::Serving { journal_bytes: self.journal_bytes, partitions }));
         }
     }
@@ -205,7 +190,7 @@ impl Node {
     }
 
     fn is_settled(&self) -> bool {
-        let is_leading_all = || self.partitions.iter().all(|(_, partition)| partition.is_leading());
-        !self.config.is_single() || self.metadata().is_some_and(|host| host.is_leading()) && is_leading_all()
+        let is_leading_all = || self.residents.iter().all(|(_, resident)| resident.is_leading());
+        !self.config.is_single() || self.image().is_some() && is_leading_all()
     }
 }

@@ -27,8 +27,8 @@
 //! Not here: how quick and full the disk is (`disk_health`), how leadership is transferred (`replica`), where else a
 //! follower finds batches (`catch_up`).
 
+use super::Node;
 use super::disk_health::DiskHealth;
-use super::{METADATA, Node};
 use crate::action::{Action, Notice};
 use crate::ids::{Index, NodeId, ReplicaId, TopicPartition};
 use crate::limits::{
@@ -135,8 +135,7 @@ impl Attempt {
 impl Node {
     /// Looks, once a tick, how the disk is.
     pub(super) fn watch_disk(&mut self) {
-        let settings = self.settings(METADATA);
-        let timeouts = (settings.election_ticks_min, settings.election_ticks_max);
+        let timeouts = self.election_ticks();
         let is_blind = self.is_planted(Mutant::SlowLeaderStays);
         let oldest = self.storage.oldest_unsynced().filter(|_| !is_blind);
         let is_full = !self.storage.accepts_records() && !self.is_planted(Mutant::FullLeaderStays);
@@ -149,7 +148,7 @@ impl Node {
 
     /// Tries, once a tick, to hand over what this node should not lead.
     pub(super) fn let_others_lead(&mut self) {
-        let timeout = self.settings(METADATA).election_ticks_max;
+        let (_, timeout) = self.election_ticks();
         self.age_unserved(timeout);
         if !self.handing_over.disk.is_troubled() && self.handing_over.unserved.is_empty() {
             self.handing_over.attempts.clear();
@@ -177,8 +176,8 @@ impl Node {
         attempts.values_mut().for_each(|attempt| attempt.wait = attempt.wait.saturating_sub(1));
         for Led { id, heirs, may_step_down, wait } in led {
             let attempt = attempts.entry(id).or_insert(Attempt { wait, ..Attempt::default() });
-            let Some(replica) = self.replica_mut(id).filter(|_| attempt.wait == 0) else { continue };
-            if attempt.next(&heirs, may_step_down, timeout, replica) != Outcome::Waits {
+            let Some(resident) = self.residents.get_mut(id).filter(|_| attempt.wait == 0) else { continue };
+            if attempt.next(&heirs, may_step_down, timeout, resident.replica_mut()) != Outcome::Waits {
                 self.touch(id);
             }
         }
@@ -189,9 +188,9 @@ impl Node {
     pub(super) fn ask_for_leadership(&mut self, unheard: Vec<ReplicaId>) {
         for id in unheard {
             if self.is_heard_by_more(id, id)
-                && let Some(replica) = self.replica_mut(id)
+                && let Some(resident) = self.residents.get_mut(id)
             {
-                replica.ask_for_leadership();
+                resident.replica_mut().ask_for_leadership();
                 self.touch(id);
             }
         }
@@ -200,10 +199,11 @@ impl Node {
     /// Whether more voters hear the replica `candidate` than hear the leader of the group of `id`. Without that, those
     /// that do not hear the one would be followed by those that do not hear the other, for as long as links are broken
     /// (decision 0012).
-    pub(super) fn is_heard_by_more(&mut self, id: ReplicaId, candidate: ReplicaId) -> bool {
-        let Some(of) = self.partition_of(id) else { return false };
-        let leader = self.replica_mut(id).map_or(ReplicaId::NOBODY, |replica| replica.leader());
-        let heard = |replica| self.node_of(of, replica).map_or(0, |node| self.voters_heard_by(of, node));
+    pub(super) fn is_heard_by_more(&self, id: ReplicaId, candidate: ReplicaId) -> bool {
+        let Some(resident) = self.residents.get(id) else { return false };
+        let (of, leader) = (resident.of(), resident.replica().leader());
+        let heard =
+            |replica| self.residents.node_of(of, replica).map_or(0, |node| self.voters_heard_by(of, node));
         heard(candidate) > heard(leader)
     }
 
@@ -227,10 +227,8 @@ impl Node {
     }
 
     fn led_here(&self) -> Vec<(ReplicaId, TopicPartition, &Replica)> {
-        let host = self.metadata.iter().map(|(id, host)| (*id, METADATA, host.replica()));
-        let partitions =
-            self.partitions.iter().map(|(id, partition)| (id, partition.of(), partition.replica()));
-        host.chain(partitions).filter(|(.., replica)| replica.is_leader()).collect()
+        let all = self.residents.iter().map(|(id, resident)| (id, resident.of(), resident.replica()));
+        all.filter(|(.., replica)| replica.is_leader()).collect()
     }
 
     /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
@@ -242,8 +240,8 @@ impl Node {
             .filter_map(|(id, of, replica)| Some((id, self.heir(of, replica)?)))
             .collect();
         for (id, heir) in &heirs {
-            if let Some(replica) = self.replica_mut(*id) {
-                replica.transfer(*heir);
+            if let Some(resident) = self.residents.get_mut(*id) {
+                resident.replica_mut().transfer(*heir);
                 self.touch(*id);
             }
         }
@@ -253,7 +251,7 @@ impl Node {
     /// The voter that is there, is heard by most, and is furthest; one that is not reluctant, if there is one.
     fn heir(&self, of: TopicPartition, replica: &Replica) -> Option<ReplicaId> {
         let others = replica.progress().filter(|(id, _)| *id != replica.id());
-        let known = others.filter_map(|(id, matched)| Some((self.node_of(of, id)?, id, matched)));
+        let known = others.filter_map(|(id, matched)| Some((self.residents.node_of(of, id)?, id, matched)));
         let fitness = |(node, _, matched): &(NodeId, ReplicaId, Index)| {
             let heard = self.voters_heard_by(of, *node);
             (!self.is_reluctant(*node), heard, *matched)
@@ -287,7 +285,7 @@ impl Node {
     fn other_voters_there(&self, of: TopicPartition, replica: &Replica) -> Vec<(NodeId, ReplicaId, Index)> {
         let voters = &replica.members().voters;
         let others = replica.progress().filter(|(id, _)| *id != replica.id() && voters.contains(id));
-        let known = others.filter_map(|(id, matched)| Some((self.node_of(of, id)?, id, matched)));
+        let known = others.filter_map(|(id, matched)| Some((self.residents.node_of(of, id)?, id, matched)));
         known.filter(|(node, ..)| self.is_alive(*node)).collect()
     }
 
@@ -298,7 +296,7 @@ impl Node {
 
     /// How many voters of a partition a node hears, itself included if it is one: as many hear it (`peer::Sign`).
     pub(super) fn voters_heard_by(&self, of: TopicPartition, node: NodeId) -> usize {
-        let is_voter = |heard: &NodeId| self.replica_on(of, *heard).is_some();
+        let is_voter = |heard: &NodeId| self.residents.replica_on(of, *heard).is_some();
         let others = if node == self.config.node {
             self.peers.hears().filter(is_voter).count()
         } else {

@@ -85,7 +85,7 @@ impl Mendings {
 impl Node {
     /// Whether that offset cannot be read now, and good bytes are on their way.
     pub fn is_being_mended(&self, of: TopicPartition, offset: Offset) -> bool {
-        let mending = self.partitions.replica_of(of).and_then(|id| self.mendings.of.get(&id));
+        let mending = self.residents.replica_of(of).and_then(|id| self.mendings.of.get(&id));
         mending.is_some_and(|mending| mending.from <= offset && offset < mending.below)
     }
 
@@ -114,7 +114,7 @@ impl Node {
         chunk: Chunk,
     ) -> Result<Chunk, ReadFault> {
         let (Some(place), Some(run)) = (chunk.place, chunk.batches.first()) else { return Ok(chunk) };
-        let Some(partition) = self.partitions.get(id) else { return Ok(chunk) };
+        let Some(partition) = self.residents.partition(id) else { return Ok(chunk) };
         let mut good = 0;
         let mut wrong = None;
         for batch in Batches::new(run).map_while(Result::ok) {
@@ -146,7 +146,7 @@ impl Node {
 
     /// The other nodes that hold the partition.
     pub(super) fn other_holders(&self, id: ReplicaId) -> Vec<NodeId> {
-        let Some(of) = self.partitions.get(id).map(Partition::of) else { return Vec::new() };
+        let Some(of) = self.residents.partition(id).map(Partition::of) else { return Vec::new() };
         let Some(topic) = self.image().and_then(|image| image.topic(of.topic)) else { return Vec::new() };
         let placed = usize::try_from(of.partition.0).ok().and_then(|number| topic.partitions.get(number));
         let nodes = placed.into_iter().flatten().map(|placed| placed.node);
@@ -156,7 +156,7 @@ impl Node {
     fn ask_for_good_bytes(&mut self, now: Now, id: ReplicaId) {
         let holders = self.other_holders(id);
         let alive: Vec<NodeId> = holders.into_iter().filter(|node| self.is_alive(*node)).collect();
-        let (Some(of), Some(log_start)) = (self.partition_of(id), self.log_start_of(id)) else {
+        let (Some(of), Some(log_start)) = (self.residents.partition_of(id), self.log_start_of(id)) else {
             return self.mending_over(id);
         };
         let call = self.next_call();
@@ -206,7 +206,8 @@ impl Node {
         let Some(id) = asker else { return false };
         let Some(mending) = self.mendings.of.get_mut(&id) else { return false };
         let (from, below) = (mending.from, mending.below);
-        let good = self.partitions.get(id).and_then(|partition| good_run(partition, fetched, from, below));
+        let good =
+            self.residents.partition(id).and_then(|partition| good_run(partition, fetched, from, below));
         let written = good.map(|good| self.storage.mend(id, from, good, &mut self.disk_actions));
         match written {
             Some(Ok(())) => mending.step = Step::Disk(node),
@@ -218,7 +219,7 @@ impl Node {
 
     /// The disk has written good bytes, or could not.
     pub(super) fn mended(&mut self, now: Now, id: ReplicaId, from: Offset, is_mended: bool) {
-        let Some(partition) = self.partition_of(id) else { return };
+        let Some(partition) = self.residents.partition_of(id) else { return };
         let Some(mending) = self.mendings.of.get_mut(&id) else { return };
         let Step::Disk(peer) = mending.step else { return };
         if mending.from != from || !is_mended {
@@ -226,7 +227,7 @@ impl Node {
         }
         mending.below = mending.from;
         self.disk_actions.push(Action::Note(Notice::Mended { partition, offset: from, from: peer }));
-        if let Some(partition) = self.partitions.get_mut(id) {
+        if let Some(partition) = self.residents.partition_mut(id) {
             self.news.woken.extend(partition.take_watchers());
         }
         self.look_through(now, id);
@@ -281,7 +282,7 @@ impl Node {
     pub(super) fn mending_over(&mut self, id: ReplicaId) {
         self.mendings.of.remove(&id);
         self.mendings.cut.remove(&id);
-        if let Some(partition) = self.partitions.get_mut(id) {
+        if let Some(partition) = self.residents.partition_mut(id) {
             self.news.woken.extend(partition.take_watchers());
         }
     }

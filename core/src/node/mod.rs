@@ -21,7 +21,6 @@
 //! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
 
 mod behind;
-mod belief;
 mod catch_up;
 mod checkpoint;
 mod cold_reads;
@@ -32,7 +31,6 @@ mod founding;
 mod handing_over;
 mod image;
 mod mending;
-mod partitions;
 mod peering;
 mod ready;
 mod recovery;
@@ -40,8 +38,6 @@ mod requests;
 mod scrubbing;
 mod serving_catch_up;
 mod time;
-
-pub use partitions::Partitions;
 
 use crate::action::{Action, HaltReason};
 use crate::config::Config;
@@ -54,9 +50,10 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::partition::Settled;
 use crate::peer::{CallId, Founding, Peers};
-use crate::replica::{ReadContext, Replica};
+use crate::replica::ReadContext;
+use crate::resident::{Effect, Resident, Residents, Told};
 use crate::rng::Rng;
-use crate::storage::{Chunk, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Reset, Storage};
+use crate::storage::{Chunk, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Storage};
 use crate::timer::Deadlines;
 use rust_mq_proto::records::Decompressor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -73,8 +70,8 @@ pub struct Node {
     pub storage: Storage,
     /// The other nodes.
     pub peers: Peers,
-    /// User data.
-    pub partitions: Partitions,
+    /// What is replicated here.
+    pub residents: Residents,
     /// Reused for every compressed batch.
     pub decompressor: Decompressor,
     /// What happened for requests that wait.
@@ -84,7 +81,6 @@ pub struct Node {
     identity: Option<Identity>,
     boot: BootId,
     stage: Stage,
-    metadata: Option<(ReplicaId, Host<Metadata>)>,
     touched: BTreeSet<ReplicaId>,
     behind: behind::Behind,
     /// Replicas that the disk knows and the image does not name yet.
@@ -117,6 +113,10 @@ pub struct Node {
     followers_at: Mono,
     retention_at: Mono,
     retained_at: Option<Mono>,
+    /// What entries ask of the node, while they are applied.
+    effects: Vec<Effect>,
+    /// What machines have answered in this turn, until it is seen to.
+    answered: Vec<Replied<Reply>>,
     /// What storage asked of the disk, and told, between two events.
     disk_actions: Vec<Action>,
     disk_news: Vec<Outcome>,
@@ -137,7 +137,7 @@ pub struct Node {
     ending: Option<HaltReason>,
     deleted_ahead: deleted_ahead::DeletedAhead,
     /// What the first replica starts from, while it is being written.
-    joining: Option<Reset>,
+    joining: Option<(ClusterId, RecoveredReplica)>,
     /// A founding that a peer told, until it is vouched for.
     told: Option<(NodeId, Founding)>,
     /// A member has turned this node away.
@@ -207,7 +207,7 @@ impl Node {
             budget: Budget::new(config.budget_bytes),
             storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage"), config.mutant),
             peers: Peers::new(&config, seed),
-            partitions: Partitions::default(),
+            residents: Residents::default(),
             decompressor: Decompressor::default(),
             news: News::default(),
             seed,
@@ -215,7 +215,6 @@ impl Node {
             identity: None,
             boot,
             stage: Stage::Recovering,
-            metadata: None,
             touched: BTreeSet::new(),
             behind: behind::Behind::default(),
             unclaimed: BTreeMap::new(),
@@ -239,6 +238,8 @@ impl Node {
             followers_at: Mono::default(),
             retention_at: Mono::default(),
             retained_at: None,
+            effects: Vec::new(),
+            answered: Vec::new(),
             disk_actions: Vec::new(),
             disk_news: Vec::new(),
             is_stopping: false,
@@ -260,7 +261,7 @@ impl Node {
 
     /// The applied metadata, once there is any.
     pub fn image(&self) -> Option<&Metadata> {
-        self.metadata.as_ref().map(|(_, host)| host.committed())
+        self.residents.image()
     }
 
     /// The cluster this node belongs to.
@@ -270,14 +271,12 @@ impl Node {
 
     /// The metadata machine on its replica.
     pub fn metadata(&self) -> Option<&Host<Metadata>> {
-        self.metadata.as_ref().map(|(_, host)| host)
+        self.residents.metadata()
     }
 
     /// The node that leads the metadata partition, as far as this node knows.
     pub fn controller(&self) -> Option<NodeId> {
-        let (_, host) = self.metadata.as_ref()?;
-        let leader = host.replica().leader();
-        host.committed().members().find(|(_, member)| member.replica == leader).map(|(node, _)| node)
+        self.residents.controller()
     }
 
     /// Whether clients are served: it is a member and some node leads the metadata partition.
@@ -307,38 +306,20 @@ impl Node {
         self.dead.iter().copied()
     }
 
-    /// A replica of either kind.
-    fn replica(&self, id: ReplicaId) -> Option<&Replica> {
-        match &self.metadata {
-            Some((metadata, host)) if *metadata == id => Some(host.replica()),
-            _ => self.partitions.get(id).map(|partition| partition.replica()),
-        }
+    /// Does something with a resident that those who wait may hear of; `None` if it is not here.
+    fn with<T>(&mut self, id: ReplicaId, what: impl FnOnce(&mut Resident, &mut Told<'_>) -> T) -> Option<T> {
+        let resident = self.residents.get_mut(id)?;
+        let News { settled, woken, .. } = &mut self.news;
+        let done = what(resident, &mut Told { settled, woken, replied: &mut self.answered });
+        self.take_answers();
+        Some(done)
     }
 
-    /// A replica of either kind, to be changed.
-    fn replica_mut(&mut self, id: ReplicaId) -> Option<&mut Replica> {
-        match &mut self.metadata {
-            Some((metadata, host)) if *metadata == id => Some(host.replica_mut()),
-            _ => self.partitions.get_mut(id).map(|partition| partition.replica_mut()),
-        }
-    }
-
-    /// Which partition a replica of this node is of.
-    fn partition_of(&self, id: ReplicaId) -> Option<TopicPartition> {
-        match &self.metadata {
-            Some((metadata, _)) if *metadata == id => Some(METADATA),
-            _ => self.partitions.get(id).map(|partition| partition.of()),
-        }
-    }
-
-    /// The node that a replica is on.
-    fn node_of(&self, of: TopicPartition, replica: ReplicaId) -> Option<NodeId> {
-        let image = self.image()?;
-        if of == METADATA {
-            return image.members().find(|(_, member)| member.replica == replica).map(|(node, _)| node);
-        }
-        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
-        placed.iter().find(|placed| placed.replica == replica).map(|placed| placed.node)
+    /// What a resident here can tell no more, since it is taken out of the table.
+    fn abandon(&mut self, mut resident: Resident) {
+        let News { settled, woken, .. } = &mut self.news;
+        resident.abandon(&mut Told { settled, woken, replied: &mut self.answered });
+        self.take_answers();
     }
 
     /// Something happened to this replica: it makes a ready at the end of the turn.
@@ -346,8 +327,12 @@ impl Node {
         self.touched.insert(replica);
     }
 
-    fn metadata_replied(&mut self, replied: Vec<Replied<Reply>>) {
-        for Replied { waiter, reply, index } in replied {
+    /// Machines' answers wait until the image here shows what they speak of.
+    fn take_answers(&mut self) {
+        if self.answered.is_empty() && self.awaiting_image.is_empty() {
+            return;
+        }
+        for Replied { waiter, reply, index } in std::mem::take(&mut self.answered) {
             self.awaiting_image.insert((index, waiter), reply);
         }
         self.release_image_waiters();
@@ -358,7 +343,3 @@ impl Node {
         actions.push(Action::Halt(reason));
     }
 }
-
-/// The metadata machine's partition.
-pub const METADATA: TopicPartition =
-    TopicPartition { topic: crate::ids::TopicId::METADATA, partition: crate::ids::PartitionId(0) };

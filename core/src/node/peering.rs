@@ -4,20 +4,18 @@
 //! When a peer goes down, the partitions it led need not wait for a timeout: every follower ends its lease and
 //! stands for election, staggered by its rank, so that the first usually wins.
 
-use super::{METADATA, Node};
+use super::Node;
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::EntryKind;
 use crate::event::Nonce;
-use crate::ids::{Index, LinkId, NodeId, ReplicaId, TopicPartition};
+use crate::ids::{Index, LinkId, NodeId, ReplicaId};
 use crate::limits::{FORWARDS_MAX, TICK};
 use crate::link::LaneKind;
 use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::now::Now;
-use crate::partition::Partition;
 use crate::peer::{CallId, Identity, Outcome};
-use crate::replica::{Refused, Role};
-use crate::storage::RecoveredReplica;
+use crate::replica::Refused;
 use bytes::BytesMut;
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 
@@ -109,14 +107,12 @@ impl Node {
             self.peers.send_found(node, founding);
         }
         self.found_if_complete(now);
-        for (id, peer) in self.replicas_with(node) {
-            let Some(replica) = self.replica_mut(id) else { continue };
-            replica.peer_found(peer);
-            let has_no_leader = replica.leader() == ReplicaId::NOBODY;
-            if let Some(partition) = self.partitions.get_mut(id) {
-                partition.follower_returned(peer, now.mono);
-                self.tell_who_lags(id);
-            }
+        for (id, peer) in self.residents.with(node) {
+            let Some(resident) = self.residents.get_mut(id) else { continue };
+            resident.replica_mut().peer_found(peer);
+            let has_no_leader = resident.replica().leader() == ReplicaId::NOBODY;
+            resident.follower_returned(peer, now.mono);
+            self.tell_who_lags(id);
             if has_no_leader {
                 // Perhaps there is a majority again. A leader that the peer has is heard before a turn is over.
                 let wait = TICK * (1 + self.turn(id));
@@ -129,9 +125,9 @@ impl Node {
 
     /// A replica's place among those of its group that are there: in this order they stand for election, a tick
     /// apart, so that the first usually wins.
-    fn turn(&mut self, id: ReplicaId) -> u32 {
+    fn turn(&self, id: ReplicaId) -> u32 {
         let live = self.live_members(id);
-        let Some(replica) = self.replica_mut(id) else { return 0 };
+        let Some(replica) = self.residents.replica(id) else { return 0 };
         let rank = replica
             .members()
             .voters
@@ -142,9 +138,9 @@ impl Node {
     }
 
     fn peer_down(&mut self, now: Now, node: NodeId) {
-        for (id, peer) in self.replicas_with(node) {
+        for (id, peer) in self.residents.with(node) {
             let live = self.live_members(id);
-            let Some(replica) = self.replica_mut(id) else { continue };
+            let Some(replica) = self.residents.replica_mut(id) else { continue };
             replica.peer_lost(peer);
             if replica.is_leader() {
                 replica.step_down_without_quorum(&live);
@@ -153,10 +149,10 @@ impl Node {
                 let wait = TICK * self.turn(id);
                 self.elections.arm(now.mono + wait, id);
             }
-            if let Some(partition) = self.partitions.get_mut(id) {
-                partition.follower_lost(peer);
-                self.tell_who_lags(id);
+            if let Some(resident) = self.residents.get_mut(id) {
+                resident.follower_lost(peer);
             }
+            self.tell_who_lags(id);
             self.touch(id);
         }
         self.news.is_leader_changed = true;
@@ -164,58 +160,42 @@ impl Node {
 
     /// Tells the other nodes which replicas are not in sync, if this one leads.
     pub(super) fn tell_who_lags(&mut self, id: ReplicaId) {
-        let Some(partition) = self.partitions.get(id).filter(|partition| partition.replica().is_leader())
+        let Some(partition) =
+            self.residents.partition(id).filter(|partition| partition.replica().is_leader())
         else {
             return;
         };
         let (of, term) = (partition.of(), partition.replica().term());
         let lagging: Vec<NodeId> =
-            partition.out_of_sync().filter_map(|replica| self.node_of(of, replica)).collect();
+            partition.out_of_sync().filter_map(|replica| self.residents.node_of(of, replica)).collect();
         self.peers.learn_lagging(of, term, lagging);
     }
 
     /// Replicas whose leader's node died stand for election when their turn has come, unless another did.
     pub(super) fn hold_elections(&mut self, now: Now) {
         while let Some(id) = self.elections.pop_due(now.mono) {
-            if self.replica_mut(id).is_some_and(|replica| replica.leader() == ReplicaId::NOBODY) {
+            if self.residents.replica(id).is_some_and(|replica| replica.leader() == ReplicaId::NOBODY) {
                 self.campaign(id);
             }
         }
     }
 
-    /// This node's replicas whose group has a member on `node`, with that member.
-    fn replicas_with(&self, node: NodeId) -> Vec<(ReplicaId, ReplicaId)> {
-        let host = self.metadata.iter().map(|(id, _)| (*id, METADATA));
-        let partitions = self.partitions.iter().map(|(id, partition)| (id, partition.of()));
-        host.chain(partitions).filter_map(|(id, of)| Some((id, self.replica_on(of, node)?))).collect()
-    }
-
-    pub(super) fn replica_on(&self, of: TopicPartition, node: NodeId) -> Option<ReplicaId> {
-        let image = self.image()?;
-        if of == METADATA {
-            return image.members().find(|(member, _)| *member == node).map(|(_, member)| member.replica);
-        }
-        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
-        placed.iter().find(|placed| placed.node == node).map(|placed| placed.replica)
-    }
-
     fn live_members(&self, id: ReplicaId) -> Vec<ReplicaId> {
-        let Some(of) = self.partition_of(id) else { return Vec::new() };
+        let Some(of) = self.residents.partition_of(id) else { return Vec::new() };
         let nodes = self.config.members.iter().map(|member| member.node).filter(|node| self.is_alive(*node));
-        nodes.filter_map(|node| self.replica_on(of, node)).collect()
+        nodes.filter_map(|node| self.residents.replica_on(of, node)).collect()
     }
 
     fn step(&mut self, now: Now, node: NodeId, message: RaftMessage) {
         let id = ReplicaId(message.to);
-        let Some(of) = self.partition_of(id) else { return };
-        if let Err(said) = self.check_message(of, node, &message) {
+        if let Err(said) = self.residents.check_message(node, &message) {
             return self.peers.disbelieve(node, said.kind(), &said, now.mono);
         }
         let is_full = !self.storage.accepts_records();
         if message.kind() == RaftKind::TransferWanted && !self.is_heard_by_more(id, ReplicaId(message.from)) {
             return;
         }
-        let Some(replica) = self.replica_mut(id) else { return };
+        let Some(replica) = self.residents.replica_mut(id) else { return };
         // A full disk takes no records from a leader either: it hears nothing and sends them again.
         if is_full && message.entries.iter().any(|entry| entry.kind == EntryKind::Batch as u32) {
             return;
@@ -229,42 +209,34 @@ impl Node {
     }
 
     /// A disk has lost what it had promised: a leader knows of entries here that are not here, or what was committed
-    /// elsewhere is not what is committed now. This replica must never vote nor acknowledge again; its files stay where they are. Without its metadata replica a node is
-    /// none: it says nothing any more, and ends once its disk knows why. Before that, the next start would vote.
+    /// elsewhere is not what is committed now. This replica must never vote nor acknowledge again; its files stay where
+    /// they are. A node without its image is none: it says nothing any more, and ends once its disk knows why. Before
+    /// that, the next start would vote.
     pub(super) fn retire(&mut self, id: ReplicaId, what: &str) {
-        let Some(of) = self.partition_of(id) else { return };
-        let reason = format!("{of}: {id} {what}");
+        let Some(resident) = self.residents.remove(id) else { return };
+        let reason = format!("{}: {id} {what}", resident.of());
         self.disk_actions.push(Action::Note(Notice::ReplicaDead { reason: reason.clone() }));
         self.dead.insert(id);
-        if of == METADATA {
-            self.metadata = None;
+        if self.image().is_none() {
             self.ending = Some(HaltReason::Undecodable { reason });
-        } else if let Some(mut partition) = self.partitions.remove(id) {
-            self.unweigh(&partition);
-            self.news.settled.extend(partition.abandon());
-            self.news.woken.extend(partition.take_watchers());
+        } else {
+            // Checkpoints go on naming what it had.
+            self.unclaimed.insert(id, resident.remains());
+            self.abandon(resident);
             self.reads_lost(id);
             self.catch_up_stopped(id);
             self.mending_over(id);
-            // Checkpoints go on naming what it had.
-            self.unclaimed.insert(id, remains(id, &partition));
         }
         self.write_meta();
     }
 
     /// Messages of a replica to its group.
     pub(super) fn say(&mut self, id: ReplicaId, messages: Vec<RaftMessage>) {
-        let Some(of) = self.partition_of(id) else { return };
+        let Some(of) = self.residents.partition_of(id) else { return };
         for message in messages {
-            if let Some(node) = self.node_of(of, ReplicaId(message.to)) {
+            if let Some(node) = self.residents.node_of(of, ReplicaId(message.to)) {
                 self.peers.send_raft(node, message);
             }
-        }
-    }
-
-    pub(super) fn metadata_leader_changed(&mut self, role: Role, actions: &mut Vec<Action>) {
-        if role.is_leader {
-            actions.push(Action::Note(Notice::Controller { term: role.term.0 }));
         }
     }
 
@@ -277,18 +249,12 @@ impl Node {
         self.next_context += 1;
         let waiter = Waiter(PEERS | self.next_context);
         self.peer_calls.insert(waiter, (node, id));
-        match &mut self.metadata {
-            Some((replica, host)) => {
-                let replica = *replica;
-                let mut replied = Vec::new();
-                host.request(now, waiter, request, &mut replied);
-                self.touch(replica);
-                self.metadata_replied(replied);
-            }
-            None => {
-                self.answer_peer(waiter, Index(0), &Reply::NotController);
-            }
-        }
+        let Some(id) = self.residents.metadata().map(|host| host.replica().id()) else {
+            self.answer_peer(waiter, Index(0), &Reply::NotController);
+            return;
+        };
+        self.with(id, |resident, told| resident.request(now, waiter, request, told));
+        self.touch(id);
     }
 
     /// Sends an answer to the node that forwarded the request, if one did.
@@ -309,22 +275,5 @@ impl Node {
             self.peers.tell(metadata_end, self.handing_over.is_node_reluctant());
         }
         self.peers.flush(now.mono, actions);
-    }
-}
-
-/// What the disk has of a replica that runs no more.
-fn remains(id: ReplicaId, partition: &Partition) -> RecoveredReplica {
-    let replica = partition.replica();
-    RecoveredReplica {
-        replica: id,
-        of: partition.of(),
-        hard_state: replica.hard_state(),
-        members: replica.members().clone(),
-        applied: partition.applied().index,
-        applied_term: partition.applied().term,
-        log_start: partition.log_start(),
-        log_end_of_segments: partition.high_watermark(),
-        state: partition.encode().freeze(),
-        entries: replica.entries(partition.applied().index.next(), replica.last_index().next()),
     }
 }

@@ -3,10 +3,9 @@
 //! Invariant: a ready goes whole into one journal frame; where the frame has no room, the replica stays touched
 //! and nothing of it is taken.
 
-use super::effects::Effect;
-use super::{METADATA, Node};
-use crate::action::{Action, HaltReason};
-use crate::entry::{Entry, EntryKind};
+use super::Node;
+use crate::action::{Action, HaltReason, Notice};
+use crate::entry::Entry;
 use crate::ids::{Index, Offset, ReplicaId};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
@@ -22,23 +21,23 @@ impl Node {
         let touched = std::mem::take(&mut self.touched);
         for id in touched.iter().copied() {
             let room = self.storage.room();
-            let Some(replica) = self.replica_mut(id) else { continue };
+            let Some(replica) = self.residents.replica_mut(id) else { continue };
             let ready = replica.take_ready(room);
             // Something is left where there was no room, or where applying has made more to say.
             let Some(ready) = ready else {
                 if replica.has_ready() {
                     self.touched.insert(id);
                 }
-                self.weigh(id);
+                self.residents.weigh(id);
                 continue;
             };
             if let Err(error) = self.carry(now, id, ready, actions) {
                 return self.halt(HaltReason::Undecodable { reason: format!("{id}: {error}") }, actions);
             }
-            if self.replica_mut(id).is_some_and(|replica| replica.has_ready()) {
+            if self.residents.replica(id).is_some_and(Replica::has_ready) {
                 self.touched.insert(id);
             }
-            self.weigh(id);
+            self.residents.weigh(id);
         }
         self.settle_on_disks(&touched);
         self.look_at_image();
@@ -50,7 +49,7 @@ impl Node {
     /// for the disk, whose answer is an event: turning until then would only burn the processor.
     pub fn can_go_on(&self) -> bool {
         let has_room = |replica: &Replica| replica.ready_bytes() <= self.storage.room();
-        let mut touched = self.touched.iter().filter_map(|id| self.replica(*id));
+        let mut touched = self.touched.iter().filter_map(|id| self.residents.replica(*id));
         touched.any(|replica| replica.has_ready() && has_room(replica))
     }
 
@@ -63,12 +62,9 @@ impl Node {
     ) -> Result<(), Undecodable> {
         self.say(id, std::mem::take(&mut ready.messages));
         if let Some(reset) = ready.reset.take() {
-            let is_metadata = self.partition_of(id) == Some(METADATA);
-            let before = self.image().filter(|_| is_metadata).cloned();
-            self.journal_reset(id, &ready, &reset)?;
-            if let Some(before) = before {
-                self.image_replaced(now, &before, actions);
-            }
+            let mut effects = Vec::new();
+            self.journal_reset(id, &ready, &reset, &mut effects)?;
+            effects.into_iter().for_each(|effect| self.carry_out(now, id, effect, actions));
         } else if ready.must_persist {
             self.journal(id, &ready);
             self.look_for_cut(now, id, &ready, actions);
@@ -77,7 +73,7 @@ impl Node {
             self.apply(now, id, entry, actions)?;
         }
         if let Some(last) = ready.committed.last()
-            && let Some(replica) = self.replica_mut(id)
+            && let Some(replica) = self.residents.replica_mut(id)
         {
             replica.applied(last.index);
         }
@@ -93,12 +89,12 @@ impl Node {
 
     /// A leader may cut off what the journal of the metadata partition had above the image.
     fn look_for_cut(&mut self, now: Now, id: ReplicaId, ready: &Ready, actions: &mut Vec<Action>) {
-        let applied = match (&self.metadata, ready.entries.first()) {
-            (Some((metadata, host)), Some(_)) if *metadata == id => host.applied().index,
-            _ => return,
+        let Some(first) = ready.entries.first() else { return };
+        let Some(resident) = self.residents.get(id).filter(|resident| resident.image().is_some()) else {
+            return;
         };
-        let free = ready.entries.first().map(|first| self.deleted_ahead.cut(first.index, applied));
-        for topic in free.unwrap_or_default() {
+        let applied = resident.applied().index;
+        for topic in self.deleted_ahead.cut(first.index, applied) {
             self.start_topic(now, topic, actions);
         }
     }
@@ -116,7 +112,7 @@ impl Node {
     /// A frame with readies of this replica up to `number` is durable.
     pub(super) fn persisted(&mut self, id: ReplicaId, number: u64) {
         let is_rash = is_planted(self.config.mutant, Mutant::DurableWhenHandedOver);
-        let Some(replica) = self.replica_mut(id) else { return };
+        let Some(replica) = self.residents.replica_mut(id) else { return };
         if is_rash && replica.has_persisted(ReadyNumber(number)) {
             return;
         }
@@ -132,37 +128,13 @@ impl Node {
         entry: &Entry,
         actions: &mut Vec<Action>,
     ) -> Result<(), Undecodable> {
-        match &mut self.metadata {
-            Some((metadata, host)) if *metadata == id => {
-                let mut effects = Vec::new();
-                host.apply(entry, |before, command| effects.extend(Effect::of(before, command)))?;
-                for effect in effects {
-                    self.effect(now, effect, actions);
-                }
-                for topic in self.deleted_ahead.passed(entry.index) {
-                    self.start_topic(now, topic, actions);
-                }
-            }
-            _ => {
-                let Some(partition) = self.partitions.get_mut(id) else { return Ok(()) };
-                let applied = partition.apply(entry)?;
-                if let Some(batch) = applied.batch {
-                    assert!(entry.kind == EntryKind::Batch, "only a batch has records to keep");
-                    let bytes = entry.payload.clone();
-                    let batch = CommittedBatch {
-                        base: batch.base,
-                        next: batch.next,
-                        max_timestamp: batch.max_timestamp,
-                        bytes,
-                    };
-                    self.keep(id, batch);
-                }
-                if let Some(start) = applied.log_start {
-                    self.storage.advance_log_start(id, start);
-                }
-            }
+        let mut effects = std::mem::take(&mut self.effects);
+        let applied = self.residents.get_mut(id).map(|resident| resident.apply(entry, &mut effects));
+        for effect in effects.drain(..) {
+            self.carry_out(now, id, effect, actions);
         }
-        Ok(())
+        self.effects = effects;
+        applied.unwrap_or(Ok(()))
     }
 
     /// Hands a committed batch to storage, unless a catch-up has brought it before its entry was applied. A catch-up
@@ -190,21 +162,12 @@ impl Node {
         if !has_news {
             return;
         }
-        match &mut self.metadata {
-            Some((metadata, host)) if *metadata == id => {
-                let mut replied = Vec::new();
-                host.settle(&mut replied);
-                self.metadata_replied(replied);
-            }
-            _ => {
-                if let Some(partition) = self.partitions.get_mut(id) {
-                    partition.settle(&mut self.news.settled);
-                    self.news.woken.extend(partition.take_watchers());
-                    if partition.awaits_disks() {
-                        self.awaiting_disks.insert(id);
-                    }
-                }
-            }
+        let awaits_disks = self.with(id, |resident, told| {
+            resident.settle(told);
+            resident.records().is_some_and(Partition::awaits_disks)
+        });
+        if awaits_disks == Some(true) {
+            self.awaiting_disks.insert(id);
         }
     }
 
@@ -216,9 +179,9 @@ impl Node {
         }
         let touched: Vec<ReplicaId> = self.awaiting_disks.intersection(touched).copied().collect();
         for id in touched {
-            let of = self.partitions.get(id).map(Partition::of);
+            let of = self.residents.partition(id).map(Partition::of);
             let in_sync = of.and_then(|of| self.in_sync_nodes(of)).map_or(0, |nodes| nodes.len());
-            let partition = self.partitions.get_mut(id);
+            let partition = self.residents.partition_mut(id);
             let still_waits = partition.is_some_and(|partition| {
                 partition.settle_on_disks(in_sync, &mut self.news.settled);
                 partition.awaits_disks()
@@ -230,16 +193,17 @@ impl Node {
     }
 
     fn role_changed(&mut self, id: ReplicaId, role: Role, actions: &mut Vec<Action>) {
-        let Some(of) = self.partition_of(id) else { return };
+        let Some(of) = self.residents.partition_of(id) else { return };
         self.news.is_leader_changed = true;
         if !role.is_leader {
             self.reads_lost(id);
         }
-        if let Some(leader) = self.node_of(of, role.leader) {
+        if let Some(leader) = self.residents.node_of(of, role.leader) {
             self.peers.learn_leader(of, role.term, leader);
         }
-        if of == METADATA {
-            self.metadata_leader_changed(role, actions);
+        let is_image = self.residents.get(id).is_some_and(|resident| resident.image().is_some());
+        if role.is_leader && is_image {
+            actions.push(Action::Note(Notice::Controller { term: role.term.0 }));
         }
     }
 
@@ -247,7 +211,8 @@ impl Node {
     pub(super) fn read_index(&mut self, id: ReplicaId, waiter: Waiter) {
         self.next_context += 1;
         let context = self.next_context;
-        let is_asked = self.replica_mut(id).is_some_and(|replica| replica.read_index(ReadContext(context)));
+        let is_asked =
+            self.residents.replica_mut(id).is_some_and(|replica| replica.read_index(ReadContext(context)));
         if is_asked {
             self.reads.entry(id).or_default().insert(ReadContext(context), waiter);
             self.touch(id);
@@ -272,7 +237,7 @@ impl Node {
         if self.awaiting_applied.is_empty() {
             return;
         }
-        let Some(applied) = self.partitions.get(id).map(|partition| partition.applied().index) else {
+        let Some(applied) = self.residents.get(id).map(|resident| resident.applied().index) else {
             return;
         };
         self.confirm_up_to(id, applied, true);

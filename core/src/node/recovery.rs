@@ -4,17 +4,13 @@
 //! what the image does not know yet waits in `unclaimed`.
 
 use super::deleted_ahead::DeletedAhead;
-use super::effects::raft_part;
-use super::{Identity, METADATA, Node, Stage};
+use super::{Identity, Node, Stage};
 use crate::action::{Action, HaltReason};
 use crate::event::{DoneResult, FileWork};
-use crate::host::Host;
 use crate::ids::{DiskId, ReplicaId, Ticket, TopicId, TopicPartition};
-use crate::limits::{PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX, PARTITIONS_SHARE};
-use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
-use crate::replica::Replica;
+use crate::resident::{Kind, METADATA, Resident, sort_out};
 use crate::rng::Rng;
 use crate::storage::{Files, JournalLoss, Outcome, RecoveredReplica, Recovery};
 use std::fmt;
@@ -57,7 +53,7 @@ impl Node {
                 }
                 Outcome::Persisted { replica, number } if self.stage == Stage::Joining(replica) => {
                     assert!(number == 0, "a replica that is not started has made no ready");
-                    self.joined(now, replica, actions);
+                    self.joined(now, actions);
                 }
                 Outcome::Persisted { replica, number } => self.persisted(replica, number),
                 Outcome::Read { read, replica, result } => {
@@ -89,17 +85,17 @@ impl Node {
         for cut in recovery.cut {
             self.mendings.found_cut(cut.replica, cut.from, cut.below);
         }
-        let mut metadata = None;
-        for replica in recovery.replicas {
-            if replica.of != METADATA {
-                self.unclaimed.insert(replica.replica, replica);
-            } else if let Some(other) = metadata.replace(replica) {
-                let reason = format!("two replicas of the metadata partition, one of them {}", other.replica);
-                return self.halt(HaltReason::Undecodable { reason }, actions);
-            }
+        let (metadata, others) = sort_out(recovery.replicas);
+        self.unclaimed.extend(others.into_iter().map(|known| (known.replica, known)));
+        if let [one, _, ..] = &metadata[..] {
+            let reason = format!("two replicas of the metadata partition, one of them {}", one.replica);
+            return self.halt(HaltReason::Undecodable { reason }, actions);
         }
-        match metadata {
-            Some(metadata) => self.revive_metadata(now, metadata, actions),
+        match metadata.into_iter().next() {
+            Some(known) => {
+                self.deleted_ahead = DeletedAhead::read(&known.entries);
+                self.start_metadata(now, known, actions);
+            }
             None if self.identity.is_some_and(|identity| identity.cluster.is_some()) => {
                 self.halt(HaltReason::CannotStart { reason: without_metadata.to_string() }, actions);
             }
@@ -107,41 +103,23 @@ impl Node {
         }
     }
 
-    fn revive_metadata(&mut self, now: Now, recovered: RecoveredReplica, actions: &mut Vec<Action>) {
-        let id = recovered.replica;
-        let (wall, state) = match Host::<Metadata>::decode_state(&recovered.state) {
-            Ok(state) => state,
-            Err(error) => return self.halt(HaltReason::Undecodable { reason: error.to_string() }, actions),
+    /// From here on this node is a member: its image is there, and what it places here starts.
+    pub(super) fn start_metadata(&mut self, now: Now, known: RecoveredReplica, actions: &mut Vec<Action>) {
+        let (id, of) = (known.replica, known.of);
+        let kind = Kind::Metadata {
+            rng: Box::new(Rng::stream(self.seed, "metadata")),
+            room: self.metadata_room(of),
         };
-        self.deleted_ahead = DeletedAhead::read(&recovered.entries);
-        let recovered = raft_part(recovered, wall);
-        let applied = recovered.applied;
-        match Replica::start(self.settings(METADATA), id, recovered) {
-            Ok(replica) => self.start_metadata(
-                now,
-                id,
-                Host::new(replica, state, applied, self.metadata_rng(), self.metadata_room()),
-                actions,
-            ),
+        match Resident::start(kind, self.settings(of), known) {
+            Ok(resident) => self.residents.insert(resident),
             Err(fault) => {
-                self.halt(HaltReason::Undecodable { reason: format!("{METADATA}: {fault}") }, actions)
+                return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
             }
         }
-    }
-
-    /// From here on this node is a member: its image is there, and what it places here starts.
-    pub(super) fn start_metadata(
-        &mut self,
-        now: Now,
-        id: ReplicaId,
-        mut host: Host<Metadata>,
-        actions: &mut Vec<Action>,
-    ) {
-        host.limit_partitions(partitions_max(self.config.memory_limit));
-        let rank = host.committed().members().position(|(node, _)| node == self.config.node);
-        let cluster = host.committed().cluster();
-        let topics: Vec<TopicId> = host.committed().topics().map(|(id, _)| id).collect();
-        self.metadata = Some((id, host));
+        let image = self.image().expect("the resident that was just taken in is the metadata");
+        let rank = image.members().position(|(node, _)| node == self.config.node);
+        let cluster = image.cluster();
+        let topics: Vec<TopicId> = image.topics().map(|(id, _)| id).collect();
         let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
         self.identity = Some(Identity { disk, cluster: Some(cluster) });
         if self.stage == Stage::Recovering {
@@ -156,20 +134,10 @@ impl Node {
         self.arm_ticks();
     }
 
-    pub(super) fn metadata_rng(&self) -> Rng {
-        Rng::stream(self.seed, "metadata")
-    }
-
     /// Whether this replica must not run: its disk has lost something it had promised.
     pub(super) fn is_dead(&self, replica: ReplicaId) -> bool {
         self.dead.contains(&replica)
     }
-}
-
-/// Partitions that a node with so much memory can have.
-fn partitions_max(memory_limit: u64) -> usize {
-    let bytes = memory_limit / PARTITIONS_SHARE + PARTITIONS_BESIDES_BYTES;
-    usize::try_from(bytes / PARTITION_BYTES).unwrap_or(usize::MAX).min(PARTITIONS_MAX)
 }
 
 /// Why there is no metadata replica to start from, and what there is.

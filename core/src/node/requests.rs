@@ -13,6 +13,7 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Partition, Terms};
 use crate::peer::CallId;
+use crate::resident::Resident;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId, Storage};
 use bytes::BytesMut;
 
@@ -46,6 +47,11 @@ impl Node {
         }
     }
 
+    /// This node's replica of a partition.
+    pub fn partition(&self, of: TopicPartition) -> Option<&Partition> {
+        self.residents.partition_at(of)
+    }
+
     /// The partition, if this node serves it and the client's idea of its epoch is right.
     pub fn serving(
         &self,
@@ -53,7 +59,7 @@ impl Node {
         epoch: i32,
     ) -> Result<(ReplicaId, &Partition), ErrorCode> {
         let of = of?;
-        let Some((id, partition)) = self.partitions.of(of) else {
+        let Some(partition) = self.residents.partition_at(of) else {
             // It may be that a request found the topic, and waits for it still when it is deleted.
             return Err(self
                 .existing(of.topic, of.partition.0)
@@ -62,7 +68,7 @@ impl Node {
         };
         match partition.check_epoch(epoch) {
             ErrorCode::None if partition.is_leading() || self.serves_all_the_same(partition) => {
-                Ok((id, partition))
+                Ok((partition.replica().id(), partition))
             }
             ErrorCode::None => Err(ErrorCode::NotLeaderOrFollower),
             error => Err(error),
@@ -78,8 +84,8 @@ impl Node {
     /// Whether this node leads the partition and has not applied an entry of its term yet: what others have
     /// committed may not be visible here for a moment.
     pub fn is_settling(&self, of: TopicPartition) -> bool {
-        let partition = self.partitions.of(of);
-        partition.is_some_and(|(_, partition)| partition.replica().is_leader() && !partition.is_leading())
+        let partition = self.residents.partition_at(of);
+        partition.is_some_and(|partition| partition.replica().is_leader() && !partition.is_leading())
     }
 
     /// Who leads a partition, and since which term: the newer of what this node's replica and the table know. A
@@ -87,9 +93,9 @@ impl Node {
     /// known, or clients would be sent back here again and again.
     pub fn leader_of(&self, of: TopicPartition) -> Option<(Term, NodeId)> {
         let told = self.peers.leader_of(of);
-        let Some((_, partition)) = self.partitions.of(of) else { return told };
-        let replica = partition.replica();
-        let own = self.node_of(of, replica.leader()).map(|node| (replica.term(), node));
+        let Some(resident) = self.residents.of(of) else { return told };
+        let replica = resident.replica();
+        let own = self.residents.node_of(of, replica.leader()).map(|node| (replica.term(), node));
         let newest = [told, own].into_iter().flatten().max_by_key(|(term, _)| *term);
         newest.filter(|(_, node)| *node != self.config.node || replica.is_leader())
     }
@@ -107,7 +113,7 @@ impl Node {
             match self.leader_of(of) {
                 // Here, it must be ready to take records too.
                 Some((_, node)) if node == self.config.node => {
-                    self.partitions.of(of).is_some_and(|(_, partition)| partition.is_leading())
+                    self.residents.of(of).is_some_and(Resident::is_leading)
                 }
                 leader => leader.is_some(),
             }
@@ -118,8 +124,8 @@ impl Node {
     /// The nodes whose replicas are in sync, where this node leads the partition. One that is not there is not,
     /// however short its lag was when it went.
     pub fn in_sync_nodes(&self, of: TopicPartition) -> Option<Vec<NodeId>> {
-        let (_, partition) = self.partitions.of(of).filter(|(_, partition)| partition.is_leading())?;
-        let nodes = partition.in_sync().filter_map(|replica| self.node_of(of, replica));
+        let partition = self.residents.partition_at(of).filter(|partition| partition.is_leading())?;
+        let nodes = partition.in_sync().filter_map(|replica| self.residents.node_of(of, replica));
         Some(nodes.filter(|node| self.is_alive(*node)).collect())
     }
 
@@ -152,10 +158,10 @@ impl Node {
         terms: Terms,
     ) -> Result<(), AppendRefusal> {
         let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
-        let id = self.partitions.replica_of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
-        let counts = terms.wants_all && self.partitions.get(id).is_some_and(Partition::counts_in_sync);
+        let id = self.residents.replica_of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
+        let counts = terms.wants_all && self.residents.partition(id).is_some_and(Partition::counts_in_sync);
         let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
-        let partition = self.partitions.get_mut(id).ok_or_else(not_here)?;
+        let partition = self.residents.partition_mut(id).ok_or_else(not_here)?;
         partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
         if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
@@ -170,7 +176,7 @@ impl Node {
 
     /// Reads committed batches from `from` on, for a client: one cold read serves all who ask for the same.
     pub fn read(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
-        let Some((id, partition)) = self.partitions.of(of) else {
+        let Some((id, partition)) = self.residents.placed(of) else {
             return Lookup::Refused(ReadFault::OutOfRange);
         };
         let watermark = partition.high_watermark();
@@ -185,7 +191,7 @@ impl Node {
 
     /// Reads committed batches from `from` on, for a peer.
     pub(super) fn read_for_peer(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
-        let Some((id, partition)) = self.partitions.of(of) else {
+        let Some((id, partition)) = self.residents.placed(of) else {
             return Lookup::Refused(ReadFault::OutOfRange);
         };
         self.storage.read(id, from, partition.high_watermark(), max_bytes, &mut self.disk_actions)
@@ -194,7 +200,7 @@ impl Node {
     /// Looks for the first batch, from `from` or the log start on, that has a record of that time or later; an empty
     /// chunk if there is none.
     pub fn find_time(&mut self, of: TopicPartition, from: Offset, timestamp: i64) -> Lookup {
-        let Some((id, partition)) = self.partitions.of(of) else {
+        let Some((id, partition)) = self.residents.placed(of) else {
             return Lookup::Refused(ReadFault::Gone);
         };
         let from = from.max(partition.log_start());
@@ -226,21 +232,21 @@ impl Node {
 
     /// Wakes `waiter` when the partition has news.
     pub fn watch(&mut self, of: TopicPartition, waiter: Waiter) {
-        if let Some((_, partition)) = self.partitions.of_mut(of) {
+        if let Some(partition) = self.residents.partition_at_mut(of) {
             partition.watch(waiter);
         }
     }
 
     /// `waiter` is answered: the partition keeps nothing of it.
     pub fn unwatch(&mut self, of: TopicPartition, waiter: Waiter) {
-        if let Some((_, partition)) = self.partitions.of_mut(of) {
+        if let Some(partition) = self.residents.partition_at_mut(of) {
             partition.unwatch(waiter);
         }
     }
 
     /// Confirms with a majority that this node leads the partition; `waiter` hears of it in the news.
     pub fn confirm(&mut self, of: TopicPartition, waiter: Waiter) {
-        match self.partitions.replica_of(of) {
+        match self.residents.replica_of(of) {
             Some(id) => self.read_index(id, waiter),
             None => self.news.confirmed.push((waiter, false)),
         }
@@ -287,16 +293,14 @@ impl Node {
     /// Gives the request back if nobody can be asked.
     fn ask_controller(&mut self, now: Now, unasked: Unasked) -> Option<Unasked> {
         let Some(leader) = self.controller() else { return Some(unasked) };
-        let Some((id, host)) = &mut self.metadata else { return Some(unasked) };
         if leader == self.config.node {
-            if !host.is_leading() {
+            let Some(host) = self.residents.metadata().filter(|host| host.is_leading()) else {
                 return Some(unasked);
-            }
-            let id = *id;
-            let mut replied = Vec::new();
-            host.request(now, unasked.waiter, unasked.request, &mut replied);
+            };
+            let id = host.replica().id();
+            let Unasked { waiter, request, .. } = unasked;
+            self.with(id, |resident, told| resident.request(now, waiter, request, told));
             self.touch(id);
-            self.metadata_replied(replied);
             return None;
         }
         match self.peers.forward(leader, unasked.request.encode(), now.mono) {
@@ -315,7 +319,8 @@ impl Node {
             Some((index, bytes)) => (index, Reply::decode(bytes).unwrap_or(Reply::NotController)),
             None => (Index(0), Reply::NotController),
         };
-        self.metadata_replied(vec![Replied { waiter, reply, index }]);
+        self.answered.push(Replied { waiter, reply, index });
+        self.take_answers();
     }
 
     /// Lets the answers go whose subject this node's image shows by now.

@@ -41,7 +41,7 @@ impl Node {
     /// When [`Node::scrub_if_due`] has something to do.
     pub(super) fn scrub_due(&self) -> Option<Mono> {
         let is_at_work = self.config.storage.scrub_bytes_per_second > 0
-            && !self.partitions.is_empty()
+            && self.residents.partition_count() > 0
             && self.scrubbing.read.is_none()
             && !self.is_stopping;
         is_at_work.then(|| self.scrubbing.due.unwrap_or_default())
@@ -103,7 +103,7 @@ impl Node {
             at => at.unwrap_or_default(),
         };
         self.scrubbing.has_begun = true;
-        self.partitions.from(at.0).find_map(|id| {
+        self.residents.partitions_from(at.0).find_map(|(id, _)| {
             let extent = self.storage.extent(id)?;
             let from = if id == at.0 { extent.log_start.max(at.1) } else { extent.log_start };
             (from < extent.cold_end).then_some((id, from, extent.cold_end))
@@ -111,8 +111,8 @@ impl Node {
     }
 
     fn drawn_place(&mut self) -> (ReplicaId, Offset) {
-        let place = usize::try_from(self.rng.below(self.partitions.len() as u64)).unwrap_or(0);
-        let id = self.partitions.iter().nth(place).map_or(ReplicaId(0), |(id, _)| id);
+        let place = usize::try_from(self.rng.below(self.residents.partition_count() as u64)).unwrap_or(0);
+        let id = self.residents.partitions().nth(place).map_or(ReplicaId(0), |(id, _)| id);
         let cold = self.storage.extent(id).map_or(0..0, |extent| extent.log_start.0..extent.cold_end.0);
         let within = u64::try_from(cold.end.saturating_sub(cold.start)).unwrap_or(0).max(1);
         (id, Offset(cold.start.saturating_add_unsigned(self.rng.below(within))))

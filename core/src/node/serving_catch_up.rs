@@ -8,18 +8,16 @@
 //!
 //! Invariant: nothing above the high watermark is given, and no snapshot but by a replica that leads.
 
-use super::{METADATA, Node};
-use crate::entry::Stamp;
+use super::Node;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
 use crate::limits::{CATCH_UP_FETCH_BYTES, PARTITIONS_MAX};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
-use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
 use crate::replica::Replica;
+use crate::resident::Resident;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
-use bytes::BytesMut;
 
 impl Node {
     /// A message of a peer's bulk lane.
@@ -39,8 +37,8 @@ impl Node {
 
     /// Followers that Raft cannot serve from the window are told so.
     pub(super) fn tell_who_is_behind(&mut self, id: ReplicaId) {
-        let Some(of) = self.partition_of(id) else { return };
-        let Some(replica) = self.replica_mut(id) else { return };
+        let Some(of) = self.residents.partition_of(id) else { return };
+        let Some(replica) = self.residents.replica_mut(id) else { return };
         let behind = replica.catch_up_wanted();
         let is_strict = is_planted(replica.settings().mutant, Mutant::CatchUpNeedsOwnTerm);
         if behind.is_empty() || is_strict && !replica.has_applied_own_term() {
@@ -49,24 +47,23 @@ impl Node {
         let term = replica.term();
         let (log_start, high_watermark) = self.bounds(id);
         for follower in behind {
-            let Some(node) = self.node_of(of, follower) else { continue };
+            let Some(node) = self.residents.node_of(of, follower) else { continue };
             let told = CatchUp { replica: follower, partition: of, term, log_start, high_watermark };
             // A lane that is down or full: Raft will ask again.
             let _ = self.peers.send_bulk(node, Bulk::CatchUp(told));
         }
     }
 
-    /// A partition whose leader is here.
-    fn led(&self, of: TopicPartition) -> Option<&Partition> {
-        let (_, partition) = self.partitions.of(of)?;
-        partition.replica().is_leader().then_some(partition)
+    /// What is led here.
+    fn led(&self, of: TopicPartition) -> Option<&Resident> {
+        self.residents.of(of).filter(|resident| resident.replica().is_leader())
     }
 
     /// What is kept of a replica's log. After a restart that may begin above where its state says: the journal told
     /// that retention had come further before it is known again what is committed. With no other follower it stays
     /// so until this catch-up is done (seed 7032).
     fn bounds(&self, id: ReplicaId) -> (Offset, Offset) {
-        let Some(partition) = self.partitions.get(id) else { return (Offset(0), Offset(0)) };
+        let Some(partition) = self.residents.partition(id) else { return (Offset(0), Offset(0)) };
         let end = partition.high_watermark();
         let kept = self.storage.extent(id).map_or(Offset(0), |extent| extent.log_start);
         (partition.log_start().max(kept).min(end), end)
@@ -74,13 +71,13 @@ impl Node {
 
     fn give_batches(&mut self, node: NodeId, fetch: &Fetch) {
         let of = fetch.partition;
-        if self.partitions.replica_of(of).is_none() {
+        if self.residents.partition_at(of).is_none() {
             return self.send_fetched(node, fetch.id, of, Err(ErrorCode::NotLeaderOrFollower));
         }
         // Who is not behind asks for the sake of its own disk.
         let is_needed =
             |replica: &Replica| replica.progress().any(|(_, matched)| matched.next() < replica.first_index());
-        let led = self.led(of).map(Partition::replica);
+        let led = self.led(of).map(Resident::replica);
         if let Some(id) = led.filter(|replica| is_needed(replica)).map(Replica::id) {
             self.asked_for_batches(id);
         }
@@ -111,13 +108,12 @@ impl Node {
         of: TopicPartition,
         chunk: Result<Chunk, ErrorCode>,
     ) {
-        let partition = self.partitions.of(of);
-        let (log_end, high_watermark) = partition.map_or((Offset(0), Offset(0)), |(_, partition)| {
-            (partition.log_end(), partition.high_watermark())
-        });
+        let partition = self.residents.partition_at(of);
+        let (log_end, high_watermark) = partition
+            .map_or((Offset(0), Offset(0)), |partition| (partition.log_end(), partition.high_watermark()));
         let (error, chunks) = match chunk {
             Ok(chunk) => {
-                if let Some(id) = self.partitions.replica_of(of) {
+                if let Some(id) = self.residents.replica_of(of) {
                     self.gave_batches(id);
                 }
                 (0, chunk.batches)
@@ -131,7 +127,7 @@ impl Node {
     fn give_snapshot(&mut self, node: NodeId, wanted: &SnapshotWanted) {
         // Who asks the wrong node hears nothing, gives up, and is told anew by the right one.
         if let Some(snapshot) = self.snapshot_of(wanted) {
-            if let Some(id) = self.partitions.replica_of(wanted.partition) {
+            if let Some(id) = self.residents.replica_of(wanted.partition) {
                 self.gave_batches(id);
             }
             let _ = self.peers.send_bulk(node, Bulk::Snapshot(snapshot));
@@ -139,25 +135,9 @@ impl Node {
     }
 
     fn snapshot_of(&self, wanted: &SnapshotWanted) -> Option<Snapshot> {
-        let give = |replica: &Replica, at: Stamp, state: BytesMut, log_start, segment_end| Snapshot {
-            id: wanted.id,
-            error: 0,
-            replica: wanted.replica,
-            index: at.index,
-            term: at.term,
-            wall: at.wall,
-            members: replica.members().clone(),
-            log_start,
-            segment_end,
-            state: state.freeze(),
-        };
-        if wanted.partition == METADATA {
-            let host = self.metadata().filter(|host| host.replica().is_leader())?;
-            return Some(give(host.replica(), host.applied(), host.encode(), Offset(0), Offset(0)));
-        }
-        let partition = self.led(wanted.partition)?;
-        let (log_start, end) = self.bounds(partition.replica().id());
-        Some(give(partition.replica(), partition.applied(), partition.encode(), log_start, end))
+        let resident = self.led(wanted.partition)?;
+        let (log_start, _) = self.bounds(resident.replica().id());
+        Some(resident.snapshot(wanted, log_start))
     }
 }
 

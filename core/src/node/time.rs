@@ -40,7 +40,7 @@ impl Node {
             self.mendings.next_deadline(),
             self.scrub_due(),
             self.unasked.front().map(|unasked| unasked.until),
-            (!self.partitions.is_empty()).then_some(self.retention_at),
+            (self.residents.partition_count() > 0).then_some(self.retention_at),
         ])
     }
 
@@ -54,30 +54,28 @@ impl Node {
     fn tick(&mut self, now: Now) {
         self.next_tick = Some(now.mono + TICK);
         self.watch_disk();
-        let host = self.metadata.iter_mut().map(|(id, host)| (*id, host.replica_mut()));
-        let partitions = self.partitions.iter_mut().map(|(id, partition)| (id, partition.replica_mut()));
-        let mut touched: Vec<ReplicaId> = Vec::new();
         let mut unheard: Vec<ReplicaId> = Vec::new();
-        for (id, replica) in host.chain(partitions) {
+        let (touched, handing_over) = (&mut self.touched, &self.handing_over);
+        self.residents.for_each(|id, resident| {
+            let replica = resident.replica_mut();
             if replica.members().voters.len() > 1 {
-                replica.set_reluctant(self.handing_over.is_reluctant(id));
+                replica.set_reluctant(handing_over.is_reluctant(id));
                 replica.tick();
                 if replica.has_ready() {
-                    touched.push(id);
+                    touched.insert(id);
                 }
                 if replica.wants_to_lead() {
                     unheard.push(id);
                 }
             }
-        }
-        self.touched.extend(touched);
+        });
         self.ask_for_leadership(unheard);
         self.tick_catch_ups(now);
         self.let_others_lead();
         if self.followers_at <= now.mono {
             self.followers_at = now.mono + ISR_LOOK_INTERVAL;
-            self.partitions.iter_mut().for_each(|(_, partition)| partition.look_at_followers(now.mono));
-            let led = self.partitions.iter().filter(|(_, partition)| partition.replica().is_leader());
+            self.residents.for_each_partition(|_, partition| partition.look_at_followers(now.mono));
+            let led = self.residents.partitions().filter(|(_, partition)| partition.replica().is_leader());
             for id in led.map(|(id, _)| id).collect::<Vec<_>>() {
                 self.tell_who_lags(id);
             }
@@ -88,7 +86,7 @@ impl Node {
     /// Where space is short, records that may go do so before others are refused: they are looked for at once.
     pub fn hurry_retention(&mut self, now: Now) {
         if self.storage.is_space_short() {
-            let partitions = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+            let partitions = u32::try_from(self.residents.partition_count()).unwrap_or(u32::MAX);
             let pause = RETENTION_HURRY + RETENTION_HURRY_PARTITION * partitions;
             if self.retained_at.is_none_or(|at| at + pause <= now.mono) {
                 self.retain(now);
@@ -100,22 +98,24 @@ impl Node {
     fn retain(&mut self, now: Now) {
         self.retention_at = now.mono + self.config.retention_interval;
         self.retained_at = Some(now.mono);
-        let mut touched = Vec::new();
         let mut segments = Vec::new();
-        for (id, partition) in self.partitions.iter_mut().filter(|(_, partition)| partition.has_records()) {
+        let (touched, storage) = (&mut self.touched, &self.storage);
+        self.residents.for_each_partition(|id, partition| {
+            if !partition.has_records() {
+                return;
+            }
             let retained = |segment: &Segment| Retained {
                 next: segment.next,
                 bytes: segment.bytes,
                 max_timestamp: segment.max_timestamp,
             };
             segments.clear();
-            segments.extend(self.storage.segments(id).iter().map(retained));
-            segments.extend(self.storage.unwritten(id).as_ref().map(retained));
+            segments.extend(storage.segments(id).iter().map(retained));
+            segments.extend(storage.unwritten(id).as_ref().map(retained));
             if partition.retain(now, &segments) {
-                touched.push(id);
+                touched.insert(id);
             }
-        }
-        self.touched.extend(touched);
+        });
     }
 
     /// The process was asked to stop: no more records are taken, and what is on the way is finished; then others

@@ -58,6 +58,7 @@ use producers::Producers;
 use refused::Refused;
 use retention::Looked;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::{Add, Sub};
 
 /// One partition, as this node's replica of it.
 pub struct Partition {
@@ -73,7 +74,6 @@ pub struct Partition {
     /// Applied, and wanted on more disks than a majority's.
     awaiting_disks: VecDeque<Parked>,
     watchers: BTreeSet<Waiter>,
-    weight: Weight,
     looked: Looked,
 }
 
@@ -84,6 +84,28 @@ pub struct Weight {
     pub entries_bytes: u64,
     /// Producers that are remembered.
     pub producers: usize,
+}
+
+impl Add for Weight {
+    type Output = Weight;
+
+    fn add(self, other: Weight) -> Weight {
+        Weight {
+            entries_bytes: self.entries_bytes + other.entries_bytes,
+            producers: self.producers + other.producers,
+        }
+    }
+}
+
+impl Sub for Weight {
+    type Output = Weight;
+
+    fn sub(self, other: Weight) -> Weight {
+        Weight {
+            entries_bytes: self.entries_bytes - other.entries_bytes,
+            producers: self.producers - other.producers,
+        }
+    }
 }
 
 /// What applying one entry means for the floor above.
@@ -128,7 +150,6 @@ impl Partition {
             parked: VecDeque::new(),
             awaiting_disks: VecDeque::new(),
             watchers: BTreeSet::new(),
-            weight: Weight::default(),
             looked: Looked::default(),
         }
     }
@@ -353,19 +374,8 @@ impl Partition {
         self.parked.len() + self.awaiting_disks.len()
     }
 
-    /// What is kept in memory, as it was when it was weighed last.
+    /// What is kept in memory.
     pub fn weight(&self) -> Weight {
-        self.weight
-    }
-
-    /// Weighs what is kept now: before and after.
-    pub fn weigh(&mut self) -> (Weight, Weight) {
-        let now = self.weighed_now();
-        (std::mem::replace(&mut self.weight, now), now)
-    }
-
-    /// What is kept now.
-    pub fn weighed_now(&self) -> Weight {
         Weight { entries_bytes: self.replica.held_bytes() as u64, producers: self.log.producers.len() }
     }
 

@@ -142,7 +142,7 @@ impl List {
 
 /// The page of a reel.
 pub(super) fn write(reel: &Reel, ending: &Ending<'_>, named: &dyn Fn(&str) -> String) -> String {
-    let metadata = rust_mq_core::node::METADATA.to_string();
+    let metadata = rust_mq_core::resident::METADATA.to_string();
     let named = &|words: &str| named(words).replace(&metadata, METADATA);
     let names: Vec<String> = reel.replicas.partitions().iter().map(|of| named(&of.to_string())).collect();
     let signs = reel.messages.signs().filter(|sign| sign.to.is_some());

@@ -13,7 +13,7 @@ pub struct Floor {
 }
 
 /// From the ground up.
-pub const FLOORS: [Floor; 8] = [
+pub const FLOORS: [Floor; 9] = [
     Floor {
         rooms: &[
             "ids",
@@ -33,6 +33,7 @@ pub const FLOORS: [Floor; 8] = [
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
     Floor { rooms: &["metadata", "group", "transaction", "partition"], has_open_doors: false },
     Floor { rooms: &["host"], has_open_doors: false },
+    Floor { rooms: &["resident"], has_open_doors: false },
     Floor { rooms: &["node"], has_open_doors: false },
     Floor { rooms: &["api"], has_open_doors: false },
     Floor { rooms: &["broker"], has_open_doors: false },

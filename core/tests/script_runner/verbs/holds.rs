@@ -8,7 +8,8 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     let asked: i32 = command.number(0)?;
     let mut found = None;
     for (_, node) in world.running().filter(|(id, _)| *id == asked) {
-        let watchers: usize = node.partitions.iter().map(|(_, partition)| partition.watcher_count()).sum();
+        let watchers: usize =
+            node.residents.partitions().map(|(_, partition)| partition.watcher_count()).sum();
         found = Some(format!("n{asked} holds {watchers} watcher(s)"));
     }
     let line = found.ok_or_else(|| format!("n{asked} does not run"))?;

@@ -51,7 +51,7 @@ fn view(id: i32, node: &Node, partition: Option<&(String, i32)>) -> Option<View>
         }
         Some((topic, number)) => {
             let of = node.named(topic, *number).ok()?;
-            let (_, partition) = node.partitions.of(of)?;
+            let partition = node.partition(of)?;
             let replica = partition.replica();
             (replica, partition.is_leading(), node_of(node, of, replica))
         }

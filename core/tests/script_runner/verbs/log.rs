@@ -23,8 +23,8 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
             continue;
         };
         let node = broker.node();
-        let partition = node.named(&topic, number).ok().and_then(|of| node.partitions.of(of));
-        let Some((_, partition)) = partition else { continue };
+        let partition = node.named(&topic, number).ok().and_then(|of| node.partition(of));
+        let Some(partition) = partition else { continue };
         lines.push(format!("n{id} {}", line(node, &process.disk, partition)));
     }
     lines.into_iter().for_each(|line| world.say(line));

@@ -11,9 +11,9 @@
 //!
 //! Not here: whether bytes are a message at all (`peer`), what raft-rs would trip over (`replica/guard`).
 
-use super::{METADATA, Node};
+use super::{Resident, Residents};
 use crate::host::Host;
-use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::ids::{NodeId, Offset, ReplicaId};
 use crate::machine::Undecodable;
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
@@ -23,19 +23,26 @@ use rust_mq_proto::peer::raft::RaftMessage;
 
 /// What is wrong with a peer's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Disbelief {
+pub enum Disbelief {
+    /// Somebody else's words.
     #[error("a Raft message in the name of a replica that is elsewhere")]
     Sender,
+    /// What would stop this node.
     #[error("an entry that cannot be applied: {0}")]
     Entry(#[from] Unfit),
+    /// Bytes that are nothing here.
     #[error("what cannot be read here: {0}")]
     Unreadable(#[from] Undecodable),
+    /// A state for somebody else.
     #[error("a snapshot for another replica")]
     Recipient,
+    /// A state that is not the one that it is said to be.
     #[error("a snapshot of {0} to {1} whose state is of {2} to {3}")]
     Extent(Offset, Offset, Offset, Offset),
+    /// Less than is known here.
     #[error("a snapshot that takes back what is committed")]
     TakesBack,
+    /// Members that this replica does not have.
     #[error("a snapshot of another cluster, or of other members")]
     Members,
 }
@@ -55,49 +62,48 @@ impl Disbelief {
     }
 }
 
-impl Node {
+impl Residents {
     /// Whether a message from a node may be stepped; otherwise what is wrong with it.
-    pub(super) fn check_message(
-        &self,
-        of: TopicPartition,
-        node: NodeId,
-        message: &RaftMessage,
-    ) -> Result<(), Disbelief> {
-        if self.replica_on(of, node) != Some(ReplicaId(message.from)) {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_message(&self, node: NodeId, message: &RaftMessage) -> Result<(), Disbelief> {
+        let Some(resident) = self.get(ReplicaId(message.to)) else { return Ok(()) };
+        if self.replica_on(resident.of(), node) != Some(ReplicaId(message.from)) {
             return Err(Disbelief::Sender);
         }
-        if of == METADATA {
-            return Ok(Host::<Metadata>::check(&message.entries)?);
+        match resident {
+            Resident::Records(partition) => partition.check(message)?,
+            Resident::Metadata(_) => Host::<Metadata>::check(&message.entries)?,
         }
-        let partition = self.partitions.get(ReplicaId(message.to));
-        Ok(partition.map_or(Ok(()), |partition| partition.check(message))?)
+        Ok(())
     }
 
     /// Whether a node may say that a replica here is behind: the replica follows that node's in this very term.
-    pub(super) fn is_told_by_its_leader(&self, node: NodeId, told: &CatchUp) -> bool {
-        let replica = match &self.metadata {
-            Some((id, host)) if *id == told.replica => Some(host.replica()),
-            _ => self.partitions.get(told.replica).map(Partition::replica),
-        };
+    pub fn is_told_by_its_leader(&self, node: NodeId, told: &CatchUp) -> bool {
         let leader = self.replica_on(told.partition, node);
-        self.partition_of(told.replica) == Some(told.partition)
-            && told.log_start <= told.high_watermark
-            && replica.is_some_and(|replica| {
-                replica.term() == told.term && Some(replica.leader()) == leader && !replica.is_leader()
-            })
+        self.get(told.replica).is_some_and(|resident| {
+            let replica = resident.replica();
+            resident.of() == told.partition
+                && told.log_start <= told.high_watermark
+                && replica.term() == told.term
+                && Some(replica.leader()) == leader
+                && !replica.is_leader()
+        })
     }
 
-    /// Whether a snapshot for a replica here can take the place of its state; otherwise what is wrong with it.
-    pub(super) fn check_snapshot(&self, id: ReplicaId, snapshot: &Snapshot) -> Result<(), Disbelief> {
+    /// Whether a snapshot for a replica here can take the place of its state.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_snapshot(&self, id: ReplicaId, snapshot: &Snapshot) -> Result<(), Disbelief> {
         if snapshot.replica != id {
             return Err(Disbelief::Recipient);
         }
-        match &self.metadata {
-            Some((metadata, host)) if *metadata == id => check_image(host, snapshot),
-            _ => match self.partitions.get(id) {
-                Some(partition) => check_log(partition, snapshot),
-                None => Err(Disbelief::Recipient),
-            },
+        match self.get(id) {
+            Some(Resident::Records(partition)) => check_log(partition, snapshot),
+            Some(Resident::Metadata(host)) => check_image(host, snapshot),
+            None => Err(Disbelief::Recipient),
         }
     }
 }

@@ -1,0 +1,58 @@
+//! What an applied entry asks of the node. Only what is applied has effects; a leader's tip has none.
+
+use crate::ids::{Index, Offset, ReplicaId, TopicId};
+use crate::metadata::{Command, Metadata};
+use crate::storage::CommittedBatch;
+
+/// What the node is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// A batch is committed: it is to be kept.
+    Kept(CommittedBatch),
+    /// Records below that may go.
+    LogStarts(Offset),
+    /// A topic exists now.
+    TopicCreated {
+        /// Which.
+        id: TopicId,
+        /// Its name.
+        name: String,
+        /// How many partitions it has.
+        partitions: i32,
+    },
+    /// A topic is gone.
+    TopicDeleted {
+        /// Which.
+        id: TopicId,
+        /// Its name; its id where it had none.
+        name: String,
+        /// All replicas it had, on any node.
+        replicas: Vec<ReplicaId>,
+    },
+    /// The image shows everything up to there now.
+    ImageAt(Index),
+    /// Another image has taken the place of this one.
+    ImageReplaced(Box<Metadata>),
+}
+
+impl Effect {
+    /// What a committed command means. `before` is the state that the command found.
+    pub(super) fn of(before: &Metadata, command: &Command) -> Option<Effect> {
+        match command {
+            Command::TopicCreated { .. } if !before.takes(command) => None,
+            Command::TopicCreated { id, topic } => {
+                let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+                Some(Effect::TopicCreated { id: *id, name: topic.name.clone(), partitions })
+            }
+            Command::TopicDeleted { id } => Some(Effect::deleted(before, *id)),
+            Command::ProducerIdsTaken { .. } => None,
+        }
+    }
+
+    /// A topic of the image `before` is gone.
+    fn deleted(before: &Metadata, id: TopicId) -> Effect {
+        let placed = before.topic(id).into_iter().flat_map(|topic| topic.partitions.iter().flatten());
+        let replicas = placed.map(|placed| placed.replica).collect();
+        Effect::TopicDeleted { id, name: before.name_of(id), replicas }
+    }
+}

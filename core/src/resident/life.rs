@@ -1,0 +1,163 @@
+//! How a resident begins, what of it goes into a checkpoint and a snapshot, and what remains of it on the disk.
+//!
+//! Invariant: what starts, starts from what the disk knows of it, at the index that its state is as of.
+
+use super::{METADATA, Resident};
+use crate::entry::{HardState, Members, Stamp};
+use crate::host::Host;
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::machine::{Room, Undecodable};
+use crate::metadata::Metadata;
+use crate::now::Wall;
+use crate::partition::{LogState, Partition};
+use crate::peer::{Snapshot, SnapshotWanted};
+use crate::replica::{Recovered, Replica, Settings, StartFault};
+use crate::rng::Rng;
+use crate::storage::{Part, RecoveredReplica};
+use crate::topic_config::TopicConfig;
+use bytes::Bytes;
+
+/// The stamp that a cluster's founding has in the metadata log.
+const FOUNDED: Stamp = Stamp { index: Index(1), term: Term(1), wall: Wall(0) };
+
+/// What a resident is, and what it is told at its start.
+pub enum Kind {
+    /// User data, with its topic's settings.
+    Records(TopicConfig),
+    /// The metadata machine.
+    Metadata {
+        /// Its own stream of chance.
+        rng: Box<Rng>,
+        /// What it may make of requests.
+        room: Room,
+    },
+}
+
+/// Why a resident cannot start from what the disk has of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstartable {
+    /// Its state cannot be read.
+    #[error(transparent)]
+    State(#[from] Undecodable),
+    /// What is there of its log contradicts itself.
+    #[error(transparent)]
+    Replica(#[from] StartFault),
+}
+
+/// What is known of a replica that the disk has never held.
+pub fn unborn(replica: ReplicaId, of: TopicPartition, members: Members) -> RecoveredReplica {
+    RecoveredReplica {
+        replica,
+        of,
+        hard_state: HardState::default(),
+        members,
+        applied: Index(0),
+        applied_term: Term(0),
+        log_start: Offset(0),
+        log_end_of_segments: Offset(0),
+        state: Bytes::new(),
+        entries: Vec::new(),
+    }
+}
+
+impl Resident {
+    /// A resident as the disk has it.
+    ///
+    /// # Errors
+    /// What is there cannot be read, or contradicts itself.
+    pub fn start(kind: Kind, settings: Settings, known: RecoveredReplica) -> Result<Resident, Unstartable> {
+        match kind {
+            Kind::Records(config) => {
+                let log = if known.state.is_empty() {
+                    LogState::default()
+                } else {
+                    LogState::decode(&known.state)?
+                };
+                let (of, applied) = (known.of, stamp(&known, log.wall));
+                let replica = start_replica(settings, known, applied)?;
+                Ok(Resident::Records(Partition::new(of, config, replica, log, applied)))
+            }
+            Kind::Metadata { rng, room } => {
+                let (wall, state) = Host::decode_state(&known.state)?;
+                let applied = stamp(&known, wall);
+                let replica = start_replica(settings, known, applied)?;
+                Ok(Resident::Metadata(Host::new(replica, state, applied, *rng, room)))
+            }
+        }
+    }
+
+    /// Its part of a checkpoint: as of what it has applied.
+    pub fn part(&self) -> Part {
+        let (replica, applied) = (self.replica(), self.applied());
+        Part {
+            replica: replica.id(),
+            members: replica.members().clone(),
+            applied: applied.index,
+            applied_term: applied.term,
+            state: self.encode(),
+            entries: replica.entries(applied.index.next(), replica.last_index().next()),
+        }
+    }
+
+    /// What it has applied, for a member that is behind; `log_start` is where its records begin that are kept.
+    pub fn snapshot(&self, wanted: &SnapshotWanted, log_start: Offset) -> Snapshot {
+        let applied = self.applied();
+        Snapshot {
+            id: wanted.id,
+            error: 0,
+            replica: wanted.replica,
+            index: applied.index,
+            term: applied.term,
+            wall: applied.wall,
+            members: self.replica().members().clone(),
+            log_start,
+            segment_end: self.extent().1,
+            state: self.encode(),
+        }
+    }
+
+    /// What the disk has of it when it runs no more.
+    pub fn remains(&self) -> RecoveredReplica {
+        let Part { replica, members, applied, applied_term, state, entries } = self.part();
+        let (log_start, log_end_of_segments) = self.extent();
+        RecoveredReplica {
+            replica,
+            of: self.of(),
+            hard_state: self.replica().hard_state(),
+            members,
+            applied,
+            applied_term,
+            log_start,
+            log_end_of_segments,
+            state,
+            entries,
+        }
+    }
+}
+
+/// What each member of a new cluster begins with: as if the founding, the log's first entry, had been committed by all.
+pub fn founded(replica: ReplicaId, members: Members, state: &Metadata) -> RecoveredReplica {
+    let hard_state = HardState { term: FOUNDED.term, vote: ReplicaId::NOBODY, commit: FOUNDED.index };
+    RecoveredReplica {
+        hard_state,
+        applied: FOUNDED.index,
+        applied_term: FOUNDED.term,
+        state: Host::encode_state(FOUNDED.wall, state).freeze(),
+        ..unborn(replica, METADATA, members)
+    }
+}
+
+/// The metadata's among the replicas that the disk knows, and all others.
+pub fn sort_out(known: Vec<RecoveredReplica>) -> (Vec<RecoveredReplica>, Vec<RecoveredReplica>) {
+    known.into_iter().partition(|known| known.of == METADATA)
+}
+
+fn stamp(known: &RecoveredReplica, wall: Wall) -> Stamp {
+    Stamp { index: known.applied, term: known.applied_term, wall }
+}
+
+fn start_replica(settings: Settings, known: RecoveredReplica, applied: Stamp) -> Result<Replica, StartFault> {
+    let recovered =
+        Recovered { hard_state: known.hard_state, members: known.members, applied, entries: known.entries };
+    Replica::start(settings, known.replica, recovered)
+}

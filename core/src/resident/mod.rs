@@ -1,0 +1,256 @@
+//! What is replicated on this node: user data and machines, each on a replica of its own, in one table.
+//!
+//! ```text
+//! entries committed --apply-->   effects: what they ask of the node (batches to keep, topics to start and stop)
+//! a round of them   --settle-->  told: who waited, and is answered now
+//! a checkpoint, a snapshot  <--encode--  the state  --install-->  the state of another replica in its place
+//! ```
+//! A [`Resident`] is of a kind, and answers the same questions whichever it is; the floor above asks them and never
+//! which kind it is. Another machine is another variant here, another arm in each `match` of this room, and nothing in
+//! the rooms above but what its commands do to a node, if they do anything.
+//!
+//! `residents` is the table, `effect` what an entry asks of the node,
+//! `belief` what may take the place of what is here, `life` how a resident starts and ends.
+//!
+//! - Invariant: a resident's state is a function of the entries up to `applied`.
+//! - Invariant: only here it is asked which partition is the metadata's.
+//!
+//! Not here: what effects do (`node`), how a machine is kept on a replica (`host`), what user data is (`partition`).
+
+mod belief;
+mod effect;
+mod life;
+mod residents;
+
+pub use belief::Disbelief;
+pub use effect::Effect;
+pub use life::{Kind, Unstartable, founded, sort_out, unborn};
+pub use residents::Residents;
+
+use crate::entry::{Entry, EntryKind, Stamp};
+use crate::host::{Host, Replied};
+use crate::ids::{Index, Offset, PartitionId, ReplicaId, TopicId, TopicPartition};
+use crate::machine::{Undecodable, Waiter};
+use crate::metadata::{Metadata, Reply, Request};
+use crate::now::{Mono, Now};
+use crate::partition::{Partition, Settled, Weight};
+use crate::replica::Replica;
+use crate::storage::CommittedBatch;
+use bytes::Bytes;
+
+/// The metadata machine's partition.
+pub const METADATA: TopicPartition = TopicPartition { topic: TopicId::METADATA, partition: PartitionId(0) };
+
+/// One of the things that are replicated here.
+#[allow(clippy::large_enum_variant, reason = "each lies in a box of the table, and most are records")]
+pub enum Resident {
+    /// User data.
+    Records(Partition),
+    /// Which topics exist, and where.
+    Metadata(Host<Metadata>),
+}
+
+/// Where it is put what those who wait are told.
+pub struct Told<'a> {
+    /// Batches that are committed, or lost their leader.
+    pub settled: &'a mut Vec<Settled>,
+    /// Who waits for records, and is to look again.
+    pub woken: &'a mut Vec<Waiter>,
+    /// What machines answer.
+    pub replied: &'a mut Vec<Replied<Reply>>,
+}
+
+/// What happens to it.
+impl Resident {
+    /// Takes a committed entry in. What it asks of the node is added to `effects`.
+    ///
+    /// # Errors
+    /// An entry that this build cannot apply: the node must stop rather than skip it.
+    pub fn apply(&mut self, entry: &Entry, effects: &mut Vec<Effect>) -> Result<(), Undecodable> {
+        match self {
+            Resident::Records(partition) => {
+                let applied = partition.apply(entry)?;
+                if let Some(batch) = applied.batch {
+                    assert!(entry.kind == EntryKind::Batch, "only a batch has records to keep");
+                    let (base, next, max_timestamp) = (batch.base, batch.next, batch.max_timestamp);
+                    let bytes = entry.payload.clone();
+                    effects.push(Effect::Kept(CommittedBatch { base, next, max_timestamp, bytes }));
+                }
+                effects.extend(applied.log_start.map(Effect::LogStarts));
+            }
+            Resident::Metadata(host) => {
+                host.apply(entry, |before, command| effects.extend(Effect::of(before, command)))?;
+                effects.push(Effect::ImageAt(entry.index));
+            }
+        }
+        Ok(())
+    }
+
+    /// After a round of `apply`, or a change of role: tells what is true now.
+    pub fn settle(&mut self, told: &mut Told<'_>) {
+        match self {
+            Resident::Records(partition) => {
+                partition.settle(told.settled);
+                told.woken.extend(partition.take_watchers());
+            }
+            Resident::Metadata(host) => host.settle(told.replied),
+        }
+    }
+
+    /// Puts a snapshot of another member's state in the place of this one.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn install(
+        &mut self,
+        at: Stamp,
+        state: &[u8],
+        effects: &mut Vec<Effect>,
+        told: &mut Told<'_>,
+    ) -> Result<(), Undecodable> {
+        match self {
+            Resident::Records(partition) => partition.install(at, state)?,
+            Resident::Metadata(host) => {
+                let before = Box::new(host.committed().clone());
+                host.install(at, state, told.replied)?;
+                effects.push(Effect::ImageReplaced(before));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a machine. Records are asked nothing so.
+    pub fn request(&mut self, now: Now, waiter: Waiter, request: Request, told: &mut Told<'_>) {
+        match self {
+            Resident::Metadata(host) => host.request(now, waiter, request, told.replied),
+            Resident::Records(_) => {
+                told.replied.push(Replied { waiter, reply: Reply::NotController, index: Index(0) });
+            }
+        }
+    }
+
+    /// It runs here no more: whoever waits for it is told that the outcome is not known.
+    pub fn abandon(&mut self, told: &mut Told<'_>) {
+        match self {
+            Resident::Records(partition) => {
+                told.settled.extend(partition.abandon());
+                told.woken.extend(partition.take_watchers());
+            }
+            Resident::Metadata(host) => host.abandon(told.replied),
+        }
+    }
+
+    /// Something about its records has changed: whoever waits for them is to look again.
+    pub fn wake_readers(&mut self, woken: &mut Vec<Waiter>) {
+        if let Resident::Records(partition) = self {
+            woken.extend(partition.take_watchers());
+        }
+    }
+
+    /// A member's node is gone.
+    pub fn follower_lost(&mut self, follower: ReplicaId) {
+        if let Resident::Records(partition) = self {
+            partition.follower_lost(follower);
+        }
+    }
+
+    /// A member's node is there again.
+    pub fn follower_returned(&mut self, follower: ReplicaId, now: Mono) {
+        if let Resident::Records(partition) = self {
+            partition.follower_returned(follower, now);
+        }
+    }
+
+    /// The replica below, to be stepped, ticked and read.
+    pub fn replica_mut(&mut self) -> &mut Replica {
+        match self {
+            Resident::Records(partition) => partition.replica_mut(),
+            Resident::Metadata(host) => host.replica_mut(),
+        }
+    }
+}
+
+/// What it is.
+impl Resident {
+    /// Which partition.
+    pub fn of(&self) -> TopicPartition {
+        match self {
+            Resident::Records(partition) => partition.of(),
+            Resident::Metadata(_) => METADATA,
+        }
+    }
+
+    /// The replica below.
+    pub fn replica(&self) -> &Replica {
+        match self {
+            Resident::Records(partition) => partition.replica(),
+            Resident::Metadata(host) => host.replica(),
+        }
+    }
+
+    /// The last entry that its state includes.
+    pub fn applied(&self) -> Stamp {
+        match self {
+            Resident::Records(partition) => partition.applied(),
+            Resident::Metadata(host) => host.applied(),
+        }
+    }
+
+    /// Whether it serves as leader: an entry of its own term is applied.
+    pub fn is_leading(&self) -> bool {
+        match self {
+            Resident::Records(partition) => partition.is_leading(),
+            Resident::Metadata(host) => host.is_leading(),
+        }
+    }
+
+    /// The state as bytes, for a checkpoint or a snapshot.
+    pub fn encode(&self) -> Bytes {
+        match self {
+            Resident::Records(partition) => partition.encode().freeze(),
+            Resident::Metadata(host) => host.encode().freeze(),
+        }
+    }
+
+    /// Where its records begin and end, committed ones; a machine has none.
+    pub fn extent(&self) -> (Offset, Offset) {
+        match self {
+            Resident::Records(partition) => (partition.log_start(), partition.high_watermark()),
+            Resident::Metadata(_) => (Offset(0), Offset(0)),
+        }
+    }
+
+    /// What it keeps in memory until the disk has it.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Resident::Records(partition) => partition.weight(),
+            Resident::Metadata(host) => {
+                Weight { entries_bytes: host.replica().held_bytes() as u64, producers: 0 }
+            }
+        }
+    }
+
+    /// User data, if it is that.
+    pub fn records(&self) -> Option<&Partition> {
+        match self {
+            Resident::Records(partition) => Some(partition),
+            Resident::Metadata(_) => None,
+        }
+    }
+
+    /// User data, if it is that, to be changed.
+    pub fn records_mut(&mut self) -> Option<&mut Partition> {
+        match self {
+            Resident::Records(partition) => Some(partition),
+            Resident::Metadata(_) => None,
+        }
+    }
+
+    /// The image, if it is the metadata.
+    pub fn image(&self) -> Option<&Metadata> {
+        match self {
+            Resident::Records(_) => None,
+            Resident::Metadata(host) => Some(host.committed()),
+        }
+    }
+}
