@@ -9,6 +9,7 @@
 //! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
 //! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
+//! | [`questions`] | what other threads ask the core, and who gets the answer |
 //! | [`clock`], [`limits`], [`log`], [`foreign_text`] | the clocks; every bound; the log, and what may stand in it |
 //! | [`command_line`], [`cluster_file`], [`memory_limit`] | what a person said |
 //! | [`start`], [`signals`], [`dev_cluster`] | a process from its start to its end |
@@ -29,6 +30,7 @@ pub mod mailbox;
 pub mod memory_limit;
 pub mod node;
 pub mod peers;
+pub mod questions;
 pub mod secrets;
 pub mod signals;
 pub mod start;

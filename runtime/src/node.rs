@@ -20,10 +20,11 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::limits::LAST_WORDS_WAIT;
 use crate::log::NoticeLog;
-use crate::mailbox::{Mailbox, Room, Wake};
+use crate::mailbox::{Room, Wake};
 use crate::peers::Peers;
+use crate::questions::Questions;
 use mio::{Events, Poll, Token, Waker};
-use rust_mq_core::action::{Action, Answer, HaltReason};
+use rust_mq_core::action::{Action, HaltReason};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::event::{Event, Question};
 use rust_mq_core::now::Mono;
@@ -74,7 +75,7 @@ pub struct Node {
     /// Its peers, in a cluster.
     pub peers: Option<Peers>,
     /// Questions of other threads.
-    pub questions: Arc<Mailbox>,
+    pub questions: Arc<Questions>,
     /// Its clocks.
     pub clock: Clock,
     /// Where the core's notices go.
@@ -192,9 +193,7 @@ impl Node {
                 | Action::List { .. }
                 | Action::Forget { .. } => self.disk.perform(action),
                 Action::WakeAt { mono } => turns.deadline = Some(mono),
-                Action::Tell { question, answer: Answer::Health { is_serving } } => {
-                    tracing::info!(question, is_serving, "health");
-                }
+                Action::Tell { question, answer } => self.questions.answer(question, answer),
                 Action::Note(notice) => self.log.write(&notice),
                 Action::Halt(reason) => {
                     turns.halt = Some(reason);

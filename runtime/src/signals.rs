@@ -4,15 +4,15 @@
 //! group, and a terminal's Ctrl-C reaches a process and the one that started it, which may pass it on.
 
 use crate::limits::SECOND_SIGNAL_AFTER;
-use crate::mailbox::Mailbox;
-use rust_mq_core::event::{Event, Question};
+use crate::questions::Questions;
+use rust_mq_core::event::Question;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for signals for ever.
-pub async fn watch(questions: Arc<Mailbox>) -> io::Result<()> {
+pub async fn watch(questions: Arc<Questions>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut asked: Option<Instant> = None;
@@ -30,6 +30,7 @@ pub async fn watch(questions: Arc<Mailbox>) -> io::Result<()> {
         }
         asked = Some(Instant::now());
         tracing::info!("stopping; a second signal stops at once");
-        questions.put([Event::Asked { question: 0, what: Question::Stop }]);
+        // The end of the process is the answer.
+        drop(questions.ask(Question::Stop));
     }
 }

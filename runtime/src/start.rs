@@ -11,10 +11,10 @@ use crate::descriptors::Descriptors;
 use crate::disk::{DirectoryError, Disk, MemoryDisk, RealDisk};
 use crate::limits::{BUFFER_RESERVE_MAX, PARTITIONS_RESERVE_MAX};
 use crate::log::{self, NoticeLog};
-use crate::mailbox::Mailbox;
 use crate::memory_limit;
 use crate::node::{Node, Wait};
 use crate::peers::Peers;
+use crate::questions::Questions;
 use crate::{dev_cluster, signals};
 use rust_mq_core::action::HaltReason;
 use rust_mq_core::broker::Broker;
@@ -161,7 +161,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     tracing::info!(kafka = %bound, peers = peers_address.map(tracing::field::display), "listening");
 
     let clock = Clock::new();
-    let questions = Arc::new(Mailbox::new(wait.waker()));
+    let questions = Arc::new(Questions::new(wait.waker()));
     let beside = start_beside(&questions)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
@@ -203,7 +203,7 @@ fn ended(reason: HaltReason) -> Result<(), Failure> {
 }
 
 /// The thread beside the core thread: signals, and peers if there are any.
-fn start_beside(questions: &Arc<Mailbox>) -> io::Result<Handle> {
+fn start_beside(questions: &Arc<Questions>) -> io::Result<Handle> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let questions = Arc::clone(questions);

@@ -6,30 +6,26 @@
 //!
 //! Invariants: bytes given to the core <= credit it allowed (law 6); `unsent` == sum of `out`.
 
+use super::transport::Transport;
 use crate::limits::{BULK_READ_BYTES, READ_BYTES, WRITE_SLICES};
 use bytes::{Buf, Bytes, BytesMut};
-use mio::net::TcpStream;
 use rust_mq_core::event::CloseReason;
 use rust_mq_core::now::Mono;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::SocketAddr;
 
 /// A client's connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: TcpStream,
+    pub(super) transport: Transport,
     pub(super) remote: SocketAddr,
     pub(super) stage: Stage,
     pub(super) credit: u64,
-    /// The kernel has said that there is something to read, and no read has found nothing since.
-    pub(super) is_readable: bool,
     /// Stands in the queue of links to read.
     pub(super) is_queued: bool,
     /// Stands in the list of links to write.
     pub(super) is_to_flush: bool,
-    /// The other side has sent its last byte: a read that fills less than it could is not the end of it.
-    pub(super) has_hung_up: bool,
     is_bulk: bool,
     out: VecDeque<Bytes>,
     pub(super) unsent: u64,
@@ -81,16 +77,14 @@ pub(super) enum Arrival {
 
 impl Link {
     /// A connection that has just come.
-    pub(super) fn new(stream: TcpStream, remote: SocketAddr, now: Mono) -> Link {
+    pub(super) fn new(transport: Transport, remote: SocketAddr, now: Mono) -> Link {
         Link {
-            stream,
+            transport,
             remote,
             stage: Stage::Silent,
             credit: 0,
-            is_readable: false,
             is_queued: false,
             is_to_flush: false,
-            has_hung_up: false,
             is_bulk: false,
             out: VecDeque::new(),
             unsent: 0,
@@ -99,35 +93,12 @@ impl Link {
         }
     }
 
-    /// The address the client connected to.
-    pub(super) fn local(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
-    }
-
     /// Whether a read may bring something that the core wants.
     pub(super) fn wants_read(&self) -> bool {
         match self.stage {
-            Stage::Silent | Stage::Lingering => self.is_readable,
-            Stage::Open => self.is_readable && self.credit > 0,
+            Stage::Silent | Stage::Lingering => self.transport.is_readable(),
+            Stage::Open => self.transport.is_readable() && self.credit > 0,
             Stage::Closing => false,
-        }
-    }
-
-    /// The first four bytes, left where they are; `None` while they are not all here.
-    pub(super) fn peek(&mut self) -> io::Result<Option<[u8; 4]>> {
-        let mut first = [0; 4];
-        match self.stream.peek(&mut first) {
-            Ok(4) => Ok(Some(first)),
-            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(_) if self.has_hung_up => Err(ErrorKind::UnexpectedEof.into()),
-            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                Err(error)
-            }
-            // More bytes are a new edge; so is the end.
-            Ok(_) | Err(_) => {
-                self.is_readable = false;
-                Ok(None)
-            }
         }
     }
 
@@ -135,26 +106,7 @@ impl Link {
     pub(super) fn linger(&mut self, now: Mono) -> bool {
         self.stage = Stage::Lingering;
         self.took = now;
-        self.stream.shutdown(Shutdown::Write).is_ok()
-    }
-
-    /// Throws away what has come; says whether more may come.
-    pub(super) fn discard(&mut self, shared: &mut [u8]) -> bool {
-        match self.stream.read(shared) {
-            Ok(count) => count > 0,
-            Err(error) => {
-                self.is_readable = false;
-                matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-            }
-        }
-    }
-
-    /// Whether the other side is gone and left nothing to read.
-    pub(super) fn is_gone(&self) -> bool {
-        match self.stream.peek(&mut [0]) {
-            Ok(count) => count == 0,
-            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-        }
+        self.transport.end()
     }
 
     /// Reads once, at most the credit, which is not 0.
@@ -163,19 +115,21 @@ impl Link {
         let is_bulk = self.is_bulk && self.credit > shared.len() as u64;
         let most = if is_bulk { BULK_READ_BYTES } else { shared.len() };
         let asked = (most as u64).min(self.credit) as usize;
-        let read = if is_bulk { self.read_bulk(bulk, asked) } else { self.read_shared(&mut shared[..asked]) };
+        let transport = &mut self.transport;
+        let read = if is_bulk {
+            transport.read_bulk(bulk, asked)
+        } else {
+            transport.read(&mut shared[..asked])
+        };
         match read {
             Ok(bytes) if bytes.is_empty() => Arrival::End(CloseReason::Remote),
             Ok(bytes) => {
                 self.credit -= bytes.len() as u64;
                 self.is_bulk = bytes.len() >= shared.len();
-                // A stream socket that gave less than asked is empty, and new bytes are a new edge.
-                self.is_readable = bytes.len() == asked || self.has_hung_up;
                 self.heard = now;
                 Arrival::Bytes(bytes)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.is_readable = false;
                 self.is_bulk = false;
                 Arrival::Nothing
             }
@@ -183,25 +137,6 @@ impl Link {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Arrival::End(CloseReason::Remote),
             Err(_) => Arrival::End(CloseReason::Failed),
         }
-    }
-
-    fn read_shared(&mut self, shared: &mut [u8]) -> io::Result<BytesMut> {
-        let count = self.stream.read(shared)?;
-        Ok(BytesMut::from(&shared[..count]))
-    }
-
-    fn read_bulk(&mut self, bulk: &mut Vec<u8>, asked: usize) -> io::Result<BytesMut> {
-        bulk.clear();
-        // Exactly so large, or more would be read than there is credit for.
-        if bulk.capacity() != asked {
-            *bulk = Vec::with_capacity(asked);
-        }
-        let count = rustix::io::read(&self.stream, rustix::buffer::spare_capacity(bulk))?;
-        if count < asked / 2 {
-            // Most of it is empty: the core would keep more than twice what it counts.
-            return Ok(BytesMut::from(&bulk[..]));
-        }
-        Ok(BytesMut::from(Bytes::from(std::mem::take(bulk))))
     }
 
     /// Adds to what shall leave.
@@ -229,7 +164,7 @@ impl Link {
                 asked += part.len();
                 count += 1;
             }
-            match self.stream.write_vectored(&slices[..count]) {
+            match self.transport.write(&slices[..count]) {
                 Ok(written) => {
                     self.took = now;
                     left += written as u64;

@@ -14,6 +14,7 @@
 mod admission;
 mod first_bytes;
 mod link;
+mod transport;
 
 use crate::clock::Clock;
 use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+use transport::Transport;
 
 /// The token of the listener; links have their ids, which start above.
 pub const LISTENER: Token = Token(0);
@@ -92,16 +94,16 @@ impl Clients {
         }
         let id = LinkId(event.token().0 as u64);
         let Some(link) = self.links.get_mut(&id) else { return };
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            link.is_readable = true;
-            link.has_hung_up |= event.is_read_closed() || event.is_error();
+        let (is_readable, is_writable) = link.transport.on_ready(event);
+        if is_readable {
             // Without credit it will not be read, and this edge is the last.
-            if link.has_hung_up && link.credit == 0 && link.stage != Stage::Silent && link.is_gone() {
+            let is_unread = link.credit == 0 && link.stage != Stage::Silent;
+            if is_unread && link.transport.has_hung_up() && link.transport.is_gone() {
                 return self.end(id, CloseReason::Remote);
             }
             self.queue_read(id);
         }
-        if event.is_writable() {
+        if is_writable {
             self.queue_flush(id);
         }
     }
@@ -231,7 +233,7 @@ impl Clients {
         match link.stage {
             Stage::Silent => return self.sniff(id),
             Stage::Lingering => {
-                let may_speak = link.discard(&mut self.buffers.shared);
+                let may_speak = link.transport.discard(&mut self.buffers.shared);
                 return if may_speak { self.queue_read(id) } else { self.end(id, CloseReason::Asked) };
             }
             Stage::Open if link.wants_read() => {}
@@ -252,13 +254,13 @@ impl Clients {
     fn sniff(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let remote = link.remote;
-        match link.peek().map(|first| first.map(recognise)) {
+        match link.transport.peek().map(|first| first.map(recognise)) {
             Ok(None) => {}
             Ok(Some(Protocol::Other(what))) => {
                 self.admission.refuse(remote, &format_args!("it looks like {what}"));
                 self.end(id, CloseReason::Refused);
             }
-            Ok(Some(Protocol::Kafka)) => match link.local() {
+            Ok(Some(Protocol::Kafka)) => match link.transport.local() {
                 Ok(local) => {
                     link.stage = Stage::Open;
                     let kind =
@@ -272,11 +274,12 @@ impl Clients {
     }
 
     fn accept(&mut self, now: Mono) {
-        for (mut stream, remote) in self.admission.accept(now) {
+        for (stream, remote) in self.admission.accept(now) {
+            let mut transport = Transport::plain(stream);
             self.last = LinkId(self.last.0 + STEP);
             let interest = Interest::READABLE | Interest::WRITABLE;
-            if self.registry.register(&mut stream, Token(self.last.0 as usize), interest).is_ok() {
-                self.links.insert(self.last, Box::new(Link::new(stream, remote, now)));
+            if self.registry.register(transport.source(), Token(self.last.0 as usize), interest).is_ok() {
+                self.links.insert(self.last, Box::new(Link::new(transport, remote, now)));
                 self.next_sweep.get_or_insert(now + SWEEP);
             } else {
                 self.admission.on_closed(remote);
