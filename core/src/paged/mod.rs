@@ -28,10 +28,10 @@ pub use page::{PageFault, Stamp};
 
 use crate::codec;
 use crate::limits::PAGE_BYTES;
-use bincode::de::Decoder;
+use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use page::Page;
 use std::borrow::Borrow;
@@ -52,9 +52,9 @@ pub struct Paged<K, V> {
 }
 
 /// What a map's entries must be able to do.
-pub trait Entry: Clone + Encode + Decode<()> {}
+pub trait Entry: Clone + Encode {}
 
-impl<T: Clone + Encode + Decode<()>> Entry for T {}
+impl<T: Clone + Encode> Entry for T {}
 
 impl<K, V> Paged<K, V> {
     /// How many entries.
@@ -248,7 +248,11 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
     ///
     /// # Errors
     /// It is none, or it does not belong there.
-    pub fn push_page(&mut self, stamp: Stamp, bytes: &[u8]) -> Result<(), PageFault> {
+    pub fn push_page(&mut self, stamp: Stamp, bytes: &[u8]) -> Result<(), PageFault>
+    where
+        K: Decode<()>,
+        V: Decode<()>,
+    {
         let page = Page::decode(stamp, bytes)?;
         let follows = self.pages.last().is_none_or(|last| last.last() < page.first());
         if !follows || self.pages.iter().any(|other| other.stamp == stamp) {
@@ -366,8 +370,8 @@ impl<K: Encode, V: Encode> Encode for Paged<K, V> {
     }
 }
 
-impl<K: Ord + Entry, V: Entry> Decode<()> for Paged<K, V> {
-    fn decode<D: Decoder<Context = ()>>(decoder: &mut D) -> Result<Paged<K, V>, DecodeError> {
+impl<C, K: Ord + Entry + Decode<C>, V: Entry + Decode<C>> Decode<C> for Paged<K, V> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Paged<K, V>, DecodeError> {
         let count = usize::try_from(u64::decode(decoder)?).unwrap_or(usize::MAX);
         decoder.claim_container_read::<(K, V)>(count)?;
         let mut map = Paged::default();
@@ -377,5 +381,13 @@ impl<K: Ord + Entry, V: Entry> Decode<()> for Paged<K, V> {
             map.insert(key, value);
         }
         Ok(map)
+    }
+}
+
+impl<'de, C, K: Ord + Entry + Decode<C>, V: Entry + Decode<C>> BorrowDecode<'de, C> for Paged<K, V> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Paged<K, V>, DecodeError> {
+        Paged::decode(decoder)
     }
 }

@@ -7,6 +7,7 @@
 //! Invariant: what is decoded has at least one entry, rising keys, and nothing behind them.
 
 use crate::codec;
+use bincode::Decode;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 use std::borrow::Borrow;
@@ -104,7 +105,7 @@ impl<K: super::Entry, V: super::Entry> Page<K, V> {
     }
 }
 
-impl<K: Ord + super::Entry, V: super::Entry> Page<K, V> {
+impl<K: Ord + Decode<()>, V: Decode<()>> Page<K, V> {
     pub fn decode(stamp: Stamp, bytes: &[u8]) -> Result<Page<K, V>, PageFault> {
         let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(PageFault::Rotten)?;
         if header[6..] != crc(bytes).to_be_bytes() || header[0] != KIND {
