@@ -16,9 +16,20 @@ const VERSION: u8 = 1;
 /// `value` with the version byte before it, appended to `into`.
 pub fn encode_into<T: bincode::Encode>(value: &T, into: &mut BytesMut) {
     into.put_u8(VERSION);
+    append(value, into);
+}
+
+/// `value` without the version byte, appended to `into`: a part of something that has one.
+pub fn append<T: bincode::Encode>(value: &T, into: &mut BytesMut) {
     let mut writer = into.writer();
     bincode::encode_into_std_write(value, &mut writer, bincode::config::standard())
         .expect("writing into memory cannot fail and our own types have no unencodable value");
+}
+
+/// What `append` wrote at the beginning of `bytes`, and how many of them it took; `what` names the shape for the error.
+pub fn take<T: bincode::Decode<()>>(bytes: &[u8], what: &'static str) -> Result<(T, usize), Undecodable> {
+    let config = bincode::config::standard().with_limit::<BYTES_MAX>();
+    bincode::decode_from_slice(bytes, config).map_err(|error| Undecodable { what, reason: error.to_string() })
 }
 
 /// `value` as bytes of its own.

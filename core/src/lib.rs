@@ -7,7 +7,7 @@
 //! | floor | rooms |
 //! | --- | --- |
 //! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`topic_config`], [`mutant`]: shapes |
-//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts |
+//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
 //! | 5 | [`host`]: puts a machine on a replica |
@@ -35,6 +35,7 @@ pub mod metadata;
 pub mod mutant;
 pub mod node;
 pub mod now;
+pub mod paged;
 pub mod partition;
 pub mod peer;
 pub mod replica;

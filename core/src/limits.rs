@@ -116,6 +116,9 @@ pub const ASKED_BYTES_MAX: usize = 8 << 20;
 /// What one request may make of the metadata, encoded. Source: chosen, as `ASKED_BYTES_MAX`; 10,000 topics with the
 /// longest names take 3 MiB. At the edge: POLICY_VIOLATION for the topics that are too many.
 pub const COMMANDS_BYTES_MAX: usize = 4 << 20;
+/// A page of state, encoded, unless one entry alone is larger. Source: chosen; a change copies and writes one, and
+/// 500 MB are 31,000 of them. At the edge: the page is split.
+pub const PAGE_BYTES: usize = 16 << 10;
 /// The metadata's state, encoded. Source: chosen, what a frame holds as a reset beside `READY_ITEM_BYTES` and so what a
 /// peer's message holds as a snapshot; 20,000 topics with the longest names take 11 MiB. At the edge: POLICY_VIOLATION
 /// for new topics.

@@ -11,6 +11,7 @@ use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
 use crate::mutant::{Mutant, is_planted};
 use crate::topic_config;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Results = Vec<(String, Result<CreatedTopic, Refusal>)>;
@@ -22,10 +23,8 @@ pub fn decide(
     topics: Vec<NewTopic>,
 ) -> (Vec<Command>, Results) {
     // A working copy, so that a request naming both 'a.b' and 'a_b' meets itself.
-    let mut draft = metadata.clone();
+    let mut draft = Cow::Borrowed(metadata);
     let mut left = RoomLeft::on(metadata, context.room, context.mutant);
-    let mut collisions: BTreeSet<String> =
-        draft.names.keys().map(|name| topic_name::collision_key(name)).collect();
     let mut commands = Vec::new();
     let mut results = Vec::with_capacity(topics.len());
     let mut asked = 0;
@@ -36,12 +35,11 @@ pub fn decide(
             let most = format!("one request makes at most {CREATE_PARTITIONS_MAX} partitions");
             Err(refusal(ErrorCode::PolicyViolation, most))
         } else {
-            create(&draft, context, &collisions, &new)
+            create(&draft, context, &new)
         };
         let result = result.and_then(|(command, created)| {
             left.take(&command, &new.name)?;
-            draft.apply(Stamp::default(), &command);
-            collisions.insert(topic_name::collision_key(&new.name));
+            draft.to_mut().apply(Stamp::default(), &command);
             commands.push(command);
             Ok(created)
         });
@@ -67,7 +65,6 @@ fn apart(topics: Vec<NewTopic>) -> (Vec<NewTopic>, BTreeSet<String>) {
 fn create(
     draft: &Metadata,
     context: &mut Context<'_>,
-    collisions: &BTreeSet<String>,
     new: &NewTopic,
 ) -> Result<(Command, CreatedTopic), Refusal> {
     if let Some(fault) = topic_name::fault(&new.name) {
@@ -76,7 +73,7 @@ fn create(
     if draft.names.contains_key(&new.name) {
         return Err(refusal(ErrorCode::TopicAlreadyExists, format!("topic '{}' already exists", new.name)));
     }
-    if collisions.contains(&topic_name::collision_key(&new.name)) {
+    if draft.collides(&new.name) {
         let words = format!("'{}' collides with a topic whose name differs only in '.' and '_'", new.name);
         return Err(refusal(ErrorCode::InvalidTopicException, words));
     }

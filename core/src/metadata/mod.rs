@@ -40,6 +40,7 @@ use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, Top
 use crate::limits::PRODUCER_ID_BLOCK;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
+use crate::paged::Paged;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
@@ -49,8 +50,8 @@ pub struct Metadata {
     cluster: ClusterId,
     feature_level: u32,
     members: BTreeMap<NodeId, Member>,
-    topics: BTreeMap<TopicId, Topic>,
-    names: BTreeMap<String, TopicId>,
+    topics: Paged<TopicId, Topic>,
+    names: Paged<String, TopicId>,
     next_replica: u64,
     next_producer: i64,
     partitions: u64,
@@ -144,6 +145,34 @@ impl Metadata {
     /// How many partitions exist.
     pub fn partition_count(&self) -> u64 {
         self.partitions
+    }
+
+    /// Bytes of the state, encoded, but for a few numbers: counted as it changes.
+    pub fn bytes(&self) -> usize {
+        codec::encoded_bytes(&self.members) + self.topics.bytes() + self.names.bytes()
+    }
+
+    /// Whether a topic's name differs from `name` in nothing but '.' and '_': Kafka refuses the second, since both would
+    /// share a metric's name. Looks only where names begin as it does.
+    fn collides(&self, name: &str) -> bool {
+        self.begins_like(String::new(), name)
+    }
+
+    fn begins_like(&self, mut begun: String, rest: &str) -> bool {
+        let (plain, rest) = rest.split_at(rest.find(['.', '_']).unwrap_or(rest.len()));
+        begun.push_str(plain);
+        let is_begun =
+            |begun: &str| self.names.from(begun).next().is_some_and(|(name, _)| name.starts_with(begun));
+        let mut after = rest.chars();
+        match after.next() {
+            None => self.names.contains_key(begun.as_str()),
+            Some(_) => {
+                is_begun(&begun)
+                    && ['.', '_']
+                        .into_iter()
+                        .any(|mark| self.begins_like(format!("{begun}{mark}"), after.as_str()))
+            }
+        }
     }
 
     fn insert(&mut self, id: TopicId, topic: &Topic) {

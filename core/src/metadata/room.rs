@@ -1,8 +1,8 @@
 //! What a decision may still take: of its one proposal, and of the state that it leads to. Each topic takes its part
 //! before its command is given out, or is refused.
 //!
-//! The state is measured once a decision and what each topic adds is counted from above, so that a request of many
-//! topics does not encode the state many times.
+//! What the state takes is counted as it changes, and what each topic adds is counted from above: a decision costs what
+//! it makes, and not what there is.
 //!
 //! Invariant: commands given out, encoded together <= commands_bytes_max; state with them <= state_bytes_max.
 
@@ -15,8 +15,8 @@ use crate::mutant::{Mutant, is_planted};
 
 /// What stands before the commands of a decision: the codec's version and their number.
 const COMMANDS_HEAD_BYTES: usize = 16;
-/// What stands before a state, and what its own numbers may grow by: the log's time, the codec's version, three counters
-/// and the lengths of two maps.
+/// What stands before a state, and its own numbers: the log's time, the codec's version, the cluster's id and level,
+/// three counters and the lengths of two maps.
 const STATE_HEAD_BYTES: usize = 128;
 /// What a topic's name leads to: the topic's id, and a length.
 const NAME_BYTES: usize = 32;
@@ -34,7 +34,7 @@ pub struct RoomLeft {
 impl RoomLeft {
     /// What a decision on `metadata` may take.
     pub fn on(metadata: &Metadata, room: Room, mutant: Option<Mutant>) -> RoomLeft {
-        let state = codec::encoded_bytes(metadata) + STATE_HEAD_BYTES;
+        let state = metadata.bytes() + STATE_HEAD_BYTES;
         RoomLeft {
             room,
             commands: room.commands_bytes_max.saturating_sub(COMMANDS_HEAD_BYTES),

@@ -67,6 +67,12 @@ impl Cluster {
         }
         let state = self.encoded();
         assert!(state.len() + 8 <= self.room.state_bytes_max, "the state is {} bytes", state.len());
+        let counted = self.state.bytes();
+        assert!(
+            counted < state.len() && state.len() <= counted + 120,
+            "{counted} of {} counted",
+            state.len()
+        );
         assert_eq!(Metadata::decode(&state).as_ref(), Ok(&self.state), "a checkpoint is read back");
     }
 
@@ -255,4 +261,51 @@ proptest! {
             cluster.ask(request);
         }
     }
+}
+
+#[test]
+fn names_that_differ_in_marks_alone_collide() {
+    let key = |name: &str| name.replace('.', "_");
+    let names: Vec<String> = (0..3_u32.pow(6))
+        .map(|number| (0..6).map(|at| ['a', '.', '_'][(number / 3_u32.pow(at) % 3) as usize]).collect())
+        .filter(|name: &String| topic_name::fault(name).is_none())
+        .collect();
+    let mut rng = Rng::stream(3, "names");
+    for _ in 0..40 {
+        let mut state = Metadata::default();
+        let taken: Vec<&String> = names.iter().filter(|_| rng.next_u64().is_multiple_of(50)).collect();
+        for name in &taken {
+            state.names.insert((*name).clone(), TopicId::ZERO);
+        }
+        for name in &names {
+            assert_eq!(state.collides(name), taken.iter().any(|other| key(other) == key(name)), "{name}");
+        }
+    }
+}
+
+/// `cargo test -p rust-mq-core --lib -- --ignored --nocapture empty_request`
+#[test]
+#[ignore = "it measures time"]
+#[allow(clippy::disallowed_methods, reason = "it measures time")]
+fn an_empty_request_costs_the_same_whatever_there_is() {
+    let mut took = Vec::new();
+    for topics in [10, PARTITIONS_MAX] {
+        let mut cluster = Cluster::new(WHOLE);
+        for from in (0..topics).step_by(CREATE_PARTITIONS_MAX) {
+            let numbers = from..topics.min(from + CREATE_PARTITIONS_MAX);
+            let new =
+                numbers.map(|number| NewTopic { replication_factor: 3, ..plain(format!("t.{number}")) });
+            cluster.create(new.collect());
+        }
+        let begun = std::time::Instant::now();
+        for _ in 0..1000 {
+            let (now, rng, room) = (Now::default(), &mut cluster.rng, WHOLE);
+            let mut context = Context { now, rng, room, partitions_max: PARTITIONS_MAX, mutant: None };
+            let request = Request::CreateTopics { topics: Vec::new(), validate_only: false };
+            cluster.state.decide(&mut (), &mut context, Waiter(1), request);
+        }
+        took.push(begun.elapsed());
+    }
+    println!("1000 empty requests among 10 topics: {:?}, among {PARTITIONS_MAX}: {:?}", took[0], took[1]);
+    assert!(took[1] < took[0] * 10 + std::time::Duration::from_millis(1));
 }

@@ -25,8 +25,3 @@ pub fn fault(name: &str) -> Option<String> {
     }
     INTERNAL.contains(&name).then(|| format!("{name} is an internal topic"))
 }
-
-/// Two names that only differ in '.' and '_' would share a metric's name in Kafka, which refuses the second.
-pub fn collision_key(name: &str) -> String {
-    name.replace('.', "_")
-}

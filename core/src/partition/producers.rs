@@ -18,13 +18,14 @@ use crate::limits::{
     PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_EXPIRED_MAX, PRODUCERS_PER_PARTITION_MAX,
 };
 use crate::now::Wall;
+use crate::paged::Paged;
 use rust_mq_proto::records::Producer;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// All producers of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Producers {
-    by_id: BTreeMap<ProducerId, ProducerEntry>,
+    by_id: Paged<ProducerId, ProducerEntry>,
     swept: Wall,
     /// Whether one was ever forgotten: an unknown producer may be one whose batches are in the log.
     has_forgotten: bool,
@@ -170,7 +171,7 @@ impl Producers {
 
     /// A committed batch of `producer`.
     pub fn applied(&mut self, producer: &Producer, batch: ProducerBatch, wall: Wall) {
-        self.by_id.entry(ProducerId(producer.id)).or_default().record(producer.epoch, batch, wall);
+        self.by_id.change(ProducerId(producer.id), |entry| entry.record(producer.epoch, batch, wall));
         self.sweep(wall);
         if self.by_id.len() > PRODUCERS_PER_PARTITION_MAX {
             self.evict_idle(PRODUCERS_PER_PARTITION_MAX / 10);
@@ -181,13 +182,10 @@ impl Producers {
         let expiration = i64::try_from(PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
         if wall.0.saturating_sub(self.swept.0) >= expiration / 60 {
             self.swept = wall;
-            let mut expired = 0;
-            for entry in self.by_id.values_mut() {
-                if wall.0.saturating_sub(entry.last_seen.0) >= expiration {
-                    entry.keep_newest();
-                    expired += 1;
-                }
-            }
+            let is_expired = |entry: &ProducerEntry| wall.0.saturating_sub(entry.last_seen.0) >= expiration;
+            let expired = self.by_id.values().filter(|entry| is_expired(entry)).count();
+            let has_more = |entry: &ProducerEntry| is_expired(entry) && entry.batches.len() > 1;
+            self.by_id.change_each(has_more, ProducerEntry::keep_newest);
             self.evict_idle(expired - PRODUCERS_EXPIRED_MAX.min(expired));
         }
     }
