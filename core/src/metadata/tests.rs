@@ -300,7 +300,7 @@ fn an_empty_request_costs_the_same_whatever_there_is() {
         let begun = std::time::Instant::now();
         for _ in 0..1000 {
             let (now, rng, room) = (Now::default(), &mut cluster.rng, WHOLE);
-            let mut context = Context { now, rng, room, partitions_max: PARTITIONS_MAX, mutant: None };
+            let mut context = Context { now, rng, room, mutant: None };
             let request = Request::CreateTopics { topics: Vec::new(), validate_only: false };
             cluster.state.decide(&mut (), &mut context, Waiter(1), request);
         }
