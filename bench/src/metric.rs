@@ -1,4 +1,4 @@
-//! What is measured, and in what unit. A run gives an [`Outcome`]: some metrics with a number each.
+//! What is measured, and in what unit. A run gives [`Measurements`]: some metrics with a number each.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -101,11 +101,11 @@ impl Metric {
 
 /// What one run of one row gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome(pub BTreeMap<Metric, f64>);
+pub struct Measurements(pub BTreeMap<Metric, f64>);
 
-impl Outcome {
+impl Measurements {
     /// With one more number.
-    pub fn with(mut self, metric: Metric, value: f64) -> Outcome {
+    pub fn with(mut self, metric: Metric, value: f64) -> Measurements {
         self.0.insert(metric, value);
         self
     }

@@ -59,7 +59,7 @@ pub struct HardState {
     pub commit: Index,
 }
 
-/// The members of a Raft group, sorted.
+/// The members of a partition, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
 pub struct Members {
     /// Who counts for a majority.

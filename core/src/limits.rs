@@ -256,7 +256,7 @@ pub const READY_ITEM_BYTES: usize = 1 << 10;
 /// How far above a replica's own term a message's may be. Source: chosen; half a year of an election a second that
 /// the replica hears nothing of, and a hundredth of the terms that there are. At the edge: refused.
 pub const TERM_LEAP_MAX: u64 = 1 << 24;
-/// Members of one replica's group. Source: chosen, fits READY_ITEM_BYTES. At the
+/// Members of one partition. Source: chosen, fits READY_ITEM_BYTES. At the
 /// edge: INVALID_REPLICATION_FACTOR.
 pub const MEMBERS_MAX: usize = 32;
 /// Bytes of one fetch of a replica that catches up. Source: chosen; a fraction of the bulk lane's window.

@@ -47,6 +47,43 @@ pub struct TopicConfig {
     pub min_insync_replicas: usize,
 }
 
+/// Why settings are refused; displays as a person is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// So many have no value; the first of them.
+    #[error("null is no value for a topic's setting: {count} of {first}")]
+    Null {
+        /// How many.
+        count: usize,
+        /// Its name.
+        first: String,
+    },
+    /// There is no such setting.
+    #[error("unknown topic config {0}")]
+    Unknown(String),
+    /// A value is longer than any may be.
+    #[error("{name} has {bytes} bytes; a setting has at most {CONFIG_VALUE_BYTES_MAX}")]
+    Long {
+        /// Whose.
+        name: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A value is not among those that its setting may have.
+    #[error("{name}={value}: {fault}")]
+    Value {
+        /// Whose.
+        name: &'static str,
+        /// The value, as far as it is shown.
+        value: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Records would have to wait for compaction longer than they may.
+    #[error("min.compaction.lag.ms is above max.compaction.lag.ms")]
+    Lags,
+}
+
 /// What a setting may be.
 enum Rule {
     /// A whole number in this range.
@@ -116,33 +153,32 @@ const TABLE: &[Row] = &[
     row("unclean.leader.election.enable", "false", Rule::Flag),
 ];
 
-/// The settings to store, or what is wrong with them, for a person. Of one that is given twice the last counts, as in
+/// The settings to store, or what is wrong with them. Of one that is given twice the last counts, as in
 /// Kafka.
-pub fn check(given: &[(String, Option<String>)]) -> Result<BTreeMap<String, String>, String> {
+pub fn check(given: &[(String, Option<String>)]) -> Result<BTreeMap<String, String>, BadSettings> {
     let nulls: Vec<&str> =
         given.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
     if let Some(first) = nulls.first() {
-        return Err(format!("null is no value for a topic's setting: {} of {}", nulls.len(), shown(first)));
+        return Err(BadSettings::Null { count: nulls.len(), first: shown(first) });
     }
     let given: BTreeMap<&str, &str> =
         given.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect();
     let mut configs = BTreeMap::new();
     for (name, value) in given {
-        let Some(Row { rule, .. }) = TABLE.iter().find(|row| row.name == name) else {
-            return Err(format!("unknown topic config {}", shown(name)));
+        let Some(row) = TABLE.iter().find(|row| row.name == name) else {
+            return Err(BadSettings::Unknown(shown(name)));
         };
         if value.len() > CONFIG_VALUE_BYTES_MAX {
-            let bytes = value.len();
-            return Err(format!("{name} has {bytes} bytes; a setting has at most {CONFIG_VALUE_BYTES_MAX}"));
+            return Err(BadSettings::Long { name: row.name, bytes: value.len() });
         }
-        if let Some(fault) = rule.fault(trimmed(value)) {
-            return Err(format!("{name}={}: {fault}", shown(value)));
+        if let Some(fault) = row.rule.fault(trimmed(value)) {
+            return Err(BadSettings::Value { name: row.name, value: shown(value), fault });
         }
         configs.insert(name.to_owned(), value.to_owned());
     }
     let lag = |name| number(&configs, name);
     if lag("min.compaction.lag.ms") > lag("max.compaction.lag.ms") {
-        return Err("min.compaction.lag.ms is above max.compaction.lag.ms".into());
+        return Err(BadSettings::Lags);
     }
     Ok(configs)
 }
@@ -333,9 +369,9 @@ mod tests {
         let pairs = |bytes: usize| Some("1:2,".repeat(bytes / 4));
         assert!(check(&given(None)).is_err());
         assert!(check(&given(pairs(CONFIG_VALUE_BYTES_MAX))).is_ok());
-        let message = check(&given(pairs(11 << 20))).expect_err("it is far too long");
+        let message = check(&given(pairs(11 << 20))).expect_err("it is far too long").to_string();
         assert!(message.contains("32767") && message.len() < 200, "{message}");
-        let long = check(&[("x".repeat(1 << 20), Some("1".into()))]).expect_err("it is unknown");
+        let long = check(&[("x".repeat(1 << 20), Some("1".into()))]).expect_err("it is unknown").to_string();
         assert!(long.len() < 200, "{long}");
         let lags = |min: &str, max: &str| {
             check(&[

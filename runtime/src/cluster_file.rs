@@ -133,7 +133,7 @@ impl ClusterFile {
                 Err(Mistake("cluster.secret and cluster.secret_file: only one can be".into()))
             }
             (Some(written), None) => Ok(written.0.clone()),
-            (None, Some(path)) => secrets::read(path).map_err(Mistake),
+            (None, Some(path)) => secrets::read(path).map_err(|bad| Mistake(bad.to_string())),
             (None, None) => Ok(Secrets::default()),
         }
     }

@@ -3,34 +3,53 @@
 use crate::limits::{MEMORY_LIMIT_DEFAULT_MAX, MEMORY_LIMIT_MAX, MEMORY_LIMIT_MIN};
 use std::fs;
 
+/// What is wrong with a size that was written; what stands in it is escaped already.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSize {
+    /// It begins with no number.
+    #[error("`{0}` is no size; write it like 512M or 4GiB")]
+    NoNumber(String),
+    /// What follows the number is no unit.
+    #[error("`{0}` has no unit that is known; K, M, G and T are")]
+    Unit(String),
+    /// Nothing is as large.
+    #[error("`{0}` is more than 2^64 bytes")]
+    TooLarge(String),
+    /// A node needs more.
+    #[error("at least {} are needed", show(MEMORY_LIMIT_MIN))]
+    TooLittle,
+    /// The machine has only so many bytes.
+    #[error("this machine has {}", show(*.0))]
+    Machine(u64),
+}
+
 /// A size as people write it: `512M`, `2GiB`, `1.5G` is not one. K, M, G and T are powers of 1024.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub fn parse_size(text: &str) -> Result<u64, BadSize> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let said = crate::foreign_text::escaped(text);
-    let number: u64 =
-        number.parse().map_err(|_| format!("`{said}` is no size; write it like 512M or 4GiB"))?;
+    let number: u64 = number.parse().map_err(|_| BadSize::NoNumber(said.clone()))?;
     let shift = match unit.trim().to_ascii_uppercase().as_str() {
         "" | "B" => 0,
         "K" | "KB" | "KIB" => 10,
         "M" | "MB" | "MIB" => 20,
         "G" | "GB" | "GIB" => 30,
         "T" | "TB" | "TIB" => 40,
-        _ => return Err(format!("`{said}` has no unit that is known; K, M, G and T are")),
+        _ => return Err(BadSize::Unit(said)),
     };
-    number.checked_mul(1 << shift).ok_or_else(|| format!("`{said}` is more than 2^64 bytes"))
+    number.checked_mul(1 << shift).ok_or(BadSize::TooLarge(said))
 }
 
 /// A size that a node can work with: enough to begin with, and no more than the machine has.
-pub fn parse_limit(text: &str) -> Result<u64, String> {
+pub fn parse_limit(text: &str) -> Result<u64, BadSize> {
     let limit = parse_size(text)?;
     if limit < MEMORY_LIMIT_MIN {
-        return Err(format!("at least {} are needed", show(MEMORY_LIMIT_MIN)));
+        return Err(BadSize::TooLittle);
     }
     let machine = read_machine().unwrap_or(MEMORY_LIMIT_MAX);
     if limit > machine {
-        return Err(format!("this machine has {}", show(machine)));
+        return Err(BadSize::Machine(machine));
     }
     Ok(limit)
 }

@@ -44,28 +44,45 @@ fn secrets<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Secrets, SecretFa
     Secrets::new(all?)
 }
 
+/// What is wrong with a file of secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSecretFile {
+    /// It cannot be opened: perhaps it was never made.
+    #[error(
+        "the secret file {0}: {1}; all nodes of a cluster have the same one: `openssl rand -hex 32 > {0}`"
+    )]
+    Unopened(String, io::Error),
+    /// What it is cannot be known.
+    #[error("the secret file {0}: {1}")]
+    Unknown(String, io::Error),
+    /// It is a folder, a pipe, or far too long.
+    #[error("the secret file {0}: it is no file of at most {SECRET_FILE_BYTES_MAX} bytes")]
+    NoFile(String),
+    /// Its bytes are no text.
+    #[error("the secret file {0}: it is no text")]
+    NoText(String),
+    /// There is no secret in it.
+    #[error("the secret file {0}: it is empty")]
+    Empty(String),
+    /// One of its secrets is none.
+    #[error("the secret file {0}: {1}")]
+    Secret(String, SecretFault),
+}
+
 /// The secrets of a file, one a line; at least one.
-pub fn read(path: &Path) -> Result<Secrets, String> {
-    let wrong = |what: &dyn fmt::Display| format!("the secret file {}: {what}", path.display());
-    let file = std::fs::File::open(path).map_err(|error| {
-        wrong(&format_args!(
-            "{error}; all nodes of a cluster have the same one: `openssl rand -hex 32 > {}`",
-            path.display()
-        ))
-    })?;
-    let is_file = file.metadata().map_err(|error| wrong(&error))?.is_file();
+pub fn read(path: &Path) -> Result<Secrets, BadSecretFile> {
+    let name = || path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|error| BadSecretFile::Unopened(name(), error))?;
+    let is_file = file.metadata().map_err(|error| BadSecretFile::Unknown(name(), error))?.is_file();
     let mut text = String::new();
     let read = file.take(SECRET_FILE_BYTES_MAX + 1).read_to_string(&mut text);
     if !is_file || text.len() as u64 > SECRET_FILE_BYTES_MAX {
-        return Err(wrong(&format_args!("it is no file of at most {SECRET_FILE_BYTES_MAX} bytes")));
+        return Err(BadSecretFile::NoFile(name()));
     }
-    read.map_err(|_| wrong(&"it is no text"))?;
+    read.map_err(|_| BadSecretFile::NoText(name()))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    match secrets(lines) {
-        Ok(secrets) if secrets.is_empty() => Err(wrong(&"it is empty")),
-        Ok(secrets) => Ok(secrets),
-        Err(fault) => Err(wrong(&fault)),
-    }
+    let secrets = secrets(lines).map_err(|fault| BadSecretFile::Secret(name(), fault))?;
+    if secrets.is_empty() { Err(BadSecretFile::Empty(name())) } else { Ok(secrets) }
 }
 
 /// Writes a file with a new secret that only its owner reads, unless there is one.

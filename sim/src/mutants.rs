@@ -40,6 +40,7 @@ use crate::run::{plan_of, run};
 use crate::trace::Watch;
 use rust_mq_core::mutant::Mutant;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// One mutant and what is known of it.
@@ -163,13 +164,13 @@ impl Planted {
     }
 
     /// Whether a seed is red with it by a claim that is named for it, and green without it; else what came of it.
-    pub fn is_caught_by(&self, seed: u64) -> Result<(), String> {
+    pub fn is_caught_by(&self, seed: u64) -> Result<(), Missed> {
         let failure = self.run(seed);
         if !failure.as_ref().is_some_and(|failure| self.is_named(failure.claim)) {
-            return Err(format!("{:?}, seed {seed}: {failure:?}", self.mutant));
+            return Err(Missed::OtherEnd { mutant: self.mutant, seed, failure });
         }
         match run(&plan_of(seed), Watch::Nobody, None).failure {
-            Some(failure) => Err(format!("{:?}: seed {seed} is red without it: {failure}", self.mutant)),
+            Some(failure) => Err(Missed::RedWithoutIt { mutant: self.mutant, seed, failure }),
             None => Ok(()),
         }
     }
@@ -186,6 +187,40 @@ impl Planted {
     /// Whether it must be that claim that fails.
     pub fn is_named(&self, claim: Claim) -> bool {
         self.claims.contains(&claim)
+    }
+}
+
+/// Why a seed does not catch a mutant.
+#[derive(Clone, Debug)]
+pub enum Missed {
+    /// With it the run ends otherwise than by a claim that is named for it.
+    OtherEnd {
+        /// Which.
+        mutant: Mutant,
+        /// The seed.
+        seed: u64,
+        /// How the run failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// Without it the run is red, too.
+    RedWithoutIt {
+        /// Which.
+        mutant: Mutant,
+        /// The seed.
+        seed: u64,
+        /// How the run failed.
+        failure: Failure,
+    },
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missed::OtherEnd { mutant, seed, failure } => write!(out, "{mutant:?}, seed {seed}: {failure:?}"),
+            Missed::RedWithoutIt { mutant, seed, failure } => {
+                write!(out, "{mutant:?}: seed {seed} is red without it: {failure}")
+            }
+        }
     }
 }
 

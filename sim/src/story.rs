@@ -40,9 +40,9 @@ pub fn plan_text(plan: &Plan) -> String {
 }
 
 /// The plan of a file.
-pub fn read_plan(path: &Path) -> Result<Plan, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    serde_json::from_str(&text).map_err(|error| error.to_string())
+pub fn read_plan(path: &Path) -> std::io::Result<Plan> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// How fast it went: the one figure that is the clock's and not the seed's, so it stands in no story.

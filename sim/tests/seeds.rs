@@ -243,8 +243,8 @@ fn each_mutant_is_caught_by_its_claim() {
             scope.spawn(|| {
                 while let Some(planted) = mutants::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let seed = seeds.get(&format!("{:?}", planted.mutant)).copied().unwrap_or_default();
-                    if let Err(words) = planted.is_caught_by(seed) {
-                        missed.lock().expect("no thread panics here").push(words);
+                    if let Err(why) = planted.is_caught_by(seed) {
+                        missed.lock().expect("no thread panics here").push(why.to_string());
                     }
                 }
             });

@@ -108,12 +108,12 @@ impl Run<'_> {
     /// All sessions of a station; the report is written after each.
     fn station(&mut self, station: &Station, names: &[&str]) -> io::Result<()> {
         let measured = self.report.now();
-        let turns = order(self.pairs, self.tools.scale.is_quick);
+        let rounds = order(self.pairs, self.tools.scale.is_quick);
         let mut sessions = Vec::new();
-        for (number, turn) in turns.iter().enumerate() {
-            let (side, seconds) = (turn.subject.name(), self.begun.elapsed().as_secs());
-            eprintln!("[{seconds} s] {}, session {} of {}: {side}", station.name, number + 1, turns.len());
-            sessions.push(Session::run(self.tools, station, *turn, self.pairs));
+        for (number, round) in rounds.iter().enumerate() {
+            let (side, seconds) = (round.subject.name(), self.begun.elapsed().as_secs());
+            eprintln!("[{seconds} s] {}, session {} of {}: {side}", station.name, number + 1, rounds.len());
+            sessions.push(Session::run(self.tools, station, *round, self.pairs));
             self.report.put(tally::station(station, &sessions, &measured), names);
             report::write(&self.report, self.out)?;
         }
@@ -123,7 +123,7 @@ impl Run<'_> {
 
 /// One session's place among the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Turn {
+pub struct Round {
     /// Whose it is.
     pub subject: Subject,
     /// Of which pair.
@@ -132,15 +132,15 @@ pub struct Turn {
     pub is_alone: bool,
 }
 
-/// Whose turn it is, from first to last. A quick run takes its noise floor from neighbours alone.
-fn order(pairs: usize, is_quick: bool) -> Vec<Turn> {
-    let first = (!is_quick).then_some(Turn { subject: Subject::Ours, pair: 0, is_alone: true });
-    let turns = (0..pairs).flat_map(|pair| {
+/// Whose round it is, from first to last. A quick run takes its noise floor from neighbours alone.
+fn order(pairs: usize, is_quick: bool) -> Vec<Round> {
+    let first = (!is_quick).then_some(Round { subject: Subject::Ours, pair: 0, is_alone: true });
+    let rounds = (0..pairs).flat_map(|pair| {
         let (ours, kafka) = (Subject::Ours, Subject::Kafka);
         let sides = if pair % 2 == 0 { [ours, kafka] } else { [kafka, ours] };
-        sides.map(|subject| Turn { subject, pair, is_alone: false })
+        sides.map(|subject| Round { subject, pair, is_alone: false })
     });
-    first.into_iter().chain(turns).collect()
+    first.into_iter().chain(rounds).collect()
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_order_is_a_a_then_a_b_b_a_in_turns() {
-        let letter = |turn: &Turn| if turn.subject == Subject::Ours { 'A' } else { 'B' };
+        let letter = |round: &Round| if round.subject == Subject::Ours { 'A' } else { 'B' };
         assert_eq!(order(4, false).iter().map(letter).collect::<String>(), "AABBAABBA");
         assert_eq!(order(2, true).iter().map(letter).collect::<String>(), "ABBA");
     }

@@ -1,9 +1,9 @@
 //! One side goes through one station: started on empty folders, looked at while idle, warmed up, and then row by row.
 //! A row that fails is written down as failed, and the next one is tried.
 
-use crate::compare::Turn;
+use crate::compare::Round;
 use crate::compare::matrix::{Kind, Row, Scale, Station, WARM_UP};
-use crate::metric::{Metric, Outcome};
+use crate::metric::{Measurements, Metric};
 use crate::side::cluster::{Cluster, Topic};
 use crate::side::kit::Kit;
 use crate::workload::administration::{crash, idle, topics};
@@ -27,26 +27,26 @@ const PAIRS_COUNTED: usize = 2;
 /// What it gave.
 pub struct Session {
     /// Whose it was, and of which pair.
-    pub turn: Turn,
+    pub round: Round,
     /// How it was made warm.
     pub warm: WarmUp,
     /// The settings it ran with.
     pub settings: String,
     /// A result for each row of the station, or why there is none; nothing for a row that this pair leaves out.
-    pub results: Vec<Option<Result<Outcome, String>>>,
+    pub results: Vec<Option<Result<Measurements, String>>>,
 }
 
 impl Session {
     /// Goes through a station. A side that does not start has failed in every row.
-    pub fn run(tools: Tools<'_>, station: &Station, turn: Turn, pairs: usize) -> Session {
-        let is_due = |row: &Row| turn.pair < row.pairs(pairs);
-        match Cluster::start(tools.kit, turn.subject, station.setup) {
-            Ok(cluster) => Walk { tools, cluster, turn, warm: None }.go(station, is_due),
+    pub fn run(tools: Tools<'_>, station: &Station, round: Round, pairs: usize) -> Session {
+        let is_due = |row: &Row| round.pair < row.pairs(pairs);
+        match Cluster::start(tools.kit, round.subject, station.setup) {
+            Ok(cluster) => Walk { tools, cluster, round, warm: None }.go(station, is_due),
             Err(error) => {
                 eprintln!("    did not start: {error}");
                 let failed = |row| is_due(row).then(|| Err(format!("did not start: {error}")));
                 let results = station.rows.iter().map(failed).collect();
-                Session { turn, warm: WarmUp::default(), settings: String::new(), results }
+                Session { round, warm: WarmUp::default(), settings: String::new(), results }
             }
         }
     }
@@ -63,10 +63,12 @@ pub struct Tools<'a> {
     pub scale: Scale,
 }
 
-/// The first few numbers of an outcome.
-fn brief(outcome: &Outcome) -> String {
-    let pieces =
-        outcome.0.iter().filter(|(metric, _)| !matches!(metric, Metric::WrittenPerByte | Metric::PeakMemory));
+/// The first few numbers of what was measured.
+fn brief(measured: &Measurements) -> String {
+    let pieces = measured
+        .0
+        .iter()
+        .filter(|(metric, _)| !matches!(metric, Metric::WrittenPerByte | Metric::PeakMemory));
     let pieces: Vec<String> = pieces
         .map(|(metric, value)| format!("{} {value:.2} {}", metric.name(), metric.unit()).trim().to_owned())
         .collect();
@@ -76,7 +78,7 @@ fn brief(outcome: &Outcome) -> String {
 struct Walk<'a> {
     tools: Tools<'a>,
     cluster: Cluster,
-    turn: Turn,
+    round: Round,
     warm: Option<WarmUp>,
 }
 
@@ -87,11 +89,11 @@ impl Walk<'_> {
         for (number, row) in station.rows.iter().enumerate() {
             results.push(is_due(row).then(|| self.timed(row, number)));
         }
-        Session { turn: self.turn, warm: self.warm.unwrap_or_default(), settings, results }
+        Session { round: self.round, warm: self.warm.unwrap_or_default(), settings, results }
     }
 
     /// A row, on a side that is warm, and a line about it.
-    fn timed(&mut self, row: &Row, number: usize) -> Result<Outcome, String> {
+    fn timed(&mut self, row: &Row, number: usize) -> Result<Measurements, String> {
         let begun = Instant::now();
         if self.warm.is_none() && !matches!(row.kind, Kind::Idle) {
             let warm = warm_up(&self.cluster, WARM_UP, self.tools.scale.warm_up).unwrap_or_else(|error| {
@@ -104,14 +106,14 @@ impl Walk<'_> {
         }
         let result = self.row(row, &format!("row-{number}")).map_err(|error| error.to_string());
         let shown = match &result {
-            Ok(outcome) => brief(outcome),
+            Ok(measured) => brief(measured),
             Err(why) => format!("failed: {why}"),
         };
         eprintln!("    {:<32} [{:.1} s] {shown}", row.name, begun.elapsed().as_secs_f64());
         result
     }
 
-    fn row(&mut self, row: &Row, topic: &str) -> io::Result<Outcome> {
+    fn row(&mut self, row: &Row, topic: &str) -> io::Result<Measurements> {
         match row.kind {
             Kind::Idle => idle(&self.cluster),
             Kind::Pipelined(load) => self.pipelined(load, topic),
@@ -130,7 +132,7 @@ impl Walk<'_> {
     }
 
     fn watch(&self, length: Duration) -> Watch {
-        Watch { length, counts_calls: self.turn.pair < PAIRS_COUNTED }
+        Watch { length, counts_calls: self.round.pair < PAIRS_COUNTED }
     }
 
     /// Runs on a topic of its own, which is gone afterwards.
@@ -146,7 +148,7 @@ impl Walk<'_> {
         result
     }
 
-    fn pipelined(&self, load: Load, name: &str) -> io::Result<Outcome> {
+    fn pipelined(&self, load: Load, name: &str) -> io::Result<Measurements> {
         self.on_topic(name, load.partitions, |topic| {
             let send = |length| produce(topic, load, length);
             settle(&self.cluster, self.tools.scale.rehearsal, self.tools.scale.warm_up / 3, 0, send)?;
@@ -154,22 +156,22 @@ impl Walk<'_> {
         })
     }
 
-    fn paced(&self, pace: Pace, partitions: i32, name: &str) -> io::Result<Outcome> {
+    fn paced(&self, pace: Pace, partitions: i32, name: &str) -> io::Result<Measurements> {
         self.on_topic(name, partitions, |topic| {
             paced::run(topic, pace, self.tools.scale.rehearsal)?;
             let mut last = Paced::default();
             let watch = Watch { length: self.tools.scale.latency, counts_calls: false };
-            let outcome = watched(&self.cluster, watch, |length| {
+            let measured = watched(&self.cluster, watch, |length| {
                 last = paced::run(topic, pace, length)?;
                 Ok(Work { bytes: last.consumed_bytes.max(last.work.bytes), ..last.work })
             })?;
-            Ok(latencies(outcome, &mut last))
+            Ok(latencies(measured, &mut last))
         })
     }
 
     /// What one consumer at the tail adds to the broker's work. Without, with, with, without: a side that is still
     /// becoming faster would otherwise seem to pay nothing for it.
-    fn delivered(&self, pace: Pace, partitions: i32, name: &str) -> io::Result<Outcome> {
+    fn delivered(&self, pace: Pace, partitions: i32, name: &str) -> io::Result<Measurements> {
         self.on_topic(name, partitions, |topic| {
             paced::run(topic, pace, self.tools.scale.rehearsal)?;
             let (mut added, mut all) = (0_f64, Paced::default());
@@ -183,17 +185,16 @@ impl Walk<'_> {
                 }
             }
             // Less than nothing is no number.
-            let outcome = match added > 0.0 {
-                true => {
-                    Outcome::default().with(Metric::CpuPerGigabyte, added / all.consumed_bytes.max(1) as f64)
-                }
-                false => Outcome::default(),
+            let measured = match added > 0.0 {
+                true => Measurements::default()
+                    .with(Metric::CpuPerGigabyte, added / all.consumed_bytes.max(1) as f64),
+                false => Measurements::default(),
             };
-            Ok(latencies(outcome, &mut all))
+            Ok(latencies(measured, &mut all))
         })
     }
 
-    fn catch_up(&self, load: Load, name: &str) -> io::Result<Outcome> {
+    fn catch_up(&self, load: Load, name: &str) -> io::Result<Measurements> {
         self.on_topic(name, load.partitions, |topic| {
             produce(topic, load, self.tools.scale.row)?;
             catch_up::read(topic, load.record_bytes)?;
@@ -213,18 +214,18 @@ impl Walk<'_> {
     }
 
     /// What another program's run costs; its own word for the rate, as our clock would count its start.
-    fn outside(&self, run: impl Fn() -> io::Result<(Work, f64)>) -> io::Result<Outcome> {
+    fn outside(&self, run: impl Fn() -> io::Result<(Work, f64)>) -> io::Result<Measurements> {
         let mut rate = 0.0;
         let watch = Watch { length: self.tools.scale.row, counts_calls: false };
-        let outcome = watched(&self.cluster, watch, |_| {
+        let measured = watched(&self.cluster, watch, |_| {
             let (work, said) = run()?;
             rate = said;
             Ok(work)
         })?;
-        Ok(without_requests(outcome).with(Metric::Megabytes, rate))
+        Ok(without_requests(measured).with(Metric::Megabytes, rate))
     }
 
-    fn rdkafka(&self, bytes: usize, name: &str, reads: bool) -> io::Result<Outcome> {
+    fn rdkafka(&self, bytes: usize, name: &str, reads: bool) -> io::Result<Measurements> {
         let (generators, addresses) = (self.generators()?, self.cluster.addresses());
         self.on_topic(name, 1, |topic| {
             let records = self.records(&addresses, topic, bytes);
@@ -236,7 +237,7 @@ impl Walk<'_> {
         })
     }
 
-    fn java_produce(&self, rate: u64, name: &str) -> io::Result<Outcome> {
+    fn java_produce(&self, rate: u64, name: &str) -> io::Result<Measurements> {
         let (generators, addresses) = (self.generators()?, self.cluster.addresses());
         let warm_up = rate * JAVA_WARM.as_secs();
         let count = warm_up + rate * self.tools.scale.latency.as_millis() as u64 / 1_000;
@@ -246,7 +247,7 @@ impl Walk<'_> {
         })
     }
 
-    fn java_consume(&self, name: &str) -> io::Result<Outcome> {
+    fn java_consume(&self, name: &str) -> io::Result<Measurements> {
         let (generators, addresses) = (self.generators()?, self.cluster.addresses());
         self.on_topic(name, 1, |topic| {
             let records = self.records(&addresses, topic, 1 << 10);
@@ -255,7 +256,7 @@ impl Walk<'_> {
         })
     }
 
-    fn java_round_trips(&self, name: &str) -> io::Result<Outcome> {
+    fn java_round_trips(&self, name: &str) -> io::Result<Measurements> {
         let (generators, addresses) = (self.generators()?, self.cluster.addresses());
         let count = ROUND_TRIPS * self.tools.scale.row.as_millis() as u64 / 1_000;
         self.on_topic(name, 1, |topic| {
@@ -269,26 +270,26 @@ impl Walk<'_> {
     }
 }
 
-fn latencies(outcome: Outcome, paced: &mut Paced) -> Outcome {
-    let mut outcome = outcome
+fn latencies(measured: Measurements, paced: &mut Paced) -> Measurements {
+    let mut measured = measured
         .with(Metric::AckMedian, paced.acknowledged.percentile_ms(0.5))
         .with(Metric::Ack99, paced.acknowledged.percentile_ms(0.99))
         .with(Metric::Ack999, paced.acknowledged.percentile_ms(0.999));
     if paced.received.count() > 0 {
-        outcome = outcome
+        measured = measured
             .with(Metric::EndMedian, paced.received.percentile_ms(0.5))
             .with(Metric::End99, paced.received.percentile_ms(0.99))
             .with(Metric::End999, paced.received.percentile_ms(0.999));
     }
     // At a fixed pace these two are only the pace.
-    outcome.0.remove(&Metric::Requests);
-    outcome.0.remove(&Metric::Megabytes);
-    outcome
+    measured.0.remove(&Metric::Requests);
+    measured.0.remove(&Metric::Megabytes);
+    measured
 }
 
 /// Another program does not say how many requests it made.
-fn without_requests(mut outcome: Outcome) -> Outcome {
-    outcome.0.remove(&Metric::Requests);
-    outcome.0.remove(&Metric::CpuPerRequest);
-    outcome
+fn without_requests(mut measured: Measurements) -> Measurements {
+    measured.0.remove(&Metric::Requests);
+    measured.0.remove(&Metric::CpuPerRequest);
+    measured
 }

@@ -1,7 +1,7 @@
 //! From sessions to claims: the ratio of each pair, their median and spread, and beside it how far the same side
 //! differs from itself.
 
-use crate::compare::Turn;
+use crate::compare::Round;
 use crate::compare::matrix::{Row, Station};
 use crate::compare::session::Session;
 use crate::finding::{Goal, Numbers, RowResult, StationResult};
@@ -11,17 +11,17 @@ use crate::statistics::{Spread, distance};
 use std::collections::BTreeSet;
 
 /// The indexes of ours and Kafka's of each pair that is whole.
-pub fn pair_up(turns: &[Turn]) -> Vec<(usize, usize)> {
+pub fn pair_up(rounds: &[Round]) -> Vec<(usize, usize)> {
     let of = |pair: usize, subject: Subject| {
-        turns.iter().position(|turn| turn.pair == pair && turn.subject == subject && !turn.is_alone)
+        rounds.iter().position(|round| round.pair == pair && round.subject == subject && !round.is_alone)
     };
-    let pairs = turns.iter().map(|turn| turn.pair + 1).max().unwrap_or(0);
+    let pairs = rounds.iter().map(|round| round.pair + 1).max().unwrap_or(0);
     (0..pairs).filter_map(|pair| of(pair, Subject::Ours).zip(of(pair, Subject::Kafka))).collect()
 }
 
 /// All results of a station.
 pub fn station(station: &Station, sessions: &[Session], measured: &str) -> StationResult {
-    let of = |subject: Subject| sessions.iter().filter(move |session| session.turn.subject == subject);
+    let of = |subject: Subject| sessions.iter().filter(move |session| session.round.subject == subject);
     let settings = |subject: Subject| of(subject).next().map(|session| without_home(&session.settings));
     let warm = |subject: Subject| of(subject).map(|session| session.warm).collect();
     StationResult {
@@ -46,19 +46,19 @@ fn without_home(settings: &str) -> String {
 }
 
 fn row_result(row: &Row, at: usize, sessions: &[Session]) -> RowResult {
-    let turns: Vec<Turn> = sessions.iter().map(|session| session.turn).collect();
-    let outcome = |session: &'_ Session| session.results[at].clone().and_then(Result::ok);
+    let rounds: Vec<Round> = sessions.iter().map(|session| session.round).collect();
+    let measured = |session: &'_ Session| session.results[at].clone().and_then(Result::ok);
     let metrics: BTreeSet<Metric> =
-        sessions.iter().filter_map(outcome).flat_map(|outcome| outcome.0.into_keys()).collect();
+        sessions.iter().filter_map(measured).flat_map(|measured| measured.0.into_keys()).collect();
     let numbers = |metric: Metric| {
         let values: Vec<Option<f64>> =
-            sessions.iter().map(|session| outcome(session)?.value(metric)).collect();
+            sessions.iter().map(|session| measured(session)?.value(metric)).collect();
         let goal = row.goals.iter().copied().find(|goal| goal.metric == metric);
-        numbers(metric, &turns, &values, goal)
+        numbers(metric, &rounds, &values, goal)
     };
     let failed = sessions.iter().filter_map(|session| {
         let why = session.results[at].clone()?.err()?;
-        Some(format!("{}: {why}", session.turn.subject.name()))
+        Some(format!("{}: {why}", session.round.subject.name()))
     });
     RowResult {
         name: row.name.to_owned(),
@@ -68,9 +68,9 @@ fn row_result(row: &Row, at: usize, sessions: &[Session]) -> RowResult {
     }
 }
 
-fn numbers(metric: Metric, turns: &[Turn], values: &[Option<f64>], goal: Option<Goal>) -> Numbers {
+fn numbers(metric: Metric, rounds: &[Round], values: &[Option<f64>], goal: Option<Goal>) -> Numbers {
     let of = |subject: Subject| {
-        let own = turns.iter().zip(values).filter(|(turn, _)| turn.subject == subject);
+        let own = rounds.iter().zip(values).filter(|(round, _)| round.subject == subject);
         own.filter_map(|(_, value)| *value).collect()
     };
     let quotient = |above: usize, below: usize| {
@@ -78,8 +78,8 @@ fn numbers(metric: Metric, turns: &[Turn], values: &[Option<f64>], goal: Option<
         (above > 0.0 && below > 0.0).then(|| above / below)
     };
     let ratios: Vec<f64> =
-        pair_up(turns).into_iter().filter_map(|(ours, kafka)| quotient(ours, kafka)).collect();
-    let neighbours = (1..turns.len()).filter(|at| turns[*at].subject == turns[at - 1].subject);
+        pair_up(rounds).into_iter().filter_map(|(ours, kafka)| quotient(ours, kafka)).collect();
+    let neighbours = (1..rounds.len()).filter(|at| rounds[*at].subject == rounds[at - 1].subject);
     let noise = neighbours.filter_map(|at| quotient(at, at - 1)).map(distance).max_by(f64::total_cmp);
     Numbers {
         metric,
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn the_ratio_is_of_pairs_and_the_noise_of_neighbours() {
-        let turns = order(2, false);
+        let rounds = order(2, false);
         let values = [11.0, 10.0, 100.0, 125.0, 10.0].map(Some);
         let goal = Goal { metric: Metric::CpuPerRequest, ratio: 0.1 };
-        let found = numbers(Metric::CpuPerRequest, &turns, &values, Some(goal));
+        let found = numbers(Metric::CpuPerRequest, &rounds, &values, Some(goal));
         assert_eq!(found.ratio, Some(Spread { median: 0.09, least: 0.08, most: 0.1 }));
         assert_eq!(found.noise.map(|noise| (noise * 100.0).round().to_string()).as_deref(), Some("25"));
         assert_eq!(found.is_goal_kept(), Some(true));

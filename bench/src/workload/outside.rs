@@ -3,7 +3,7 @@
 //! `kafka-producer-perf-test`, `kafka-consumer-perf-test` and `kafka-e2e-latency`. What they print is read, and what
 //! cannot be read is a failure with its reason, never a number.
 
-use crate::metric::{Metric, Outcome};
+use crate::metric::{Measurements, Metric};
 use crate::side::artifacts::missing;
 use crate::workload::watch::Work;
 use std::fs;
@@ -69,7 +69,7 @@ impl Generators {
     }
 
     /// Kafka's producer at a fixed rate: the latencies that it prints for what came after `warm_up` records.
-    pub fn java_produce(&self, records: Records<'_>, warm_up: u64, rate: u64) -> io::Result<Outcome> {
+    pub fn java_produce(&self, records: Records<'_>, warm_up: u64, rate: u64) -> io::Result<Measurements> {
         let (said, has_succeeded) = heard(self.java("ProducerPerformance", records).args([
             "--record-size",
             &records.bytes.to_string(),
@@ -80,8 +80,8 @@ impl Generators {
             "--command-property",
             "acks=all",
         ]))?;
-        let outcome = producer_percentiles(&said).filter(|_| has_succeeded);
-        outcome.ok_or_else(|| failed("ProducerPerformance", &said))
+        let measured = producer_percentiles(&said).filter(|_| has_succeeded);
+        measured.ok_or_else(|| failed("ProducerPerformance", &said))
     }
 
     /// Kafka's consumer, in a group of its own, reads so many records: its MB/s after it has joined.
@@ -95,7 +95,7 @@ impl Generators {
     }
 
     /// Kafka's round trip: one record at a time from a producer to a consumer.
-    pub fn java_round_trips(&self, records: Records<'_>) -> io::Result<Outcome> {
+    pub fn java_round_trips(&self, records: Records<'_>) -> io::Result<Measurements> {
         let bytes = records.bytes.to_string();
         let mut command = self.java("EndToEndLatency", records);
         let (said, _) = heard(command.args(["--producer-acks", "all", "--record-size", &bytes]))?;
@@ -170,14 +170,14 @@ fn consumer_rate(said: &str) -> Option<(u64, f64)> {
 }
 
 /// Of `.., 1.20 ms avg latency, 9.00 ms max latency, 1 ms 50th, 3 ms 95th, 7 ms 99th, 9 ms 99.9th.`
-fn producer_percentiles(said: &str) -> Option<Outcome> {
+fn producer_percentiles(said: &str) -> Option<Measurements> {
     let line = said.lines().rfind(|line| line.contains("99.9th"))?;
     let value = |name: &str| {
         let piece = line.split(',').find(|piece| piece.trim().trim_end_matches('.').ends_with(name))?;
         piece.split_whitespace().next()?.parse::<f64>().ok()
     };
     Some(
-        Outcome::default()
+        Measurements::default()
             .with(Metric::AckMedian, value(" 50th")?)
             .with(Metric::Ack99, value(" 99th")?)
             .with(Metric::Ack999, value(" 99.9th")?),
@@ -185,14 +185,14 @@ fn producer_percentiles(said: &str) -> Option<Outcome> {
 }
 
 /// Of `Percentiles: 50th = 0.51, 99th = 2.1, 99.9th = 7.0`, whatever the spacing.
-fn round_trip_percentiles(said: &str) -> Option<Outcome> {
+fn round_trip_percentiles(said: &str) -> Option<Measurements> {
     let line = said.lines().find(|line| line.contains("50th"))?.replace('=', " ");
     let value = |name: &str| {
         let mut words = line.split_whitespace().skip_while(|word| word.trim_end_matches(',') != name);
         words.nth(1)?.trim_end_matches(',').parse::<f64>().ok()
     };
     Some(
-        Outcome::default()
+        Measurements::default()
             .with(Metric::EndMedian, value("50th")?)
             .with(Metric::End99, value("99th")?)
             .with(Metric::End999, value("99.9th")?),
@@ -243,25 +243,25 @@ fn run(command: &mut Command, install: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn shown(outcome: &Outcome) -> Vec<String> {
-        outcome.0.iter().map(|(metric, value)| format!("{} {value}", metric.name())).collect()
+    fn shown(measured: &Measurements) -> Vec<String> {
+        measured.0.iter().map(|(metric, value)| format!("{} {value}", metric.name())).collect()
     }
 
     #[test]
     fn the_percentiles_of_the_producer_are_read_from_its_last_line() {
         let said = "900 records sent, 180 records/sec\n1000 records sent, 199.9 records/sec (0.19 MB/sec), \
                     1.20 ms avg latency, 9.00 ms max latency, 1 ms 50th, 3 ms 95th, 7 ms 99th, 9 ms 99.9th.\n";
-        let outcome = producer_percentiles(said).expect("the line is whole");
-        assert_eq!(shown(&outcome), ["acknowledged, p50 1", "acknowledged, p99 7", "acknowledged, p99.9 9"]);
+        let measured = producer_percentiles(said).expect("the line is whole");
+        assert_eq!(shown(&measured), ["acknowledged, p50 1", "acknowledged, p99 7", "acknowledged, p99.9 9"]);
         assert_eq!(producer_percentiles("an exception"), None);
     }
 
     #[test]
     fn the_percentiles_of_round_trips_are_read() {
-        let outcome =
+        let measured =
             round_trip_percentiles("Avg latency: 0.6 ms\nPercentiles: 50th = 0.5, 99th = 2, 99.9th = 7");
         assert_eq!(
-            shown(&outcome.expect("the line is whole")),
+            shown(&measured.expect("the line is whole")),
             ["end to end, p50 0.5", "end to end, p99 2", "end to end, p99.9 7"]
         );
     }

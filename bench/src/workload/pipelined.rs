@@ -83,7 +83,7 @@ pub fn produce(topic: &Topic, load: Load, length: Duration) -> io::Result<Work> 
 /// A side is not warm before it was sent so many records.
 const WARM_RECORDS: u64 = 2_000_000;
 
-/// Makes a topic, and sends to it until the cost of a request has settled or `most` is over.
+/// Makes a topic, and sends to it until the cost of a request is settled or `most` is over.
 pub fn warm_up(cluster: &Cluster, load: Load, most: Duration) -> io::Result<WarmUp> {
     let topic = cluster.create_topic("warm-up", load.partitions)?;
     let warm = settle(cluster, most / 12, most, WARM_RECORDS, |length| produce(&topic, load, length))?;
@@ -112,11 +112,11 @@ impl<'a> Producer<'a> {
         leaders.dedup();
         let leader = leaders[number % leaders.len()];
         let led: Vec<usize> = (0..topic.leaders.len()).filter(|at| topic.leaders[*at] == *leader).collect();
-        let (turn, of) = (number / leaders.len(), load.producers.div_ceil(leaders.len()));
+        let (place, of) = (number / leaders.len(), load.producers.div_ceil(leaders.len()));
         let own: Vec<usize> = if led.len() >= of {
-            led.iter().copied().skip(turn).step_by(of).collect()
+            led.iter().copied().skip(place).step_by(of).collect()
         } else {
-            vec![led[turn % led.len()]]
+            vec![led[place % led.len()]]
         };
         let requests = own
             .iter()

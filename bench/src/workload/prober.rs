@@ -3,7 +3,7 @@
 
 use crate::client::Client;
 use crate::load::batch;
-use crate::metric::{Metric, Outcome};
+use crate::metric::{Measurements, Metric};
 use crate::side::cluster::{Cluster, leaders_seen_by};
 use crate::workload::pipelined::{error_code, request};
 use std::io;
@@ -20,7 +20,7 @@ const BEFORE: Duration = Duration::from_secs(2);
 const AFTER_MAX: Duration = Duration::from_secs(40);
 
 /// Kills the leader of a topic while records are sent to it: the longest silence that ends after the kill.
-pub fn failover(cluster: &mut Cluster) -> io::Result<Outcome> {
+pub fn failover(cluster: &mut Cluster) -> io::Result<Measurements> {
     let topic = cluster.create_topic("failover", 1)?;
     let addresses: Vec<String> = cluster.addresses().split(',').map(str::to_owned).collect();
     let names = [topic.name.clone()];
@@ -49,7 +49,7 @@ pub fn failover(cluster: &mut Cluster) -> io::Result<Outcome> {
     if !is_back {
         return Err(io::Error::other("nothing was acknowledged after the leader was killed"));
     }
-    Ok(Outcome::default().with(Metric::Duration, gap(&acknowledged, killed_at).as_secs_f64() * 1e3))
+    Ok(Measurements::default().with(Metric::Duration, gap(&acknowledged, killed_at).as_secs_f64() * 1e3))
 }
 
 /// The longest time between two acknowledgements of which the second came after the kill.

@@ -1,14 +1,14 @@
 //! Counters before, work, counters after: what the work cost the broker.
 
 use crate::kernel::{Calls, Reading};
-use crate::metric::{Metric, Outcome};
+use crate::metric::{Measurements, Metric};
 use crate::side::cluster::Cluster;
 use crate::statistics::is_settled;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Windows that differ by less have settled.
+/// Windows that differ by less are settled.
 const SETTLED: f64 = 0.05;
 /// Nobody goes on for longer than this, settled or not: memory and disks are finite.
 const RECORDS_MAX: u64 = 10_000_000;
@@ -40,7 +40,7 @@ pub struct WarmUp {
     pub records: u64,
     /// How long it took.
     pub seconds: f64,
-    /// Whether the cost of a request had settled by then.
+    /// Whether the cost of a request was settled by then.
     pub is_settled: bool,
 }
 
@@ -49,22 +49,22 @@ pub fn watched(
     cluster: &Cluster,
     watch: Watch,
     mut work: impl FnMut(Duration) -> io::Result<Work>,
-) -> io::Result<Outcome> {
+) -> io::Result<Measurements> {
     let before = cluster.reading()?;
     let begun = Instant::now();
     let done = work(watch.length)?;
     let taken = begun.elapsed();
     let spent = cluster.reading()?.since(before);
-    let mut outcome = outcome(done, taken, spent);
+    let mut measured = measured(done, taken, spent);
     if watch.counts_calls
         && let Ok(count) = cluster.count_calls()
     {
         let again = work(watch.length / 2)?;
         if let Ok(calls) = count.stop() {
-            outcome = with_calls(outcome, calls, again);
+            measured = with_calls(measured, calls, again);
         }
     }
-    Ok(outcome)
+    Ok(measured)
 }
 
 /// Does some work in windows until the broker's cost of a request has settled and `records_min` were sent, or `most` is
@@ -95,11 +95,11 @@ pub fn settle(
 }
 
 /// The quotients of what was counted by what was done.
-fn outcome(done: Work, taken: Duration, spent: Reading) -> Outcome {
+fn measured(done: Work, taken: Duration, spent: Reading) -> Measurements {
     // Counts are far below what a float holds exactly.
     let each = |count: u64, of: u64| count as f64 / of.max(1) as f64;
     let seconds = taken.as_secs_f64();
-    Outcome::default()
+    Measurements::default()
         .with(Metric::CpuPerRequest, each(spent.cpu_ns, done.requests) / 1e3)
         .with(Metric::CpuPerRecord, each(spent.cpu_ns, done.records) / 1e3)
         .with(Metric::CpuPerGigabyte, each(spent.cpu_ns, done.bytes))
@@ -110,9 +110,9 @@ fn outcome(done: Work, taken: Duration, spent: Reading) -> Outcome {
         .with(Metric::Megabytes, done.bytes as f64 / 1e6 / seconds)
 }
 
-fn with_calls(outcome: Outcome, calls: Calls, done: Work) -> Outcome {
+fn with_calls(measured: Measurements, calls: Calls, done: Work) -> Measurements {
     let records = done.records.max(1) as f64;
-    outcome
+    measured
         .with(Metric::CallsPerRecord, calls.all as f64 / records)
         .with(Metric::FlushesPerThousand, calls.flushes as f64 * 1e3 / records)
 }
@@ -131,8 +131,8 @@ mod tests {
             memory: 0,
             memory_peak: 3 << 20,
         };
-        let outcome = outcome(done, Duration::from_secs(2), spent);
-        let shown = |metric| outcome.value(metric).map(|value| value.to_string());
+        let measured = measured(done, Duration::from_secs(2), spent);
+        let shown = |metric| measured.value(metric).map(|value| value.to_string());
         assert_eq!(shown(Metric::CpuPerRequest).as_deref(), Some("4"));
         assert_eq!(shown(Metric::CpuPerRecord).as_deref(), Some("2"));
         assert_eq!(shown(Metric::CpuPerGigabyte).as_deref(), Some("4"));

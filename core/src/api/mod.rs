@@ -135,7 +135,7 @@ impl Desk {
 
     fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
         if node.sends_clients_away() {
-            node.connections.turn_away(link, now.mono, &mut node.budget);
+            node.connections.send_away(link, now.mono, &mut node.budget);
             return Ok(());
         }
         let buffer_bytes = taken.buffer_bytes;
@@ -179,7 +179,7 @@ impl Desk {
         if node.sends_clients_away() {
             for origin in self.early.take_all() {
                 self.leaves(node, origin);
-                node.connections.turn_away(origin.link, now.mono, &mut node.budget);
+                node.connections.send_away(origin.link, now.mono, &mut node.budget);
             }
         }
         for (origin, taken) in self.early.take(node, now) {

@@ -12,7 +12,7 @@ use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
-use crate::partition::{AppendRefusal, Settled, Terms};
+use crate::partition::{AppendRefusal, Conditions, Settled};
 use rust_mq_proto::kafka::api::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
@@ -37,7 +37,7 @@ struct Answers {
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: ProduceRequest) {
     let wants_answer = request.acks != 0;
-    let mut terms = Terms {
+    let mut conditions = Conditions {
         is_zstd_known: origin.version >= 7,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
@@ -68,9 +68,10 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
             let part =
                 u32::try_from(answers.parts.len() - shift).expect("a request has fewer parts than bytes");
             let to = wants_answer.then_some((waiter, part));
-            terms.decompressed_bytes_max = allowance.batch_bytes_max();
+            conditions.decompressed_bytes_max = allowance.batch_bytes_max();
             let before = node.decompressor.plain_bytes();
-            let result = if is_legal { append(node, now, id, data, to, terms) } else { Err(illegal_acks()) };
+            let result =
+                if is_legal { append(node, now, id, data, to, conditions) } else { Err(illegal_acks()) };
             allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
             left += usize::from(result.is_ok());
             refused = refused.or(result.as_ref().err().map(|refusal| refusal.code));
@@ -101,7 +102,7 @@ fn append(
     topic: Result<&str, TopicId>,
     data: PartitionProduceData,
     to: Option<(Waiter, u32)>,
-    terms: Terms,
+    conditions: Conditions,
 ) -> Result<(), AppendRefusal> {
     let refuse = |code: ErrorCode| AppendRefusal::new(code, "");
     let of = match topic {
@@ -110,7 +111,7 @@ fn append(
     };
     let of = of.map_err(refuse)?;
     let Some(records) = data.records else { return Err(refuse(ErrorCode::InvalidRecord)) };
-    node.append(now, of, to, records, terms)
+    node.append(now, of, to, records, conditions)
 }
 
 fn illegal_acks() -> AppendRefusal {

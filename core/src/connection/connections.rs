@@ -130,7 +130,7 @@ impl Connections {
     }
 
     /// Ends a link whose client has done nothing wrong: it is to try another node.
-    pub fn turn_away(&mut self, link: LinkId, now: Mono, budget: &mut Budget) {
+    pub fn send_away(&mut self, link: LinkId, now: Mono, budget: &mut Budget) {
         if self.links.get(&link).is_some_and(|connection| !connection.is_closing()) {
             self.begin_close(link, now, budget);
         }

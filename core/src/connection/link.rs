@@ -9,7 +9,7 @@
 //! Invariant: a connection is not read (gets no credit) while it may not take up a request.
 
 use super::slots::{Slot, Slots};
-use super::stream::{BadLength, Cut, Stream};
+use super::stream::{BadLength, Stream, Whole};
 use super::writers::Writers;
 use crate::limits::{
     CONNECTION_CLOSING_MAX, CONNECTION_CREDIT_BYTES, CONNECTION_IDLE_MAX, CONNECTION_REQUEST_BYTES_MAX,
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// The next request, if it is whole and may be taken up.
-    pub fn take(&mut self) -> Result<Option<Cut>, BadLength> {
+    pub fn take(&mut self) -> Result<Option<Whole>, BadLength> {
         if self.may_take() { self.stream.take() } else { Ok(None) }
     }
 

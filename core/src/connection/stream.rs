@@ -42,7 +42,7 @@ pub(super) struct BadLength {
 }
 
 /// A whole request and the size of the buffer it lies in.
-pub(super) type Cut = (BytesMut, usize);
+pub(super) type Whole = (BytesMut, usize);
 
 impl Stream {
     /// Nothing yet, of requests of at most so many bytes.
@@ -63,7 +63,7 @@ impl Stream {
     }
 
     /// The next whole request, without its length.
-    pub fn take(&mut self) -> Result<Option<Cut>, BadLength> {
+    pub fn take(&mut self) -> Result<Option<Whole>, BadLength> {
         if !self.head.is_empty() {
             return Ok(match self.total(&self.head)? {
                 Some(total) if self.head.len() == total => Some(whole(std::mem::take(&mut self.head))),
@@ -173,7 +173,7 @@ fn reserve(head: &mut BytesMut, count: usize, total: usize) {
     }
 }
 
-fn whole(mut bytes: BytesMut) -> Cut {
+fn whole(mut bytes: BytesMut) -> Whole {
     let buffer_bytes = bytes.capacity();
     bytes.advance(PREFIX_BYTES);
     (bytes, buffer_bytes)

@@ -79,8 +79,8 @@ fn create(
     }
     let nodes = place(draft, new)?;
     let replication_factor = nodes.first().map_or(0, Vec::len);
-    let configs =
-        topic_config::check(&new.configs).map_err(|message| refusal(ErrorCode::InvalidConfig, message))?;
+    let configs = topic_config::check(&new.configs)
+        .map_err(|bad| refusal(ErrorCode::InvalidConfig, bad.to_string()))?;
     let after = draft.partitions + nodes.len() as u64;
     let most = PARTITIONS_MAX.min(context.room.partitions_max);
     if after > most as u64 {

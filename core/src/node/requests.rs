@@ -11,7 +11,7 @@ use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
-use crate::partition::{AppendRefusal, Partition, Terms};
+use crate::partition::{AppendRefusal, Conditions, Partition};
 use crate::peer::CallId;
 use crate::resident::Resident;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId, Storage};
@@ -155,14 +155,21 @@ impl Node {
         of: TopicPartition,
         waiter: Option<(Waiter, u32)>,
         records: BytesMut,
-        terms: Terms,
+        conditions: Conditions,
     ) -> Result<(), AppendRefusal> {
         let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
         let id = self.residents.replica_of(of).filter(|_| !self.is_stopping).ok_or_else(not_here)?;
-        let counts = terms.wants_all && self.residents.partition(id).is_some_and(Partition::counts_in_sync);
+        let counts =
+            conditions.wants_all && self.residents.partition(id).is_some_and(Partition::counts_in_sync);
         let in_sync = if counts { self.in_sync_nodes(of).map_or(0, |nodes| nodes.len()) } else { 0 };
         let partition = self.residents.partition_mut(id).ok_or_else(not_here)?;
-        partition.append(now, waiter, records, Terms { in_sync, ..terms }, &mut self.decompressor)?;
+        partition.append(
+            now,
+            waiter,
+            records,
+            Conditions { in_sync, ..conditions },
+            &mut self.decompressor,
+        )?;
         // A batch that was here already is answered now: no commit will come to remind of it (seed 4).
         if partition.has_answer() && !is_planted(self.config.mutant, Mutant::DuplicateNotAnswered) {
             partition.settle(&mut self.news.settled);

@@ -81,7 +81,7 @@ impl Parked {
 
 /// What the request around a batch says about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Conditions {
     /// Whether the request's version knows zstd (Produce 7, KIP-110).
     pub is_zstd_known: bool,
     /// Whether the request names a transactional id.
@@ -108,13 +108,13 @@ impl Partition {
         now: Now,
         waiter: Option<(Waiter, u32)>,
         bytes: BytesMut,
-        terms: Terms,
+        conditions: Conditions,
         decompressor: &mut Decompressor,
     ) -> Result<(), AppendRefusal> {
         let batch = Batch::parse(&bytes);
         let producer = batch.as_ref().ok().and_then(Batch::producer);
-        let result = match self.examine(batch, terms, decompressor) {
-            Ok(summary) => self.take(now, waiter, bytes, &summary, terms, decompressor),
+        let result = match self.examine(batch, conditions, decompressor) {
+            Ok(summary) => self.take(now, waiter, bytes, &summary, conditions, decompressor),
             Err(refusal) => Err(refusal),
         };
         if let (Err(_), Some(producer)) = (&result, producer)
@@ -129,19 +129,19 @@ impl Partition {
     fn examine(
         &self,
         batch: Result<Batch<'_>, BatchError>,
-        terms: Terms,
+        conditions: Conditions,
         decompressor: &mut Decompressor,
     ) -> Result<Summary, AppendRefusal> {
-        self.check_leading(terms)?;
+        self.check_leading(conditions)?;
         let limits = Limits {
             batch_bytes_max: self.config.max_message_bytes,
-            decompressed_bytes_max: terms.decompressed_bytes_max,
-            is_zstd_known: terms.is_zstd_known,
+            decompressed_bytes_max: conditions.decompressed_bytes_max,
+            is_zstd_known: conditions.is_zstd_known,
             is_base_offset_free: false,
         };
         let checked = batch.and_then(|batch| records::check(&batch, &limits, decompressor));
         let summary = checked.map_err(|error| unfit(&error))?;
-        check_terms(&summary, terms)?;
+        check_conditions(&summary, conditions)?;
         Ok(summary)
     }
 
@@ -151,7 +151,7 @@ impl Partition {
         waiter: Option<(Waiter, u32)>,
         mut bytes: BytesMut,
         summary: &Summary,
-        terms: Terms,
+        conditions: Conditions,
         decompressor: &mut Decompressor,
     ) -> Result<(), AppendRefusal> {
         if let Err(refusal) = Allowed::at(now, &self.config).check(&mut bytes, summary, decompressor) {
@@ -172,7 +172,7 @@ impl Partition {
                 Sequence::Duplicate(batch)
                     if self.has(Mutant::OneBatchRemembered) && batch.index < self.applied.index => {}
                 Sequence::Duplicate(batch) => {
-                    self.park_duplicate(waiter, batch, terms);
+                    self.park_duplicate(waiter, batch, conditions);
                     return Ok(());
                 }
                 Sequence::Refused(code) if self.is_let_in(producer, code) => {}
@@ -185,7 +185,7 @@ impl Partition {
         }
         let base = self.overlay.end;
         let append_time = self.stamp(now, &mut bytes, base, summary);
-        let payload = shared(bytes, terms.buffer_bytes);
+        let payload = shared(bytes, conditions.buffer_bytes);
         let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
             if self.has(Mutant::OffsetNotGivenBack) {
                 self.overlay.end = Offset(base.0 + i64::from(summary.count));
@@ -202,25 +202,25 @@ impl Partition {
         }
         let end = Offset(base.0 + i64::from(summary.count));
         self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
-        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(terms));
+        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(conditions));
         self.parked.push_back(Parked { index, term, wants_more_disks, waiter, base, append_time });
         Ok(())
     }
 
-    fn check_leading(&self, terms: Terms) -> Result<(), AppendRefusal> {
+    fn check_leading(&self, conditions: Conditions) -> Result<(), AppendRefusal> {
         if !self.is_leading() {
             return Err(refuse(ErrorCode::NotLeaderOrFollower, ""));
         }
-        if !terms.is_space_left {
+        if !conditions.is_space_left {
             return Err(refuse(
                 ErrorCode::KafkaStorageError,
                 "the node has no space for records; it takes them again once there is",
             ));
         }
-        if self.wants_more_disks(terms) && terms.in_sync < self.config.min_insync_replicas {
+        if self.wants_more_disks(conditions) && conditions.in_sync < self.config.min_insync_replicas {
             let message = format!(
                 "{} replicas are in sync, min.insync.replicas is {}",
-                terms.in_sync, self.config.min_insync_replicas
+                conditions.in_sync, self.config.min_insync_replicas
             );
             return Err(AppendRefusal::new(ErrorCode::NotEnoughReplicas, message));
         }
@@ -232,8 +232,8 @@ impl Partition {
         self.config.min_insync_replicas > self.replica.members().voters.len() / 2 + 1
     }
 
-    fn wants_more_disks(&self, terms: Terms) -> bool {
-        terms.wants_all && self.counts_in_sync()
+    fn wants_more_disks(&self, conditions: Conditions) -> bool {
+        conditions.wants_all && self.counts_in_sync()
     }
 
     /// Whether `settle` has something to say although nothing new is applied.
@@ -302,18 +302,23 @@ impl Partition {
     }
 
     /// A batch that is here already: its sender hears of the first one, once that is committed.
-    fn park_duplicate(&mut self, waiter: Option<(Waiter, u32)>, batch: ProducerBatch, terms: Terms) {
+    fn park_duplicate(
+        &mut self,
+        waiter: Option<(Waiter, u32)>,
+        batch: ProducerBatch,
+        conditions: Conditions,
+    ) {
         let base = if self.has(Mutant::DuplicateElsewhere) { self.overlay.end } else { batch.base };
         let append_time = batch.append_time;
-        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(terms));
+        let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(conditions));
         let parked = Parked { index: batch.index, term, wants_more_disks, waiter, base, append_time };
         let at = self.parked.partition_point(|other| other.index <= parked.index);
         self.parked.insert(at, parked);
     }
 }
 
-fn check_terms(summary: &Summary, terms: Terms) -> Result<(), AppendRefusal> {
-    if summary.is_transactional != terms.is_transactional {
+fn check_conditions(summary: &Summary, conditions: Conditions) -> Result<(), AppendRefusal> {
+    if summary.is_transactional != conditions.is_transactional {
         let code = if summary.is_transactional {
             ErrorCode::TransactionalIdAuthorizationFailed
         } else {

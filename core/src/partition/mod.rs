@@ -35,7 +35,7 @@ mod refused;
 mod retention;
 mod timestamps;
 
-pub use append::{Appended, Settled, Terms};
+pub use append::{Appended, Conditions, Settled};
 pub use arriving::Unfit;
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};

@@ -154,7 +154,7 @@ impl Peers {
         if remote.greeting.is_some_and(|greeting| greeting.disk != disk) {
             let links = [remote.raft.link(), remote.bulk.link()];
             for link in links.into_iter().flatten() {
-                self.turn_away(link, &Refusal::OtherDisk(node), node, now);
+                self.send_away(link, &Refusal::OtherDisk(node), node, now);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The election timeout: a pure hash of (seed, node, group, term) into the configured range.
+//! The election timeout: a pure hash of (seed, node, partition, term) into the configured range.
 //!
 //! raft-rs draws it from the thread's generator at every reset, which no seed reaches. Its draw is read only
 //! by the next tick, so overriding it after every call into raft-rs is complete. A pure function and not a
@@ -15,6 +15,6 @@ use crate::rng;
 pub(super) fn timeout(settings: &Settings, term: Term) -> usize {
     let node = u64::from(settings.node.0.cast_unsigned());
     let spread = (settings.election_ticks_max - settings.election_ticks_min) as u64;
-    let drawn = rng::hash(&[settings.seed, node, settings.group, term.0]) % spread;
+    let drawn = rng::hash(&[settings.seed, node, settings.partition, term.0]) % spread;
     settings.election_ticks_min + usize::try_from(drawn).expect("below a difference of two usize")
 }

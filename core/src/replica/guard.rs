@@ -1,7 +1,7 @@
 //! The guard: what raft-rs would panic on, or be misled by, is refused before it is stepped.
 //!
 //! raft-rs's `step` trusts its peers: a heartbeat whose commit is beyond the log, an append with a gap, a
-//! term of 2^64-1 stop the process, and with it all other groups. The first needs no attacker: a voter whose
+//! term of 2^64-1 stop the process, and with it all other partitions. The first needs no attacker: a voter whose
 //! disk was rolled back receives it. Other messages are taken without protest though they mislead: of a
 //! stranger, for another replica, of a second leader in one term.
 //!
@@ -59,7 +59,7 @@ pub enum Refused {
     /// It is of the past, or was honoured already.
     #[error("stale")]
     Stale,
-    /// The members are no configuration of a group, or this replica is not one of them.
+    /// The members are no configuration of a partition, or this replica is not one of them.
     #[error("impossible members")]
     Members,
 }

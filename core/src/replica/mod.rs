@@ -1,4 +1,4 @@
-//! A replica: one node's member of one Raft group. raft-rs 0.7, guarded; the only room that names it.
+//! A replica: one node's member of one partition. raft-rs 0.7, guarded; the only room that names it.
 //!
 //! # How it is used
 //!
@@ -71,7 +71,7 @@ use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use unheard::Unheard;
 use window::Window;
 
-/// One node's member of one Raft group.
+/// One node's member of one partition.
 pub struct Replica {
     settings: Settings,
     node: RawNode<Window>,
@@ -112,7 +112,7 @@ pub struct Role {
 pub struct ReadContext(pub u64);
 
 impl Replica {
-    /// A replica from what the disk gave back. Errors: what was recovered contradicts itself. A group of one
+    /// A replica from what the disk gave back. Errors: what was recovered contradicts itself. A partition of one
     /// voter has a leader after the first [`Replica::campaign`].
     pub fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> Result<Replica, StartFault> {
         start::start(settings, id, recovered)
@@ -347,7 +347,7 @@ impl Replica {
         Index(self.node.raft.raft_log.applied)
     }
 
-    /// Who belongs to the group, sorted. Empty: not known yet.
+    /// Who belongs to the partition, sorted. Empty: not known yet.
     pub fn members(&self) -> &Members {
         &self.members
     }

@@ -18,15 +18,15 @@ use crate::mutant::Mutant;
 use raft::eraftpb;
 use raft::{RaftState, RawNode, ReadOnlyOption};
 
-/// How a replica behaves. Equal on all members of a group but for `node`.
+/// How a replica behaves. Equal on all replicas of a partition but for `node`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The node that the replica is on.
     pub node: NodeId,
     /// The node's seed.
     pub seed: u64,
-    /// A hash of the partition's name, so that a node's groups do not all stand for election at once.
-    pub group: u64,
+    /// A hash of the partition's name, so that a node's replicas do not all stand for election at once.
+    pub partition: u64,
     /// Ticks between two heartbeats of a leader.
     pub heartbeat_ticks: usize,
     /// Fewest ticks without a leader before an election; also the lease that a heard leader has. Above
@@ -49,11 +49,11 @@ pub struct Settings {
 
 impl Settings {
     /// Ticks as the configuration gives them, bounds as `limits` does.
-    pub fn new(node: NodeId, seed: u64, group: u64) -> Settings {
+    pub fn new(node: NodeId, seed: u64, partition: u64) -> Settings {
         Settings {
             node,
             seed,
-            group,
+            partition,
             heartbeat_ticks: 10,
             election_ticks_min: 30,
             election_ticks_max: 60,
@@ -87,7 +87,7 @@ pub enum StartFault {
     /// Tick counts or bounds that contradict each other.
     #[error("settings contradict each other")]
     Settings,
-    /// No configuration of a group.
+    /// No configuration of a partition.
     #[error("impossible members")]
     Members,
     /// A term above [`Term::MAX`], or a log newer than the hard state.
@@ -153,7 +153,7 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
     Ok(replica)
 }
 
-/// The members, sorted, if they are a configuration of a group.
+/// The members, sorted, if they are a configuration of a partition.
 pub(super) fn sorted(mut members: Members) -> Option<Members> {
     members.voters.sort_unstable();
     members.learners.sort_unstable();

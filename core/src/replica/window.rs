@@ -57,7 +57,7 @@ impl Window {
             "an entry below the window is committed and never replaced"
         );
         assert!(first.index <= self.last().index.0 + 1, "entries in the window are contiguous");
-        self.cut(Index(first.index));
+        self.truncate(Index(first.index));
         for mut entry in entries {
             if entry.context.is_empty() {
                 entry.context = log_entry::context(EntryKind::NoOp, self.last().wall);
@@ -132,7 +132,7 @@ impl Window {
     }
 
     /// Drops the entries from `from` on.
-    fn cut(&mut self, from: Index) {
+    fn truncate(&mut self, from: Index) {
         let keep = self.position(from);
         for entry in self.entries.drain(keep..) {
             self.bytes -= log_entry::weight(&entry.data);

@@ -66,6 +66,20 @@ impl Storage {
     }
 }
 
+/// Why a node could not be started from a disk.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstartable {
+    /// A recovery asks for lists and reads, and for nothing else.
+    #[error("recovery asked for {0}")]
+    Asked(String),
+    /// The directory is not one to start from.
+    #[error("{0}")]
+    Refused(String),
+    /// A read failed, which this disk's do not.
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// Reads a disk as recovery does. `read` gives a file's bytes from a place on, fewer than asked for only at its end;
 /// `None` where there is no such file.
 ///
@@ -75,7 +89,7 @@ pub fn remember(
     node: NodeId,
     files: Vec<Listed>,
     mut read: impl FnMut(File, u64, u32) -> Option<Bytes>,
-) -> Result<Remembered, String> {
+) -> Result<Remembered, Unstartable> {
     let (mut tickets, mut actions) = (Tickets::default(), Vec::new());
     let mut recovery = Reading::start(node, None, &mut Disk::new(&mut tickets, &mut actions));
     let mut files = Some(files);
@@ -85,11 +99,12 @@ pub fn remember(
             Some(Action::Read { file, at, len, .. }) => {
                 DoneResult::Bytes(read(file, at, len).unwrap_or_default())
             }
-            other => return Err(format!("recovery asked for {other:?}")),
+            other => return Err(Unstartable::Asked(format!("{other:?}"))),
         };
         match recovery.done(result, &mut Disk::new(&mut tickets, &mut actions)) {
             Reached::Waiting => {}
-            Reached::Refused(reason) | Reached::Failed(reason) => return Err(reason),
+            Reached::Refused(reason) => return Err(Unstartable::Refused(reason)),
+            Reached::Failed(reason) => return Err(Unstartable::Failed(reason)),
             Reached::Read(findings) => {
                 let dead = findings.meta.map(|meta| meta.dead).unwrap_or_default();
                 let is_rotten = findings.journal.is_some_and(|journal| journal.ending != Ending::Tail);

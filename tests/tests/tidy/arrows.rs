@@ -1,7 +1,7 @@
 //! Who may import whom: between crates (their manifests) and between the core's floors. Code that is only built for
 //! tests may look anywhere in its own crate. That there are no circles is `circles`' rule.
 
-use crate::floors::{floor_of, may_import};
+use crate::floors::{FLOORS, floor_of, may_import};
 use crate::reading::{Named, paths, tokens};
 use crate::tree::Tree;
 use crate::{Breach, demand};
@@ -17,21 +17,20 @@ struct Member {
 /// Every member there is. `sim` never sees `runtime`: what it tests is the core, under weather of its own. `tests`
 /// may use all: the contract suite holds the simulator's disk to the laws that the real ones keep; `bench` takes their
 /// traffic.
-const MEMBERS: [Member; 7] = [
+const MEMBERS: [Member; 6] = [
     Member { folder: "proto", package: "rust-mq-proto", may_use: &[] },
     Member { folder: "core", package: "rust-mq-core", may_use: &["rust-mq-proto"] },
     Member { folder: "runtime", package: "rust-mq", may_use: &["rust-mq-proto", "rust-mq-core"] },
     Member { folder: "sim", package: "sim", may_use: &["rust-mq-proto", "rust-mq-core"] },
-    Member { folder: "client", package: "rust-mq-client", may_use: &["rust-mq-proto"] },
     Member {
         folder: "tests",
         package: "tests",
-        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq", "rust-mq-client", "sim"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq", "sim"],
     },
     Member {
         folder: "bench",
         package: "rust-mq-bench",
-        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client", "tests"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "tests"],
     },
 ];
 
@@ -119,7 +118,7 @@ pub fn within_crate(path: &str, named: &Named) -> Option<Vec<String>> {
 }
 
 /// The room of a file: the module directly below the crate's root. The root itself is none.
-fn room_of(path: &str) -> Option<&str> {
+pub fn room_of(path: &str) -> Option<&str> {
     let (_, file) = path.split_once("/src/")?;
     let room = file.split('/').next()?.trim_end_matches(".rs");
     (!matches!(room, "lib" | "main")).then_some(room)
@@ -173,6 +172,40 @@ fn rooms_without_floor(tree: &Tree) -> Vec<Breach> {
     let rooms = tree.rust("core/src/").filter_map(|(path, _)| Some((path, room_of(path)?)));
     let unknown = rooms.filter(|(_, room)| floor_of(room).is_none());
     unknown.map(|(path, room)| Breach::new(path, 0, format!("room `{room}` is on no floor"))).collect()
+}
+
+/// Rows of the tables for what is not there, and rooms that a map leaves out.
+fn rows_for_nothing(tree: &Tree) -> Vec<Breach> {
+    let table = "tests/tests/tidy/floors.rs";
+    let mut breaches = Vec::new();
+    let rooms: BTreeSet<&str> = tree.rust("core/src/").filter_map(|(path, _)| room_of(path)).collect();
+    for room in FLOORS.iter().flat_map(|floor| floor.rooms) {
+        if !rooms.contains(room) {
+            breaches.push(Breach::new(table, 0, format!("there is no room `{room}`")));
+        }
+        for (map, wanted) in
+            [("ARCHITECTURE.md", (*room).to_owned()), ("core/src/lib.rs", format!("[`{room}`]"))]
+        {
+            let is_there =
+                |text: &str| text.split_whitespace().any(|word| word.trim_matches([',', ':', ';']) == wanted);
+            if !tree.text(map).is_some_and(is_there) {
+                breaches.push(Breach::new(map, 0, format!("does not name the room `{room}`")));
+            }
+        }
+    }
+    let gone = MEMBERS.iter().filter(|member| !tree.has(&format!("{}/Cargo.toml", member.folder)));
+    breaches.extend(gone.map(|member| {
+        Breach::new("tests/tests/tidy/arrows.rs", 0, format!("there is no member `{}`", member.folder))
+    }));
+    breaches
+}
+
+#[test]
+fn the_tables_and_maps_of_rooms_name_what_is_there_and_all_of_it() {
+    demand(
+        &rows_for_nothing(Tree::of_this_workspace()),
+        "a row enters and leaves FLOORS, MEMBERS, ARCHITECTURE's map and the table of core/src/lib.rs with its room",
+    );
 }
 
 #[test]
@@ -233,6 +266,15 @@ mod tests {
         let expected =
             ["core/src/host/mod.rs:1", "core/src/storage/journal.rs:2", "core/src/storage/journal.rs:3"];
         assert_eq!(places(&upward_arrows(&tree)), expected);
+    }
+
+    #[test]
+    fn a_row_for_a_room_that_is_gone_is_caught() {
+        let breaches =
+            rows_for_nothing(&Tree::of(&[("core/src/ids.rs", ""), ("core/src/lib.rs", "[`ids`],")]));
+        let of = |what: &str| breaches.iter().any(|breach| breach.what == what);
+        assert!(of("there is no room `api`") && of("there is no member `sim`"), "{breaches:?}");
+        assert!(of("does not name the room `ids`") && !of("there is no room `ids`"), "{breaches:?}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub const FLOORS: [Floor; 9] = [
     },
     Floor { rooms: &["event", "action", "timer", "machine", "codec", "config", "paged"], has_open_doors: true },
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
-    Floor { rooms: &["metadata", "group", "transaction", "partition"], has_open_doors: false },
+    Floor { rooms: &["metadata", "partition"], has_open_doors: false },
     Floor { rooms: &["host"], has_open_doors: false },
     Floor { rooms: &["resident"], has_open_doors: false },
     Floor { rooms: &["node"], has_open_doors: false },

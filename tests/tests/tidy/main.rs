@@ -7,7 +7,7 @@
 //! Where what is: `tree` reads the checkout, `reading` turns Rust text into paths, lines and functions;
 //! `pages` holds the rules about any file, `functions` about their length, `arrows` who may import whom,
 //! `floors` the table of the core's rooms, `houses` the rooms within them, `circles` that nothing imports itself in
-//! the end, `purity` what each crate may not name, `door` the broker's public face, `supply` the dependencies,
+//! the end, `faults` what a room may fail with, `purity` what each crate may not name, `door` the broker's public face, `supply` the dependencies,
 //! `mirrors` what must exist because something else names it, `sources` what a comment gives as its source.
 //!
 //! Not here: what clippy denies (the workspace's lint table, `core/clippy.toml`) and what rustfmt settles.
@@ -15,6 +15,7 @@
 mod arrows;
 mod circles;
 mod door;
+mod faults;
 mod floors;
 mod functions;
 mod houses;

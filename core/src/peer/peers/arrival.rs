@@ -71,7 +71,7 @@ impl Peers {
         };
         let said = match said {
             Ok(said) => said,
-            Err(refusal) => return self.turn_away(link, &refusal, NodeId(hello.node), now),
+            Err(refusal) => return self.send_away(link, &refusal, NodeId(hello.node), now),
         };
         let node = said.greeting.node;
         if dialled.is_none() {
@@ -85,7 +85,7 @@ impl Peers {
         }
         let talk = Talk { lane, dialler: mine, acceptor: said };
         if let Err(refusal) = self.check_proof(Role::Acceptor, &talk, &hello.proofs, node) {
-            return self.turn_away(link, &refusal, node, now);
+            return self.send_away(link, &refusal, node, now);
         }
         self.accepted(link, said.greeting, now);
         let proofs = proof::show(&self.secrets, Role::Dialler, &talk);
@@ -108,7 +108,7 @@ impl Peers {
             remote.lane(talk.lane).connect(link);
             return self.become_ready(link, now);
         };
-        self.turn_away(link, &refusal, greeting.node, now);
+        self.send_away(link, &refusal, greeting.node, now);
     }
 
     fn check_proof(&self, role: Role, talk: &Talk, shown: &[Bytes], node: NodeId) -> Result<(), Refusal> {
@@ -129,7 +129,7 @@ impl Peers {
     }
 
     /// Tells the other side that it is turned away, and says so here.
-    pub(super) fn turn_away(&mut self, link: LinkId, refusal: &Refusal, node: NodeId, now: Mono) {
+    pub(super) fn send_away(&mut self, link: LinkId, refusal: &Refusal, node: NodeId, now: Mono) {
         let member = self.remotes.contains_key(&node).then_some(node);
         if self.refusals.may_say(refusal.kind(), member, now) {
             let reason = refusal.to_string();

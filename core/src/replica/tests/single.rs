@@ -1,4 +1,4 @@
-//! Stories of a group of one voter, and of a replica's start.
+//! Stories of a partition of one voter, and of a replica's start.
 
 use super::{ROOM, entry, finish, fresh, lone_leader, settings, settle, voters};
 use crate::entry::{EntryKind, HardState, Members, Stamp};
@@ -229,8 +229,8 @@ fn the_last_term_is_never_passed() {
 
 #[test]
 fn the_election_timeout_is_a_pure_function() {
-    let ticks = |node: i32, seed, group, term| {
-        let settings = Settings { node: NodeId(node), seed, group, ..settings(1, 1) };
+    let ticks = |node: i32, seed, partition, term| {
+        let settings = Settings { node: NodeId(node), seed, partition, ..settings(1, 1) };
         election::timeout(&settings, Term(term))
     };
     // Golden: a change of these values changes every recorded run.
