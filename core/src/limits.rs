@@ -211,6 +211,15 @@ pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// How long a request waits for a decision of the metadata leader, whatever the client says. Source: chosen, twice
+/// clients' default of 30 s. At the edge: REQUEST_TIMED_OUT, and what was asked may still be done.
+pub const DECISION_AWAITED_MAX: Duration = Duration::from_secs(60);
+/// How long ListOffsets waits for a majority or the disk. Source: clients' own default of 30 s. At the edge:
+/// REQUEST_TIMED_OUT.
+pub const OFFSETS_AWAITED_MAX: Duration = Duration::from_secs(30);
+/// How long a fetch waits for the disk. Source: clients' own default of 30 s. At the edge: KAFKA_STORAGE_ERROR where
+/// nothing has come.
+pub const DISK_AWAITED_MAX: Duration = Duration::from_secs(30);
 /// How long a request for all topics waits for a node that has just started to know them. Source: chosen, several
 /// elections, and a third of clients' default of 30 s. At the edge: the connection is closed.
 pub const TOPICS_AWAITED_MAX: Duration = Duration::from_secs(10);

@@ -1,13 +1,14 @@
 //! ApiVersions: what is served. The one API that is answered in any version (KIP-511).
 
-use super::{Desk, Origin};
+use super::desk::Desk;
+use super::origin::{Format, Origin};
 use crate::error_code::ErrorCode;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::ApiKey;
 use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
-    let is_named = origin.version < 3
+    let is_named = origin.format.version < 3
         || is_software_name(&request.client_software_name)
             && is_software_name(&request.client_software_version);
     let response = if is_named {
@@ -23,7 +24,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
 pub(super) fn answer_unknown_version(desk: &mut Desk, node: &mut Node, origin: Origin) {
     let error_code = ErrorCode::UnsupportedVersion.code();
     let response = ApiVersionsResponse { error_code, api_keys: served(), ..Default::default() };
-    desk.answer(node, Origin { version: 0, ..origin }, &response);
+    desk.answer(node, Origin { format: Format { version: 0, ..origin.format }, ..origin }, &response);
 }
 
 fn served() -> Vec<ApiVersion> {

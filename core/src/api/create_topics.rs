@@ -1,7 +1,10 @@
 //! CreateTopics: decided by the metadata leader, whichever node was asked. The answer leaves once this node's
 //! image shows the topics, and they have leaders or `limits::LEADERS_AWAITED_MAX` has passed.
 
-use super::{Asked, AwaitingLeaders, Desk, Origin, Then};
+use super::desk::Desk;
+use super::leaders::{self, Then};
+use super::origin::Origin;
+use super::waiting::{Vain, Waiting, decision_patience};
 use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
@@ -31,7 +34,8 @@ pub(super) fn handle(
     let names = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let topics = request.topics.into_iter().map(|topic| new_topic(node, topic)).collect();
     let waiter = desk.waiter();
-    desk.asked.insert(waiter, Asked::Create(Pending { origin, names }));
+    let until = now.mono + decision_patience(request.timeout_ms);
+    desk.wait(now, waiter, until, Waiting::CreateTopics(Pending { origin, names }));
     node.ask(now, waiter, Request::CreateTopics { topics, validate_only: request.validate_only });
 }
 
@@ -65,7 +69,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pendi
         .into_iter()
         .filter(|id| node.image().is_some_and(|image| image.topic(*id).is_some()))
         .collect();
-    desk.awaiting_leaders.push(AwaitingLeaders::new(topics, now, Then::Created(pending, reply)));
+    leaders::wait(desk, now, topics, Then::Created(pending, reply));
 }
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
@@ -83,8 +87,18 @@ pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: 
             let names = pending.names.into_iter().zip(words);
             names.map(|(name, message)| failure(name, refusal.code, message)).collect()
         }
-        _ => pending.names.into_iter().map(|name| failure(name, ErrorCode::NotController, None)).collect(),
+        _ => return refuse(desk, node, pending, ErrorCode::NotController),
     };
+    desk.answer(node, pending.origin, &CreateTopicsResponse { topics, ..Default::default() });
+}
+
+/// Nobody knows whether they will be made.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
+    refuse(desk, node, pending, vain.undecided());
+}
+
+fn refuse(desk: &mut Desk, node: &mut Node, pending: Pending, code: ErrorCode) {
+    let topics = pending.names.into_iter().map(|name| failure(name, code, None)).collect();
     desk.answer(node, pending.origin, &CreateTopicsResponse { topics, ..Default::default() });
 }
 

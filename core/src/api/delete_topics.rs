@@ -1,6 +1,8 @@
 //! DeleteTopics: decided by the metadata leader, whichever node was asked.
 
-use super::{Asked, Desk, Origin};
+use super::desk::Desk;
+use super::origin::Origin;
+use super::waiting::{Vain, Waiting, decision_patience};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::metadata::{Deletion, Reply, Request, TopicRef};
@@ -34,18 +36,31 @@ pub(super) fn handle(
     let (ambiguous, plain) = request.topics.into_iter().partition::<Vec<_>, _>(has_both);
     let topics: Vec<TopicRef> = names.chain(plain.into_iter().map(by_either)).collect();
     let waiter = desk.waiter();
-    desk.asked.insert(waiter, Asked::Delete(Pending { origin, topics: topics.clone(), ambiguous }));
+    let until = now.mono + decision_patience(request.timeout_ms);
+    let pending = Pending { origin, topics: topics.clone(), ambiguous };
+    desk.wait(now, waiter, until, Waiting::DeleteTopics(pending));
     node.ask(now, waiter, Request::DeleteTopics { topics });
 }
 
 pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
-    let deletions = match reply {
-        Reply::DeleteTopics(deletions) => deletions,
-        Reply::Refused(refusal) => {
-            pending.topics.into_iter().map(|topic| undecided(topic, refusal.code)).collect()
-        }
-        _ => pending.topics.into_iter().map(|topic| undecided(topic, ErrorCode::NotController)).collect(),
-    };
+    match reply {
+        Reply::DeleteTopics(deletions) => answer(desk, node, pending, deletions),
+        Reply::Refused(refusal) => refuse(desk, node, pending, refusal.code),
+        _ => refuse(desk, node, pending, ErrorCode::NotController),
+    }
+}
+
+/// Nobody knows whether they will go.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
+    refuse(desk, node, pending, vain.undecided());
+}
+
+fn refuse(desk: &mut Desk, node: &mut Node, mut pending: Pending, code: ErrorCode) {
+    let topics = std::mem::take(&mut pending.topics).into_iter();
+    answer(desk, node, pending, topics.map(|topic| undecided(topic, code)).collect());
+}
+
+fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, deletions: Vec<Deletion>) {
     let ambiguous = pending.ambiguous.into_iter().map(|topic| Deletion {
         name: topic.name,
         id: TopicId(topic.topic_id),

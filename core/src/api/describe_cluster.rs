@@ -1,7 +1,9 @@
 //! DescribeCluster: the nodes, without the topics. Controllers are not a kind of node here (KIP-919's endpoint
 //! type 2 is refused): every node leads what it is elected for.
 
-use super::{Desk, Origin, addresses, operations};
+use super::desk::Desk;
+use super::origin::Origin;
+use super::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::describe_cluster::{
@@ -34,7 +36,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
     let response = DescribeClusterResponse {
         cluster_id: node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default(),
         controller_id: addresses::controller(node).0,
-        brokers: addresses::advertised(node, origin.link).into_iter().map(broker).collect(),
+        brokers: addresses::advertised(node, origin.caller.link).into_iter().map(broker).collect(),
         cluster_authorized_operations: operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     };

@@ -3,28 +3,24 @@
 //!
 //! - Invariant: requests of one kind are taken up in the order they came.
 //! - Invariant: a list waits for at most `limits::TOPICS_AWAITED_MAX`; then its connection is closed, and the client asks
-//!   another node.
+//!   another node. Whatever else came too early waits as long as the node takes to open.
 //!
 //! Bounded by what connections may hold: their slots and their bytes stay taken.
 
-use super::{Origin, metadata};
+use super::desk::{Desk, NEVER};
+use super::metadata;
+use super::origin::Origin;
+use super::waiting::Waiting;
 use crate::limits::TOPICS_AWAITED_MAX;
 use crate::node::Node;
-use crate::now::{Mono, Now};
+use crate::now::Now;
 use rust_mq_proto::kafka::api::RequestBody;
-use std::collections::VecDeque;
 
-/// Those that wait.
-#[derive(Default)]
-pub(super) struct Early {
-    waiting: VecDeque<Held>,
-}
-
-struct Held {
+/// One that waits.
+pub(super) struct Held {
     origin: Origin,
     body: RequestBody,
     is_list: bool,
-    until: Mono,
 }
 
 impl Held {
@@ -32,69 +28,65 @@ impl Held {
         node.is_open() && (!self.is_list || node.knows_topics())
     }
 
-    /// Until when it waits for more than the node's being open.
-    fn until(&self) -> Option<Mono> {
-        self.is_list.then_some(self.until)
+    /// Its time is up, or the node stops.
+    pub fn end(self, desk: &mut Desk, node: &mut Node, now: Now) {
+        let reason = match self.is_list {
+            true => "asks for all topics, and no leader has told yet which there are",
+            false => "came too early, and the node stops",
+        };
+        desk.reject(node, now, self.origin, reason.into());
     }
 }
 
-impl Early {
-    /// Holds a request back, or gives it back if there is no need to.
-    pub fn hold(&mut self, node: &Node, now: Now, origin: Origin, body: RequestBody) -> Option<RequestBody> {
-        let is_list = match &body {
-            RequestBody::ApiVersions(_) => return Some(body),
-            // Alone a node knows all there is once it is open.
-            RequestBody::Metadata(request) if !node.config.is_single() => {
-                metadata::wants_all(request, origin.version)
-            }
-            _ => false,
-        };
-        let held = Held { origin, body, is_list, until: now.mono + TOPICS_AWAITED_MAX };
-        if held.is_ripe(node) {
-            return Some(held.body);
+/// Holds a request back, or gives it back if there is no need to.
+pub(super) fn hold(
+    desk: &mut Desk,
+    node: &Node,
+    now: Now,
+    origin: Origin,
+    body: RequestBody,
+) -> Option<RequestBody> {
+    let is_list = match &body {
+        RequestBody::ApiVersions(_) => return Some(body),
+        // Alone a node knows all there is once it is open.
+        RequestBody::Metadata(request) if !node.config.is_single() => {
+            metadata::wants_all(request, origin.format.version)
         }
-        self.waiting.push_back(held);
-        None
+        _ => false,
+    };
+    let held = Held { origin, body, is_list };
+    if held.is_ripe(node) {
+        return Some(held.body);
     }
+    let waiter = desk.waiter();
+    desk.early.push_back(waiter);
+    let until = if is_list { now.mono + TOPICS_AWAITED_MAX } else { NEVER };
+    desk.wait(now, waiter, until, Waiting::Early(Box::new(held)));
+    None
+}
 
-    /// Those that can be taken up now, and those that have waited too long, with the reason why they are refused.
-    pub fn take(&mut self, node: &Node, now: Now) -> Vec<(Origin, Result<RequestBody, String>)> {
-        let mut taken = Vec::new();
-        for held in std::mem::take(&mut self.waiting) {
-            if held.is_ripe(node) {
-                taken.push((held.origin, Ok(held.body)));
-            } else if held.until().is_some_and(|until| until <= now.mono) {
-                let reason = "asks for all topics, and no leader has told yet which there are";
-                taken.push((held.origin, Err(reason.into())));
-            } else {
-                self.waiting.push_back(held);
+/// Takes up those that can be, in order; all of them are sent away where the node sends clients away.
+pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
+    let sends_away = node.sends_clients_away();
+    for waiter in std::mem::take(&mut desk.early) {
+        match desk.waiting_mut(waiter) {
+            Some(Waiting::Early(held)) if !sends_away && !held.is_ripe(node) => desk.early.push_back(waiter),
+            _ => {
+                let Some(Waiting::Early(held)) = desk.take_out(waiter) else { continue };
+                if sends_away {
+                    desk.leaves(node, held.origin);
+                    node.connections.send_away(held.origin.caller.link, now.mono, &mut node.budget);
+                } else {
+                    desk.handle(node, now, held.origin, held.body);
+                }
             }
         }
-        taken
     }
+}
 
-    /// Where all that wait came from: nothing of it will be taken up.
-    pub fn take_all(&mut self) -> impl Iterator<Item = Origin> + use<> {
-        std::mem::take(&mut self.waiting).into_iter().map(|held| held.origin)
-    }
-
-    /// Whether none waits, as almost always.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Whether one can be taken up, or sent away.
-    pub fn has_ripe(&self, node: &Node) -> bool {
-        !self.is_empty() && (node.sends_clients_away() || self.waiting.iter().any(|held| held.is_ripe(node)))
-    }
-
-    /// When one has waited too long.
-    pub fn next_deadline(&self) -> Option<Mono> {
-        self.waiting.iter().filter_map(Held::until).min()
-    }
-
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
+/// Whether one can be taken up, or sent away.
+pub(super) fn has_ripe(desk: &Desk, node: &Node) -> bool {
+    let is_ripe =
+        |waiter: &_| matches!(desk.waiting(*waiter), Some(Waiting::Early(held)) if held.is_ripe(node));
+    !desk.early.is_empty() && (node.sends_clients_away() || desk.early.iter().any(is_ripe))
 }

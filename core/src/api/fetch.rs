@@ -4,20 +4,23 @@
 //! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
 //!
 //! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
-//! - Invariant: `desk.parked_parts` is the sum of the parts of all fetches that were parked and are not answered.
+//! - Invariant: `desk.fetches` counts all fetches that were parked and are not answered, and their parts.
 //! - Invariant: a partition knows a fetch that waits, and none that is answered.
 //! - Invariant: reads are charged from when they are asked for until the fetch is answered, or looks anew.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
+use super::addresses;
+use super::desk::Desk;
 use super::fetch_partition::{self, Part, Read};
 use super::named::{self, Topic};
-use super::{Desk, Origin, addresses};
+use super::origin::Origin;
+use super::waiting::{Vain, Waiting};
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::limits::{
-    FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX, FETCHES_PARKED_MAX,
-    PARTITIONS_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN,
+    DISK_AWAITED_MAX, FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX,
+    FETCHES_PARKED_MAX, PARTITIONS_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN,
 };
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
@@ -30,6 +33,13 @@ use rust_mq_proto::kafka::api::fetch::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// The fetches that were parked and are not answered.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    count: usize,
+    parts: usize,
+}
 
 /// A fetch and what it has found so far.
 pub(super) struct Pending {
@@ -78,7 +88,7 @@ pub(super) fn handle(
     let mut parts = Vec::with_capacity(count);
     for topic in named {
         for partition in &topic.partitions {
-            let of = if origin.version >= 13 {
+            let of = if origin.format.version >= 13 {
                 node.identified(TopicId(topic.id), partition.partition)
             } else {
                 node.named(&topic.name, partition.partition)
@@ -87,7 +97,7 @@ pub(super) fn handle(
         }
         topics.push((topic.name, topic.id));
     }
-    let pending = Pending {
+    let pending = Box::new(Pending {
         origin,
         topics,
         found: Vec::new(),
@@ -100,7 +110,7 @@ pub(super) fn handle(
         until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
         is_parked: false,
         parts,
-    };
+    });
     let waiter = desk.waiter();
     look(desk, node, now, waiter, pending);
     Ok(())
@@ -109,8 +119,8 @@ pub(super) fn handle(
 /// Whether one more fetch, of so many parts, may wait. Their wire bytes are charged to the budget, but what they
 /// become is ten times that.
 fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
-    let bytes = (desk.parked_parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
-    desk.fetches.len() < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
+    let bytes = (desk.fetches.parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
+    desk.fetches.count < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
 }
 
 fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
@@ -120,8 +130,9 @@ fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
 }
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
-fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Pending) {
-    let unread = node.connections.answer_bytes_max(pending.origin.link, pending.origin.slot, &node.budget);
+fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Box<Pending>) {
+    let unread =
+        node.connections.answer_bytes_max(pending.origin.caller.link, pending.origin.slot, &node.budget);
     let mut left = pending.max_bytes.min(unread);
     let mut bytes = 0;
     let mut has_error = false;
@@ -156,7 +167,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     }
     if !pending.reads.is_empty() {
         node.budget.charge(Purpose::Reads, pending.reads_bytes);
-        desk.fetches.insert(waiter, pending);
+        desk.wait(now, waiter, now.mono + DISK_AWAITED_MAX, Waiting::Fetch(pending));
     } else if has_error
         || bytes >= pending.min_bytes
         || pending.parts.is_empty()
@@ -169,7 +180,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
     }
 }
 
-fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
+fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
     pending.refused.clear();
     for part in &pending.parts {
         let is_forgotten = pending.is_parked && node.is_planted(Mutant::LongPollNotWatchedAgain);
@@ -181,16 +192,22 @@ fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) 
     }
     if !pending.is_parked {
         pending.is_parked = true;
-        desk.parked_parts += pending.parts.len();
+        desk.fetches.count += 1;
+        desk.fetches.parts += pending.parts.len();
         Desk::keeps(node, &mut pending.origin, pending.parts.len() * FETCH_PARKED_PART_BYTES);
         if !node.is_planted(Mutant::LongPollForgotten) {
-            desk.deadlines.arm(pending.until, waiter);
+            return desk.wait_until(waiter, pending.until, Waiting::Fetch(pending));
         }
     }
-    desk.fetches.insert(waiter, pending);
+    desk.put(waiter, pending.until, Waiting::Fetch(pending));
 }
 
 impl Pending {
+    /// Whether the disk is asked for some of it.
+    pub fn is_reading(&self) -> bool {
+        !self.reads.is_empty()
+    }
+
     /// Whether its time is up, and no read is awaited.
     #[cfg(feature = "simulation")]
     pub fn is_overdue(&self, now: Mono) -> bool {
@@ -208,19 +225,32 @@ impl Pending {
 /// One of its partitions has news.
 pub(super) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
     // With a read under way everything is looked at once that is done.
-    if desk.fetches.get(&waiter).is_some_and(|pending| pending.reads.is_empty())
-        && let Some(pending) = desk.fetches.remove(&waiter)
+    let is_free =
+        |waiting: &mut Waiting| matches!(waiting, Waiting::Fetch(pending) if pending.reads.is_empty());
+    if desk.waiting_mut(waiter).is_some_and(is_free)
+        && let Some(Waiting::Fetch(pending)) = desk.take_out(waiter)
     {
         look(desk, node, now, waiter, pending);
     }
 }
 
-/// Its time is up, or the node stops: it is answered with what there is.
-pub(super) fn timed_out(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
-    if let Some(pending) = desk.fetches.get_mut(&waiter) {
-        pending.until = now.mono;
-        look_again(desk, node, now, waiter);
+/// Its time is up, or the node stops: it is answered with what there is. What the disk has not given is refused.
+pub(super) fn in_vain(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    waiter: Waiter,
+    mut pending: Box<Pending>,
+    vain: Vain,
+) {
+    pending.until = now.mono;
+    if pending.reads.is_empty() && vain == Vain::TooLate {
+        return look(desk, node, now, waiter, pending);
     }
+    for (found, part) in pending.found.iter_mut().zip(&pending.parts) {
+        found.get_or_insert_with(|| part.unreadable());
+    }
+    answer(desk, node, waiter, pending);
 }
 
 /// A cold read ended.
@@ -232,7 +262,7 @@ pub(super) fn read_done(
     id: ReadId,
     result: Result<Chunk, ReadFault>,
 ) {
-    let Some(pending) = desk.fetches.get_mut(&waiter) else { return };
+    let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
     let Some(position) = pending.reads.remove(&id) else { return };
     let is_first = pending.first.is_none_or(|first| first > position);
     if result.is_err() {
@@ -244,7 +274,7 @@ pub(super) fn read_done(
     }
     pending.found[position] = Some(data);
     if pending.reads.is_empty()
-        && let Some(pending) = desk.fetches.remove(&waiter)
+        && let Some(Waiting::Fetch(pending)) = desk.take_out(waiter)
     {
         let has_none = |data: &PartitionData| data.records.as_ref().is_none_or(|records| records.is_empty());
         let is_empty = pending.found.iter().flatten().all(has_none);
@@ -262,30 +292,21 @@ pub(super) fn read_done(
     }
 }
 
-/// The node stops: what the disk has not given is refused.
-pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
-    for (waiter, mut pending) in std::mem::take(&mut desk.fetches) {
-        for (found, part) in pending.found.iter_mut().zip(&pending.parts) {
-            found.get_or_insert_with(|| part.unreadable());
-        }
-        answer(desk, node, waiter, pending);
-    }
-}
-
 /// What was read becomes the answer's, or is let go.
 fn give_back_reads(node: &mut Node, pending: &mut Pending) {
     node.budget.give_back(Purpose::Reads, std::mem::take(&mut pending.reads_bytes));
 }
 
-fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending) {
+fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
     give_back_reads(node, &mut pending);
     if pending.is_parked {
-        desk.parked_parts -= pending.parts.len();
+        desk.fetches.count -= 1;
+        desk.fetches.parts -= pending.parts.len();
         for of in pending.parts.iter().filter_map(|part| part.of.ok()) {
             node.unwatch(of, waiter);
         }
     }
-    let Pending { origin, topics, parts, found, .. } = pending;
+    let Pending { origin, topics, parts, found, .. } = *pending;
     let mut responses: Vec<FetchableTopicResponse> = topics
         .into_iter()
         .map(|(topic, topic_id)| FetchableTopicResponse { topic, topic_id, partitions: Vec::new() })
@@ -301,9 +322,13 @@ fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Pending
         }
         responses[part.topic].partitions.push(data);
     }
-    let node_endpoints = addresses::of(node, origin.link, &leaders).into_iter().map(|(id, address)| {
-        NodeEndpoint { node_id: id.0, host: address.host, port: i32::from(address.port), rack: None }
-    });
+    let node_endpoints =
+        addresses::of(node, origin.caller.link, &leaders).into_iter().map(|(id, address)| NodeEndpoint {
+            node_id: id.0,
+            host: address.host,
+            port: i32::from(address.port),
+            rack: None,
+        });
     let response =
         FetchResponse { responses, node_endpoints: node_endpoints.collect(), ..Default::default() };
     desk.answer(node, origin, &response);

@@ -6,8 +6,12 @@
 //!
 //! Invariant: next <= end; an id is handed out once.
 
-use super::{Asked, Desk, Origin};
+use super::desk::Desk;
+use super::origin::Origin;
+use super::waiting::Waiting;
 use crate::error_code::ErrorCode;
+use crate::limits::DECISION_AWAITED_MAX;
+use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
@@ -19,8 +23,8 @@ use std::collections::VecDeque;
 pub(super) struct Block {
     next: i64,
     end: i64,
-    /// In the order they asked.
-    waiting: VecDeque<Origin>,
+    /// In the order they asked; some may have been ended meanwhile.
+    waiting: VecDeque<Waiter>,
     is_asked: bool,
 }
 
@@ -38,7 +42,9 @@ pub(super) fn handle(
     if (request.producer_id == -1) != (request.producer_epoch == -1) {
         return refuse(desk, node, origin, ErrorCode::InvalidRequest);
     }
-    desk.producer_ids.waiting.push_back(origin);
+    let waiter = desk.waiter();
+    desk.producer_ids.waiting.push_back(waiter);
+    desk.wait(now, waiter, now.mono + DECISION_AWAITED_MAX, Waiting::ProducerId(origin));
     serve(desk, node, now);
 }
 
@@ -48,17 +54,30 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply)
         (desk.producer_ids.next, desk.producer_ids.end) = (*first, *next);
         return serve(desk, node, now);
     }
-    // No leader to ask. Kafka's own code where no block of ids is there yet: for "coordinator not available" Java and
-    // kafka-python look for a coordinator, which an idempotent producer has none of, and end for good.
-    for origin in std::mem::take(&mut desk.producer_ids.waiting) {
-        refuse(desk, node, origin, ErrorCode::CoordinatorLoadInProgress);
+    // No leader to ask.
+    for waiter in std::mem::take(&mut desk.producer_ids.waiting) {
+        if let Some(Waiting::ProducerId(origin)) = desk.take_out(waiter) {
+            in_vain(desk, node, origin);
+        }
     }
+}
+
+/// There is no id for it. Kafka's own code where no block of ids is there yet: for "coordinator not available" Java and
+/// kafka-python look for a coordinator, which an idempotent producer has none of, and end for good.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, origin: Origin) {
+    refuse(desk, node, origin, ErrorCode::CoordinatorLoadInProgress);
+}
+
+/// Nobody has told which ids are next: whoever asks now asks anew.
+pub(super) fn not_told(desk: &mut Desk) {
+    desk.producer_ids.is_asked = false;
 }
 
 fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
     while desk.producer_ids.next < desk.producer_ids.end
-        && let Some(origin) = desk.producer_ids.waiting.pop_front()
+        && let Some(waiter) = desk.producer_ids.waiting.pop_front()
     {
+        let Some(Waiting::ProducerId(origin)) = desk.take_out(waiter) else { continue };
         let producer_id = desk.producer_ids.next;
         desk.producer_ids.next += 1;
         desk.answer(node, origin, &InitProducerIdResponse { producer_id, ..Default::default() });
@@ -66,7 +85,7 @@ fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
     if !desk.producer_ids.waiting.is_empty() && !desk.producer_ids.is_asked {
         desk.producer_ids.is_asked = true;
         let waiter = desk.waiter();
-        desk.asked.insert(waiter, Asked::ProducerIds);
+        desk.wait(now, waiter, now.mono + DECISION_AWAITED_MAX, Waiting::ProducerIds);
         node.ask(now, waiter, Request::ProducerIds { node: node.config.node });
     }
 }

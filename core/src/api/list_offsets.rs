@@ -5,14 +5,17 @@
 //! earliest offset and times need no such round: they may only be too old by what retention has moved since.
 
 use super::allowance::Allowance;
+use super::desk::Desk;
 use super::named::{self, Topic};
-use super::{Desk, Origin};
+use super::origin::Origin;
+use super::waiting::{Vain, Waiting};
 use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
-use crate::limits::{DECOMPRESSED_BYTES_MAX, TIME_LOOK_UP_BYTES};
+use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BYTES};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
+use crate::now::Now;
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use rust_mq_proto::kafka::api::list_offsets::{
@@ -20,6 +23,8 @@ use rust_mq_proto::kafka::api::list_offsets::{
     ListOffsetsTopicResponse,
 };
 use rust_mq_proto::records::{BatchError, Batches, find_timestamp};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -27,15 +32,26 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
-/// A request of which some parts wait, or one such part: each has a waiter of its own.
-pub(super) enum Pending {
-    Request { origin: Origin, response: ListOffsetsResponse, left: usize, allowance: Allowance },
-    Part { request: Waiter, at: (usize, usize), of: TopicPartition, wanted: Wanted },
+/// A request of which some parts wait.
+pub(super) struct Pending {
+    origin: Origin,
+    response: ListOffsetsResponse,
+    /// Where the answers of those parts go that wait still.
+    open: BTreeSet<(usize, usize)>,
+    allowance: Allowance,
+}
+
+/// One such part, which has a waiter of its own.
+pub(super) struct Part {
+    request: Waiter,
+    at: (usize, usize),
+    of: TopicPartition,
+    wanted: Wanted,
 }
 
 /// What a part waits for.
 #[derive(Clone, Copy)]
-pub(super) enum Wanted {
+enum Wanted {
     Latest,
     Time(i64),
 }
@@ -46,7 +62,13 @@ enum Found {
     Read(TopicPartition, ReadId, i64),
 }
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: ListOffsetsRequest) {
+pub(super) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: ListOffsetsRequest,
+) {
     let waiter = desk.waiter();
     let mut response = ListOffsetsResponse::default();
     let topics = request.topics.into_iter();
@@ -54,7 +76,8 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
     let topics = named::once(topics, |asked: &ListOffsetsPartition| asked.partition_index);
     let count: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
     let mut allowance = Allowance::of(count.saturating_mul(TIME_LOOK_UP_BYTES));
-    let mut left = 0;
+    let until = now.mono + patience(request.timeout_ms);
+    let mut open = BTreeSet::new();
     for (topic_at, topic) in topics.into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (at, asked) in topic.partitions.iter().enumerate() {
@@ -78,18 +101,26 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
                     (of, Wanted::Time(time))
                 }
             };
-            left += 1;
+            let at = (topic_at, at);
+            open.insert(at);
             partitions.push(part);
-            let pending = Pending::Part { request: waiter, at: (topic_at, at), of, wanted };
-            desk.offsets.insert(part_waiter, pending);
+            let part = Part { request: waiter, at, of, wanted };
+            desk.wait(now, part_waiter, until, Waiting::OffsetPart(part));
         }
         response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
-    if left == 0 {
+    if open.is_empty() {
         desk.answer(node, origin, &response);
     } else {
-        desk.offsets.insert(waiter, Pending::Request { origin, response, left, allowance });
+        let pending = Pending { origin, response, open, allowance };
+        desk.wait(now, waiter, until, Waiting::ListOffsets(pending));
     }
+}
+
+/// How long a request may wait, which says so itself from version 10 on.
+fn patience(timeout_ms: i32) -> Duration {
+    let asked = u64::try_from(timeout_ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+    asked.unwrap_or(OFFSETS_AWAITED_MAX).min(OFFSETS_AWAITED_MAX)
 }
 
 fn nothing(partition_index: i32) -> ListOffsetsPartitionResponse {
@@ -113,12 +144,12 @@ fn look_up(
     allowance: &mut Allowance,
 ) -> Found {
     let error = |error: ErrorCode| Found::Now(failed(nothing(asked.partition_index), error));
-    if is_unknown_time(asked.timestamp, origin.version) {
+    if is_unknown_time(asked.timestamp, origin.format.version) {
         return error(ErrorCode::UnsupportedVersion);
     }
     let of = node.named(topic, asked.partition_index);
     if of.is_ok_and(|of| node.is_settling(of)) {
-        return error(not_now(origin.version));
+        return error(not_now(origin.format.version));
     }
     let partition = match node.serving(of, asked.current_leader_epoch) {
         Ok((_, partition)) => partition,
@@ -211,7 +242,7 @@ fn in_chunk(
             Ok(_) => {}
             // The look-ups before this one have used up what one request may have.
             Err(BatchError::Bomb { max }) if max < DECOMPRESSED_BYTES_MAX => {
-                return Ok(failed(nothing, not_now(origin.version)));
+                return Ok(failed(nothing, not_now(origin.format.version)));
             }
             Err(_) => return Ok(failed(nothing, ErrorCode::KafkaStorageError)),
         }
@@ -232,85 +263,75 @@ fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> 
 
 /// This replica still leads, or does not.
 pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_leading: bool) {
-    let Some(Pending::Part { request, at, of, wanted: Wanted::Latest }) = desk.offsets.remove(&waiter) else {
-        return;
+    let Some(Waiting::OffsetPart(part)) = desk.take_out(waiter) else { return };
+    let found = match node.partition(part.of) {
+        Some(partition) if is_leading => {
+            answer(partition, part.of.partition.0, partition.high_watermark(), -1)
+        }
+        _ => failed(nothing(part.of.partition.0), ErrorCode::NotLeaderOrFollower),
     };
-    let found = match node.partition(of) {
-        Some(partition) if is_leading => answer(partition, of.partition.0, partition.high_watermark(), -1),
-        _ => ListOffsetsPartitionResponse {
-            partition_index: of.partition.0,
-            error_code: ErrorCode::NotLeaderOrFollower.code(),
-            ..Default::default()
-        },
-    };
-    put(desk, node, request, at, found);
+    put(desk, node, part, found);
 }
 
 /// A cold read ended.
 pub(super) fn read_done(
     desk: &mut Desk,
     node: &mut Node,
+    now: Now,
     waiter: Waiter,
-    _id: ReadId,
     result: Result<Chunk, ReadFault>,
 ) {
-    let Some(Pending::Part { request, at, of, wanted: Wanted::Time(time) }) = desk.offsets.remove(&waiter)
-    else {
-        return;
-    };
-    let Some(Pending::Request { origin, allowance, .. }) = desk.offsets.get_mut(&request) else { return };
+    let Some(Waiting::OffsetPart(part)) = desk.take_out(waiter) else { return };
+    let (of, Wanted::Time(time)) = (part.of, part.wanted) else { return };
+    let Some(Waiting::ListOffsets(pending)) = desk.waiting_mut(part.request) else { return };
+    let (origin, allowance) = (pending.origin, &mut pending.allowance);
     let found = match result {
-        Ok(chunk) => in_chunk(node, of, time, &chunk, *origin, allowance),
+        Ok(chunk) => in_chunk(node, of, time, &chunk, origin, allowance),
         // The log start has passed the segment.
         Err(ReadFault::OutOfRange) => Err(Offset(0)),
         Err(_) => Ok(failed(nothing(of.partition.0), ErrorCode::KafkaStorageError)),
     };
     let found = match found {
         Ok(found) => Found::Now(found),
-        Err(from) => by_time(node, of, (time, from), *origin, allowance),
+        Err(from) => by_time(node, of, (time, from), origin, allowance),
     };
     match found {
-        Found::Now(found) => put(desk, node, request, at, found),
+        Found::Now(found) => put(desk, node, part, found),
         Found::Read(of, read, time) => {
             desk.reads.entry(read).or_default().push(waiter);
-            desk.offsets.insert(waiter, Pending::Part { request, at, of, wanted: Wanted::Time(time) });
+            let until = now.mono + OFFSETS_AWAITED_MAX;
+            desk.wait(
+                now,
+                waiter,
+                until,
+                Waiting::OffsetPart(Part { of, wanted: Wanted::Time(time), ..part }),
+            );
         }
         Found::Confirm(_) => unreachable!("a time is not confirmed"),
     }
 }
 
-/// The node stops: what is not known yet is asked of another one.
-pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
-    let parts: Vec<Waiter> = desk
-        .offsets
-        .iter()
-        .filter(|(_, pending)| matches!(pending, Pending::Part { .. }))
-        .map(|(waiter, _)| *waiter)
-        .collect();
-    for waiter in parts {
-        let Some(Pending::Part { request, at, of, .. }) = desk.offsets.remove(&waiter) else { continue };
-        let refused = ListOffsetsPartitionResponse {
-            partition_index: of.partition.0,
-            error_code: ErrorCode::NotLeaderOrFollower.code(),
-            ..Default::default()
-        };
-        put(desk, node, request, at, refused);
+/// What is not known yet is asked again, of another node if this one stops.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
+    let code = match vain {
+        Vain::TooLate => ErrorCode::RequestTimedOut,
+        Vain::GivenUp => ErrorCode::NotLeaderOrFollower,
+    };
+    for (topic, at) in std::mem::take(&mut pending.open) {
+        let part = &mut pending.response.topics[topic].partitions[at];
+        *part = failed(nothing(part.partition_index), code);
     }
+    desk.answer(node, pending.origin, &pending.response);
 }
 
-fn put(
-    desk: &mut Desk,
-    node: &mut Node,
-    request: Waiter,
-    (topic, at): (usize, usize),
-    found: ListOffsetsPartitionResponse,
-) {
-    let Some(Pending::Request { response, left, .. }) = desk.offsets.get_mut(&request) else { return };
-    response.topics[topic].partitions[at] = found;
-    *left -= 1;
-    if *left == 0
-        && let Some(Pending::Request { origin, response, .. }) = desk.offsets.remove(&request)
+fn put(desk: &mut Desk, node: &mut Node, part: Part, found: ListOffsetsPartitionResponse) {
+    let Some(Waiting::ListOffsets(pending)) = desk.waiting_mut(part.request) else { return };
+    let (topic, at) = part.at;
+    pending.response.topics[topic].partitions[at] = found;
+    pending.open.remove(&part.at);
+    if pending.open.is_empty()
+        && let Some(Waiting::ListOffsets(pending)) = desk.take_out(part.request)
     {
-        desk.answer(node, origin, &response);
+        desk.answer(node, pending.origin, &pending.response);
     }
 }

@@ -4,10 +4,14 @@
 //! Invariant: an answer describes each topic once, however often the request names it: by its name, its id or both.
 //! (Kafka reads the names of a request into a set.)
 
-use super::{Asked, AwaitingLeaders, Desk, Origin, Then, addresses, operations};
+use super::desk::Desk;
+use super::leaders::{self, Then};
+use super::origin::Origin;
+use super::waiting::Waiting;
+use super::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
-use crate::limits::{AUTO_CREATIONS_MAX, METADATA_TOPICS_MAX};
+use crate::limits::{AUTO_CREATIONS_MAX, DECISION_AWAITED_MAX, METADATA_TOPICS_MAX};
 use crate::metadata::{NewTopic, Reply, Request, Topic, partition_of, topic_name_fault};
 use crate::node::Node;
 use crate::now::Now;
@@ -46,7 +50,7 @@ pub(super) fn handle(
         on_cluster: request.include_cluster_authorized_operations,
         on_topics: request.include_topic_authorized_operations,
     };
-    let is_for_all = wants_all(&request, origin.version);
+    let is_for_all = wants_all(&request, origin.format.version);
     let Some(mut wanted) = request.topics.filter(|_| !is_for_all) else {
         let topics = node.image().map_or_else(Vec::new, |image| image.topics().map(|(id, _)| id).collect());
         let topics =
@@ -69,7 +73,7 @@ pub(super) fn handle(
     } else {
         let waiter = desk.waiter();
         desk.auto_creations += pending.made;
-        desk.asked.insert(waiter, Asked::AutoCreate(pending));
+        desk.wait(now, waiter, now.mono + DECISION_AWAITED_MAX, Waiting::AutoCreate(pending));
         node.ask(now, waiter, Request::CreateTopics { topics: missing, validate_only: false });
     }
     Ok(())
@@ -126,11 +130,24 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
             }
         }
     } else {
-        // Nobody could decide: the topic may still come, so the client shall ask again.
-        let names = pending.wanted.iter().filter_map(|topic| topic.name.clone());
-        pending.refused = names.map(|name| (name, ErrorCode::LeaderNotAvailable)).collect();
+        pending.nobody_decided();
     }
-    desk.awaiting_leaders.push(AwaitingLeaders::new(topics, now, Then::Metadata(pending)));
+    leaders::wait(desk, now, topics, Then::Metadata(pending));
+}
+
+/// Nobody knows whether the topics will be made.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending) {
+    desk.auto_creations -= pending.made;
+    pending.nobody_decided();
+    answer(desk, node, &pending);
+}
+
+impl Pending {
+    /// The topics may still come, so the client shall ask again.
+    fn nobody_decided(&mut self) {
+        let names = self.wanted.iter().filter_map(|topic| topic.name.clone());
+        self.refused = names.map(|name| (name, ErrorCode::LeaderNotAvailable)).collect();
+    }
 }
 
 pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
@@ -219,7 +236,7 @@ fn answer_with(
     for topic in topics.iter_mut().filter(|topic| topic.error_code == 0) {
         topic.topic_authorized_operations = operations::of_topic(allowed.on_topics);
     }
-    let brokers: Vec<MetadataResponseBroker> = addresses::advertised(node, origin.link)
+    let brokers: Vec<MetadataResponseBroker> = addresses::advertised(node, origin.caller.link)
         .into_iter()
         .map(|(id, address)| MetadataResponseBroker {
             node_id: id.0,

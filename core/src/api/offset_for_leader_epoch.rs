@@ -1,6 +1,7 @@
 //! OffsetForLeaderEpoch: where an epoch ended (KIP-279, KIP-320).
 
-use super::{Desk, Origin};
+use super::desk::Desk;
+use super::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::Term;
 use crate::mutant::Mutant;

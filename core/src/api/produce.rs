@@ -3,15 +3,18 @@
 //! apart. acks=0 gets no answer at all; a refusal closes its connection, as in Kafka, or a client that sends to
 //! the wrong node would never ask who leads now.
 
+use super::addresses;
 use super::allowance::Allowance;
+use super::desk::Desk;
 use super::named::{self, Topic};
-use super::{Desk, Origin, addresses};
+use super::origin::Origin;
+use super::waiting::{Vain, Waiting};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
-use crate::now::{Mono, Now};
+use crate::now::Now;
 use crate::partition::{AppendRefusal, Conditions, Settled};
 use rust_mq_proto::kafka::api::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
@@ -25,7 +28,6 @@ pub(super) struct Pending {
     origin: Origin,
     answers: Answers,
     left: usize,
-    until: Mono,
 }
 
 /// What is known of a request's batches, by part: each partition that it names is one.
@@ -38,7 +40,7 @@ struct Answers {
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: ProduceRequest) {
     let wants_answer = request.acks != 0;
     let mut conditions = Conditions {
-        is_zstd_known: origin.version >= 7,
+        is_zstd_known: origin.format.version >= 7,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
         is_space_left: node.takes_records(),
@@ -58,7 +60,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
     let mut left = 0;
     let mut refused = None;
     for topic in named {
-        let id = if origin.version >= 13 { Err(TopicId(topic.id)) } else { Ok(topic.name.as_str()) };
+        let id = if origin.format.version >= 13 { Err(TopicId(topic.id)) } else { Ok(topic.name.as_str()) };
         let count = topic.partitions.len();
         for data in topic.partitions {
             let index = data.index;
@@ -92,8 +94,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         return answer(desk, node, origin, answers);
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    desk.produces.insert(waiter, Pending { origin, answers, left, until: now.mono + timeout });
-    desk.sweep_soon(now);
+    desk.wait(now, waiter, now.mono + timeout, Waiting::Produce(Pending { origin, answers, left }));
 }
 
 fn append(
@@ -134,7 +135,7 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
 
 /// A batch is committed, or its leader gone.
 pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
-    let Some(pending) = desk.produces.get_mut(&settled.waiter) else { return };
+    let Some(Waiting::Produce(pending)) = desk.waiting_mut(settled.waiter) else { return };
     let part = pending.answers.parts.get_mut(settled.part as usize);
     let part = part.expect("a part's number is its place in the request");
     match settled.result {
@@ -147,43 +148,21 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     }
     pending.left -= 1;
     if pending.left == 0
-        && let Some(pending) = desk.produces.remove(&settled.waiter)
+        && let Some(Waiting::Produce(pending)) = desk.take_out(settled.waiter)
     {
         answer(desk, node, pending.origin, pending.answers);
     }
 }
 
-/// Requests whose time is up are answered: what is not committed yet may still become so.
-pub(super) fn sweep(desk: &mut Desk, node: &mut Node, now: Now) {
-    let late: Vec<Waiter> = desk
-        .produces
-        .iter()
-        .filter(|(_, pending)| pending.until <= now.mono)
-        .map(|(waiter, _)| *waiter)
-        .collect();
-    answer_unsure(desk, node, late, ErrorCode::RequestTimedOut);
-    if !desk.produces.is_empty() {
-        desk.sweep_soon(now);
-    }
-}
-
-/// The node stops without knowing what becomes of them.
-pub(super) fn give_up(desk: &mut Desk, node: &mut Node) {
-    let all = desk.produces.keys().copied().collect();
-    answer_unsure(desk, node, all, ErrorCode::NotLeaderOrFollower);
-}
-
-/// What is not committed yet gets a code that promises nothing.
-fn answer_unsure(desk: &mut Desk, node: &mut Node, waiters: Vec<Waiter>, code: ErrorCode) {
-    for waiter in waiters {
-        let Some(mut pending) = desk.produces.remove(&waiter) else { continue };
-        for part in &mut pending.answers.parts {
-            if part.error_code == 0 && part.base_offset == -1 {
-                part.error_code = code.code();
-            }
-        }
-        answer(desk, node, pending.origin, pending.answers);
-    }
+/// What is not committed yet gets a code that promises nothing: it may still become so.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
+    let code = match vain {
+        Vain::TooLate => ErrorCode::RequestTimedOut,
+        Vain::GivenUp => ErrorCode::NotLeaderOrFollower,
+    };
+    let is_open = |part: &&mut PartitionProduceResponse| part.error_code == 0 && part.base_offset == -1;
+    pending.answers.parts.iter_mut().filter(is_open).for_each(|part| part.error_code = code.code());
+    answer(desk, node, pending.origin, pending.answers);
 }
 
 fn answer(desk: &mut Desk, node: &mut Node, origin: Origin, answers: Answers) {
@@ -194,7 +173,7 @@ fn answer(desk: &mut Desk, node: &mut Node, origin: Origin, answers: Answers) {
         partition_responses: parts.by_ref().take(count).collect(),
     });
     let mut response = ProduceResponse { responses: responses.collect(), ..Default::default() };
-    if origin.version >= 10 {
+    if origin.format.version >= 10 {
         name_leaders(node, origin, &mut response);
     }
     desk.answer(node, origin, &response);
@@ -208,7 +187,7 @@ fn name_leaders(node: &Node, origin: Origin, response: &mut ProduceResponse) {
             if part.error_code != ErrorCode::NotLeaderOrFollower.code() {
                 continue;
             }
-            let of = match origin.version {
+            let of = match origin.format.version {
                 13.. => node.identified(TopicId(topic.topic_id), part.index),
                 _ => node.named(&topic.name, part.index),
             };
@@ -218,7 +197,7 @@ fn name_leaders(node: &Node, origin: Origin, response: &mut ProduceResponse) {
             }
         }
     }
-    let endpoints = addresses::of(node, origin.link, &leaders).into_iter();
+    let endpoints = addresses::of(node, origin.caller.link, &leaders).into_iter();
     response.node_endpoints = endpoints
         .map(|(id, address)| NodeEndpoint {
             node_id: id.0,

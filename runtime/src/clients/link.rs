@@ -116,11 +116,8 @@ impl Link {
         let most = if is_bulk { BULK_READ_BYTES } else { shared.len() };
         let asked = (most as u64).min(self.credit) as usize;
         let transport = &mut self.transport;
-        let read = if is_bulk {
-            transport.read_bulk(bulk, asked)
-        } else {
-            transport.read(&mut shared[..asked])
-        };
+        let read =
+            if is_bulk { transport.read_bulk(bulk, asked) } else { transport.read(&mut shared[..asked]) };
         match read {
             Ok(bytes) if bytes.is_empty() => Arrival::End(CloseReason::Remote),
             Ok(bytes) => {

@@ -29,7 +29,10 @@ pub const FLOORS: [Floor; 9] = [
         ],
         has_open_doors: true,
     },
-    Floor { rooms: &["event", "action", "timer", "machine", "codec", "config", "paged"], has_open_doors: true },
+    Floor {
+        rooms: &["event", "action", "timer", "machine", "codec", "config", "paged"],
+        has_open_doors: true,
+    },
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
     Floor { rooms: &["metadata", "partition"], has_open_doors: false },
     Floor { rooms: &["host"], has_open_doors: false },
