@@ -42,6 +42,7 @@ use crate::metadata::Reply;
 use crate::mutant::Mutant;
 use crate::node::{News, Node};
 use crate::now::{Mono, Now, earliest};
+use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
@@ -216,11 +217,10 @@ impl Desk {
 
     /// Answers whatever this turn's news make answerable, and whoever has waited long enough.
     pub fn settle(&mut self, node: &mut Node, now: Now) {
-        if node.news.is_empty() && self.awaiting_leaders.is_empty() {
+        if !node.has_news() && self.awaiting_leaders.is_empty() {
             return;
         }
-        let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed } =
-            std::mem::take(&mut node.news);
+        let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed } = node.take_news();
         for (waiter, reply) in replied {
             self.replied(node, now, waiter, reply);
         }
@@ -244,8 +244,7 @@ impl Desk {
             self.look_for_leaders(node, now);
         }
         // The vectors go back, so that their room is used again next turn.
-        node.news.settled = settled;
-        node.news.woken = woken;
+        node.reuse(settled, woken);
     }
 
     /// Whoever has waited long enough.
@@ -298,7 +297,7 @@ impl Desk {
         fetch::give_up(self, node);
         list_offsets::give_up(self, node);
         for waiter in self.asked.keys().copied().collect::<Vec<_>>() {
-            self.replied(node, now, waiter, Reply::NotController);
+            self.replied(node, now, waiter, Reply::NotController.into());
         }
         self.awaiting_leaders.iter_mut().for_each(|waiting| waiting.until = now.mono);
         self.look_for_leaders(node, now);
@@ -309,7 +308,8 @@ impl Desk {
         self.produces.is_empty() && self.fetches.is_empty()
     }
 
-    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: Reply) {
+    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: resident::Reply) {
+        let resident::Reply::Metadata(reply) = reply;
         match self.asked.remove(&waiter) {
             Some(Asked::Create(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Asked::Delete(pending)) => delete_topics::replied(self, node, pending, reply),
