@@ -19,10 +19,10 @@ use crate::connection::{Purpose, Request as Taken};
 use crate::ids::LinkId;
 use crate::limits::{DECODED_TIMES, SWEEP};
 use crate::machine::Waiter;
-use crate::metadata::Reply;
 use crate::mutant::Mutant;
 use crate::node::{News, Node};
 use crate::now::{Mono, Now};
+use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
@@ -132,11 +132,11 @@ impl Desk {
 
     /// Answers whatever this turn's news make answerable.
     pub fn settle(&mut self, node: &mut Node, now: Now) {
-        if node.news.is_empty() && self.awaiting_leaders.is_empty() {
+        if !node.has_news() && self.awaiting_leaders.is_empty() {
             return;
         }
         let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed: _ } =
-            std::mem::take(&mut node.news);
+            node.take_news();
         for (waiter, reply) in replied {
             self.replied(node, now, waiter, reply);
         }
@@ -158,8 +158,7 @@ impl Desk {
         }
         leaders::look(self, node);
         // The vectors go back, so that their room is used again next turn.
-        node.news.settled = settled;
-        node.news.woken = woken;
+        node.reuse(settled, woken);
     }
 
     /// Ends whatever has waited long enough.
@@ -303,7 +302,8 @@ impl Desk {
         }
     }
 
-    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: Reply) {
+    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: resident::Reply) {
+        let resident::Reply::Metadata(reply) = reply;
         match self.take_out(waiter) {
             Some(Waiting::CreateTopics(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Waiting::DeleteTopics(pending)) => delete_topics::replied(self, node, pending, reply),

@@ -139,7 +139,7 @@ impl Broker {
     /// Every replica of this node.
     pub fn observe(&self) -> Vec<Observation> {
         let seen = |(id, resident): (ReplicaId, &Resident)| {
-            let kept = resident.records().and_then(|_| self.node.storage.kept(id));
+            let kept = resident.records().and_then(|_| self.node.storage().kept(id));
             let (log_start, high_watermark) = resident.extent();
             Observation {
                 applied: resident.applied().index,
@@ -151,26 +151,26 @@ impl Broker {
                 ..of_replica(resident.replica(), resident.of())
             }
         };
-        self.node.residents.iter().map(seen).collect()
+        self.node.residents().iter().map(seen).collect()
     }
 
     /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
     pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
         let placed = self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config.node));
-        let machines = self.node.residents.iter().filter(|(_, resident)| resident.records().is_none());
+        let machines = self.node.residents().iter().filter(|(_, resident)| resident.records().is_none());
         placed.chain(machines.map(|(id, resident)| (resident.of(), id))).collect()
     }
 
     /// Index and term of the entries that a replica has in memory.
     pub fn observe_log(&self, replica: ReplicaId) -> Vec<(Index, Term)> {
-        let Some(replica) = self.node.residents.replica(replica) else { return Vec::new() };
+        let Some(replica) = self.node.residents().replica(replica) else { return Vec::new() };
         let entries = replica.entries(replica.first_index(), replica.last_index().next());
         entries.iter().map(|entry| (entry.index, entry.term)).collect()
     }
 
     /// A hash over the replicated state of one replica.
     pub fn observe_state(&self, of: TopicPartition) -> Option<u64> {
-        self.node.residents.of(of).map(hash_of_resident)
+        self.node.residents().of(of).map(hash_of_resident)
     }
 
     /// A hash over the replicated state of each replica, with what it has applied: replicas that have applied
@@ -178,7 +178,7 @@ impl Broker {
     pub fn observe_states(&self) -> Vec<(TopicPartition, Index, u64)> {
         let state =
             |resident: &Resident| (resident.of(), resident.applied().index, hash_of_resident(resident));
-        self.node.residents.iter().map(|(_, resident)| state(resident)).collect()
+        self.node.residents().iter().map(|(_, resident)| state(resident)).collect()
     }
 
     /// Whether the metadata machine's two copies are equal, where nothing is between them. What is applied beyond
@@ -206,8 +206,8 @@ impl Broker {
             waiting: self.desk.len(),
             charged: PURPOSES.map(|purpose| (purpose, self.node.budget.used(purpose))),
             budget_bytes: self.node.budget.capacity_bytes(),
-            weighed: weights(self.node.residents.held()),
-            weighed_anew: weights(self.node.residents.weighed_anew()),
+            weighed: weights(self.node.residents().held()),
+            weighed_anew: weights(self.node.residents().weighed_anew()),
         }
     }
 
@@ -224,9 +224,9 @@ impl Broker {
     /// The rooms' deadlines, for whoever asks why a node does not rest.
     pub fn observe_deadlines(&self) -> Vec<(&'static str, Option<Mono>)> {
         vec![
-            ("storage", self.node.storage.next_deadline()),
+            ("storage", self.node.storage().next_deadline()),
             ("connections", self.node.connections.next_deadline(&self.node.budget)),
-            ("peers", self.node.peers.next_deadline()),
+            ("peers", self.node.peers_deadline()),
             ("node", self.node.next_deadline()),
             ("desk", self.desk.next_deadline()),
         ]

@@ -11,53 +11,57 @@
 //!
 //! Not here: the sums, which the table of residents keeps.
 
-use super::Node;
-use crate::connection::Purpose;
+use super::ports::Ports;
+use crate::connection::{Budget, Purpose};
 use crate::limits::{
     BEHIND_SHARE, PRODUCER_BYTES, PRODUCERS_FORGOTTEN_WAIT, PRODUCERS_KEPT_QUARTERS, PRODUCERS_SHARE,
 };
 use crate::now::{Mono, Now};
+use crate::resident::Residents;
 
 /// What there is to remember about it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Behind {
+    /// Most producers that all partitions remember.
+    producers_max: usize,
     /// When producers may be forgotten again.
     forget_at: Mono,
 }
 
-impl Node {
-    /// Charges what waits for the disk.
-    pub(super) fn charge_behind(&mut self) {
-        let is_let_go = self.storage.accepts_records();
-        let bytes = self.residents.held().entries_bytes + self.storage.orphaned_bytes();
-        self.budget.set(Purpose::Behind, if is_let_go { bytes } else { 0 });
-    }
-
-    /// Whether so much is kept that what may go is to go.
-    pub(super) fn is_far_behind(&self) -> bool {
-        self.residents.held().entries_bytes >= self.budget.capacity_bytes() / BEHIND_SHARE
+impl Behind {
+    /// For a node with so much memory.
+    pub fn new(memory_limit: u64) -> Behind {
+        let bytes = usize::try_from(memory_limit / PRODUCERS_SHARE).unwrap_or(usize::MAX);
+        Behind { producers_max: bytes / PRODUCER_BYTES, forget_at: Mono::default() }
     }
 
     /// Lets the longest idle producers be forgotten where there are too many on this node, in each partition that is led
     /// here as many as its part of all.
-    pub(super) fn bound_producers(&mut self, now: Now) {
-        let most = self.producers_max();
-        if self.residents.held().producers <= most || now.mono < self.behind.forget_at {
+    pub fn bound_producers(&mut self, now: Now, residents: &mut Residents, ports: &mut Ports) {
+        let all = residents.held().producers;
+        if all <= self.producers_max || now.mono < self.forget_at {
             return;
         }
-        self.behind.forget_at = now.mono + PRODUCERS_FORGOTTEN_WAIT;
-        let (all, kept) = (self.residents.held().producers, most / 4 * PRODUCERS_KEPT_QUARTERS);
-        let touched = &mut self.touched;
-        self.residents.for_each_partition(|id, partition| {
+        self.forget_at = now.mono + PRODUCERS_FORGOTTEN_WAIT;
+        let kept = self.producers_max / 4 * PRODUCERS_KEPT_QUARTERS;
+        residents.for_each_partition(|id, partition| {
             let count = partition.weight().producers;
             let surplus = count - count * kept / all;
             if surplus > 0 && partition.is_leading() && partition.forget_producers(now, surplus) {
-                touched.insert(id);
+                ports.touched.insert(id);
             }
         });
     }
+}
 
-    fn producers_max(&self) -> usize {
-        usize::try_from(self.config.memory_limit / PRODUCERS_SHARE).unwrap_or(usize::MAX) / PRODUCER_BYTES
-    }
+/// Charges what waits for the disk.
+pub(super) fn charge(residents: &Residents, ports: &Ports, budget: &mut Budget) {
+    let is_let_go = ports.storage.accepts_records();
+    let bytes = residents.held().entries_bytes + ports.storage.orphaned_bytes();
+    budget.set(Purpose::Behind, if is_let_go { bytes } else { 0 });
+}
+
+/// Whether so much is kept that what may go is to go.
+pub(super) fn is_far(residents: &Residents, budget: &Budget) -> bool {
+    residents.held().entries_bytes >= budget.capacity_bytes() / BEHIND_SHARE
 }

@@ -3,8 +3,9 @@
 //!
 //! Invariant: a read is in both maps, from its beginning to its end.
 
+use super::ports::Ports;
 use crate::ids::{Offset, ReplicaId};
-use crate::storage::ReadId;
+use crate::storage::{Lookup, ReadId, Storage};
 use std::collections::BTreeMap;
 
 /// What is looked for on the disk.
@@ -24,20 +25,26 @@ pub(super) struct ColdReads {
 }
 
 impl ColdReads {
-    /// Whether none is under way.
-    pub fn is_empty(&self) -> bool {
-        self.of.is_empty()
-    }
-
-    /// The read that looks for this.
-    pub fn find(&self, replica: ReplicaId, sought: Sought) -> Option<ReadId> {
-        self.of.get(&(replica, sought)).copied()
-    }
-
-    /// One has begun.
-    pub fn began(&mut self, read: ReadId, replica: ReplicaId, sought: Sought) {
-        self.of.insert((replica, sought), read);
-        self.sought.insert(read, (replica, sought));
+    /// The read that looks for this already, or another, begun now.
+    pub fn share(
+        &mut self,
+        replica: ReplicaId,
+        ports: &mut Ports,
+        sought: impl Fn(&Storage) -> Sought,
+        begin: impl FnOnce(&mut Ports) -> Lookup,
+    ) -> Lookup {
+        if !self.of.is_empty()
+            && let Some(read) = self.of.get(&(replica, sought(&ports.storage)))
+        {
+            return Lookup::Later(*read);
+        }
+        let lookup = begin(ports);
+        if let Lookup::Later(read) = lookup {
+            let sought = sought(&ports.storage);
+            self.of.insert((replica, sought), read);
+            self.sought.insert(read, (replica, sought));
+        }
+        lookup
     }
 
     /// One has ended. Nothing happens to a read of somebody else.

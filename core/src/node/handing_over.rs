@@ -27,8 +27,9 @@
 //! Not here: how quick and full the disk is (`disk_health`), how leadership is transferred (`replica`), where else a
 //! follower finds batches (`catch_up`).
 
-use super::Node;
+use super::company::Company;
 use super::disk_health::DiskHealth;
+use super::ports::Ports;
 use crate::action::{Action, Notice};
 use crate::ids::{Index, NodeId, ReplicaId, TopicPartition};
 use crate::limits::{
@@ -36,6 +37,7 @@ use crate::limits::{
 };
 use crate::mutant::Mutant;
 use crate::replica::Replica;
+use crate::resident::Residents;
 use std::collections::BTreeMap;
 
 /// How often in an election timeout an heir is looked for where there was none. Source: chosen; with ten thousand
@@ -43,8 +45,10 @@ use std::collections::BTreeMap;
 const HEIRS_SOUGHT: usize = 4;
 
 /// What is known of the disk, of followers that are given nothing, and of what was tried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct HandingOver {
+    /// Shortest and longest election timeout, in ticks.
+    election_ticks: (usize, usize),
     disk: DiskHealth,
     unserved: BTreeMap<ReplicaId, Unserved>,
     attempts: BTreeMap<ReplicaId, Attempt>,
@@ -89,6 +93,57 @@ enum Outcome {
 }
 
 impl HandingOver {
+    /// Nothing is known yet. With the shortest and the longest election timeout, in ticks.
+    pub fn new(election_ticks: (usize, usize)) -> HandingOver {
+        HandingOver {
+            election_ticks,
+            disk: DiskHealth::default(),
+            unserved: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+        }
+    }
+
+    /// Looks, once a tick, how the disk is.
+    pub fn watch_disk(&mut self, ports: &mut Ports) {
+        let is_blind = ports.is_planted(Mutant::SlowLeaderStays);
+        let oldest = ports.storage.oldest_unsynced().filter(|_| !is_blind);
+        let is_full = !ports.storage.accepts_records() && !ports.is_planted(Mutant::FullLeaderStays);
+        match self.disk.tick(oldest, is_full, self.election_ticks) {
+            Some(true) => ports.actions.push(Action::Note(Notice::DiskSlow)),
+            Some(false) => ports.actions.push(Action::Note(Notice::DiskSound)),
+            None => {}
+        }
+    }
+
+    /// Tries, once a tick, to hand over what this node should not lead.
+    pub fn tick(&mut self, residents: &mut Residents, ports: &mut Ports) {
+        let (_, timeout) = self.election_ticks;
+        self.age_unserved(timeout);
+        if !self.disk.is_troubled() && self.unserved.is_empty() {
+            self.attempts.clear();
+            return;
+        }
+        let led = self.led_badly(timeout, Company::of(residents, ports), residents);
+        self.attempts.values_mut().for_each(|attempt| attempt.wait = attempt.wait.saturating_sub(1));
+        for Led { id, heirs, may_step_down, wait } in led {
+            let attempt = self.attempts.entry(id).or_insert(Attempt { wait, ..Attempt::default() });
+            let Some(replica) = residents.replica_mut(id).filter(|_| attempt.wait == 0) else { continue };
+            if attempt.next(&heirs, may_step_down, timeout, replica) != Outcome::Waits {
+                ports.touch(id);
+            }
+        }
+    }
+
+    /// Batches of a partition that is led here are asked for, and a follower is behind the window.
+    pub fn asked_for_batches(&mut self, id: ReplicaId) {
+        self.unserved.entry(id).or_default().quiet = 0;
+    }
+
+    /// A follower was given what it lacks.
+    pub fn gave_batches(&mut self, id: ReplicaId) {
+        self.unserved.remove(&id);
+    }
+
     /// Whether all replicas of this node are to let others lead: its disk is in trouble.
     pub fn is_node_reluctant(&self) -> bool {
         self.disk.is_troubled()
@@ -97,6 +152,35 @@ impl HandingOver {
     /// Whether that replica is to let others lead: its disk is in trouble, or it has stepped down for them.
     pub fn is_reluctant(&self, id: ReplicaId) -> bool {
         self.disk.is_troubled() || self.attempts.get(&id).is_some_and(|attempt| attempt.rounds > 0)
+    }
+
+    /// What this node leads and should not.
+    fn led_badly(&self, timeout: usize, company: Company<'_>, residents: &Residents) -> Vec<Led> {
+        let HandingOver { disk, unserved, .. } = self;
+        let limit = UNSERVED_ELECTIONS.saturating_mul(timeout);
+        let is_unserved = |id| unserved.get(&id).is_some_and(|unserved| unserved.since >= limit);
+        let is_due = |id| self.attempts.get(&id).is_none_or(|attempt| attempt.wait <= 1);
+        led_here(residents)
+            .filter(|(id, ..)| disk.is_troubled() || is_unserved(*id))
+            .map(|(id, of, replica)| {
+                // Who is elected on such a disk all the same is needed for a while.
+                let is_needed = !disk.has_just_changed() && !is_unserved(id);
+                let wait = if is_needed { SOUND_DISK_ELECTIONS.saturating_mul(timeout) } else { 0 };
+                let is_stuck = disk.is_stuck() || is_unserved(id);
+                let may_step_down = is_stuck && !company.are_all_reluctant(of, replica);
+                let heirs = if is_due(id) { heirs_without_me(of, replica, company) } else { Vec::new() };
+                Led { id, heirs, may_step_down, wait }
+            })
+            .collect()
+    }
+
+    fn age_unserved(&mut self, timeout: usize) {
+        let patience = usize::try_from(CATCH_UP_PATIENCE.as_nanos() / TICK.as_nanos()).unwrap_or(usize::MAX);
+        self.unserved.retain(|_, unserved| {
+            unserved.since += 1;
+            unserved.quiet += 1;
+            unserved.quiet <= patience.saturating_add(timeout)
+        });
     }
 }
 
@@ -132,178 +216,46 @@ impl Attempt {
     }
 }
 
-impl Node {
-    /// Looks, once a tick, how the disk is.
-    pub(super) fn watch_disk(&mut self) {
-        let timeouts = self.election_ticks();
-        let is_blind = self.is_planted(Mutant::SlowLeaderStays);
-        let oldest = self.storage.oldest_unsynced().filter(|_| !is_blind);
-        let is_full = !self.storage.accepts_records() && !self.is_planted(Mutant::FullLeaderStays);
-        match self.handing_over.disk.tick(oldest, is_full, timeouts) {
-            Some(true) => self.disk_actions.push(Action::Note(Notice::DiskSlow)),
-            Some(false) => self.disk_actions.push(Action::Note(Notice::DiskSound)),
-            None => {}
+/// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads nothing any more
+/// that it could hand over.
+pub(super) fn hand_over_all(residents: &mut Residents, ports: &mut Ports) -> bool {
+    let company = Company::of(residents, ports);
+    let heirs: Vec<(ReplicaId, ReplicaId)> =
+        led_here(residents).filter_map(|(id, of, replica)| Some((id, heir(of, replica, company)?))).collect();
+    for (id, heir) in &heirs {
+        if let Some(replica) = residents.replica_mut(*id) {
+            replica.transfer(*heir);
+            ports.touch(*id);
         }
     }
+    heirs.is_empty()
+}
 
-    /// Tries, once a tick, to hand over what this node should not lead.
-    pub(super) fn let_others_lead(&mut self) {
-        let (_, timeout) = self.election_ticks();
-        self.age_unserved(timeout);
-        if !self.handing_over.disk.is_troubled() && self.handing_over.unserved.is_empty() {
-            self.handing_over.attempts.clear();
-            return;
-        }
-        let limit = UNSERVED_ELECTIONS.saturating_mul(timeout);
-        let HandingOver { disk, unserved, .. } = &self.handing_over;
-        let is_unserved = |id| unserved.get(&id).is_some_and(|unserved| unserved.since >= limit);
-        let is_due = |id| self.handing_over.attempts.get(&id).is_none_or(|attempt| attempt.wait <= 1);
-        let led: Vec<Led> = self
-            .led_here()
-            .into_iter()
-            .filter(|(id, ..)| disk.is_troubled() || is_unserved(*id))
-            .map(|(id, of, replica)| {
-                // Who is elected on such a disk all the same is needed for a while.
-                let is_needed = !disk.has_just_changed() && !is_unserved(id);
-                let wait = if is_needed { SOUND_DISK_ELECTIONS.saturating_mul(timeout) } else { 0 };
-                let is_stuck = disk.is_stuck() || is_unserved(id);
-                let may_step_down = is_stuck && !self.are_all_reluctant(of, replica);
-                let heirs = if is_due(id) { self.heirs_without_me(of, replica) } else { Vec::new() };
-                Led { id, heirs, may_step_down, wait }
-            })
-            .collect();
-        let mut attempts = std::mem::take(&mut self.handing_over.attempts);
-        attempts.values_mut().for_each(|attempt| attempt.wait = attempt.wait.saturating_sub(1));
-        for Led { id, heirs, may_step_down, wait } in led {
-            let attempt = attempts.entry(id).or_insert(Attempt { wait, ..Attempt::default() });
-            let Some(resident) = self.residents.get_mut(id).filter(|_| attempt.wait == 0) else { continue };
-            if attempt.next(&heirs, may_step_down, timeout, resident.replica_mut()) != Outcome::Waits {
-                self.touch(id);
-            }
-        }
-        self.handing_over.attempts = attempts;
-    }
+fn led_here(residents: &Residents) -> impl Iterator<Item = (ReplicaId, TopicPartition, &Replica)> {
+    let all = residents.iter().map(|(id, resident)| (id, resident.of(), resident.replica()));
+    all.filter(|(.., replica)| replica.is_leader())
+}
 
-    /// Replicas whose leader some voters do not hear: it is asked to give way where this node is heard by more.
-    pub(super) fn ask_for_leadership(&mut self, unheard: Vec<ReplicaId>) {
-        for id in unheard {
-            if self.is_heard_by_more(id, id)
-                && let Some(resident) = self.residents.get_mut(id)
-            {
-                resident.replica_mut().ask_for_leadership();
-                self.touch(id);
-            }
-        }
-    }
+/// The voter that is there, is heard by most, and is furthest; one that is not reluctant, if there is one.
+fn heir(of: TopicPartition, replica: &Replica, company: Company<'_>) -> Option<ReplicaId> {
+    let fitness = |(node, _, matched): &(NodeId, ReplicaId, Index)| {
+        (!company.is_reluctant(*node), company.voters_heard_by(of, *node), *matched)
+    };
+    company.others(of, replica).max_by_key(fitness).map(|(_, id, _)| id)
+}
 
-    /// Whether more voters hear the replica `candidate` than hear the leader of the group of `id`. Without that, those
-    /// that do not hear the one would be followed by those that do not hear the other, for as long as links are broken
-    /// (decision 0012).
-    pub(super) fn is_heard_by_more(&self, id: ReplicaId, candidate: ReplicaId) -> bool {
-        let Some(resident) = self.residents.get(id) else { return false };
-        let (of, leader) = (resident.of(), resident.replica().leader());
-        let heard =
-            |replica| self.residents.node_of(of, replica).map_or(0, |node| self.voters_heard_by(of, node));
-        heard(candidate) > heard(leader)
+/// The other voters that are there and could lead better, the furthest first; none if those that are there are no
+/// majority.
+fn heirs_without_me(of: TopicPartition, replica: &Replica, company: Company<'_>) -> Vec<ReplicaId> {
+    let others = company.other_voters(of, replica);
+    if others.len() <= replica.members().voters.len() / 2 {
+        return Vec::new();
     }
-
-    /// Batches of a partition that is led here are asked for, and a follower is behind the window.
-    pub(super) fn asked_for_batches(&mut self, id: ReplicaId) {
-        self.handing_over.unserved.entry(id).or_default().quiet = 0;
-    }
-
-    /// A follower was given what it lacks.
-    pub(super) fn gave_batches(&mut self, id: ReplicaId) {
-        self.handing_over.unserved.remove(&id);
-    }
-
-    fn age_unserved(&mut self, timeout: usize) {
-        let patience = usize::try_from(CATCH_UP_PATIENCE.as_nanos() / TICK.as_nanos()).unwrap_or(usize::MAX);
-        self.handing_over.unserved.retain(|_, unserved| {
-            unserved.since += 1;
-            unserved.quiet += 1;
-            unserved.quiet <= patience.saturating_add(timeout)
-        });
-    }
-
-    fn led_here(&self) -> Vec<(ReplicaId, TopicPartition, &Replica)> {
-        let all = self.residents.iter().map(|(id, resident)| (id, resident.of(), resident.replica()));
-        all.filter(|(.., replica)| replica.is_leader()).collect()
-    }
-
-    /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads
-    /// nothing any more that it could hand over.
-    pub fn hand_over(&mut self) -> bool {
-        let heirs: Vec<(ReplicaId, ReplicaId)> = self
-            .led_here()
-            .into_iter()
-            .filter_map(|(id, of, replica)| Some((id, self.heir(of, replica)?)))
-            .collect();
-        for (id, heir) in &heirs {
-            if let Some(resident) = self.residents.get_mut(*id) {
-                resident.replica_mut().transfer(*heir);
-                self.touch(*id);
-            }
-        }
-        heirs.is_empty()
-    }
-
-    /// The voter that is there, is heard by most, and is furthest; one that is not reluctant, if there is one.
-    fn heir(&self, of: TopicPartition, replica: &Replica) -> Option<ReplicaId> {
-        let others = replica.progress().filter(|(id, _)| *id != replica.id());
-        let known = others.filter_map(|(id, matched)| Some((self.residents.node_of(of, id)?, id, matched)));
-        let fitness = |(node, _, matched): &(NodeId, ReplicaId, Index)| {
-            let heard = self.voters_heard_by(of, *node);
-            (!self.is_reluctant(*node), heard, *matched)
-        };
-        known.filter(|(node, ..)| self.is_alive(*node)).max_by_key(fitness).map(|(_, id, _)| id)
-    }
-
-    /// The other voters that are there and could lead better, the furthest first; none if those that are there are no
-    /// majority.
-    fn heirs_without_me(&self, of: TopicPartition, replica: &Replica) -> Vec<ReplicaId> {
-        let others = self.other_voters_there(of, replica);
-        if others.len() <= replica.members().voters.len() / 2 {
-            return Vec::new();
-        }
-        let heard_here = self.voters_heard_by(of, self.config.node);
-        let could_lead = |(node, ..): &(NodeId, ReplicaId, Index)| {
-            !self.is_reluctant(*node) && self.voters_heard_by(of, *node) >= heard_here
-        };
-        let mut heirs: Vec<_> = others.into_iter().filter(could_lead).collect();
-        heirs.sort_by_key(|(_, id, matched)| (std::cmp::Reverse(*matched), *id));
-        heirs.into_iter().map(|(_, id, _)| id).collect()
-    }
-
-    /// Whether this node hears all voters, and none of the others wants to lead.
-    fn are_all_reluctant(&self, of: TopicPartition, replica: &Replica) -> bool {
-        let others = self.other_voters_there(of, replica);
-        let is_any_away = others.len() + 1 < replica.members().voters.len();
-        !is_any_away && others.iter().all(|(node, ..)| self.is_reluctant(*node))
-    }
-
-    fn other_voters_there(&self, of: TopicPartition, replica: &Replica) -> Vec<(NodeId, ReplicaId, Index)> {
-        let voters = &replica.members().voters;
-        let others = replica.progress().filter(|(id, _)| *id != replica.id() && voters.contains(id));
-        let known = others.filter_map(|(id, matched)| Some((self.residents.node_of(of, id)?, id, matched)));
-        known.filter(|(node, ..)| self.is_alive(*node)).collect()
-    }
-
-    /// Whether another node has said that it would rather not lead.
-    fn is_reluctant(&self, node: NodeId) -> bool {
-        self.peers.sign_of(node).is_some_and(|sign| sign.is_reluctant)
-    }
-
-    /// How many voters of a partition a node hears, itself included if it is one: as many hear it (`peer::Sign`).
-    pub(super) fn voters_heard_by(&self, of: TopicPartition, node: NodeId) -> usize {
-        let is_voter = |heard: &NodeId| self.residents.replica_on(of, *heard).is_some();
-        let others = if node == self.config.node {
-            self.peers.hears().filter(is_voter).count()
-        } else {
-            self.peers
-                .sign_of(node)
-                .map_or(0, |sign| sign.hears.iter().filter(|heard| is_voter(heard)).count())
-        };
-        others + usize::from(is_voter(&node))
-    }
+    let heard_here = company.voters_heard_by(of, replica.settings().node);
+    let could_lead = |(node, ..): &(NodeId, ReplicaId, Index)| {
+        !company.is_reluctant(*node) && company.voters_heard_by(of, *node) >= heard_here
+    };
+    let mut heirs: Vec<_> = others.into_iter().filter(could_lead).collect();
+    heirs.sort_by_key(|(_, id, matched)| (std::cmp::Reverse(*matched), *id));
+    heirs.into_iter().map(|(_, id, _)| id).collect()
 }

@@ -8,7 +8,8 @@
 //! - Invariant: without a leader of the metadata partition nothing is denied: whoever led last may have been told more.
 //! - Invariant: topics are listed only by a node that has had all, as of some moment of this life.
 
-use super::Node;
+use super::{Node, Stage};
+use crate::action::Action;
 use crate::error_code::ErrorCode;
 use crate::mutant::Mutant;
 
@@ -27,12 +28,14 @@ impl Node {
     /// Whether the image can be given as all there is. Where nobody leads the metadata partition, nobody has added to
     /// it either since somebody did.
     pub fn knows_topics(&self) -> bool {
-        self.has_had_whole_image && (self.controller().is_none() || self.may_deny())
+        self.service.has_had_whole_image() && (self.controller().is_none() || self.may_deny())
     }
 
     /// Takes note of it when the image has caught up for the first time.
     pub(super) fn look_at_image(&mut self) {
-        self.has_had_whole_image = self.has_had_whole_image || self.may_deny();
+        if !self.service.has_had_whole_image() && self.may_deny() {
+            self.service.has_whole_image();
+        }
     }
 
     fn has_whole_image(&self) -> bool {
@@ -40,6 +43,31 @@ impl Node {
         if leader == self.config.node {
             return host.is_leading();
         }
-        self.peers.sign_of(leader).is_some_and(|sign| sign.metadata_end <= host.applied().index)
+        self.ports.peers.sign_of(leader).is_some_and(|sign| sign.metadata_end <= host.applied().index)
+    }
+
+    /// Whether clients are sent to other nodes: members turn this node away, and it is none itself.
+    pub fn sends_clients_away(&self) -> bool {
+        self.membership.is_outside() && !self.config.is_single()
+    }
+
+    /// Says once that clients are served.
+    pub fn say_serving(&mut self, actions: &mut Vec<Action>) {
+        if !self.service.has_said_serving() && self.is_serving() && self.leads_all_it_must() {
+            self.service.say_serving(self.residents.partition_count(), actions);
+        }
+    }
+
+    /// Whether requests are taken up. A node that is its own cluster knows when it is about to lead everything,
+    /// and does not tell clients of topics without leaders meanwhile; a member of a larger one may never see a
+    /// leader, and says what it knows. Who is no member knows nothing, and nothing is what a client would be told.
+    pub fn is_open(&self) -> bool {
+        self.service.has_said_serving()
+            || !self.config.is_single() && self.membership.stage() == Stage::Member
+    }
+
+    fn leads_all_it_must(&self) -> bool {
+        let is_leading_all = || self.residents.iter().all(|(_, resident)| resident.is_leading());
+        !self.config.is_single() || self.image().is_some() && is_leading_all()
     }
 }

@@ -18,15 +18,17 @@
 //! - Invariant: only committed batches are written: whole, sound, of the epoch that the log has there.
 //!
 //! Not here: finding damage and writing over it (`storage/reads`, `storage/mend`), giving batches to who asks
-//! (`serving_catch_up`).
+//! (`serving`).
 
-use super::Node;
+use super::company::Company;
+use super::ports::Ports;
 use crate::action::{Action, Notice};
-use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
+use crate::ids::{NodeId, Offset, ReplicaId};
 use crate::limits::{MEND_FETCH_BYTES, MEND_PATIENCE, MEND_READ_BYTES, MEND_WAIT_MAX, MEND_WAIT_MIN};
 use crate::now::{Mono, Now};
 use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, Fetch, Fetched};
+use crate::resident::Residents;
 use crate::storage::{Chunk, Lookup, MendRefused, ReadFault, ReadId};
 use crate::timer::Deadlines;
 use bytes::{Bytes, BytesMut};
@@ -70,7 +72,7 @@ enum Step {
 }
 
 impl Mendings {
-    /// When [`Node::mendings_due`] has something to do.
+    /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.due.next()
     }
@@ -80,41 +82,49 @@ impl Mendings {
         let range = self.cut.entry(replica).or_insert((from, below));
         *range = (range.0.min(from), range.1.max(below));
     }
-}
 
-impl Node {
     /// Whether that offset cannot be read now, and good bytes are on their way.
-    pub fn is_being_mended(&self, of: TopicPartition, offset: Offset) -> bool {
-        let mending = self.residents.replica_of(of).and_then(|id| self.mendings.of.get(&id));
-        mending.is_some_and(|mending| mending.from <= offset && offset < mending.below)
+    pub fn is_being_mended(&self, id: ReplicaId, offset: Offset) -> bool {
+        self.of.get(&id).is_some_and(|mending| mending.from <= offset && offset < mending.below)
     }
 
     /// A read met damage.
-    pub(super) fn found_damage(&mut self, now: Now, id: ReplicaId, from: Offset, below: Offset) {
-        if self.other_holders(id).is_empty() {
+    pub fn found_damage(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        (from, below): (Offset, Offset),
+        residents: &mut Residents,
+        ports: &mut Ports,
+    ) {
+        if Company::of(residents, ports).other_holders(id).is_empty() {
             return;
         }
-        let (until, tries) = match self.mendings.of.get(&id) {
+        let (until, tries) = match self.of.get(&id) {
             None => (below, 0),
             // It was looking, and has found something. What it found before was mended.
             Some(known) if matches!(known.step, Step::Read(_)) => (known.until.max(below), 0),
             Some(_) => return,
         };
-        let mending = Mending { from, below, until, tries, at: now.mono, step: Step::Time };
-        self.mendings.of.insert(id, mending);
-        self.ask_for_good_bytes(now, id);
+        self.of.insert(id, Mending { from, below, until, tries, at: now.mono, step: Step::Time });
+        self.ask(now, id, residents, ports);
     }
 
     /// What was read out of a segment, up to the first batch that is not of the epoch that the log has there. No
     /// checksum covers a batch's epoch, since its leader writes it; but the log knows it.
-    pub(super) fn compare_epochs(
+    ///
+    /// # Errors
+    /// Nothing of it is as the log knows it.
+    pub fn compare_epochs(
         &mut self,
         now: Now,
         id: ReplicaId,
         chunk: Chunk,
+        residents: &mut Residents,
+        ports: &mut Ports,
     ) -> Result<Chunk, ReadFault> {
         let (Some(place), Some(run)) = (chunk.place, chunk.batches.first()) else { return Ok(chunk) };
-        let Some(partition) = self.residents.partition(id) else { return Ok(chunk) };
+        let Some(partition) = residents.partition(id) else { return Ok(chunk) };
         let mut good = 0;
         let mut wrong = None;
         for batch in Batches::new(run).map_while(Result::ok) {
@@ -126,8 +136,8 @@ impl Node {
         }
         let Some((from, below)) = wrong else { return Ok(chunk) };
         let good_run = run.slice(..good);
-        self.storage.doubt(place, good as u64, (from, below), &mut self.disk_actions);
-        self.found_damage(now, id, from, below);
+        ports.storage.doubt(place, good as u64, (from, below), &mut ports.actions);
+        self.found_damage(now, id, (from, below), residents, ports);
         if good_run.is_empty() {
             return Err(ReadFault::Damaged { from, below });
         }
@@ -135,64 +145,20 @@ impl Node {
     }
 
     /// A replica runs now: if the start found segments of it cut short, they are read through.
-    pub(super) fn look_at_cuts(&mut self, now: Now, id: ReplicaId) {
-        let Some((from, until)) = self.mendings.cut.remove(&id) else { return };
-        if !self.other_holders(id).is_empty() {
+    pub fn started(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
+        let Some((from, until)) = self.cut.remove(&id) else { return };
+        if !Company::of(residents, ports).other_holders(id).is_empty() {
             let (at, step) = (now.mono, Step::Time);
-            self.mendings.of.insert(id, Mending { from, below: from, until, tries: 0, at, step });
-            self.look_through(now, id);
+            self.of.insert(id, Mending { from, below: from, until, tries: 0, at, step });
+            self.look_through(now, id, residents, ports);
         }
-    }
-
-    /// The other nodes that hold the partition.
-    pub(super) fn other_holders(&self, id: ReplicaId) -> Vec<NodeId> {
-        let Some(of) = self.residents.partition(id).map(Partition::of) else { return Vec::new() };
-        let Some(topic) = self.image().and_then(|image| image.topic(of.topic)) else { return Vec::new() };
-        let placed = usize::try_from(of.partition.0).ok().and_then(|number| topic.partitions.get(number));
-        let nodes = placed.into_iter().flatten().map(|placed| placed.node);
-        nodes.filter(|node| *node != self.config.node).collect()
-    }
-
-    fn ask_for_good_bytes(&mut self, now: Now, id: ReplicaId) {
-        let holders = self.other_holders(id);
-        let alive: Vec<NodeId> = holders.into_iter().filter(|node| self.is_alive(*node)).collect();
-        let (Some(of), Some(log_start)) = (self.residents.partition_of(id), self.log_start_of(id)) else {
-            return self.mending_over(id);
-        };
-        let call = self.next_call();
-        let Some(mending) = self.mendings.of.get_mut(&id) else { return };
-        if mending.until <= log_start {
-            return self.mending_over(id);
-        }
-        let asked = Fetch { id: call, partition: of, from: mending.from, max_bytes: MEND_FETCH_BYTES };
-        let peer = (!alive.is_empty()).then(|| alive[mending.tries as usize % alive.len()]);
-        match peer.filter(|peer| self.peers.send_bulk(*peer, Bulk::Fetch(asked)).is_ok()) {
-            Some(peer) => {
-                (mending.step, mending.at) = (Step::Answer(peer, call), now.mono + MEND_PATIENCE);
-                self.mendings.due.arm(mending.at, id);
-            }
-            None => self.mend_later(now, id),
-        }
-    }
-
-    fn log_start_of(&self, id: ReplicaId) -> Option<Offset> {
-        self.storage.extent(id).map(|extent| extent.log_start)
-    }
-
-    /// Nobody gave what is missing: another is asked, after a wait that grows.
-    fn mend_later(&mut self, now: Now, id: ReplicaId) {
-        let Some(mending) = self.mendings.of.get_mut(&id) else { return };
-        let wait = MEND_WAIT_MIN * (1 << mending.tries.min(16));
-        mending.tries = mending.tries.saturating_add(1);
-        (mending.step, mending.at) = (Step::Time, now.mono + wait.min(MEND_WAIT_MAX));
-        self.mendings.due.arm(mending.at, id);
     }
 
     /// Asks whom it is time to ask, and gives up answers that do not come.
-    pub(super) fn mendings_due(&mut self, now: Now) {
-        while let Some(id) = self.mendings.due.pop_due(now.mono) {
-            match self.mendings.of.get(&id).filter(|mending| mending.at <= now.mono) {
-                Some(Mending { step: Step::Time, .. }) => self.ask_for_good_bytes(now, id),
+    pub fn woke(&mut self, now: Now, residents: &mut Residents, ports: &mut Ports) {
+        while let Some(id) = self.due.pop_due(now.mono) {
+            match self.of.get(&id).filter(|mending| mending.at <= now.mono) {
+                Some(Mending { step: Step::Time, .. }) => self.ask(now, id, residents, ports),
                 Some(Mending { step: Step::Answer(..), .. }) => self.mend_later(now, id),
                 _ => {}
             }
@@ -200,92 +166,138 @@ impl Node {
     }
 
     /// A peer's answer; returns whether a mending asked for it.
-    pub(super) fn fetched_for_mending(&mut self, now: Now, node: NodeId, fetched: &Fetched) -> bool {
+    pub fn fetched(
+        &mut self,
+        now: Now,
+        node: NodeId,
+        fetched: &Fetched,
+        residents: &mut Residents,
+        ports: &mut Ports,
+    ) -> bool {
         let step = Step::Answer(node, fetched.id);
-        let asker = self.mendings.of.iter().find(|(_, mending)| mending.step == step).map(|(id, _)| *id);
+        let asker = self.of.iter().find(|(_, mending)| mending.step == step).map(|(id, _)| *id);
         let Some(id) = asker else { return false };
-        let Some(mending) = self.mendings.of.get_mut(&id) else { return false };
+        let Some(mending) = self.of.get_mut(&id) else { return false };
         let (from, below) = (mending.from, mending.below);
-        let good =
-            self.residents.partition(id).and_then(|partition| good_run(partition, fetched, from, below));
-        let written = good.map(|good| self.storage.mend(id, from, good, &mut self.disk_actions));
+        let good = residents.partition(id).and_then(|partition| good_run(partition, fetched, from, below));
+        let written = good.map(|good| ports.storage.mend(id, from, good, &mut ports.actions));
         match written {
             Some(Ok(())) => mending.step = Step::Disk(node),
-            Some(Err(MendRefused::Sound)) => self.mending_over(id),
+            Some(Err(MendRefused::Sound)) => self.over(id, residents, ports),
             Some(Err(MendRefused::Busy | MendRefused::Unfit)) | None => self.mend_later(now, id),
         }
         true
     }
 
     /// The disk has written good bytes, or could not.
-    pub(super) fn mended(&mut self, now: Now, id: ReplicaId, from: Offset, is_mended: bool) {
-        let Some(partition) = self.residents.partition_of(id) else { return };
-        let Some(mending) = self.mendings.of.get_mut(&id) else { return };
+    pub fn mended(
+        &mut self,
+        now: Now,
+        id: ReplicaId,
+        (from, is_mended): (Offset, bool),
+        residents: &mut Residents,
+        ports: &mut Ports,
+    ) {
+        let Some(partition) = residents.partition_of(id) else { return };
+        let Some(mending) = self.of.get_mut(&id) else { return };
         let Step::Disk(peer) = mending.step else { return };
         if mending.from != from || !is_mended {
             return self.mend_later(now, id);
         }
         mending.below = mending.from;
-        self.disk_actions.push(Action::Note(Notice::Mended { partition, offset: from, from: peer }));
-        if let Some(partition) = self.residents.partition_mut(id) {
-            self.news.woken.extend(partition.take_watchers());
-        }
-        self.look_through(now, id);
-    }
-
-    /// Reads on from where the mending is: what is found there is mended too.
-    fn look_through(&mut self, now: Now, id: ReplicaId) {
-        let Some(log_start) = self.log_start_of(id) else { return self.mending_over(id) };
-        let Some(mending) = self.mendings.of.get_mut(&id) else { return };
-        let from = mending.from.max(log_start);
-        if from >= mending.until {
-            return self.mending_over(id);
-        }
-        match self.storage.read(id, from, mending.until, MEND_READ_BYTES, &mut self.disk_actions) {
-            Lookup::Later(read) => (mending.step, mending.at) = (Step::Read(read), now.mono),
-            // In memory, or nowhere: there is nothing to mend.
-            Lookup::Now(_) | Lookup::Refused(_) => self.mending_over(id),
-        }
+        ports.actions.push(Action::Note(Notice::Mended { partition, offset: from, from: peer }));
+        ports.wake_readers(residents.get_mut(id));
+        self.look_through(now, id, residents, ports);
     }
 
     /// A cold read ended; returns whether a mending looked through a segment with it.
-    pub(super) fn looked_through(
+    pub fn read(
         &mut self,
         now: Now,
         read: ReadId,
         result: &Result<Chunk, ReadFault>,
+        residents: &mut Residents,
+        ports: &mut Ports,
     ) -> bool {
         let looks = |mending: &Mending| mending.step == Step::Read(read);
-        let reader = self.mendings.of.iter().find(|(_, mending)| looks(mending)).map(|(id, _)| *id);
+        let reader = self.of.iter().find(|(_, mending)| looks(mending)).map(|(id, _)| *id);
         let Some(id) = reader else { return false };
         let end = result.as_ref().ok().and_then(end_of);
-        match (end, self.mendings.of.get_mut(&id)) {
+        match (end, self.of.get_mut(&id)) {
             (Some(end), Some(mending)) if end > mending.from => {
                 (mending.from, mending.below) = (end, end);
-                self.look_through(now, id);
+                self.look_through(now, id, residents, ports);
             }
-            _ => self.mending_over(id),
+            _ => self.over(id, residents, ports),
         }
         true
     }
 
     /// What was asked of a node will not be answered.
-    pub(super) fn mendings_lost(&mut self, now: Now, node: NodeId) {
+    pub fn lost(&mut self, now: Now, node: NodeId) {
         let asks = |mending: &Mending| matches!(mending.step, Step::Answer(asked, _) if asked == node);
-        let lost = self.mendings.of.iter().filter(|(_, mending)| asks(mending)).map(|(id, _)| *id);
+        let lost = self.of.iter().filter(|(_, mending)| asks(mending)).map(|(id, _)| *id);
         for id in lost.collect::<Vec<_>>() {
             self.mend_later(now, id);
         }
     }
 
     /// There is nothing to mend any more, or nobody to mend it.
-    pub(super) fn mending_over(&mut self, id: ReplicaId) {
-        self.mendings.of.remove(&id);
-        self.mendings.cut.remove(&id);
-        if let Some(partition) = self.residents.partition_mut(id) {
-            self.news.woken.extend(partition.take_watchers());
+    pub fn over(&mut self, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
+        self.of.remove(&id);
+        self.cut.remove(&id);
+        ports.wake_readers(residents.get_mut(id));
+    }
+
+    fn ask(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
+        let holders = Company::of(residents, ports).other_holders(id);
+        let alive: Vec<NodeId> = holders.into_iter().filter(|node| ports.is_alive(*node)).collect();
+        let (Some(of), Some(log_start)) = (residents.partition_of(id), log_start_of(id, ports)) else {
+            return self.over(id, residents, ports);
+        };
+        let call = ports.next_call();
+        let Some(mending) = self.of.get_mut(&id) else { return };
+        if mending.until <= log_start {
+            return self.over(id, residents, ports);
+        }
+        let asked = Fetch { id: call, partition: of, from: mending.from, max_bytes: MEND_FETCH_BYTES };
+        let peer = (!alive.is_empty()).then(|| alive[mending.tries as usize % alive.len()]);
+        match peer.filter(|peer| ports.peers.send_bulk(*peer, Bulk::Fetch(asked)).is_ok()) {
+            Some(peer) => {
+                (mending.step, mending.at) = (Step::Answer(peer, call), now.mono + MEND_PATIENCE);
+                self.due.arm(mending.at, id);
+            }
+            None => self.mend_later(now, id),
         }
     }
+
+    /// Nobody gave what is missing: another is asked, after a wait that grows.
+    fn mend_later(&mut self, now: Now, id: ReplicaId) {
+        let Some(mending) = self.of.get_mut(&id) else { return };
+        let wait = MEND_WAIT_MIN * (1 << mending.tries.min(16));
+        mending.tries = mending.tries.saturating_add(1);
+        (mending.step, mending.at) = (Step::Time, now.mono + wait.min(MEND_WAIT_MAX));
+        self.due.arm(mending.at, id);
+    }
+
+    /// Reads on from where the mending is: what is found there is mended too.
+    fn look_through(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
+        let Some(log_start) = log_start_of(id, ports) else { return self.over(id, residents, ports) };
+        let Some(mending) = self.of.get_mut(&id) else { return };
+        let from = mending.from.max(log_start);
+        if from >= mending.until {
+            return self.over(id, residents, ports);
+        }
+        match ports.storage.read(id, from, mending.until, MEND_READ_BYTES, &mut ports.actions) {
+            Lookup::Later(read) => (mending.step, mending.at) = (Step::Read(read), now.mono),
+            // In memory, or nowhere: there is nothing to mend.
+            Lookup::Now(_) | Lookup::Refused(_) => self.over(id, residents, ports),
+        }
+    }
+}
+
+fn log_start_of(id: ReplicaId, ports: &Ports) -> Option<Offset> {
+    ports.storage.extent(id).map(|extent| extent.log_start)
 }
 
 /// The batches of an answer that belong into `[from, below)`, as one run of bytes; `None` if the first is not there.

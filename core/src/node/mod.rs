@@ -18,45 +18,80 @@
 //! - Invariant: everything that waits for this node (`settled`, `replied`, `woken`, `read`) is taken by `api` in
 //!   the same turn.
 //!
+//! What a node does between its rooms is done by its *parts*, each with a noun, its own state and its own deadline, if it
+//! has one. A part is lent the table of residents and the `ports` (disk, peers, news, what was touched) for a call, and
+//! never sees the node. The node keeps the order: `recovery` (what the disk tells), `peering` (what other nodes bring),
+//! `requests` and `image` (what `api` asks), `time`, `ready` (the end of a turn) and `effects` (what is applied does).
+//!
 //! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
 
+mod acknowledged;
+mod asking;
 mod behind;
 mod catch_up;
-mod checkpoint;
+mod checkpoints;
 mod cold_reads;
+mod company;
 mod deleted_ahead;
 mod disk_health;
 mod effects;
+mod elections;
 mod founding;
 mod handing_over;
+mod identity;
 mod image;
 mod mending;
 mod peering;
+mod ports;
+mod reading;
 mod ready;
 mod recovery;
 mod requests;
+mod retention;
 mod scrubbing;
-mod serving_catch_up;
+mod service;
+mod serving;
+mod settings;
+mod ticks;
 mod time;
+mod unclaimed;
+
+pub use ports::News;
 
 use crate::action::{Action, HaltReason};
 use crate::config::Config;
 use crate::connection::{Budget, Connections};
-use crate::host::{Host, Replied};
-use crate::ids::{BootId, ClusterId, DiskId, Index, NodeId, ReplicaId, TopicPartition};
+use crate::host::Host;
+use crate::ids::{BootId, ClusterId, NodeId, ReplicaId};
 use crate::machine::Waiter;
-use crate::metadata::{Metadata, Reply};
+use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
-use crate::now::Mono;
 use crate::partition::Settled;
-use crate::peer::{CallId, Founding, Peers};
-use crate::replica::ReadContext;
-use crate::resident::{Effect, Resident, Residents, Told};
+use crate::resident::{Effect, Residents};
 use crate::rng::Rng;
-use crate::storage::{Chunk, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Storage};
-use crate::timer::Deadlines;
+use crate::storage::Storage;
+use acknowledged::Acknowledged;
+use asking::Asking;
+use behind::Behind;
+use catch_up::CatchUps;
+use checkpoints::Checkpoints;
+use cold_reads::ColdReads;
+use company::Company;
+use deleted_ahead::DeletedAhead;
+use elections::Elections;
+use founding::{Membership, Stage};
+use handing_over::HandingOver;
+use identity::Identity;
+use mending::Mendings;
+use ports::Ports;
+use reading::Reading;
+use retention::Retention;
 use rust_mq_proto::records::Decompressor;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use scrubbing::Scrubbing;
+use service::Service;
+use serving::Serving;
+use ticks::Ticks;
+use unclaimed::Unclaimed;
 
 /// All of a node but the requests that wait in `api/`.
 pub struct Node {
@@ -66,135 +101,33 @@ pub struct Node {
     pub connections: Connections,
     /// Memory for what clients make it do.
     pub budget: Budget,
-    /// The disk.
-    pub storage: Storage,
-    /// The other nodes.
-    pub peers: Peers,
-    /// What is replicated here.
-    pub residents: Residents,
     /// Reused for every compressed batch.
     pub decompressor: Decompressor,
-    /// What happened for requests that wait.
-    pub news: News,
     seed: u64,
-    rng: Rng,
-    identity: Option<Identity>,
-    boot: BootId,
-    stage: Stage,
-    touched: BTreeSet<ReplicaId>,
-    behind: behind::Behind,
-    /// Replicas that the disk knows and the image does not name yet.
-    unclaimed: BTreeMap<ReplicaId, RecoveredReplica>,
-    /// Answers that speak of what this node's image does not show yet, by the index that shows it.
-    awaiting_image: BTreeMap<(Index, Waiter), Reply>,
-    unasked: VecDeque<requests::Unasked>,
-    forwarded: BTreeMap<CallId, Waiter>,
-    cold_reads: cold_reads::ColdReads,
-    /// Cold reads for peers that catch up.
-    peer_reads: BTreeMap<u64, (NodeId, CallId, TopicPartition)>,
-    /// Requests that other nodes forwarded to this one.
-    peer_calls: BTreeMap<Waiter, (NodeId, CallId)>,
-    /// Replicas whose leader's node died, and when each stands for election.
-    elections: Deadlines<ReplicaId>,
-    /// Linearizable reads that wait for a majority, by replica.
-    reads: BTreeMap<ReplicaId, BTreeMap<ReadContext, Waiter>>,
-    /// Replicas whose produces wait for more disks than a majority's.
-    awaiting_disks: BTreeSet<ReplicaId>,
-    /// Those that a majority has confirmed, until the replica has applied what it had committed.
-    awaiting_applied: BTreeSet<(ReplicaId, Index, Waiter)>,
-    next_context: u64,
-    checkpointing: Vec<(ReplicaId, Index)>,
-    catching_up: catch_up::CatchUps,
-    mendings: mending::Mendings,
-    scrubbing: scrubbing::Scrubbing,
-    handing_over: handing_over::HandingOver,
-    next_tick: Option<Mono>,
-    /// When leaders look at their followers next.
-    followers_at: Mono,
-    retention_at: Mono,
-    retained_at: Option<Mono>,
+    residents: Residents,
+    ports: Ports,
+    identity: Identity,
+    membership: Membership,
+    service: Service,
+    /// Replicas that the disk knows and that do not run.
+    unclaimed: Unclaimed,
+    deleted_ahead: DeletedAhead,
+    elections: Elections,
+    asking: Asking,
+    reading: Reading,
+    acknowledged: Acknowledged,
+    cold_reads: ColdReads,
+    catch_ups: CatchUps,
+    serving: Serving,
+    mendings: Mendings,
+    scrubbing: Scrubbing,
+    handing_over: HandingOver,
+    checkpoints: Checkpoints,
+    retention: Retention,
+    behind: Behind,
+    ticks: Ticks,
     /// What entries ask of the node, while they are applied.
     effects: Vec<Effect>,
-    /// What machines have answered in this turn, until it is seen to.
-    answered: Vec<Replied<Reply>>,
-    /// What storage asked of the disk, and told, between two events.
-    disk_actions: Vec<Action>,
-    disk_news: Vec<Outcome>,
-    is_stopping: bool,
-    /// The process is to end: what is in memory may not match the disk any more.
-    is_halting: bool,
-    has_said_serving: bool,
-    /// The image has been complete, at some moment of this life.
-    has_had_whole_image: bool,
-    journal_bytes: u64,
-    /// Replicas whose disk has lost something they had promised: they never run again.
-    dead: BTreeSet<ReplicaId>,
-    /// What was lost of the journal, if anything ever was.
-    loss: Option<JournalLoss>,
-    /// Metas that are not on the disk yet.
-    metas_waiting: u32,
-    /// Why the process ends as soon as they are.
-    ending: Option<HaltReason>,
-    deleted_ahead: deleted_ahead::DeletedAhead,
-    /// What the first replica starts from, while it is being written.
-    joining: Option<(ClusterId, RecoveredReplica)>,
-    /// A founding that a peer told, until it is vouched for.
-    told: Option<(NodeId, Founding)>,
-    /// A member has turned this node away.
-    is_turned_away: bool,
-}
-
-/// Who this node is, as its disk says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The disk.
-    pub disk: DiskId,
-    /// The cluster, once it is founded.
-    pub cluster: Option<ClusterId>,
-}
-
-/// How far a node has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// It reads its disk.
-    Recovering,
-    /// Its identity is being written.
-    Identifying,
-    /// The cluster is not founded, or this node was not told.
-    Alone,
-    /// Its first replica is being written.
-    Joining(ReplicaId),
-    /// It has a replica of the metadata partition.
-    Member,
-}
-
-/// What happened in a turn for requests that wait; `api/` takes all of it before the turn ends.
-#[derive(Default)]
-pub struct News {
-    /// Batches that are committed, or lost their leader.
-    pub settled: Vec<Settled>,
-    /// The metadata machine's answers, the image being there.
-    pub replied: Vec<(Waiter, Reply)>,
-    /// Fetches to look at again.
-    pub woken: Vec<Waiter>,
-    /// Cold reads that ended.
-    pub read: Vec<(ReadId, Result<Chunk, ReadFault>)>,
-    /// Reads of a leader that is confirmed to lead; `false` where it does not.
-    pub confirmed: Vec<(Waiter, bool)>,
-    /// Some partition's leader changed.
-    pub is_leader_changed: bool,
-}
-
-impl News {
-    /// Whether nothing happened.
-    pub fn is_empty(&self) -> bool {
-        self.settled.is_empty()
-            && self.replied.is_empty()
-            && self.woken.is_empty()
-            && self.read.is_empty()
-            && self.confirmed.is_empty()
-            && !self.is_leader_changed
-    }
 }
 
 impl Node {
@@ -205,56 +138,30 @@ impl Node {
         Node {
             connections: Connections::default(),
             budget: Budget::new(config.budget_bytes),
-            storage: Storage::new(&config.storage, config.node, Rng::stream(seed, "storage"), config.mutant),
-            peers: Peers::new(&config, seed),
-            residents: Residents::default(),
             decompressor: Decompressor::default(),
-            news: News::default(),
             seed,
-            rng,
-            identity: None,
-            boot,
-            stage: Stage::Recovering,
-            touched: BTreeSet::new(),
-            behind: behind::Behind::default(),
-            unclaimed: BTreeMap::new(),
-            awaiting_image: BTreeMap::new(),
-            unasked: VecDeque::new(),
-            forwarded: BTreeMap::new(),
-            cold_reads: cold_reads::ColdReads::default(),
-            peer_reads: BTreeMap::new(),
-            peer_calls: BTreeMap::new(),
-            elections: Deadlines::default(),
-            reads: BTreeMap::new(),
-            awaiting_applied: BTreeSet::new(),
-            awaiting_disks: BTreeSet::new(),
-            next_context: 0,
-            checkpointing: Vec::new(),
-            catching_up: catch_up::CatchUps::default(),
-            mendings: mending::Mendings::default(),
-            scrubbing: scrubbing::Scrubbing::default(),
-            handing_over: handing_over::HandingOver::default(),
-            next_tick: None,
-            followers_at: Mono::default(),
-            retention_at: Mono::default(),
-            retained_at: None,
+            residents: Residents::default(),
+            ports: Ports::new(&config, seed, rng),
+            identity: Identity::new(config.node, boot),
+            membership: Membership::new(),
+            service: Service::default(),
+            unclaimed: Unclaimed::default(),
+            deleted_ahead: DeletedAhead::default(),
+            elections: Elections::default(),
+            asking: Asking::default(),
+            reading: Reading::default(),
+            acknowledged: Acknowledged::default(),
+            cold_reads: ColdReads::default(),
+            catch_ups: CatchUps::default(),
+            serving: Serving::default(),
+            mendings: Mendings::default(),
+            scrubbing: Scrubbing::new(config.storage.scrub_bytes_per_second),
+            handing_over: HandingOver::new(settings::election_ticks(&config)),
+            checkpoints: Checkpoints::default(),
+            retention: Retention::new(config.retention_interval),
+            behind: Behind::new(config.memory_limit),
+            ticks: Ticks::new(config.is_single()),
             effects: Vec::new(),
-            answered: Vec::new(),
-            disk_actions: Vec::new(),
-            disk_news: Vec::new(),
-            is_stopping: false,
-            is_halting: false,
-            has_said_serving: false,
-            has_had_whole_image: false,
-            journal_bytes: 0,
-            dead: BTreeSet::new(),
-            loss: None,
-            metas_waiting: 0,
-            ending: None,
-            deleted_ahead: deleted_ahead::DeletedAhead::default(),
-            joining: None,
-            told: None,
-            is_turned_away: false,
             config,
         }
     }
@@ -266,7 +173,7 @@ impl Node {
 
     /// The cluster this node belongs to.
     pub fn cluster(&self) -> Option<ClusterId> {
-        self.identity.and_then(|identity| identity.cluster)
+        self.identity.cluster()
     }
 
     /// The metadata machine on its replica.
@@ -281,12 +188,41 @@ impl Node {
 
     /// Whether clients are served: it is a member and some node leads the metadata partition.
     pub fn is_serving(&self) -> bool {
-        self.stage == Stage::Member && self.controller().is_some()
+        self.membership.stage() == Stage::Member && self.controller().is_some()
+    }
+
+    /// What happened in this turn for requests that wait.
+    pub fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.ports.news)
+    }
+
+    /// Whether anything did.
+    pub fn has_news(&self) -> bool {
+        !self.ports.news.is_empty()
+    }
+
+    /// The vectors that most news came in: their room is used again next turn.
+    pub fn reuse(&mut self, settled: Vec<Settled>, woken: Vec<Waiter>) {
+        assert!(settled.is_empty() && woken.is_empty(), "all news was taken");
+        let news = &mut self.ports.news;
+        if news.settled.is_empty() && news.woken.is_empty() {
+            (news.settled, news.woken) = (settled, woken);
+        }
+    }
+
+    /// What is replicated here.
+    pub fn residents(&self) -> &Residents {
+        &self.residents
+    }
+
+    /// The disk, to be looked at.
+    pub fn storage(&self) -> &Storage {
+        &self.ports.storage
     }
 
     /// Whether it was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.is_stopping
+        self.service.is_stopping()
     }
 
     /// Whether that bug is planted.
@@ -296,50 +232,29 @@ impl Node {
 
     /// What the disk remembers of replicas that do not run.
     #[cfg(feature = "simulation")]
-    pub fn unclaimed(&self) -> impl Iterator<Item = &RecoveredReplica> {
-        self.unclaimed.values()
+    pub fn unclaimed(&self) -> impl Iterator<Item = &crate::storage::RecoveredReplica> {
+        self.unclaimed.iter()
     }
 
     /// Replicas that must not run any more.
     #[cfg(feature = "simulation")]
     pub fn dead(&self) -> impl Iterator<Item = ReplicaId> {
-        self.dead.iter().copied()
+        self.identity.dead()
     }
 
-    /// Does something with a resident that those who wait may hear of; `None` if it is not here.
-    fn with<T>(&mut self, id: ReplicaId, what: impl FnOnce(&mut Resident, &mut Told<'_>) -> T) -> Option<T> {
-        let resident = self.residents.get_mut(id)?;
-        let News { settled, woken, .. } = &mut self.news;
-        let done = what(resident, &mut Told { settled, woken, replied: &mut self.answered });
-        self.take_answers();
-        Some(done)
+    /// A resident runs here no more, and was taken out of the table.
+    fn left(&mut self, id: ReplicaId) {
+        self.reading.lost(id, &mut self.ports);
+        self.catch_ups.over(id);
+        self.mendings.over(id, &mut self.residents, &mut self.ports);
     }
 
-    /// What a resident here can tell no more, since it is taken out of the table.
-    fn abandon(&mut self, mut resident: Resident) {
-        let News { settled, woken, .. } = &mut self.news;
-        resident.abandon(&mut Told { settled, woken, replied: &mut self.answered });
-        self.take_answers();
-    }
-
-    /// Something happened to this replica: it makes a ready at the end of the turn.
-    pub fn touch(&mut self, replica: ReplicaId) {
-        self.touched.insert(replica);
-    }
-
-    /// Machines' answers wait until the image here shows what they speak of.
-    fn take_answers(&mut self) {
-        if self.answered.is_empty() && self.awaiting_image.is_empty() {
-            return;
-        }
-        for Replied { waiter, reply, index } in std::mem::take(&mut self.answered) {
-            self.awaiting_image.insert((index, waiter), reply);
-        }
-        self.release_image_waiters();
+    fn company(&self) -> Company<'_> {
+        Company::of(&self.residents, &self.ports)
     }
 
     fn halt(&mut self, reason: HaltReason, actions: &mut Vec<Action>) {
-        self.is_halting = true;
+        self.service.halt();
         actions.push(Action::Halt(reason));
     }
 }

@@ -4,32 +4,34 @@
 //! what the image does not know yet waits in `unclaimed`.
 
 use super::deleted_ahead::DeletedAhead;
-use super::{Identity, Node, Stage};
+use super::founding::{Stage, founding_of};
+use super::{Node, behind, settings};
 use crate::action::{Action, HaltReason};
 use crate::event::{DoneResult, FileWork};
-use crate::ids::{DiskId, ReplicaId, Ticket, TopicId, TopicPartition};
-use crate::mutant::{Mutant, is_planted};
+use crate::ids::{ReplicaId, Ticket, TopicId, TopicPartition};
+use crate::mutant::Mutant;
 use crate::now::Now;
-use crate::resident::{Kind, METADATA, Resident, sort_out};
+use crate::replica::ReadyNumber;
+use crate::resident::{Kind, METADATA, sort_out};
 use crate::rng::Rng;
-use crate::storage::{Files, JournalLoss, Outcome, RecoveredReplica, Recovery};
+use crate::storage::{Chunk, Files, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Recovery};
 use std::fmt;
 
 impl Node {
     /// The process started.
     pub fn started(&mut self, actions: &mut Vec<Action>) {
-        self.storage.start(actions);
+        self.ports.storage.start(actions);
     }
 
     /// A file action ended.
     pub fn disk_done(&mut self, now: Now, ticket: Ticket, result: DoneResult, actions: &mut Vec<Action>) {
         let mut outcomes = Vec::new();
         let is_sync = matches!(&result, DoneResult::Failed { at: FileWork::Syncing, .. });
-        let is_believed = is_sync && is_planted(self.config.mutant, Mutant::FailedSyncBelieved);
+        let is_believed = is_sync && self.is_planted(Mutant::FailedSyncBelieved);
         let result = if is_believed { DoneResult::Synced } else { result };
-        let is_full = result == DoneResult::Full && is_planted(self.config.mutant, Mutant::FullBelieved);
+        let is_full = result == DoneResult::Full && self.is_planted(Mutant::FullBelieved);
         let result = if is_full { DoneResult::Written { free_bytes: u64::MAX } } else { result };
-        self.storage.done(now.mono, ticket, result, actions, &mut outcomes);
+        self.ports.storage.done(now.mono, ticket, result, actions, &mut outcomes);
         if !outcomes.is_empty() {
             self.disk_outcomes(now, outcomes, actions);
         }
@@ -37,56 +39,81 @@ impl Node {
 
     /// What storage told at the end of the last turn.
     pub fn take_disk_news(&mut self, now: Now, actions: &mut Vec<Action>) {
-        if !self.disk_news.is_empty() {
-            let news = std::mem::take(&mut self.disk_news);
+        if !self.ports.outcomes.is_empty() {
+            let news = std::mem::take(&mut self.ports.outcomes);
             self.disk_outcomes(now, news, actions);
         }
     }
 
     pub(super) fn disk_outcomes(&mut self, now: Now, outcomes: Vec<Outcome>, actions: &mut Vec<Action>) {
         for outcome in outcomes {
-            match outcome {
-                Outcome::Recovered(recovery) => self.recovered(now, recovery, actions),
-                Outcome::MetaWritten => {
-                    self.metas_waiting -= 1;
-                    self.identified_itself(now, actions);
-                }
-                Outcome::Persisted { replica, number } if self.stage == Stage::Joining(replica) => {
-                    assert!(number == 0, "a replica that is not started has made no ready");
-                    self.joined(now, actions);
-                }
-                Outcome::Persisted { replica, number } => self.persisted(replica, number),
-                Outcome::Read { read, replica, result } => {
-                    let result = result.and_then(|chunk| self.compare_epochs(now, replica, chunk));
-                    self.read_done(now, read, result);
-                }
-                Outcome::Checkpointed => self.checkpointed(),
-                Outcome::Settled { replica, end } => self.log_settled(replica, end),
-                Outcome::Damaged { replica, from, below } => self.found_damage(now, replica, from, below),
-                Outcome::Mended { replica, from, is_mended } => self.mended(now, replica, from, is_mended),
+            self.disk_outcome(now, outcome, actions);
+        }
+    }
+
+    fn disk_outcome(&mut self, now: Now, outcome: Outcome, actions: &mut Vec<Action>) {
+        let (residents, ports) = (&mut self.residents, &mut self.ports);
+        match outcome {
+            Outcome::Recovered(recovery) => self.recovered(now, recovery, actions),
+            Outcome::MetaWritten => match self.identity.written() {
+                Some(reason) => self.halt(reason, actions),
+                None => self.identity_written(now),
+            },
+            Outcome::Persisted { replica, number } if self.membership.stage() == Stage::Joining(replica) => {
+                assert!(number == 0, "a replica that is not started has made no ready");
+                let (cluster, known) = self.membership.joined();
+                self.identity.joined(cluster);
+                self.identity.write(ports);
+                self.start_metadata(now, known, actions);
+            }
+            Outcome::Persisted { replica, number } => self.persisted(replica, ReadyNumber(number)),
+            Outcome::Read { read, replica, result } => {
+                let result = result
+                    .and_then(|chunk| self.mendings.compare_epochs(now, replica, chunk, residents, ports));
+                self.read_done(now, read, result);
+            }
+            Outcome::Checkpointed => {
+                let is_far = behind::is_far(residents, &self.budget);
+                let kept = if is_far { 0 } else { self.config.storage.window_kept_bytes_max };
+                self.checkpoints.durable(usize::try_from(kept).unwrap_or(usize::MAX), residents);
+            }
+            Outcome::Settled { replica, end } => self.catch_ups.log_durable(replica, end, residents, ports),
+            Outcome::Damaged { replica, from, below } => {
+                self.mendings.found_damage(now, replica, (from, below), residents, ports);
+            }
+            Outcome::Mended { replica, from, is_mended } => {
+                self.mendings.mended(now, replica, (from, is_mended), residents, ports);
             }
         }
     }
 
+    /// A cold read ended: it was for a peer, for one of the parts, or for clients.
+    fn read_done(&mut self, now: Now, read: ReadId, result: Result<Chunk, ReadFault>) {
+        self.cold_reads.ended(read);
+        let (residents, ports) = (&mut self.residents, &mut self.ports);
+        let is_ours = self.serving.read(read, &result, residents, ports, &mut self.handing_over)
+            || self.mendings.read(now, read, &result, residents, ports)
+            || self.scrubbing.read(now, read, &result);
+        if !is_ours {
+            ports.news.read.push((read, result));
+        }
+    }
+
     fn recovered(&mut self, now: Now, recovery: Recovery, actions: &mut Vec<Action>) {
-        self.journal_bytes = recovery.journal_bytes;
+        self.service.recovered(&recovery);
         let Some(meta) = recovery.meta else {
             assert!(recovery.replicas.is_empty(), "storage gives no replicas of a disk that is nobody's");
-            let disk = DiskId(self.rng.next_u128());
-            self.identity = Some(Identity { disk, cluster: None });
-            self.stage = Stage::Identifying;
-            return self.write_meta();
+            self.membership.identifies();
+            return self.identity.draw(&mut self.ports);
         };
-        assert!(meta.node == self.config.node, "storage refuses another node's disk");
-        self.identity = Some(Identity { disk: meta.disk, cluster: meta.cluster });
-        (self.dead, self.loss) = (meta.dead.into_iter().collect(), meta.loss);
         let without_metadata =
             WithoutMetadata { loss: meta.loss, dead: recovery.dead, segments: recovery.segments };
+        self.identity.recovered(meta);
         for cut in recovery.cut {
             self.mendings.found_cut(cut.replica, cut.from, cut.below);
         }
         let (metadata, others) = sort_out(recovery.replicas);
-        self.unclaimed.extend(others.into_iter().map(|known| (known.replica, known)));
+        self.unclaimed.add(others);
         if let [one, _, ..] = &metadata[..] {
             let reason = format!("two replicas of the metadata partition, one of them {}", one.replica);
             return self.halt(HaltReason::Undecodable { reason }, actions);
@@ -96,47 +123,43 @@ impl Node {
                 self.deleted_ahead = DeletedAhead::read(&known.entries);
                 self.start_metadata(now, known, actions);
             }
-            None if self.identity.is_some_and(|identity| identity.cluster.is_some()) => {
+            None if self.identity.cluster().is_some() => {
                 self.halt(HaltReason::CannotStart { reason: without_metadata.to_string() }, actions);
             }
-            None => self.identified_itself(now, actions),
+            None => self.identity_written(now),
+        }
+    }
+
+    /// The identity is on the disk.
+    fn identity_written(&mut self, now: Now) {
+        if self.membership.identified() {
+            self.greet(now);
+            self.found_if_complete(now);
         }
     }
 
     /// From here on this node is a member: its image is there, and what it places here starts.
-    pub(super) fn start_metadata(&mut self, now: Now, known: RecoveredReplica, actions: &mut Vec<Action>) {
-        let (id, of) = (known.replica, known.of);
-        let kind = Kind::Metadata {
-            rng: Box::new(Rng::stream(self.seed, "metadata")),
-            room: self.metadata_room(of),
-        };
-        match Resident::start(kind, self.settings(of), known) {
-            Ok(resident) => self.residents.insert(resident),
-            Err(fault) => {
-                return self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
-            }
+    fn start_metadata(&mut self, now: Now, known: RecoveredReplica, actions: &mut Vec<Action>) {
+        let id = known.replica;
+        let room = settings::room(&self.config, &settings::of_replica(&self.config, self.seed, known.of));
+        let kind = Kind::Metadata { rng: Box::new(Rng::stream(self.seed, "metadata")), room };
+        if !self.start(kind, known, actions) {
+            return;
         }
-        let image = self.image().expect("the resident that was just taken in is the metadata");
+        let image = self.residents.image().expect("the resident that was just taken in is the metadata");
         let rank = image.members().position(|(node, _)| node == self.config.node);
-        let cluster = image.cluster();
         let topics: Vec<TopicId> = image.topics().map(|(id, _)| id).collect();
-        let disk = self.identity.map_or(DiskId(0), |identity| identity.disk);
-        self.identity = Some(Identity { disk, cluster: Some(cluster) });
-        if self.stage == Stage::Recovering {
-            self.begin_peering(now);
+        let founding = founding_of(image);
+        self.identity.joined(founding.cluster);
+        if self.membership.stage() == Stage::Recovering {
+            self.greet(now);
         }
-        self.stage = Stage::Member;
-        self.bind_peers(now);
-        self.stand_first(now, id, rank.unwrap_or(0));
+        self.membership.is_member();
+        self.bind_peers(now, &founding);
+        self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
         for topic in topics {
             self.start_topic(now, topic, actions);
         }
-        self.arm_ticks();
-    }
-
-    /// Whether this replica must not run: its disk has lost something it had promised.
-    pub(super) fn is_dead(&self, replica: ReplicaId) -> bool {
-        self.dead.contains(&replica)
     }
 }
 

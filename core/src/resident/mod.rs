@@ -9,7 +9,7 @@
 //! which kind it is. Another machine is another variant here, another arm in each `match` of this room, and nothing in
 //! the rooms above but what its commands do to a node, if they do anything.
 //!
-//! `residents` is the table, `effect` what an entry asks of the node,
+//! `residents` is the table, `asked` what machines are asked and answer, `effect` what an entry asks of the node,
 //! `belief` what may take the place of what is here, `life` how a resident starts and ends.
 //!
 //! - Invariant: a resident's state is a function of the entries up to `applied`.
@@ -17,11 +17,13 @@
 //!
 //! Not here: what effects do (`node`), how a machine is kept on a replica (`host`), what user data is (`partition`).
 
+mod asked;
 mod belief;
 mod effect;
 mod life;
 mod residents;
 
+pub use asked::{Reply, Request};
 pub use belief::Disbelief;
 pub use effect::Effect;
 pub use life::{Kind, Unstartable, founded, sort_out, unborn};
@@ -31,7 +33,7 @@ use crate::entry::{Entry, EntryKind, Stamp};
 use crate::host::{Host, Replied};
 use crate::ids::{Index, Offset, PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::machine::{Undecodable, Waiter};
-use crate::metadata::{Metadata, Reply, Request};
+use crate::metadata::{self, Metadata};
 use crate::now::{Mono, Now};
 use crate::partition::{Partition, Settled, Weight};
 use crate::replica::Replica;
@@ -58,6 +60,20 @@ pub struct Told<'a> {
     pub woken: &'a mut Vec<Waiter>,
     /// What machines answer.
     pub replied: &'a mut Vec<Replied<Reply>>,
+}
+
+impl Told<'_> {
+    /// What the metadata machine answers: each answer speaks of what the image shows once it is that far.
+    fn by_metadata<T>(&mut self, what: impl FnOnce(&mut Vec<Replied<metadata::Reply>>) -> T) -> T {
+        let mut replied = Vec::new();
+        let done = what(&mut replied);
+        self.replied.extend(replied.into_iter().map(|Replied { waiter, reply, index }| Replied {
+            waiter,
+            reply: Reply::Metadata(reply),
+            index,
+        }));
+        done
+    }
 }
 
 /// What happens to it.
@@ -93,7 +109,7 @@ impl Resident {
                 partition.settle(told.settled);
                 told.woken.extend(partition.take_watchers());
             }
-            Resident::Metadata(host) => host.settle(told.replied),
+            Resident::Metadata(host) => told.by_metadata(|out| host.settle(out)),
         }
     }
 
@@ -112,19 +128,21 @@ impl Resident {
             Resident::Records(partition) => partition.install(at, state)?,
             Resident::Metadata(host) => {
                 let before = Box::new(host.committed().clone());
-                host.install(at, state, told.replied)?;
+                told.by_metadata(|out| host.install(at, state, out))?;
                 effects.push(Effect::ImageReplaced(before));
             }
         }
         Ok(())
     }
 
-    /// Asks a machine. Records are asked nothing so.
+    /// Asks a machine. A request that it is not there for is answered as by who does not lead.
     pub fn request(&mut self, now: Now, waiter: Waiter, request: Request, told: &mut Told<'_>) {
-        match self {
-            Resident::Metadata(host) => host.request(now, waiter, request, told.replied),
-            Resident::Records(_) => {
-                told.replied.push(Replied { waiter, reply: Reply::NotController, index: Index(0) });
+        match (self, request) {
+            (Resident::Metadata(host), Request::Metadata(request)) => {
+                told.by_metadata(|out| host.request(now, waiter, request, out));
+            }
+            (Resident::Records(_), request) => {
+                told.replied.push(Replied { waiter, reply: request.not_leader(), index: Index(0) });
             }
         }
     }
@@ -136,7 +154,7 @@ impl Resident {
                 told.settled.extend(partition.abandon());
                 told.woken.extend(partition.take_watchers());
             }
-            Resident::Metadata(host) => host.abandon(told.replied),
+            Resident::Metadata(host) => told.by_metadata(|out| host.abandon(out)),
         }
     }
 

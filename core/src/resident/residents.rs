@@ -228,24 +228,24 @@ impl Residents {
         self.metadata().map(Host::committed)
     }
 
+    /// Where the image says that the replicas of a partition are.
+    pub fn members(&self, of: TopicPartition) -> impl Iterator<Item = (NodeId, ReplicaId)> + '_ {
+        let own = self.image().filter(|_| of == METADATA).into_iter().flat_map(Metadata::members);
+        let topic = self.image().and_then(|image| image.topic(of.topic));
+        let number = usize::try_from(of.partition.0).ok();
+        let placed = topic.and_then(|topic| topic.partitions.get(number?)).into_iter().flatten();
+        own.map(|(node, member)| (node, member.replica))
+            .chain(placed.map(|placed| (placed.node, placed.replica)))
+    }
+
     /// The node that a replica of a partition is on.
     pub fn node_of(&self, of: TopicPartition, replica: ReplicaId) -> Option<NodeId> {
-        let image = self.image()?;
-        if of == METADATA {
-            return image.members().find(|(_, member)| member.replica == replica).map(|(node, _)| node);
-        }
-        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
-        placed.iter().find(|placed| placed.replica == replica).map(|placed| placed.node)
+        self.members(of).find(|(_, member)| *member == replica).map(|(node, _)| node)
     }
 
     /// The replica of a partition that is on a node.
     pub fn replica_on(&self, of: TopicPartition, node: NodeId) -> Option<ReplicaId> {
-        let image = self.image()?;
-        if of == METADATA {
-            return image.members().find(|(member, _)| *member == node).map(|(_, member)| member.replica);
-        }
-        let placed = image.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
-        placed.iter().find(|placed| placed.node == node).map(|placed| placed.replica)
+        self.members(of).find(|(other, _)| *other == node).map(|(_, member)| member)
     }
 
     /// The node that leads the metadata partition, as far as the replica here knows.

@@ -21,8 +21,8 @@ impl Segments {
     /// Compares everything a node has in segments.
     pub fn compare(&mut self, site: usize, broker: &Broker, disk: &Disk, verdict: &mut Verdict) {
         let node = broker.node();
-        for (replica, partition) in node.residents.partitions() {
-            for segment in node.storage.segments(replica) {
+        for (replica, partition) in node.residents().partitions() {
+            for segment in node.storage().segments(replica) {
                 self.compare_one(site, partition.of(), segment, disk, verdict);
             }
         }

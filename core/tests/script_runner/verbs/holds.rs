@@ -9,7 +9,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     let mut found = None;
     for (_, node) in world.running().filter(|(id, _)| *id == asked) {
         let watchers: usize =
-            node.residents.partitions().map(|(_, partition)| partition.watcher_count()).sum();
+            node.residents().partitions().map(|(_, partition)| partition.watcher_count()).sum();
         found = Some(format!("n{asked} holds {watchers} watcher(s)"));
     }
     let line = found.ok_or_else(|| format!("n{asked} does not run"))?;

@@ -65,7 +65,7 @@ fn line(node: &Node, disk: &Disk, partition: &Partition) -> String {
 fn records(node: &Node, disk: &Disk, partition: &Partition) -> BTreeMap<i64, (i32, String)> {
     let replica = partition.replica();
     let mut records = BTreeMap::new();
-    let end = node.storage.extent(replica.id()).map_or(0, |extent| extent.end.0);
+    let end = node.storage().extent(replica.id()).map_or(0, |extent| extent.end.0);
     for (file, bytes) in disk.files() {
         if let File::Segment(name) = file
             && name.of == partition.of()

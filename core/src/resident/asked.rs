@@ -1,0 +1,89 @@
+//! What machines are asked and answer, whichever they are, and how that travels when the asked node does not lead the
+//! machine's partition.
+
+use super::METADATA;
+use crate::ids::TopicPartition;
+use crate::machine::{Machine, Undecodable};
+use crate::metadata::{self, Metadata};
+use bytes::Bytes;
+
+/// What a machine is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// The metadata machine.
+    Metadata(metadata::Request),
+}
+
+/// What a machine answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The metadata machine.
+    Metadata(metadata::Reply),
+}
+
+impl Request {
+    /// The partition whose machine is asked.
+    pub fn of(&self) -> TopicPartition {
+        match self {
+            Request::Metadata(_) => METADATA,
+        }
+    }
+
+    /// The answer where this is too much at once for anyone to decide.
+    pub fn excess(&self) -> Option<Reply> {
+        match self {
+            Request::Metadata(request) => Some(Reply::Metadata(metadata::Reply::Refused(request.excess()?))),
+        }
+    }
+
+    /// The answer where nobody decides, or nobody can say what was decided.
+    pub fn not_leader(&self) -> Reply {
+        match self {
+            Request::Metadata(_) => Reply::Metadata(Metadata::not_leader()),
+        }
+    }
+
+    /// For the way between nodes.
+    pub fn encode(&self) -> Bytes {
+        match self {
+            Request::Metadata(request) => request.encode(),
+        }
+    }
+
+    /// From another node.
+    ///
+    /// # Errors
+    /// Bytes that are no request of this build's.
+    pub fn decode(bytes: &[u8]) -> Result<Request, Undecodable> {
+        Ok(Request::Metadata(metadata::Request::decode(bytes)?))
+    }
+}
+
+impl Reply {
+    /// For the way between nodes.
+    pub fn encode(&self) -> Bytes {
+        match self {
+            Reply::Metadata(reply) => reply.encode(),
+        }
+    }
+
+    /// From another node.
+    ///
+    /// # Errors
+    /// Bytes that are no reply of this build's.
+    pub fn decode(bytes: &[u8]) -> Result<Reply, Undecodable> {
+        Ok(Reply::Metadata(metadata::Reply::decode(bytes)?))
+    }
+}
+
+impl From<metadata::Request> for Request {
+    fn from(request: metadata::Request) -> Request {
+        Request::Metadata(request)
+    }
+}
+
+impl From<metadata::Reply> for Reply {
+    fn from(reply: metadata::Reply) -> Reply {
+        Reply::Metadata(reply)
+    }
+}
