@@ -1,10 +1,11 @@
 //! CreateTopics: decided by the metadata leader, whichever node was asked. The answer leaves once this node's
 //! image shows the topics, and they have leaders or `limits::LEADERS_AWAITED_MAX` has passed.
 
-use super::desk::Desk;
-use super::leaders::{self, Then};
+use super::Then;
+use super::Waiting;
+use super::desk::{Desk, Vain, decision_patience};
+use super::leaders;
 use super::origin::Origin;
-use super::waiting::{Vain, Waiting, decision_patience};
 use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};

@@ -1,8 +1,8 @@
 //! DeleteTopics: decided by the metadata leader, whichever node was asked.
 
-use super::desk::Desk;
+use super::Waiting;
+use super::desk::{Desk, Vain, decision_patience};
 use super::origin::Origin;
-use super::waiting::{Vain, Waiting, decision_patience};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::metadata::{Deletion, Reply, Request, TopicRef};

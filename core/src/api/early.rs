@@ -7,10 +7,10 @@
 //!
 //! Bounded by what connections may hold: their slots and their bytes stay taken.
 
+use super::Waiting;
 use super::desk::{Desk, NEVER};
 use super::metadata;
 use super::origin::Origin;
-use super::waiting::Waiting;
 use crate::limits::TOPICS_AWAITED_MAX;
 use crate::node::Node;
 use crate::now::Now;

@@ -4,17 +4,17 @@
 //! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
 //!
 //! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
-//! - Invariant: `desk.fetches` counts all fetches that were parked and are not answered, and their parts.
+//! - Invariant: `desk.parked` counts all fetches that were parked and are not answered, and their parts.
 //! - Invariant: a partition knows a fetch that waits, and none that is answered.
 //! - Invariant: reads are charged from when they are asked for until the fetch is answered, or looks anew.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
+use super::Waiting;
 use super::addresses;
-use super::desk::Desk;
+use super::desk::{Desk, NEVER, Vain};
 use super::fetch_partition::{self, Part, Read};
 use super::named::{self, Topic};
 use super::origin::Origin;
-use super::waiting::{Vain, Waiting};
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -33,13 +33,6 @@ use rust_mq_proto::kafka::api::fetch::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// The fetches that were parked and are not answered.
-#[derive(Debug, Default)]
-pub(super) struct Parked {
-    count: usize,
-    parts: usize,
-}
 
 /// A fetch and what it has found so far.
 pub(super) struct Pending {
@@ -119,8 +112,8 @@ pub(super) fn handle(
 /// Whether one more fetch, of so many parts, may wait. Their wire bytes are charged to the budget, but what they
 /// become is ten times that.
 fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
-    let bytes = (desk.fetches.parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
-    desk.fetches.count < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
+    let bytes = (desk.parked.parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
+    desk.parked.fetches < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
 }
 
 fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
@@ -192,12 +185,13 @@ fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pendi
     }
     if !pending.is_parked {
         pending.is_parked = true;
-        desk.fetches.count += 1;
-        desk.fetches.parts += pending.parts.len();
+        desk.parked.fetches += 1;
+        desk.parked.parts += pending.parts.len();
         Desk::keeps(node, &mut pending.origin, pending.parts.len() * FETCH_PARKED_PART_BYTES);
-        if !node.is_planted(Mutant::LongPollForgotten) {
-            return desk.wait_until(waiter, pending.until, Waiting::Fetch(pending));
+        if node.is_planted(Mutant::LongPollForgotten) {
+            return desk.put(waiter, NEVER, Waiting::Fetch(pending));
         }
+        return desk.wait_until(waiter, pending.until, Waiting::Fetch(pending));
     }
     desk.put(waiter, pending.until, Waiting::Fetch(pending));
 }
@@ -300,8 +294,8 @@ fn give_back_reads(node: &mut Node, pending: &mut Pending) {
 fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
     give_back_reads(node, &mut pending);
     if pending.is_parked {
-        desk.fetches.count -= 1;
-        desk.fetches.parts -= pending.parts.len();
+        desk.parked.fetches -= 1;
+        desk.parked.parts -= pending.parts.len();
         for of in pending.parts.iter().filter_map(|part| part.of.ok()) {
             node.unwatch(of, waiter);
         }

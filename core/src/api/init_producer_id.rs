@@ -4,29 +4,17 @@
 //! A transactional id is refused: transactions are not served, and FindCoordinator, which every client sends
 //! before it, is not advertised.
 //!
-//! Invariant: next <= end; an id is handed out once.
+//! Invariant: an id is handed out once (`producer_ids`).
 
+use super::Waiting;
 use super::desk::Desk;
 use super::origin::Origin;
-use super::waiting::Waiting;
 use crate::error_code::ErrorCode;
 use crate::limits::DECISION_AWAITED_MAX;
-use crate::machine::Waiter;
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-use std::collections::VecDeque;
-
-/// This node's block of ids, and who waits for the next one.
-#[derive(Default)]
-pub(super) struct Block {
-    next: i64,
-    end: i64,
-    /// In the order they asked; some may have been ended meanwhile.
-    waiting: VecDeque<Waiter>,
-    is_asked: bool,
-}
 
 pub(super) fn handle(
     desk: &mut Desk,

@@ -2,11 +2,9 @@
 //! cannot take records yet would only ask again after a pause of its own.
 
 use super::desk::Desk;
-use super::waiting::Waiting;
-use super::{create_topics, metadata};
+use super::{Then, Waiting};
 use crate::ids::TopicId;
 use crate::limits::LEADERS_AWAITED_MAX;
-use crate::metadata::Reply;
 use crate::node::Node;
 use crate::now::Now;
 
@@ -16,13 +14,7 @@ pub(super) struct Awaiting {
     topics: Vec<TopicId>,
     /// How many partitions of that one had leaders when they were looked at.
     led: usize,
-    then: Then,
-}
-
-/// What is answered then.
-pub(super) enum Then {
-    Created(create_topics::Pending, Reply),
-    Metadata(metadata::Pending),
+    pub then: Then,
 }
 
 /// Waits for the leaders of `topics`.
@@ -40,7 +32,7 @@ pub(super) fn look(desk: &mut Desk, node: &mut Node) {
         if !awaiting.have_leaders(node) {
             desk.awaiting_leaders.push(waiter);
         } else if let Some(Waiting::Leaders(awaiting)) = desk.take_out(waiter) {
-            awaiting.end(desk, node);
+            awaiting.then.answer(desk, node);
         }
     }
 }
@@ -58,13 +50,5 @@ impl Awaiting {
             self.led = 0;
         }
         true
-    }
-
-    /// Answers, with leaders or without.
-    pub fn end(self, desk: &mut Desk, node: &mut Node) {
-        match self.then {
-            Then::Created(pending, reply) => create_topics::answer(desk, node, pending, reply),
-            Then::Metadata(pending) => metadata::answer(desk, node, &pending),
-        }
     }
 }

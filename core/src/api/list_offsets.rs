@@ -4,11 +4,11 @@
 //! (ReadIndex), or a deposed leader would tell a consumer an end that others have long passed (claim C9). The
 //! earliest offset and times need no such round: they may only be too old by what retention has moved since.
 
+use super::Waiting;
 use super::allowance::Allowance;
-use super::desk::Desk;
+use super::desk::{Desk, Vain};
 use super::named::{self, Topic};
 use super::origin::Origin;
-use super::waiting::{Vain, Waiting};
 use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BYTES};

@@ -4,10 +4,11 @@
 //! Invariant: an answer describes each topic once, however often the request names it: by its name, its id or both.
 //! (Kafka reads the names of a request into a set.)
 
+use super::Then;
+use super::Waiting;
 use super::desk::Desk;
-use super::leaders::{self, Then};
+use super::leaders;
 use super::origin::Origin;
-use super::waiting::Waiting;
 use super::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};

@@ -2,13 +2,33 @@
 //! node, and answers at once or parks what it still needs at the desk.
 //!
 //! ```text
-//! desk      takes requests up, keeps those that wait, answers them        origin   who asks, how the answer is written
-//! waiting   what waits, and how each kind ends when nothing comes of it   early    what came before the node is open
+//! desk   the table of those that wait, their deadlines, answers    origin   who asks, and how the answer is written
+//! early  what came before the node is open                          leaders  what waits until new topics have leaders
 //! ```
 //!
 //! A request costs no more than n log n in its size: what it names it names once (`named`), what is decompressed for it
 //! is bounded (`allowance`), and whoever waits is found by what it waits for. `rust-mq-bench instructions` attacks
 //! this.
+//!
+//! A request waits for a commit, for news of its partitions, for the disk, for a majority's word, for a machine's
+//! decision, for leaders, or for this node itself to be open. What it waits for brings its end (`Desk::settle`);
+//! besides, each has two ends of its own, told here side by side: its time is up, or the node stops and will not learn
+//! any more what becomes of it.
+//!
+//! | waits | its time is up | the node stops |
+//! | --- | --- | --- |
+//! | Produce | REQUEST_TIMED_OUT: it may still be committed | NOT_LEADER_OR_FOLLOWER |
+//! | Fetch | what there is | what there is |
+//! | Fetch that reads from the disk | what came; the rest is refused: KAFKA_STORAGE_ERROR | the same |
+//! | ListOffsets | REQUEST_TIMED_OUT | NOT_LEADER_OR_FOLLOWER |
+//! | CreateTopics, DeleteTopics | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
+//! | Metadata that makes topics | LEADER_NOT_AVAILABLE | LEADER_NOT_AVAILABLE |
+//! | InitProducerId | COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_LOAD_IN_PROGRESS |
+//! | for leaders of new topics | the answer, without leaders | the answer, without leaders |
+//! | for this node to be open | the link is closed | the link is closed |
+//!
+//! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
+//! - Invariant: what a request has become is charged from its decoding until it leaves the desk, whatever for.
 //!
 //! To serve another API: describe it in `proto`, write its file here, add its arm to `handle`.
 //!
@@ -34,17 +54,228 @@ mod offset_for_leader_epoch;
 mod operations;
 mod origin;
 mod produce;
-mod waiting;
+mod producer_ids;
 
 pub use desk::Desk;
 
-use crate::node::Node;
+use crate::connection::{Purpose, Request as Taken};
+use crate::ids::LinkId;
+use crate::limits::DECODED_TIMES;
+use crate::machine::Waiter;
+use crate::metadata::Reply;
+use crate::node::{News, Node};
+#[cfg(feature = "simulation")]
+use crate::now::Mono;
 use crate::now::Now;
-use origin::Origin;
-use rust_mq_proto::kafka::api::RequestBody;
+use crate::resident;
+use crate::storage::{Chunk, ReadFault, ReadId};
+use desk::Vain;
+use origin::{Caller, Format, Origin};
+use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
+use rust_mq_proto::kafka::{Reader, RequestStart};
 
-/// Does what a request asks: each API has its file. The error ends the link.
-fn handle(
+/// A request that waits, or a part of one.
+enum Waiting {
+    Produce(produce::Pending),
+    Fetch(Box<fetch::Pending>),
+    ListOffsets(list_offsets::Pending),
+    OffsetPart(list_offsets::Part),
+    CreateTopics(create_topics::Pending),
+    DeleteTopics(delete_topics::Pending),
+    AutoCreate(metadata::Pending),
+    ProducerId(Origin),
+    /// This node's wish for more producer ids: nobody's request.
+    ProducerIds,
+    Leaders(Box<leaders::Awaiting>),
+    Early(Box<early::Held>),
+}
+
+/// What is answered once new topics have leaders.
+enum Then {
+    Created(create_topics::Pending, Reply),
+    Metadata(metadata::Pending),
+}
+
+impl Desk {
+    /// Takes up one request of a client.
+    pub fn take(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) {
+        if let Err(reason) = self.read(node, now, link, taken) {
+            node.connections.reject(link, reason, now.mono, &mut node.budget);
+        }
+    }
+
+    fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
+        if node.sends_clients_away() {
+            node.connections.send_away(link, now.mono, &mut node.budget);
+            return Ok(());
+        }
+        let buffer_bytes = taken.buffer_bytes;
+        let decoded_bytes_max = node.budget.decoded_bytes_max();
+        let mut reader = Reader::new(taken.bytes, decoded_bytes_max);
+        let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
+        let version = start.api_version;
+        let key =
+            ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
+        let format = Format { version, correlation_id: start.correlation_id };
+        let caller = Caller { link };
+        let mut origin = Origin { caller, slot: taken.slot, format, buffer_bytes, held_bytes: 0 };
+        if !key.versions().contains(version) {
+            if key == ApiKey::ApiVersions {
+                api_versions::answer_unknown_version(self, node, origin);
+                return Ok(());
+            }
+            return Err(format!("{key} version {version} is not served"));
+        }
+        let unreadable = |error| format!("unreadable {key} version {version}: {error}");
+        start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
+        let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
+        let decoded_bytes = decoded_bytes_max - reader.budget_left_bytes();
+        // Records of a request that is held back keep all of its buffer.
+        let kept_bytes = if node.is_open() { 0 } else { buffer_bytes };
+        origin.held_bytes = decoded_bytes * DECODED_TIMES + kept_bytes;
+        node.budget.charge(Purpose::Decoded, origin.held_bytes);
+        if let Some(body) = early::hold(self, node, now, origin, body) {
+            self.handle(node, now, origin, body);
+        }
+        Ok(())
+    }
+
+    /// Does what a request asks; one that makes no sense ends its link.
+    fn handle(&mut self, node: &mut Node, now: Now, origin: Origin, body: RequestBody) {
+        if let Err(reason) = dispatch(self, node, now, origin, body) {
+            self.reject(node, now, origin, reason);
+        }
+    }
+
+    /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
+    pub fn take_early(&mut self, node: &mut Node, now: Now) {
+        if !self.early.is_empty() {
+            early::take(self, node, now);
+        }
+    }
+
+    /// Whether [`Desk::take_early`] has something to take up.
+    pub fn has_early(&self, node: &Node) -> bool {
+        early::has_ripe(self, node)
+    }
+
+    /// Answers whatever this turn's news make answerable.
+    pub fn settle(&mut self, node: &mut Node, now: Now) {
+        if !node.has_news() && self.awaiting_leaders.is_empty() {
+            return;
+        }
+        let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed: _ } =
+            node.take_news();
+        for (waiter, reply) in replied {
+            self.replied(node, now, waiter, reply);
+        }
+        for settled in settled.drain(..) {
+            produce::settled(self, node, settled);
+        }
+        for (id, result) in read {
+            for waiter in self.reads.remove(&id).unwrap_or_default() {
+                self.read_done(node, now, waiter, id, result.clone());
+            }
+        }
+        for (waiter, is_leading) in confirmed {
+            list_offsets::confirmed(self, node, waiter, is_leading);
+        }
+        woken.sort_unstable();
+        woken.dedup();
+        for waiter in woken.drain(..) {
+            fetch::look_again(self, node, now, waiter);
+        }
+        leaders::look(self, node);
+        // The vectors go back, so that their room is used again next turn.
+        node.reuse(settled, woken);
+    }
+
+    /// Ends whatever has waited long enough.
+    pub fn woke(&mut self, node: &mut Node, now: Now) {
+        for waiter in self.take_late(now) {
+            self.end(node, now, waiter, Vain::TooLate);
+        }
+    }
+
+    /// Fetches whose time is up although they wait for nothing else.
+    #[cfg(feature = "simulation")]
+    pub fn overdue_fetches(&self, now: Mono) -> usize {
+        self.parked_fetches().filter(|pending| pending.is_overdue(now)).count()
+    }
+
+    /// Parked fetches that want no more than a byte although there are records for them.
+    #[cfg(feature = "simulation")]
+    pub fn unwoken_fetches(&self, node: &Node) -> usize {
+        self.parked_fetches().filter(|pending| pending.is_unwoken(node)).count()
+    }
+
+    #[cfg(feature = "simulation")]
+    fn parked_fetches(&self) -> impl Iterator<Item = &fetch::Pending> {
+        self.all_waiting().filter_map(|waiting| match waiting {
+            Waiting::Fetch(pending) => Some(&**pending),
+            _ => None,
+        })
+    }
+
+    /// The node is about to stop: parked fetches are answered with what there is, others when the disk has answered.
+    pub fn stop(&mut self, node: &mut Node, now: Now) {
+        let is_parked =
+            |waiting: &Waiting| matches!(waiting, Waiting::Fetch(pending) if !pending.is_reading());
+        for waiter in self.those(is_parked) {
+            self.end(node, now, waiter, Vain::TooLate);
+        }
+    }
+
+    /// The node stops, and will not learn any more what is waited for: whoever waits is told so.
+    pub fn give_up(&mut self, node: &mut Node, now: Now) {
+        for waiter in self.those(|_| true) {
+            self.end(node, now, waiter, Vain::GivenUp);
+        }
+    }
+
+    /// Whether nothing waits for a commit, or for records.
+    pub fn is_quiet(&self) -> bool {
+        !self.all_waiting().any(|waiting| matches!(waiting, Waiting::Produce(_) | Waiting::Fetch(_)))
+    }
+
+    /// Ends one, if it waits still.
+    fn end(&mut self, node: &mut Node, now: Now, waiter: Waiter, vain: Vain) {
+        if let Some(waiting) = self.take_out(waiter) {
+            waiting.end(self, node, now, waiter, vain);
+        }
+    }
+
+    fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: resident::Reply) {
+        let resident::Reply::Metadata(reply) = reply;
+        match self.take_out(waiter) {
+            Some(Waiting::CreateTopics(pending)) => create_topics::replied(self, node, now, pending, reply),
+            Some(Waiting::DeleteTopics(pending)) => delete_topics::replied(self, node, pending, reply),
+            Some(Waiting::AutoCreate(pending)) => metadata::replied(self, now, pending, reply),
+            Some(Waiting::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
+            // It has been ended meanwhile.
+            None => {}
+            Some(_) => unreachable!("a machine replies to those who asked it"),
+        }
+    }
+
+    fn read_done(
+        &mut self,
+        node: &mut Node,
+        now: Now,
+        waiter: Waiter,
+        id: ReadId,
+        result: Result<Chunk, ReadFault>,
+    ) {
+        if matches!(self.waiting(waiter), Some(Waiting::Fetch(_))) {
+            fetch::read_done(self, node, now, waiter, id, result);
+        } else {
+            list_offsets::read_done(self, node, now, waiter, result);
+        }
+    }
+}
+
+/// What a request asks, by its API, each of which has its file. The error ends the link.
+fn dispatch(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -66,4 +297,34 @@ fn handle(
         RequestBody::DescribeCluster(request) => describe_cluster::handle(desk, node, origin, &request),
     }
     Ok(())
+}
+
+impl Waiting {
+    /// Ends it; it has left the table.
+    fn end(self, desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, vain: Vain) {
+        match self {
+            Waiting::Produce(pending) => produce::in_vain(desk, node, pending, vain),
+            Waiting::Fetch(pending) => fetch::in_vain(desk, node, now, waiter, pending, vain),
+            Waiting::ListOffsets(pending) => list_offsets::in_vain(desk, node, pending, vain),
+            // Its request ends, and that is enough.
+            Waiting::OffsetPart(_) => {}
+            Waiting::CreateTopics(pending) => create_topics::in_vain(desk, node, pending, vain),
+            Waiting::DeleteTopics(pending) => delete_topics::in_vain(desk, node, pending, vain),
+            Waiting::AutoCreate(pending) => metadata::in_vain(desk, node, pending),
+            Waiting::ProducerId(origin) => init_producer_id::in_vain(desk, node, origin),
+            Waiting::ProducerIds => init_producer_id::not_told(desk),
+            Waiting::Leaders(awaiting) => awaiting.then.answer(desk, node),
+            Waiting::Early(held) => held.end(desk, node, now),
+        }
+    }
+}
+
+impl Then {
+    /// Answers, with leaders or without.
+    fn answer(self, desk: &mut Desk, node: &mut Node) {
+        match self {
+            Then::Created(pending, reply) => create_topics::answer(desk, node, pending, reply),
+            Then::Metadata(pending) => metadata::answer(desk, node, &pending),
+        }
+    }
 }

@@ -3,12 +3,12 @@
 //! apart. acks=0 gets no answer at all; a refusal closes its connection, as in Kafka, or a client that sends to
 //! the wrong node would never ask who leads now.
 
+use super::Waiting;
 use super::addresses;
 use super::allowance::Allowance;
-use super::desk::Desk;
+use super::desk::{Desk, Vain};
 use super::named::{self, Topic};
 use super::origin::Origin;
-use super::waiting::{Vain, Waiting};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::machine::Waiter;

@@ -203,7 +203,7 @@ impl Broker {
     pub fn observe_holdings(&self) -> Holdings {
         Holdings {
             connections: self.node.connections.len(),
-            waiting: self.desk.len(),
+            waiting: self.desk.waiting_count(),
             charged: PURPOSES.map(|purpose| (purpose, self.node.budget.used(purpose))),
             budget_bytes: self.node.budget.capacity_bytes(),
             weighed: weights(self.node.residents().held()),

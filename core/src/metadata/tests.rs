@@ -282,30 +282,3 @@ fn names_that_differ_in_marks_alone_collide() {
         }
     }
 }
-
-/// `cargo test -p rust-mq-core --lib -- --ignored --nocapture empty_request`
-#[test]
-#[ignore = "it measures time"]
-#[allow(clippy::disallowed_methods, reason = "it measures time")]
-fn an_empty_request_costs_the_same_whatever_there_is() {
-    let mut took = Vec::new();
-    for topics in [10, PARTITIONS_MAX] {
-        let mut cluster = Cluster::new(WHOLE);
-        for from in (0..topics).step_by(CREATE_PARTITIONS_MAX) {
-            let numbers = from..topics.min(from + CREATE_PARTITIONS_MAX);
-            let new =
-                numbers.map(|number| NewTopic { replication_factor: 3, ..plain(format!("t.{number}")) });
-            cluster.create(new.collect());
-        }
-        let begun = std::time::Instant::now();
-        for _ in 0..1000 {
-            let (now, rng, room) = (Now::default(), &mut cluster.rng, WHOLE);
-            let mut context = Context { now, rng, room, mutant: None };
-            let request = Request::CreateTopics { topics: Vec::new(), validate_only: false };
-            cluster.state.decide(&mut (), &mut context, Waiter(1), request);
-        }
-        took.push(begun.elapsed());
-    }
-    println!("1000 empty requests among 10 topics: {:?}, among {PARTITIONS_MAX}: {:?}", took[0], took[1]);
-    assert!(took[1] < took[0] * 10 + std::time::Duration::from_millis(1));
-}

@@ -50,8 +50,7 @@ pub(super) struct Page<K, V> {
 impl<K, V> Page<K, V> {
     /// A page of one entry, of so many bytes.
     pub fn of(stamp: Stamp, entry: (K, V), bytes: usize) -> Page<K, V> {
-        let mut entries = Vec::with_capacity(1);
-        entries.push(entry);
+        let entries = vec![entry];
         Page { stamp, bytes, entries }
     }
 
