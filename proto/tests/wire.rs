@@ -1,10 +1,10 @@
 //! Golden bytes: whole messages of every API, version and direction, as they were when they were recorded.
 //! A client in the field does not change with us; these files fail when we would.
 //!
-//! One file per API under `tests/wire`. Each case is a message as bytes and what it says; the test reads
+//! One file per API under `wire/`. Each case is a message as bytes and what it says; the test reads
 //! the bytes, compares what they say, writes that again and compares the bytes.
 //!
-//! `RECORD=1 cargo test -p tests --test wire` records what is missing, a new API or version, with messages
+//! `RECORD=1 cargo test -p rust-mq-proto --test wire` records what is missing, a new API or version, with messages
 //! drawn from `kafka::sample`; it keeps every case that is there. To record a case anew its lines have to be
 //! deleted by hand: that is a change to the wire, and needs a reason in its commit.
 
@@ -20,6 +20,8 @@ const BUDGET_BYTES: usize = 1 << 20;
 const CORRELATION_ID: i32 = 7;
 const CLIENT_ID: &str = "golden";
 const BYTES_PER_LINE: usize = 32;
+/// How to record.
+const RECORD: &str = "`RECORD=1 cargo test -p rust-mq-proto --test wire`";
 /// A recorded body is at most as long, so that a person can still read it.
 const BODY_BYTES_MAX: usize = 160;
 
@@ -45,17 +47,23 @@ fn golden_bytes_are_read_and_written_as_ever() {
         let mut cases = parse(&recorded);
         if std::env::var_os("RECORD").is_some() {
             cases = with_missing_ones(key, cases);
-            std::fs::write(path(key), print(key, &cases)).expect("tests/wire can be written");
+            std::fs::write(path(key), print(key, &cases)).expect("proto/tests/wire can be written");
         }
         let expected = key
             .versions()
             .iter()
             .flat_map(|version| [(Direction::Request, version), (Direction::Response, version)]);
         let found = cases.iter().map(|case| (case.direction, case.version));
-        assert!(found.eq(expected), "{key}: one case per version and direction, rising");
+        assert!(
+            found.eq(expected),
+            "{key}: one case per version and direction, rising; {RECORD} records what lacks"
+        );
         for case in cases {
             let again = read_and_written(key, &case);
-            assert_eq!(again, case, "{key}");
+            assert_eq!(
+                again, case,
+                "{key}; if the wire is meant to change, delete the case's lines, and {RECORD}"
+            );
         }
     }
 }
@@ -152,12 +160,12 @@ fn path(key: ApiKey) -> PathBuf {
         }
         name.push(letter.to_ascii_lowercase());
     }
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("wire").join(name).with_extension("txt")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(name).with_extension("txt")
 }
 
 fn print(key: ApiKey, cases: &[Case]) -> String {
     let mut text =
-        format!("# Golden bytes of {key}. tests/tests/wire.rs checks them, and says how to record more.\n");
+        format!("# Golden bytes of {key}. proto/tests/wire.rs checks them, and says how to record more.\n");
     for case in cases {
         let direction = if case.direction == Direction::Request { "request" } else { "response" };
         write!(text, "\n{direction} {}\n{}\n", case.version, case.says).expect("a string takes everything");
