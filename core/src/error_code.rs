@@ -5,25 +5,40 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A Kafka error code. The value on the wire is `code as i16`.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    bincode::Encode,
-    bincode::Decode,
-)]
-#[repr(i16)]
-#[allow(missing_docs, reason = "the names are Kafka's own and documented there; the comments group them")]
-pub enum ErrorCode {
+/// From one list: the enum, and all there are.
+macro_rules! codes {
+    ($first:ident = -$below:tt, $($(#[$meta:meta])* $name:ident = $code:tt,)+) => {
+        /// A Kafka error code. The value on the wire is `code as i16`.
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            Default,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            Serialize,
+            Deserialize,
+            bincode::Encode,
+            bincode::Decode,
+        )]
+        #[repr(i16)]
+        #[allow(missing_docs, reason = "the names are Kafka's own and documented there; the comments group them")]
+        pub enum ErrorCode {
+            $first = -$below,
+            $($(#[$meta])* $name = $code,)+
+        }
+
+        impl ErrorCode {
+            /// Every one that is known here, rising by its value.
+            pub const ALL: &[ErrorCode] = &[ErrorCode::$first, $(ErrorCode::$name),+];
+        }
+    };
+}
+
+codes! {
     UnknownServerError = -1,
     #[default]
     None = 0,

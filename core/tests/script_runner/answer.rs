@@ -42,50 +42,9 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
 
 /// Kafka's name of an error code.
 pub fn error(code: i16) -> String {
-    const ALL: &[ErrorCode] = &[
-        ErrorCode::UnknownServerError,
-        ErrorCode::None,
-        ErrorCode::OffsetOutOfRange,
-        ErrorCode::CorruptMessage,
-        ErrorCode::UnknownTopicOrPartition,
-        ErrorCode::LeaderNotAvailable,
-        ErrorCode::NotLeaderOrFollower,
-        ErrorCode::RequestTimedOut,
-        ErrorCode::MessageTooLarge,
-        ErrorCode::CoordinatorLoadInProgress,
-        ErrorCode::NotEnoughReplicas,
-        ErrorCode::NotEnoughReplicasAfterAppend,
-        ErrorCode::InvalidTopicException,
-        ErrorCode::InvalidRequiredAcks,
-        ErrorCode::InvalidTimestamp,
-        ErrorCode::UnsupportedVersion,
-        ErrorCode::TopicAlreadyExists,
-        ErrorCode::InvalidPartitions,
-        ErrorCode::InvalidReplicationFactor,
-        ErrorCode::InvalidReplicaAssignment,
-        ErrorCode::InvalidConfig,
-        ErrorCode::NotController,
-        ErrorCode::InvalidRequest,
-        ErrorCode::PolicyViolation,
-        ErrorCode::OutOfOrderSequenceNumber,
-        ErrorCode::DuplicateSequenceNumber,
-        ErrorCode::InvalidProducerEpoch,
-        ErrorCode::InvalidTxnState,
-        ErrorCode::TransactionalIdAuthorizationFailed,
-        ErrorCode::KafkaStorageError,
-        ErrorCode::UnknownProducerId,
-        ErrorCode::FetchSessionIdNotFound,
-        ErrorCode::InvalidFetchSessionEpoch,
-        ErrorCode::FencedLeaderEpoch,
-        ErrorCode::UnknownLeaderEpoch,
-        ErrorCode::UnsupportedCompressionType,
-        ErrorCode::OffsetNotAvailable,
-        ErrorCode::InvalidRecord,
-        ErrorCode::ThrottlingQuotaExceeded,
-        ErrorCode::UnknownTopicId,
-        ErrorCode::InconsistentTopicId,
-    ];
-    let Some(known) = ALL.iter().find(|known| known.code() == code) else { return format!("error {code}") };
+    let Some(known) = ErrorCode::ALL.iter().find(|known| known.code() == code) else {
+        return format!("error {code}");
+    };
     let mut name = String::new();
     for letter in format!("{known:?}").chars() {
         if letter.is_uppercase() && !name.is_empty() {
