@@ -79,8 +79,11 @@ fn holds(name: &str, path: &Path, is_recording: bool) -> bool {
             true
         }
         Ok(Ok(told)) => {
-            println!("story {name} ... DIFFERS (- as recorded, + as it is; RECORD=1 records)");
+            println!("story {name} ... DIFFERS (- as recorded, + as it is)");
             print_difference(&text, &told);
+            println!(
+                "if it is meant: `RECORD=1 cargo test -p rust-mq-core --test stories {name}`, then read it"
+            );
             false
         }
         Ok(Err(reason)) => {

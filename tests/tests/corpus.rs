@@ -2,7 +2,12 @@
 //! found stays found, on stable and in seconds. `fuzz/README.md` says how to fuzz.
 //!
 //! A target's file is both a module here and, under cargo-fuzz, a binary there.
+//!
+//! `RECORD=1 cargo test -p tests --test corpus` writes a first input for an API that has none.
 
+use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
+use rust_mq_proto::kafka::sample::{self, Chance};
+use rust_mq_proto::kafka::{Reader, Writer};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +66,42 @@ fn every_input_of_every_corpus_is_survived() {
             println!("{}", input.display());
             run(&fs::read(&input).expect("a readable input"));
         }
+    }
+}
+
+/// A whole request of an API in its newest version, as it follows its length.
+fn request(key: ApiKey) -> Vec<u8> {
+    let version = key.versions().last;
+    let mut body = Writer::new();
+    let chance: Vec<u8> = (0..=255).collect();
+    sample::body(key.api().request, key.version(version), &mut Chance::new(&chance), &mut body);
+    let body = bytes::BytesMut::from(&body.take().concat()[..]);
+    let body = RequestBody::decode(key, version, &mut Reader::new(body, 1 << 20)).expect("a sample is sound");
+    let mut writer = Writer::new();
+    body.write(&mut writer, version, 7, Some("corpus"));
+    writer.take().concat().split_off(4)
+}
+
+#[test]
+fn every_api_that_is_served_has_an_input_of_its_own() {
+    for &key in ApiKey::ALL {
+        let mut name = String::new();
+        for letter in key.api().name.chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        let path = fuzz().join("corpus/requests").join(name);
+        if std::env::var_os("RECORD").is_some() && !path.exists() {
+            fs::write(&path, request(key)).expect("the corpus can be written");
+        }
+        let input = fs::read(&path).unwrap_or_default();
+        assert!(
+            input.starts_with(&key.number().to_be_bytes()),
+            "{}: no request of {key}; `RECORD=1 cargo test -p tests --test corpus` writes one",
+            path.display()
+        );
     }
 }
 

@@ -30,7 +30,23 @@
 //! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
 //! - Invariant: what a request has become is charged from its decoding until it leaves the desk, whatever for.
 //!
-//! To serve another API: describe it in `proto`, write its file here, add its arm to `handle`.
+//! To serve another API, NAME being its name in snake case (the tidy test demands each step for all that are served):
+//!
+//! 1. Its shape: `proto/src/kafka/api/NAME.rs`, and its row in the `table!` of that folder. Kafka's own are compared with
+//!    the oracle by themselves, but for the line of its defaults in `proto/tests/oracle.rs`; one that Kafka does not have
+//!    gets a number from `OURS_FROM` on.
+//! 2. Its golden bytes: `RECORD=1 cargo test -p rust-mq-proto --test wire` writes `proto/tests/wire/NAME.txt`; read it.
+//! 3. Its handler: `core/src/api/NAME.rs`, and its arm in `handle`. What it names it names once (`named`); what a request
+//!    may ask for at most, and what it makes this node keep, has its bound in `limits`.
+//! 4. Stories: a verb in `core/tests/script_runner/verbs`, what is told of its answer in `script_runner/answer.rs`, and
+//!    scripts in `core/tests/scripts`: `RECORD=1 cargo test -p rust-mq-core --test stories FILTER` writes what came of them.
+//! 5. Real clients: what other brokers got wrong about it, in `tests/tests/gotchas`, through a codec that is not ours.
+//! 6. Any bytes: `RECORD=1 cargo test -p tests --test corpus` writes a first input, `fuzz/corpus/requests/NAME`.
+//! 7. The simulator: a client that uses it (`sim/src/client`), a claim about what it promises (`docs/claims.md`), and a
+//!    mutant that breaks the promise (`core/src/mutant.rs`, `sim/src/mutants.rs`; `cargo run --release -p sim -- mutants
+//!    MUTANT --count 400` hunts it, and prints its row for `docs/mutants.md`). What no longer is as it was:
+//!    `cargo run --release -p sim -- golden > sim/plans/golden.txt`, `cargo run --release -p sim -- nominate`.
+//! 8. What a user reads: its row in README's table of APIs, and a line in CHANGELOG.
 //!
 //! Sources: reliability of answers to unparsable requests is Kafka's own: the link is closed without one
 //! (`Processor.parseRequestHeader`), ApiVersions excepted (KIP-511).

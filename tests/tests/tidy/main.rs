@@ -8,10 +8,11 @@
 //! `pages` holds the rules about any file, `functions` about their length, `arrows` who may import whom,
 //! `floors` the table of the core's rooms, `houses` the rooms within them, `circles` that nothing imports itself in
 //! the end, `faults` what a room may fail with, `purity` what each crate may not name, `door` the broker's public face, `supply` the dependencies,
-//! `mirrors` what must exist because something else names it, `sources` what a comment gives as its source.
+//! `mirrors` what must exist because something else names it, `apis` that with an API, `sources` what a comment gives as its source.
 //!
 //! Not here: what clippy denies (the workspace's lint table, `core/clippy.toml`) and what rustfmt settles.
 
+mod apis;
 mod arrows;
 mod circles;
 mod door;

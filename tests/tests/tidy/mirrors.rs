@@ -1,5 +1,5 @@
-//! What must exist because something else names it: a path in a document, an API in its mirrors, a command
-//! in the README. And the one proportion we hold: the driver stays small beside the core.
+//! What must exist because something else names it: a path in a document, a command in the README, a mutant in its page
+//! (an API in its mirrors: `apis`). And the one proportion we hold: the driver stays small beside the core.
 
 use crate::tree::Tree;
 use crate::{Breach, demand};
@@ -12,22 +12,6 @@ const ENDINGS: [&str; 5] = [".rs", ".md", ".toml", ".yaml", ".lock"];
 
 /// The driver may be at most one line in this many of core and driver together.
 const RUNTIME_SHARE: usize = 5;
-
-/// Files below `core/src/api` that are no API of their own.
-const NOT_AN_API: [&str; 12] = [
-    "mod",
-    "tests",
-    "addresses",
-    "allowance",
-    "desk",
-    "early",
-    "fetch_partition",
-    "leaders",
-    "named",
-    "operations",
-    "origin",
-    "producer_ids",
-];
 
 /// Words in backticks outside code blocks that look like a path of this repository.
 fn named_paths(text: &str) -> Vec<(usize, &str)> {
@@ -66,27 +50,43 @@ fn dead_paths(tree: &Tree) -> Vec<Breach> {
     breaches
 }
 
-/// APIs: handlers in the core without a description in `proto`, or without golden bytes.
-fn missing_mirrors(tree: &Tree) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for (path, _) in tree.rust("core/src/api/") {
-        let name = path
-            .trim_start_matches("core/src/api/")
-            .trim_end_matches(".rs")
-            .split('/')
-            .next()
-            .unwrap_or_default();
-        if NOT_AN_API.contains(&name) {
-            continue;
-        }
-        if !tree.has(&format!("proto/src/kafka/api/{name}.rs")) {
-            breaches.push(Breach::new(path, 0, format!("no description proto/src/kafka/api/{name}.rs")));
-        }
-        if !tree.has(&format!("tests/wire/{name}.txt")) {
-            breaches.push(Breach::new(path, 0, format!("no golden bytes tests/wire/{name}.txt")));
-        }
-    }
-    breaches
+/// A row of the mutants' table: number, name, claims.
+type Mutant = (String, String, String);
+
+/// The mutants of the simulator's table, in its order.
+fn planted(tree: &Tree) -> Vec<Mutant> {
+    let text: String = tree.text("sim/src/mutants.rs").unwrap_or_default().split_whitespace().collect();
+    let rows = text.split("numbered(").flat_map(|part| part.split("ours(")).skip(1);
+    let row = |row: &str| {
+        let (head, rest) = row.split_once("Mutant::")?;
+        let (name, rest) = rest.split_once(',')?;
+        let claims = rest.strip_prefix("&[")?.split(']').next()?;
+        let claims: Vec<&str> = claims.split(',').filter_map(|claim| claim.strip_prefix("Claim::")).collect();
+        let number = head.trim_end_matches(',');
+        Some((if number.is_empty() { "-" } else { number }.to_owned(), name.to_owned(), claims.join(" ")))
+    };
+    rows.filter_map(row).collect()
+}
+
+/// The mutants of the page, in its order.
+fn shown(tree: &Tree) -> Vec<(usize, Mutant)> {
+    let page = tree.text("docs/mutants.md").unwrap_or_default();
+    let rows = page.lines().enumerate().skip_while(|(_, line)| !line.starts_with("| no. | mutant |")).skip(2);
+    let row = |(number, line): (usize, &str)| {
+        let mut cells = line.strip_prefix('|')?.split('|').map(|cell| cell.trim().to_owned());
+        Some((number + 1, (cells.next()?, cells.next()?, cells.next()?)))
+    };
+    rows.map_while(row).collect()
+}
+
+fn page_of_other_mutants(tree: &Tree) -> Vec<Breach> {
+    let (planted, shown) = (planted(tree), shown(tree));
+    let lacks = planted.iter().filter(|mutant| !shown.iter().any(|(_, other)| other == *mutant));
+    let lacks =
+        lacks.map(|(number, name, claims)| (0, format!("has no row `| {number} | {name} | {claims} |`")));
+    let gone = shown.iter().filter(|(_, mutant)| !planted.contains(mutant));
+    let gone = gone.map(|(line, (_, name, _))| (*line, format!("`{name}` is not planted so")));
+    lacks.chain(gone).map(|(line, what)| Breach::new("docs/mutants.md", line, what)).collect()
 }
 
 fn lines_of(tree: &Tree, folder: &str) -> usize {
@@ -127,11 +127,13 @@ fn every_path_named_in_the_documents_exists() {
 }
 
 #[test]
-fn every_api_has_its_description_and_its_golden_bytes() {
+fn the_page_of_mutants_has_a_row_for_each_that_is_planted() {
+    let tree = Tree::of_this_workspace();
     demand(
-        &missing_mirrors(Tree::of_this_workspace()),
-        "an API has one name in its mirrors: shape, handler, golden bytes",
+        &page_of_other_mutants(tree),
+        "`cargo run --release -p sim -- mutants NAME --count 400` prints the row; without NAME it prints all of them",
     );
+    assert!(!planted(tree).is_empty(), "sim/src/mutants.rs has no table");
 }
 
 #[test]
@@ -160,13 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_without_mirrors_is_caught() {
-        let tree = Tree::of(&[
-            ("core/src/api/mod.rs", ""),
-            ("core/src/api/fetch.rs", ""),
-            ("tests/wire/fetch.txt", ""),
-        ]);
-        assert_eq!(places(&missing_mirrors(&tree)), ["core/src/api/fetch.rs:0"]);
+    fn a_mutant_without_a_row_and_a_row_without_its_mutant_are_caught() {
+        let table =
+            "numbered(1, Mutant::A, &[Claim::C3, Claim::C7]),\n ours(\n Mutant::B,\n &[Claim::C6],\n)";
+        let page = "| no. | mutant | claim |\n| ---: | --- | --- |\n| 1 | A | C3 C7 | seed 1 |\n| - | C | C6 | seed 2 |\n\n| x |";
+        let tree = Tree::of(&[("sim/src/mutants.rs", table), ("docs/mutants.md", page)]);
+        assert_eq!(places(&page_of_other_mutants(&tree)), ["docs/mutants.md:0", "docs/mutants.md:4"]);
     }
 
     #[test]

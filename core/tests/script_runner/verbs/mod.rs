@@ -10,6 +10,7 @@
 //! epoch 1 t-0 2                    where leader epoch 2 ended
 //! producer 1                       a producer id; txn= with a transactional id
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
+//! versions 1, brokers 1            which APIs a node serves; which nodes it says there are
 //! holds 1                          what clients make a node keep
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
@@ -23,6 +24,7 @@
 //! ```
 //! A request is sent on a connection of its own, or on that of `client=NAME`, where requests follow each other.
 
+mod brokers;
 mod clock;
 mod close;
 mod cluster;
@@ -46,6 +48,7 @@ mod rolled_back_disk;
 mod rot;
 mod stalled_disk;
 mod topic;
+mod versions;
 mod wait;
 
 use super::command::Command;
@@ -54,6 +57,7 @@ use super::world::World;
 /// Runs one command. The error says why it makes no sense.
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     match command.verb.as_str() {
+        "brokers" => brokers::run(world, command),
         "clock" => clock::run(world, command),
         "close" => close::run(world, command),
         "cluster" => cluster::run(world, command),
@@ -87,6 +91,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "stall" => stalled_disk::stall(world, command),
         "resume" => stalled_disk::resume(world, command),
         "topic" => topic::run(world, command),
+        "versions" => versions::run(world, command),
         "wait" => wait::run(world, command),
         verb => Err(format!("there is no verb `{verb}`")),
     }
