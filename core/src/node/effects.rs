@@ -154,8 +154,9 @@ impl Node {
     }
 
     /// A disk has lost what it had promised: a leader knows of entries here that are not here, or what was committed
-    /// elsewhere is not what is committed now. This replica must never vote nor acknowledge again; its files stay where
-    /// they are. A node without its image is none: it says nothing any more, and ends once its disk knows why.
+    /// here is not what is committed now. This replica must never vote nor acknowledge again; its files stay where they
+    /// are. Where it takes the image with it, the node ends once its disk knows why: before that, its next start would
+    /// vote.
     pub(super) fn retire(&mut self, id: ReplicaId, what: &str) {
         let Some(mut resident) = self.residents.remove(id) else { return };
         let reason = format!("{}: {id} {what}", resident.of());

@@ -1,6 +1,7 @@
 //! What arrives on a link: first the hello, which makes it a lane or ends it, then the lane's messages.
 //!
-//! A reason to refuse ends the link and leaves one line in the log; nothing that a peer says can do more.
+//! A reason to refuse ends the link, and leaves a line in the log as seldom as `refusals` says. What an accepted peer says
+//! on its lanes goes up as an outcome; how far it is believed is the floor above's to judge.
 
 use super::{Endpoint, Peers, Stage};
 use crate::action::{Action, Notice};

@@ -4,9 +4,9 @@
 //! hold more than the memory allowed, or because a checkpoint or a reset needs it. What is written stays in
 //! memory as a cache for readers at the tail, oldest out first.
 //!
-//! Invariants: cached_bytes <= tail_bytes_max after every eviction; at most half of `evictions` is of batches that
-//! are gone; a segment leaves `unsynced` only when a
-//! sync is done that was asked for after its last write. No pass looks at all logs.
+//! Invariants: cached_bytes <= tail_bytes_max once `next_eviction` names nobody; at most half of `evictions` is of
+//! batches that are gone; a segment leaves `unsynced` only when a sync is done that was asked for after its last write,
+//! or with its file. No pass looks at all logs.
 
 use super::log::{CommittedBatch, Log};
 use crate::config::StorageConfig;
