@@ -163,7 +163,7 @@ pub enum Mutant {
     /// Followers do not take over where a log begins.
     RetentionOnLeaderOnly,
     /// A log counts as settled once it is written, synced or not.
-    SettledUnsynced,
+    DrainedUnsynced,
     /// A connection that is closed is not forgotten.
     ConnectionsRemembered,
     /// Segments that the log's start had passed before they were written are not given up.

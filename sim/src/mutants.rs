@@ -151,7 +151,7 @@ pub const ALL: [Planted; 65] = [
     ours(Mutant::FollowerServes, &[Claim::C7, Claim::C9]),
     ours(Mutant::ReadsBeforeOwnTerm, &[Claim::C7, Claim::C9]),
     ours(Mutant::RetentionOnLeaderOnly, &[Claim::C6]),
-    ours(Mutant::SettledUnsynced, &[Claim::C20]),
+    ours(Mutant::DrainedUnsynced, &[Claim::C20]),
     ours(Mutant::ConnectionsRemembered, &[Claim::C19]),
 ];
 

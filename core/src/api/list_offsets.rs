@@ -148,7 +148,7 @@ fn look_up(
         return error(ErrorCode::UnsupportedVersion);
     }
     let of = node.named(topic, asked.partition_index);
-    if of.is_ok_and(|of| node.is_settling(of)) {
+    if of.is_ok_and(|of| node.is_taking_over(of)) {
         return error(not_now(origin.format.version));
     }
     let partition = match node.serving(of, asked.current_leader_epoch) {

@@ -260,7 +260,7 @@ impl CatchUps {
             Bulk::Fetch(Fetch { id: call, partition: of, from: end, max_bytes: CATCH_UP_FETCH_BYTES })
         } else if progress.snapshot.is_some() {
             progress.step = Step::Disk;
-            return ports.storage.settle(now.mono, id, &mut ports.actions, &mut ports.outcomes);
+            return ports.storage.drain(now.mono, id, &mut ports.actions, &mut ports.outcomes);
         } else {
             Bulk::SnapshotWanted(SnapshotWanted { id: call, replica: id, partition: of, log_end: end })
         };
@@ -284,8 +284,8 @@ impl CatchUps {
         let Some(progress) = self.of.get_mut(&id) else { return };
         progress.refusals += 1;
         let place = others.iter().position(|node| *node == progress.giver).unwrap_or(0);
-        let in_turn = others.iter().cycle().skip(place + 1).take(others.len().saturating_sub(1));
-        let next = in_turn.copied().find(|node| ports.peers.has_bulk(*node));
+        let following = others.iter().cycle().skip(place + 1).take(others.len().saturating_sub(1));
+        let next = following.copied().find(|node| ports.peers.has_bulk(*node));
         match next.filter(|_| progress.refusals < others.len()) {
             Some(next) => {
                 progress.giver = next;

@@ -24,9 +24,9 @@ impl<'a> Company<'a> {
         self.residents.members(of).filter(|(node, _)| self.ports.is_alive(*node)).map(|(_, id)| id).collect()
     }
 
-    /// A replica's place among the voters of its group that are there: in this order they stand for election, a tick
+    /// A replica's place among the voters of its partition that are there: in this order they stand for election, a tick
     /// apart, so that the first usually wins.
-    pub fn turn(self, id: ReplicaId) -> u32 {
+    pub fn rank(self, id: ReplicaId) -> u32 {
         let Some(resident) = self.residents.get(id) else { return 0 };
         let live = self.live_members(resident.of());
         let mut voters = resident.replica().members().voters.iter().filter(|voter| live.contains(voter));

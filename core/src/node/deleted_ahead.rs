@@ -51,9 +51,9 @@ impl DeletedAhead {
         std::mem::take(&mut self.topics).into_keys().collect()
     }
 
-    /// A leader has cut the log at `from`: what stood there and above never was, and the image need not come so far.
+    /// A leader has truncated the log at `from`: what stood there and above never was, and the image need not come so far.
     /// Returns what is held back no longer.
-    pub fn cut(&mut self, from: Index, applied: Index) -> BTreeSet<TopicId> {
+    pub fn truncated(&mut self, from: Index, applied: Index) -> BTreeSet<TopicId> {
         if from > self.last {
             return BTreeSet::new();
         }

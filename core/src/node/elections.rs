@@ -1,8 +1,8 @@
 //! When this node's replicas stand for election of their own accord, before the timeouts of Raft decide: at their start,
-//! and when the node of their leader is gone or another comes back. They do so in turn, a tick apart, so that the first
+//! and when the node of their leader is gone or another comes back. They do so one after the other, a tick apart, so that the first
 //! usually wins; pre-vote makes it harmless where somebody leads.
 //!
-//! Invariant: who has a leader when its turn has come does not stand.
+//! Invariant: who has a leader when its time has come does not stand.
 //!
 //! Not here: Raft's own timeouts (`replica/election`), leadership that is handed over (`handing_over`).
 
@@ -27,7 +27,7 @@ pub(super) struct Elections {
 
 impl Elections {
     /// A replica has started. It need not wait for a timeout: the first in rank stands for election at once, and
-    /// each a little later once more, in its turn, unless there is a leader: the others may have started later.
+    /// each a little later once more, at its place, unless there is a leader: the others may have started later.
     pub fn started(
         &mut self,
         now: Now,
@@ -39,24 +39,24 @@ impl Elections {
         if rank == 0 {
             stand(id, residents, ports);
         }
-        let turn = u32::try_from(rank).unwrap_or(0);
+        let place = u32::try_from(rank).unwrap_or(0);
         for ticks in FIRST_ELECTIONS {
-            self.due.arm(now.mono + TICK * (ticks + turn), id);
+            self.due.arm(now.mono + TICK * (ticks + place), id);
         }
     }
 
     /// A replica has no leader, and the node of a member is there again: perhaps there is a majority. A leader that the
     /// peer has is heard before a turn is over.
     pub fn member_found(&mut self, now: Now, id: ReplicaId, company: Company<'_>) {
-        self.due.arm(now.mono + TICK * (1 + company.turn(id)), id);
+        self.due.arm(now.mono + TICK * (1 + company.rank(id)), id);
     }
 
     /// The node of a replica's leader is gone.
     pub fn leader_lost(&mut self, now: Now, id: ReplicaId, company: Company<'_>) {
-        self.due.arm(now.mono + TICK * company.turn(id), id);
+        self.due.arm(now.mono + TICK * company.rank(id), id);
     }
 
-    /// Those whose turn has come stand, unless another did.
+    /// Those whose time has come stand, unless another did.
     pub fn woke(&mut self, now: Now, residents: &mut Residents, ports: &mut Ports) {
         while let Some(id) = self.due.pop_due(now.mono) {
             if residents.replica(id).is_some_and(|replica| replica.leader() == ReplicaId::NOBODY) {

@@ -29,7 +29,7 @@ use crate::now::{Mono, Now};
 use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, Fetch, Fetched};
 use crate::resident::Residents;
-use crate::storage::{Chunk, Lookup, MendRefused, ReadFault, ReadId};
+use crate::storage::{Chunk, Lookup, MendRefused, ReadFault, ReadId, Shortened};
 use crate::timer::Deadlines;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{Batch, Batches};
@@ -40,8 +40,8 @@ use std::collections::BTreeMap;
 pub(super) struct Mendings {
     of: BTreeMap<ReplicaId, Mending>,
     due: Deadlines<ReplicaId>,
-    /// Segments that the start found cut short, of replicas that do not run yet: first and last offset.
-    cut: BTreeMap<ReplicaId, (Offset, Offset)>,
+    /// Segments that the start found shorter than they were, of replicas that do not run yet: first and last offset.
+    shortened: BTreeMap<ReplicaId, (Offset, Offset)>,
 }
 
 /// One of them.
@@ -77,9 +77,10 @@ impl Mendings {
         self.due.next()
     }
 
-    /// The start found a segment of a replica cut short.
-    pub fn found_cut(&mut self, replica: ReplicaId, from: Offset, below: Offset) {
-        let range = self.cut.entry(replica).or_insert((from, below));
+    /// The start found a segment shorter than it was.
+    pub fn found_shortened(&mut self, found: Shortened) {
+        let Shortened { replica, from, below } = found;
+        let range = self.shortened.entry(replica).or_insert((from, below));
         *range = (range.0.min(from), range.1.max(below));
     }
 
@@ -146,7 +147,7 @@ impl Mendings {
 
     /// A replica runs now: if the start found segments of it cut short, they are read through.
     pub fn started(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
-        let Some((from, until)) = self.cut.remove(&id) else { return };
+        let Some((from, until)) = self.shortened.remove(&id) else { return };
         if !Company::of(residents, ports).other_holders(id).is_empty() {
             let (at, step) = (now.mono, Step::Time);
             self.of.insert(id, Mending { from, below: from, until, tries: 0, at, step });
@@ -245,7 +246,7 @@ impl Mendings {
     /// There is nothing to mend any more, or nobody to mend it.
     pub fn over(&mut self, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
         self.of.remove(&id);
-        self.cut.remove(&id);
+        self.shortened.remove(&id);
         ports.wake_readers(residents.get_mut(id));
     }
 

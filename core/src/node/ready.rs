@@ -64,7 +64,7 @@ impl Node {
             effects.into_iter().for_each(|effect| self.carry_out(now, id, effect, actions));
         } else if ready.must_persist {
             self.journal(id, &ready);
-            self.look_for_cut(now, id, &ready, actions);
+            self.look_for_truncation(now, id, &ready, actions);
         }
         for entry in &ready.committed {
             self.apply(now, id, entry, actions)?;
@@ -87,13 +87,13 @@ impl Node {
     }
 
     /// A leader may cut off what the journal had above the image.
-    fn look_for_cut(&mut self, now: Now, id: ReplicaId, ready: &Ready, actions: &mut Vec<Action>) {
+    fn look_for_truncation(&mut self, now: Now, id: ReplicaId, ready: &Ready, actions: &mut Vec<Action>) {
         let Some(first) = ready.entries.first() else { return };
         let Some(resident) = self.residents.get(id).filter(|resident| resident.image().is_some()) else {
             return;
         };
         let applied = resident.applied().index;
-        for topic in self.deleted_ahead.cut(first.index, applied) {
+        for topic in self.deleted_ahead.truncated(first.index, applied) {
             self.start_topic(now, topic, actions);
         }
     }

@@ -77,7 +77,7 @@ impl Node {
                 let kept = if is_far { 0 } else { self.config.storage.window_kept_bytes_max };
                 self.checkpoints.durable(usize::try_from(kept).unwrap_or(usize::MAX), residents);
             }
-            Outcome::Settled { replica, end } => self.catch_ups.log_durable(replica, end, residents, ports),
+            Outcome::Drained { replica, end } => self.catch_ups.log_durable(replica, end, residents, ports),
             Outcome::Damaged { replica, from, below } => {
                 self.mendings.found_damage(now, replica, (from, below), residents, ports);
             }
@@ -109,8 +109,8 @@ impl Node {
         let without_metadata =
             WithoutMetadata { loss: meta.loss, dead: recovery.dead, segments: recovery.segments };
         self.identity.recovered(meta);
-        for cut in recovery.cut {
-            self.mendings.found_cut(cut.replica, cut.from, cut.below);
+        for shortened in recovery.shortened {
+            self.mendings.found_shortened(shortened);
         }
         let (metadata, others) = sort_out(recovery.replicas);
         self.unclaimed.add(others);

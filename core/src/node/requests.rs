@@ -72,7 +72,7 @@ impl Node {
 
     /// Whether this node leads the partition and has not applied an entry of its term yet: what others have
     /// committed may not be visible here for a moment.
-    pub fn is_settling(&self, of: TopicPartition) -> bool {
+    pub fn is_taking_over(&self, of: TopicPartition) -> bool {
         let partition = self.residents.partition_at(of);
         partition.is_some_and(|partition| partition.replica().is_leader() && !partition.is_leading())
     }

@@ -17,8 +17,9 @@ use std::time::Duration;
 /// How a replica of this partition behaves, on a node with that seed.
 pub(super) fn of_replica(config: &Config, seed: u64, of: TopicPartition) -> Settings {
     let topic = u128::from_be_bytes(of.topic.0);
-    let group = rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
-    let settings = Settings::new(config.node, seed, group);
+    let partition =
+        rng::hash(&[(topic >> 64) as u64, topic as u64, u64::from(of.partition.0.unsigned_abs())]);
+    let settings = Settings::new(config.node, seed, partition);
     // A ready goes whole into one frame: where frames are small, less may wait (seed 27: a follower's ready
     // that no frame could hold kept its node turning for ever).
     let is_blind = is_planted(config.mutant, Mutant::ReadyLargerThanFrame);

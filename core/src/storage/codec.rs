@@ -37,7 +37,7 @@ impl Sink {
 
     /// The parts, and the buffer for the next sink.
     pub(super) fn finish(mut self) -> (Vec<Bytes>, BytesMut) {
-        self.cut();
+        self.close_part();
         (self.parts, self.buffer)
     }
 
@@ -90,7 +90,7 @@ impl Sink {
         if payload.len() < COPY_BELOW_BYTES {
             return self.slice(payload);
         }
-        self.cut();
+        self.close_part();
         self.parts.push(payload.clone());
         self.bytes += payload.len();
     }
@@ -125,7 +125,7 @@ impl Sink {
         self.share(&entry.payload);
     }
 
-    fn cut(&mut self) {
+    fn close_part(&mut self) {
         if !self.buffer.is_empty() {
             self.parts.push(self.buffer.split().freeze());
         }

@@ -15,7 +15,7 @@
 
 use super::disk::Disk;
 use super::disk::ticket::Job;
-use super::reads::cut::run_end;
+use super::reads::place::run_end;
 use super::running::{Running, Turn, no_failure};
 use super::{ChunkPlace, Outcome, Storage};
 use crate::action::Action;

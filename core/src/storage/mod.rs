@@ -73,7 +73,7 @@ pub use mend::MendRefused;
 pub use node_meta::{JournalLoss, NodeMeta};
 pub use outcome::{Durable, Outcome, Reset};
 pub use reads::cold::{Lookup, ReadFault};
-pub use recovery::announcement::{Cut, Files, RecoveredReplica, Recovery};
+pub use recovery::announcement::{Files, RecoveredReplica, Recovery, Shortened};
 #[cfg(any(test, feature = "simulation"))]
 pub use remembered::{Remembered, remember};
 pub use segments::chunk::{Chunk, ChunkPlace};
@@ -214,7 +214,7 @@ impl Storage {
     }
 
     /// Starts a replica's memory anew, and appends the entries above that; answered by [`Outcome::Persisted`].
-    /// If the log reaches `segment_end` it is kept, all of it, and must be settled; else it is given up and starts
+    /// If the log reaches `segment_end` it is kept, all of it, and must be drained; else it is given up and starts
     /// there, empty. The hard state may speak of the entries, so all of it goes into one frame.
     pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset, entries: &[Entry]) {
         let Some(running) = self.running() else { return };
@@ -222,9 +222,9 @@ impl Storage {
         running.journal.forget(replica);
         let mut local = running.locals.remove(&replica).expect("a reset is of a replica that is here");
         if local.log.end() >= reset.segment_end {
-            let is_settled = local.log.written_end() == local.log.end()
+            let is_drained = local.log.written_end() == local.log.end()
                 && running.behind.unsynced_of(&local.log).is_empty();
-            assert!(is_settled, "a reset names only synced segments: settle the replica first");
+            assert!(is_drained, "a reset names only synced segments: drain the replica first");
             let below = local.log.advance_start(reset.log_start);
             running.doom(below);
         } else {
@@ -268,8 +268,8 @@ impl Storage {
         running.locals.insert(replica, local);
     }
 
-    /// Wants everything kept of a replica in synced segments; answered by [`Outcome::Settled`].
-    pub fn settle(
+    /// Wants everything kept of a replica in synced segments; answered by [`Outcome::Drained`].
+    pub fn drain(
         &mut self,
         now: Mono,
         replica: ReplicaId,
@@ -278,7 +278,7 @@ impl Storage {
     ) {
         let Some(running) = self.running() else { return };
         let Some(end) = running.locals.get(&replica).map(|local| local.log.end()) else { return };
-        running.behind.settle(replica, end);
+        running.behind.drain(replica, end);
         running.write_log(replica, &mut Turn { now, actions, outcomes });
     }
 

@@ -23,10 +23,10 @@ pub enum Outcome {
         number: u64,
     },
     /// Everything kept of this replica up to `end` lies in synced segments: a reset may name it.
-    Settled {
+    Drained {
         /// Whose.
         replica: ReplicaId,
-        /// Where its log ended when it was asked to settle.
+        /// Where its log ended when it was asked to drain.
         end: Offset,
     },
     /// A cold read ended.

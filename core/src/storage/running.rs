@@ -125,13 +125,13 @@ impl Running {
                 self.write_ripe(turn);
                 Ok(())
             }
-            Job::Settle(replica, synced) => {
+            Job::Drain(replica, synced) => {
                 no_failure(result)?;
                 self.behind.synced(&synced);
                 if let Some(local) = self.locals.get_mut(&replica) {
                     local.log.is_syncing = false;
                 }
-                // Settled, unless more was wanted while the disk was busy.
+                // Drained, unless more was wanted while the disk was busy.
                 self.write_log(replica, turn);
                 Ok(())
             }
@@ -262,17 +262,17 @@ impl Running {
         let indexes = &mut self.reads.indexes;
         let mut io = Io { disk: turn.disk(&mut self.tickets), indexes };
         self.behind.write(&self.config, replica, &mut local.log, goal, &mut io);
-        let Some(settled) = self.behind.settling(replica) else { return };
+        let Some(drained) = self.behind.draining(replica) else { return };
         let log = &mut local.log;
-        let is_written = log.written_end() >= settled && !log.is_writing() && !log.is_syncing;
+        let is_written = log.written_end() >= drained && !log.is_writing() && !log.is_syncing;
         if is_written && !self.checkpointer.holds_logs() {
             let synced = self.behind.unsynced_of(log);
-            if synced.is_empty() || is_planted(self.mutant, Mutant::SettledUnsynced) {
-                return self.settled(replica, turn);
+            if synced.is_empty() || is_planted(self.mutant, Mutant::DrainedUnsynced) {
+                return self.drained(replica, turn);
             }
             log.is_syncing = true;
             let files = synced.iter().map(|(name, _)| File::Segment(*name)).collect();
-            turn.disk(&mut self.tickets).sync(Job::Settle(replica, synced), files);
+            turn.disk(&mut self.tickets).sync(Job::Drain(replica, synced), files);
         }
     }
 
@@ -368,17 +368,17 @@ impl Running {
             self.behind.evicted(evicted);
         }
         let goes_on = self.behind.is_ripe(replica) || self.checkpointer.goal(replica).is_some();
-        if goes_on || self.behind.settling(replica).is_some() {
+        if goes_on || self.behind.draining(replica).is_some() {
             self.write_log(replica, turn);
         }
         self.advance_checkpoint(turn);
         Ok(())
     }
 
-    fn settled(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
-        let Some(goal) = self.behind.settling(replica) else { return };
-        self.behind.settled(replica);
-        turn.outcomes.push(Outcome::Settled { replica, end: goal });
+    fn drained(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
+        let Some(goal) = self.behind.draining(replica) else { return };
+        self.behind.drained(replica);
+        turn.outcomes.push(Outcome::Drained { replica, end: goal });
         self.write_log(replica, turn);
     }
 

@@ -142,7 +142,7 @@ impl Starting {
             replicas: resumed.records.into_values().map(recovered).collect(),
             dead: resumed.dead,
             segments: resumed.segments,
-            cut: resumed.cut,
+            shortened: resumed.shortened,
             journal_bytes: resumed.journal_bytes,
         };
         let mut tickets = std::mem::take(&mut self.tickets);

@@ -8,7 +8,7 @@
 //! `pages` holds the rules about any file, `functions` about their length, `arrows` who may import whom,
 //! `floors` the table of the core's rooms, `houses` the rooms within them, `circles` that nothing imports itself in
 //! the end, `faults` what a room may fail with, `purity` what each crate may not name, `door` the broker's public face, `supply` the dependencies,
-//! `mirrors` what must exist because something else names it, `apis` that with an API, `sources` what a comment gives as its source.
+//! `mirrors` what must exist because something else names it, `apis` that with an API, `sources` what a comment gives as its source, `words` where a word of ARCHITECTURE's table is at home.
 //!
 //! Not here: what clippy denies (the workspace's lint table, `core/clippy.toml`) and what rustfmt settles.
 
@@ -27,6 +27,7 @@ mod reading;
 mod sources;
 mod supply;
 mod tree;
+mod words;
 
 use std::fmt;
 

@@ -35,7 +35,7 @@ pub enum Job {
     /// Segments a checkpoint needs.
     CheckpointSegments(Synced),
     /// Segments that a replica's reset will name.
-    Settle(ReplicaId, Synced),
+    Drain(ReplicaId, Synced),
     /// A checkpoint's slot: its write or its sync.
     Slot,
     /// A file that no checkpoint names.

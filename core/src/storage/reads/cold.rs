@@ -18,7 +18,7 @@
 //! whole batches without a gap, at least one unless there is none, and more than `max_bytes` only if that one
 //! is larger.
 
-use super::cut::{Cut, Place, is_sound, next_batch};
+use super::place::{Found, Place, is_sound, next_batch};
 use super::want::{Verdict, Want};
 use crate::action::Notice;
 use crate::event::DoneResult;
@@ -291,7 +291,7 @@ impl Reads {
             }
             let left = bytes.slice((place.at - start) as usize..);
             match next_batch(&left, place, segment) {
-                Cut::Whole { len, next, max_timestamp } => {
+                Found::Whole { len, next, max_timestamp } => {
                     let from = (place.at - start) as usize;
                     match cold.want.judge(next, max_timestamp, taken.map_or(0, |(from, to)| to - from), len) {
                         Verdict::Skip if suspect.is_none() && !is_sound(&left[..len]) => {
@@ -307,14 +307,14 @@ impl Reads {
                     }
                     place = Place { at: place.at + len as u64, expected: next };
                 }
-                Cut::Short(needed)
+                Found::Short(needed)
                     if (bytes.len() as u64) < asked || needed as u64 > segment.bytes - place.at =>
                 {
                     // The file ends before what was written to it does.
                     return self.damage(cold, segment, suspect.unwrap_or(place), (start, bytes), taken);
                 }
-                Cut::Short(needed) => break needed as u64,
-                Cut::Broken => {
+                Found::Short(needed) => break needed as u64,
+                Found::Broken => {
                     return self.damage(cold, segment, suspect.unwrap_or(place), (start, bytes), taken);
                 }
             }
@@ -388,11 +388,11 @@ fn place<'a>(cold: &Cold, locals: &'a Locals) -> Result<(&'a Log, Segment), Read
 /// with it.
 fn end(name: SegmentName, start: u64, bytes: &Bytes, taken: Option<(usize, usize)>) -> Next {
     let place = taken.map(|(from, _)| ChunkPlace { name, at: start + from as u64 });
-    let cut = |(from, to): (usize, usize)| match to - from {
+    let slice = |(from, to): (usize, usize)| match to - from {
         len if len < bytes.len() / 2 => Bytes::copy_from_slice(&bytes[from..to]),
         _ => bytes.slice(from..to),
     };
-    let batches = taken.map(cut).into_iter().collect();
+    let batches = taken.map(slice).into_iter().collect();
     Next::End(Ok(Chunk { batches, place }))
 }
 

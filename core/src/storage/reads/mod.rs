@@ -6,5 +6,5 @@
 //! Not here: what is in memory (`segments`), writing good bytes over damaged ones (`mend`).
 
 pub mod cold;
-pub mod cut;
+pub mod place;
 pub mod want;

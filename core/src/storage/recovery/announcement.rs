@@ -22,7 +22,7 @@ pub struct Recovery {
     /// What lies in segments, whole as far as their lengths tell.
     pub segments: Files,
     /// Segments of which the disk does not have all that was synced.
-    pub cut: Vec<Cut>,
+    pub shortened: Vec<Shortened>,
     /// Bytes of journal that were replayed.
     pub journal_bytes: u64,
 }
@@ -38,7 +38,7 @@ pub struct Files {
 
 /// A segment that is shorter than it was when it was synced, or gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct Shortened {
     /// Whose.
     pub replica: ReplicaId,
     /// Its first offset.

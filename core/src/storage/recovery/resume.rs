@@ -15,7 +15,7 @@
 //! Invariant: nothing is removed but what the checkpoint in force has given up, or leftovers of a partition
 //! that a replica here holds, or held until a frame that was replayed. What nobody knows stays, and is noted.
 
-use super::announcement::{Cut, Files};
+use super::announcement::{Files, Shortened};
 use super::reading::{Findings, Journaled};
 use super::walk::Ending;
 use crate::action::Notice;
@@ -62,7 +62,7 @@ pub struct Resumed {
     /// Bytes of frames since the checkpoint.
     pub journal_bytes: u64,
     /// Segments that have lost their ends.
-    pub cut: Vec<Cut>,
+    pub shortened: Vec<Shortened>,
     pub notices: Vec<Notice>,
 }
 
@@ -116,7 +116,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         checkpoint_bytes: used as u64,
         covered: chain.sequence,
         journal_bytes: 0,
-        cut: Vec::new(),
+        shortened: Vec::new(),
         notices,
     }
 }
@@ -179,7 +179,7 @@ fn go_on(
         checkpoint_bytes,
         covered: checkpoint.chain.sequence,
         journal_bytes: walk.bytes,
-        cut: trim.cut,
+        shortened: trim.shortened,
         notices,
     }
 }
@@ -247,7 +247,7 @@ fn bury(
         checkpoint_bytes: used as u64,
         covered: chain.sequence,
         journal_bytes: walk.bytes,
-        cut: Vec::new(),
+        shortened: Vec::new(),
         notices,
     }
 }
@@ -293,7 +293,7 @@ fn journal_files(findings: &Findings) -> BTreeMap<u32, u64> {
 #[derive(Default)]
 struct Trim {
     work: Vec<Work>,
-    cut: Vec<Cut>,
+    shortened: Vec<Shortened>,
     notices: Vec<Notice>,
 }
 
@@ -321,7 +321,7 @@ fn trim_segments(
         if len < bytes {
             let what = format!("{bytes} bytes were synced and {len} are there: reads beyond will be refused");
             trim.notices.push(Notice::Damaged { file, what });
-            trim.cut.push(Cut { replica: *replica, from: segment.base, below: segment.next });
+            trim.shortened.push(Shortened { replica: *replica, from: segment.base, below: segment.next });
         }
     }
     for file in findings.files.keys() {

@@ -31,11 +31,11 @@ pub struct WriteBehind {
     touched: Vec<ReplicaId>,
     /// Logs to be written.
     ripe: BTreeSet<ReplicaId>,
-    /// Those of them, and of the settling ones, that something happened to: whoever waits for the disk, or for a
+    /// Those of them, and of the draining ones, that something happened to: whoever waits for the disk, or for a
     /// checkpoint, is looked at again when that is done, and not every turn.
     due: BTreeSet<ReplicaId>,
     /// Logs whose end must be in synced segments up to here before a reset names them.
-    settling: BTreeMap<ReplicaId, Offset>,
+    draining: BTreeMap<ReplicaId, Offset>,
     /// Segments written since their last sync, and their lengths.
     unsynced: BTreeMap<SegmentName, u64>,
     /// The cached batches' logs, oldest batch first.
@@ -92,7 +92,7 @@ impl WriteBehind {
         !self.due.is_empty()
     }
 
-    /// The logs to be written or settled that something happened to, which the caller goes on with. One that settles
+    /// The logs to be written or drained that something happened to, which the caller goes on with. One that drains
     /// may have nothing to write any more: a checkpoint has written it, or a full disk was in the way when its turn
     /// came.
     pub fn take_due(&mut self) -> BTreeSet<ReplicaId> {
@@ -101,7 +101,7 @@ impl WriteBehind {
 
     /// What held back all logs is over.
     pub fn all_are_due(&mut self) {
-        self.due.extend(self.ripe.iter().chain(self.settling.keys()));
+        self.due.extend(self.ripe.iter().chain(self.draining.keys()));
     }
 
     /// Whether `replica`'s log is to be written.
@@ -117,8 +117,8 @@ impl WriteBehind {
     }
 
     /// Wants the log of `replica` in synced segments up to `goal`.
-    pub fn settle(&mut self, replica: ReplicaId, goal: Offset) {
-        self.settling.insert(replica, goal);
+    pub fn drain(&mut self, replica: ReplicaId, goal: Offset) {
+        self.draining.insert(replica, goal);
         self.ripe.insert(replica);
         self.due.insert(replica);
     }
@@ -213,7 +213,7 @@ impl WriteBehind {
         }
         self.ripe.remove(&replica);
         self.due.remove(&replica);
-        self.settling.remove(&replica);
+        self.draining.remove(&replica);
         if let Some(name) = log.writing() {
             self.orphans.insert(name, log.writing_bytes());
             self.orphaned_bytes += log.writing_bytes();
@@ -252,14 +252,14 @@ impl WriteBehind {
         }
     }
 
-    /// Where `replica` has to be settled up to, if a reset waits for that.
-    pub fn settling(&self, replica: ReplicaId) -> Option<Offset> {
-        self.settling.get(&replica).copied()
+    /// Where `replica` has to be drained up to, if a reset waits for that.
+    pub fn draining(&self, replica: ReplicaId) -> Option<Offset> {
+        self.draining.get(&replica).copied()
     }
 
-    /// `replica` is settled.
-    pub fn settled(&mut self, replica: ReplicaId) {
-        self.settling.remove(&replica);
+    /// `replica` is drained.
+    pub fn drained(&mut self, replica: ReplicaId) {
+        self.draining.remove(&replica);
     }
 
     /// The segments of one log that are not synced.

@@ -55,7 +55,7 @@ fn happen(world: &mut World) {
             world.drop_replica(replica);
             world.flush();
         }
-        78..80 => world.settle(replica),
+        78..80 => world.drain(replica),
         80..83 if model.acked + 1 == model.history.len() && world.storage.accepts_records() => {
             reset(world, replica, &model);
             world.flush();
@@ -78,11 +78,11 @@ fn happen(world: &mut World) {
 /// A snapshot is installed.
 fn reset(world: &mut World, replica: ReplicaId, model: &Replica) {
     let end = model.now().offset_at(model.applied);
-    let is_settled = model.settled.is_some_and(|settled| settled.0 == end);
+    let is_drained = model.drained.is_some_and(|drained| drained.0 == end);
     // A snapshot never lies behind what was once committed, even if a crash took that back here.
     let is_newest = model.applied >= model.committed;
     let further = end.max(model.highest_end) + 5 + world.rng.below(5) as i64;
-    let segment_end = if is_settled && is_newest { end } else { further };
+    let segment_end = if is_drained && is_newest { end } else { further };
     // Not below what was committed; but entries above it may be there that it makes void.
     let index =
         model.committed() + 1 + world.rng.below(model.now().last().saturating_sub(model.committed()) + 3);

@@ -162,17 +162,17 @@ fn a_log_settles_though_a_checkpoint_writes_it_meanwhile() {
     world.apply(replica, 1);
     world.checkpoint();
     // Its turn comes while the checkpoint holds the logs; later there is nothing left to write.
-    world.settle(replica);
+    world.drain(replica);
     world.run();
     assert_eq!(world.checkpoints, 1);
     world.flush();
     world.run();
     let end = world.storage.extent(replica).map(|extent| extent.end);
-    assert_eq!(world.replicas[&replica].settled, end);
+    assert_eq!(world.replicas[&replica].drained, end);
 }
 
 #[test]
-fn what_is_wanted_settled_meanwhile_is_settled_too() {
+fn what_is_wanted_drained_meanwhile_is_drained_too() {
     let mut world = World::new(11, small());
     let replica = world.add();
     for index in 1..=2 {
@@ -181,14 +181,14 @@ fn what_is_wanted_settled_meanwhile_is_settled_too() {
         world.run();
     }
     world.apply(replica, 1);
-    world.settle(replica);
+    world.drain(replica);
     // The segment is written, its sync is under way.
     assert!(world.step(), "a write waits");
     world.apply(replica, 2);
-    world.settle(replica);
+    world.drain(replica);
     world.run();
-    world.reset(replica, 3, world.replicas[&replica].settled.expect("settled").0, &[]);
-    assert_eq!(world.storage.extent(replica).map(|extent| extent.end), world.replicas[&replica].settled);
+    world.reset(replica, 3, world.replicas[&replica].drained.expect("drained").0, &[]);
+    assert_eq!(world.storage.extent(replica).map(|extent| extent.end), world.replicas[&replica].drained);
 }
 
 #[test]
@@ -208,9 +208,9 @@ fn a_checkpoint_goes_on_when_the_last_log_it_waits_for_is_dropped() {
     world.run();
     assert_eq!(world.checkpoints, 1);
     world.apply(kept, 1);
-    world.settle(kept);
+    world.drain(kept);
     world.run();
-    assert!(world.replicas[&kept].settled.is_some(), "logs are written again");
+    assert!(world.replicas[&kept].drained.is_some(), "logs are written again");
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub struct Replica {
     pub log_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
-    pub settled: Option<Offset>,
+    pub drained: Option<Offset>,
     /// When it was dropped.
     pub dropped: Option<u64>,
 }

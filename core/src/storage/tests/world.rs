@@ -168,7 +168,7 @@ impl World {
             highest_end: 0,
             log_start: 0,
             batches: BTreeMap::new(),
-            settled: None,
+            drained: None,
             dropped: None,
         };
         self.replicas.insert(replica, model);
@@ -269,9 +269,9 @@ impl World {
         self.storage.reset(replica, model.history.len() as u64 - 1, reset, &entries);
     }
 
-    pub fn settle(&mut self, replica: ReplicaId) {
+    pub fn drain(&mut self, replica: ReplicaId) {
         let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
-        self.storage.settle(self.now, replica, &mut actions, &mut outcomes);
+        self.storage.drain(self.now, replica, &mut actions, &mut outcomes);
         self.take(actions, outcomes);
     }
 
@@ -309,9 +309,9 @@ impl World {
             match outcome {
                 Outcome::Recovered(recovery) => self.recovery = Some(recovery),
                 Outcome::Persisted { replica, number } => self.persisted(replica, number),
-                Outcome::Settled { replica, end } => {
+                Outcome::Drained { replica, end } => {
                     if let Some(model) = self.replicas.get_mut(&replica) {
-                        model.settled = Some(end);
+                        model.drained = Some(end);
                     }
                 }
                 Outcome::Read { read, result, .. } => {
@@ -336,7 +336,7 @@ impl World {
     pub fn check_recovery(&mut self) {
         assert_eq!(self.disk.halted, None, "seed {}", self.seed);
         let recovery = self.recovery.clone().expect("recovered");
-        assert_eq!(recovery.cut, [], "seed {}: nothing is damaged that nobody damaged", self.seed);
+        assert_eq!(recovery.shortened, [], "seed {}: nothing is damaged that nobody damaged", self.seed);
         let mut found: BTreeMap<ReplicaId, RecoveredReplica> =
             recovery.replicas.into_iter().map(|replica| (replica.replica, replica)).collect();
         for (replica, model) in std::mem::take(&mut self.replicas) {
@@ -394,7 +394,7 @@ impl World {
             acked: 0,
             applied,
             log_start: recovered.log_start.0,
-            settled: None,
+            drained: None,
             dropped: None,
             ..model
         }

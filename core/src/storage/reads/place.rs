@@ -1,6 +1,6 @@
-//! Cutting a segment's bytes into its batches: what belongs at a place is told from what does not.
+//! Places in a segment: which batch stands at one, and what does not belong there.
 //!
-//! Invariant: a batch that is cut begins at the offset where the one before it ended, and lies within its segment.
+//! Invariant: a batch that is found begins at the offset where the one before it ended, and lies within its segment.
 
 use crate::ids::Offset;
 use crate::storage::segments::segment::Segment;
@@ -15,7 +15,7 @@ pub struct Place {
 }
 
 /// What stands at a place.
-pub enum Cut {
+pub enum Found {
     /// A whole batch of so many bytes, and where the next one belongs.
     Whole { len: usize, next: Offset, max_timestamp: i64 },
     /// The beginning of one that has so many.
@@ -25,20 +25,20 @@ pub enum Cut {
 }
 
 /// The batch that `left` starts with, if it is the one that belongs at `place`.
-pub fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Cut {
-    let Some(prefix) = left.get(8..12) else { return Cut::Short(HEADER_BYTES) };
+pub fn next_batch(left: &Bytes, place: Place, segment: &Segment) -> Found {
+    let Some(prefix) = left.get(8..12) else { return Found::Short(HEADER_BYTES) };
     let counted = i32::from_be_bytes(prefix.try_into().expect("8..12 are four bytes"));
-    let Ok(len) = usize::try_from(counted).map(|counted| counted + 12) else { return Cut::Broken };
+    let Ok(len) = usize::try_from(counted).map(|counted| counted + 12) else { return Found::Broken };
     if len as u64 > segment.bytes - place.at {
-        return Cut::Broken;
+        return Found::Broken;
     }
-    let Some(bytes) = left.get(..len) else { return Cut::Short(len) };
-    let Ok(batch) = Batch::parse(bytes) else { return Cut::Broken };
+    let Some(bytes) = left.get(..len) else { return Found::Short(len) };
+    let Ok(batch) = Batch::parse(bytes) else { return Found::Broken };
     let next = Offset(batch.last_offset().saturating_add(1));
     if batch.base_offset() != place.expected.0 || next <= place.expected || next > segment.next {
-        return Cut::Broken;
+        return Found::Broken;
     }
-    Cut::Whole { len, next, max_timestamp: batch.max_timestamp() }
+    Found::Whole { len, next, max_timestamp: batch.max_timestamp() }
 }
 
 /// Whether a batch carries the CRC of what it holds.
