@@ -2,15 +2,24 @@
 //!
 //! `decide` reads the *tip* and proposes; `apply` alone changes replicated state. The host (`host/`) keeps two
 //! copies, *committed* and *tip*, and its laws are: propose first, then apply to the tip (a dropped proposal
-//! never touched it); a reply leaves when the applied index has reached the tip's at decide time; all commands
-//! of one decision are one entry; when leadership is lost, tip and soft state are dropped and every parked
-//! request is answered with the machine's "not leader" reply.
+//! never touched it); all commands of one decision are one entry; when leadership is lost, tip and soft state are
+//! dropped and every parked request is answered with the machine's "not leader" reply.
+//!
+//! ```text
+//! elected      on a new leader, a bounded step at a time, until soft state is whole; nothing is decided before
+//! decide       a request -> commands, and answers to it and to whoever waited in soft state
+//! due          what time has brought, from `next_deadline` on; on the leader only
+//! apply        a committed command, on every replica
+//! ```
+//! An answer leaves when what the tip held at decide time is applied. One that is to be *confirmed* waits besides for a
+//! majority to say that this replica leads still: without commands of its own to commit, a leader that was deposed and
+//! does not know it would answer from what is over.
 //!
 //! Shape after Kafka's CoordinatorShard (KIP-848's runtime): handlers return records plus a reply.
 
 use crate::entry::Stamp;
 use crate::mutant::Mutant;
-use crate::now::Now;
+use crate::now::{Mono, Now};
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
 
@@ -29,31 +38,70 @@ pub struct Room {
     pub state_bytes_max: usize,
 }
 
-/// What `decide` may use besides the tip.
-pub struct Context<'a> {
+/// What `decide` may use besides the tip. `I` is what the machine sees of the rest of the cluster.
+pub struct Context<'a, I> {
     /// Both clocks.
     pub now: Now,
     /// The machine's own stream.
     pub rng: &'a mut Rng,
+    /// The image of the metadata, as it is applied on this node.
+    pub image: &'a I,
     /// What the commands, and the state that they lead to, may take.
     pub room: Room,
     /// The bug that is planted, if one is.
     pub mutant: Option<Mutant>,
 }
 
-/// What a request leads to. A request that must wait longer than the commit is in neither list; the machine
-/// keeps its waiter in soft state.
+/// What a request leads to, or time. A request that must wait longer than the commit is answered by none of these; the
+/// machine keeps its waiter in soft state, and answers it with a later decision.
 #[derive(Clone, Debug)]
 pub struct Decision<C, R> {
     /// Changes to replicate, as one entry. May be empty.
     pub commands: Vec<C>,
     /// Who is answered what, once all of `commands`, and all that the tip stood on, are applied.
-    pub replies: Vec<(Waiter, R)>,
+    pub answers: Vec<Answer<R>>,
+}
+
+/// An answer to one of those who wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<R> {
+    /// Who.
+    pub waiter: Waiter,
+    /// What.
+    pub reply: R,
+    /// What has to be so before it leaves.
+    pub proof: Proof,
+}
+
+/// What has to be so before an answer leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// What the tip held is applied. A deposed leader with nothing in flight may say it.
+    Applied,
+    /// Besides, this replica led after the decision was made: commands of the decision are committed, or a majority has
+    /// confirmed it.
+    Confirmed,
+}
+
+/// Whether soft state is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// It is: requests are decided.
+    Whole,
+    /// Another step is needed.
+    Partly,
 }
 
 impl<C, R> Default for Decision<C, R> {
     fn default() -> Self {
-        Decision { commands: Vec::new(), replies: Vec::new() }
+        Decision { commands: Vec::new(), answers: Vec::new() }
+    }
+}
+
+impl<C, R> Decision<C, R> {
+    /// One waiter is answered, what it is told being confirmed.
+    pub fn confirmed(commands: Vec<C>, waiter: Waiter, reply: R) -> Decision<C, R> {
+        Decision { commands, answers: vec![Answer { waiter, reply, proof: Proof::Confirmed }] }
     }
 }
 
@@ -78,17 +126,42 @@ pub trait Machine: Clone + Default {
     /// What a leader keeps besides: deadlines, parked requests, last-seen. Never replicated.
     type Soft: Default;
 
+    /// What it sees of the rest of the cluster: the metadata's image; the metadata machine itself nothing.
+    type Image;
+
+    /// After an election: builds soft state, a bounded step at each call, until it is whole. `self` is the tip.
+    fn elected(&self, _soft: &mut Self::Soft, _context: &mut Context<'_, Self::Image>) -> Built {
+        Built::Whole
+    }
+
     /// Answers a request. `self` is the tip. What does not fit the context's room is refused.
     fn decide(
         &self,
         soft: &mut Self::Soft,
-        context: &mut Context<'_>,
+        context: &mut Context<'_, Self::Image>,
         waiter: Waiter,
         request: Self::Request,
     ) -> Decision<Self::Command, Self::Reply>;
 
-    /// What time has brought; called on the leader only.
-    fn due(&self, soft: &mut Self::Soft, context: &mut Context<'_>) -> Decision<Self::Command, Self::Reply>;
+    /// When `due` has something to do; asked after every call.
+    fn next_deadline(&self, _soft: &Self::Soft) -> Option<Mono> {
+        None
+    }
+
+    /// What time has brought; called on the leader only. Afterwards the next deadline lies ahead, also that of what the
+    /// commands are to change: a proposal may be dropped, and is then made again.
+    fn due(
+        &self,
+        _soft: &mut Self::Soft,
+        _context: &mut Context<'_, Self::Image>,
+    ) -> Decision<Self::Command, Self::Reply> {
+        Decision::default()
+    }
+
+    /// Leadership is lost, and soft state with it: who waits there is answered with `not_leader`.
+    fn lost(_soft: Self::Soft) -> Vec<Waiter> {
+        Vec::new()
+    }
 
     /// The answer for a request that met no leader, or lost it.
     fn not_leader() -> Self::Reply;

@@ -3,18 +3,13 @@
 
 use super::Broker;
 use crate::connection::{PURPOSES, Purpose};
-use crate::entry::{Entry, EntryKind, Stamp};
-use crate::host::Host;
+use crate::entry::Entry;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
-use crate::machine::{Machine, Undecodable};
-use crate::metadata::Metadata;
-use crate::now::{Mono, Wall};
-use crate::partition::{LogState, Partition, Weight};
+use crate::now::Mono;
+use crate::partition::{Partition, Weight};
 use crate::replica::Replica;
-use crate::resident::{METADATA, Resident};
-use crate::rng::hash;
+use crate::resident::Resident;
 use crate::storage::RecoveredReplica;
-use bytes::BytesMut;
 use std::collections::BTreeMap;
 
 /// One replica of a node as it stands between two turns.
@@ -80,61 +75,6 @@ impl Holdings {
     }
 }
 
-/// A state that the log alone makes, entry by entry, for the comparison with the states that nodes have.
-#[derive(Clone, Debug)]
-pub enum Replayed {
-    /// The metadata machine's.
-    Metadata(Box<Metadata>),
-    /// A partition's.
-    Partition(Box<LogState>),
-}
-
-impl Replayed {
-    /// What a log begins with.
-    pub fn empty(of: TopicPartition) -> Replayed {
-        if of == METADATA { Replayed::Metadata(Box::default()) } else { Replayed::Partition(Box::default()) }
-    }
-
-    /// From the bytes of a snapshot.
-    ///
-    /// # Errors
-    /// Bytes that no state has.
-    pub fn decode(of: TopicPartition, state: &[u8]) -> Result<Replayed, Undecodable> {
-        Ok(if of == METADATA {
-            Replayed::Metadata(Box::new(Host::decode_state(state)?.1))
-        } else {
-            Replayed::Partition(Box::new(LogState::decode(state)?))
-        })
-    }
-
-    /// Takes the next committed entry in.
-    ///
-    /// # Errors
-    /// An entry that cannot stand there.
-    pub fn apply(&mut self, entry: &Entry) -> Result<(), Undecodable> {
-        match self {
-            Replayed::Metadata(machine) if entry.kind == EntryKind::Commands => {
-                let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
-                let commands = Metadata::decode_commands(&entry.payload)?;
-                commands.iter().for_each(|command| machine.apply(at, command));
-            }
-            Replayed::Metadata(_) => {}
-            Replayed::Partition(log) => {
-                log.apply(entry)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What [`Broker::observe_state`] says of a node with this state, if the log's time is `wall`.
-    pub fn hash(&self, wall: Wall) -> u64 {
-        match self {
-            Replayed::Metadata(machine) => hash_of_state(&Host::encode_state(wall, &**machine)),
-            Replayed::Partition(log) => hash_of_log(log),
-        }
-    }
-}
-
 impl Broker {
     /// Every replica of this node.
     pub fn observe(&self) -> Vec<Observation> {
@@ -170,14 +110,14 @@ impl Broker {
 
     /// A hash over the replicated state of one replica.
     pub fn observe_state(&self, of: TopicPartition) -> Option<u64> {
-        self.node.residents().of(of).map(hash_of_resident)
+        self.node.residents().of(of).map(Resident::state_hash)
     }
 
     /// A hash over the replicated state of each replica, with what it has applied: replicas that have applied
     /// the same have the same.
     pub fn observe_states(&self) -> Vec<(TopicPartition, Index, u64)> {
         let state =
-            |resident: &Resident| (resident.of(), resident.applied().index, hash_of_resident(resident));
+            |resident: &Resident| (resident.of(), resident.applied().index, Resident::state_hash(resident));
         self.node.residents().iter().map(|(_, resident)| state(resident)).collect()
     }
 
@@ -284,29 +224,4 @@ fn of_recovered(known: &RecoveredReplica) -> Observation {
 
 fn terms(entries: &[Entry]) -> Vec<(Index, Term)> {
     entries.iter().map(|entry| (entry.index, entry.term)).collect()
-}
-
-fn hash_of_resident(resident: &Resident) -> u64 {
-    match resident.records() {
-        // Not as a checkpoint has it: planted bugs write another.
-        Some(partition) => hash_of_log(partition.log()),
-        None => hash_of_state(&resident.encode()),
-    }
-}
-
-fn hash_of_log(log: &LogState) -> u64 {
-    let mut state = BytesMut::new();
-    log.encode(&mut state);
-    hash_of_state(&state)
-}
-
-/// The hash of a state's bytes, as a snapshot carries them.
-pub fn hash_of_state(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let tail = u64::from_le_bytes(last);
-    words
-        .iter()
-        .fold(hash(&[bytes.len() as u64, tail]), |state, word| hash(&[state, u64::from_le_bytes(*word)]))
 }

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! - Invariant: applied index <= tip index, and with nothing in flight committed == tip (the simulator compares).
-//! - Invariant: a reply, a read's too, leaves when the applied index has reached the tip's at decide time.
+//! - Invariant: a reply leaves when the applied index has reached the tip's at decide time; a confirmed one not before
+//!   it is known that this replica led after that.
+//! - Invariant: nothing is decided before soft state is whole.
 //! - Invariant: the tip never holds a command that was not proposed: propose first, then apply.
 //! - Invariant: commands of one decision <= commands_bytes_max of the room, and so can be proposed.
 //!
@@ -22,9 +24,9 @@ mod tests;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
-use crate::machine::{Context, Decision, Machine, Room, Undecodable, Waiter};
-use crate::now::{Now, Wall};
-use crate::replica::{Dropped, Replica};
+use crate::machine::{Answer, Built, Context, Decision, Machine, Proof, Room, Undecodable, Waiter};
+use crate::now::{Mono, Now, Wall};
+use crate::replica::{Confirming, Dropped, ReadContext, Replica};
 use crate::rng::Rng;
 use bytes::{BufMut, BytesMut};
 use rust_mq_proto::peer::raft::RaftEntry;
@@ -46,7 +48,11 @@ struct Lead<M: Machine> {
     tip: M,
     tip_index: Index,
     soft: M::Soft,
+    built: Built,
+    /// Answers that wait for what the tip held, in rising order.
     parked: VecDeque<(Index, Waiter, M::Reply)>,
+    /// Those that wait for a majority before.
+    confirming: Confirming<(Index, Waiter, M::Reply)>,
 }
 
 /// A reply that may leave.
@@ -67,32 +73,58 @@ impl<M: Machine> Host<M> {
         Host { replica, committed, applied, lead: None, rng, room }
     }
 
-    /// Asks the machine. The answer comes at once only if there is no leader here.
+    /// Asks the machine. The answer comes at once only if there is no leader here, or none that may decide yet.
     pub fn request(
         &mut self,
         now: Now,
         waiter: Waiter,
         request: M::Request,
+        image: &M::Image,
         out: &mut Vec<Replied<M::Reply>>,
     ) {
-        let Some(lead) = &mut self.lead else {
-            out.push(Replied { waiter, reply: M::not_leader(), index: Index(0) });
-            return;
+        let Some(lead) = self.lead.as_mut().filter(|lead| lead.built == Built::Whole) else {
+            return refuse(waiter, out, M::not_leader());
         };
         let mutant = self.replica.settings().mutant;
-        let mut context = Context { now, rng: &mut self.rng, room: self.room, mutant };
+        let mut context = Context { now, rng: &mut self.rng, image, room: self.room, mutant };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
 
-    /// Lets the machine see what time has brought.
-    pub fn due(&mut self, now: Now, out: &mut Vec<Replied<M::Reply>>) {
-        if let Some(lead) = &mut self.lead {
-            let mutant = self.replica.settings().mutant;
-            let mut context = Context { now, rng: &mut self.rng, room: self.room, mutant };
-            let decision = lead.tip.due(&mut lead.soft, &mut context);
-            self.carry_out(now, decision, out);
+    /// Lets the machine see what time has brought, or build on at its soft state.
+    pub fn due(&mut self, now: Now, image: &M::Image, out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = &mut self.lead else { return };
+        let mutant = self.replica.settings().mutant;
+        let mut context = Context { now, rng: &mut self.rng, image, room: self.room, mutant };
+        if lead.built == Built::Partly {
+            lead.built = lead.tip.elected(&mut lead.soft, &mut context);
+            return;
         }
+        if lead.tip.next_deadline(&lead.soft).is_none_or(|at| at > now.mono) {
+            return;
+        }
+        let decision = lead.tip.due(&mut lead.soft, &mut context);
+        let is_seen_to = lead.tip.next_deadline(&lead.soft).is_none_or(|at| at > now.mono);
+        assert!(is_seen_to, "what is due is seen to, or put off");
+        self.carry_out(now, decision, out);
+    }
+
+    /// When `due` has something to do: at once while soft state is being built.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let lead = self.lead.as_ref()?;
+        match lead.built {
+            Built::Partly => Some(Mono::default()),
+            Built::Whole => lead.tip.next_deadline(&lead.soft),
+        }
+    }
+
+    /// What a ready of the replica says of reads that a majority has confirmed.
+    pub fn heard(&mut self, reads: &[(ReadContext, Index)], out: &mut Vec<Replied<M::Reply>>) {
+        let Some(lead) = self.lead.as_mut().filter(|_| !reads.is_empty()) else { return };
+        for (_, waiter, _) in lead.confirming.heard(reads, &mut self.replica) {
+            refuse(waiter, out, M::not_leader());
+        }
+        self.release(out);
     }
 
     fn carry_out(
@@ -102,19 +134,17 @@ impl<M: Machine> Host<M> {
         out: &mut Vec<Replied<M::Reply>>,
     ) {
         let Some(lead) = &mut self.lead else { return };
-        if !decision.commands.is_empty() {
+        let has_commands = !decision.commands.is_empty();
+        if has_commands {
             let payload = M::encode_commands(&decision.commands);
             let proposed = self.replica.propose(EntryKind::Commands, now.wall, payload);
             // It would be too large the next time as well: "not leader" would have it asked again for ever.
             assert!(proposed != Err(Dropped::TooLarge), "`decide` keeps to the room it is given");
             let Ok(index) = proposed else {
                 // A dropped proposal never touched the tip. "Not leader" is true enough: ask again.
-                let refused = decision.replies.into_iter();
-                out.extend(refused.map(|(waiter, _)| Replied {
-                    waiter,
-                    reply: M::not_leader(),
-                    index: Index(0),
-                }));
+                for answer in decision.answers {
+                    refuse(answer.waiter, out, M::not_leader());
+                }
                 return;
             };
             let stamp = Stamp { index, term: self.replica.term(), wall: self.replica.last_wall() };
@@ -123,8 +153,15 @@ impl<M: Machine> Host<M> {
             }
             lead.tip_index = index;
         }
-        for (waiter, reply) in decision.replies {
-            lead.parked.push_back((lead.tip_index, waiter, reply));
+        for Answer { waiter, reply, proof } in decision.answers {
+            // The commit of commands that were proposed just now says that this replica led then.
+            if proof == Proof::Applied || has_commands {
+                lead.parked.push_back((lead.tip_index, waiter, reply));
+                continue;
+            }
+            for (_, waiter, _) in lead.confirming.ask((lead.tip_index, waiter, reply), &mut self.replica) {
+                refuse(waiter, out, M::not_leader());
+            }
         }
         self.release(out);
     }
@@ -162,7 +199,7 @@ impl<M: Machine> Host<M> {
     }
 
     /// After a round of `apply`, or a change of role: becomes leading or stops, and lets replies leave.
-    pub fn settle(&mut self, out: &mut Vec<Replied<M::Reply>>) {
+    pub fn settle(&mut self, now: Now, image: &M::Image, out: &mut Vec<Replied<M::Reply>>) {
         let term = self.replica.term();
         let is_leading = self.replica.is_leader() && self.replica.has_applied_own_term();
         if !is_leading || self.lead.as_ref().is_some_and(|lead| lead.term != term) {
@@ -174,19 +211,25 @@ impl<M: Machine> Host<M> {
                 tip: self.committed.clone(),
                 tip_index: self.applied.index,
                 soft: M::Soft::default(),
+                built: Built::Partly,
                 parked: VecDeque::new(),
+                confirming: Confirming::default(),
             });
+            self.due(now, image, out);
         }
         self.release(out);
     }
 
     fn release(&mut self, out: &mut Vec<Replied<M::Reply>>) {
         let Some(lead) = &mut self.lead else { return };
-        assert!(
-            lead.tip_index >= self.applied.index || lead.parked.is_empty(),
-            "the tip is never behind its replies"
-        );
-        while lead.parked.front().is_some_and(|(index, ..)| *index <= self.applied.index) {
+        let applied = self.applied.index;
+        assert!(lead.tip_index >= applied || lead.parked.is_empty(), "the tip is never behind its replies");
+        for answer in lead.confirming.take_confirmed(applied) {
+            // It stood on what was in flight when it was decided, too.
+            let at = lead.parked.partition_point(|(index, ..)| *index <= answer.0);
+            lead.parked.insert(at, answer);
+        }
+        while lead.parked.front().is_some_and(|(index, ..)| *index <= applied) {
             let (index, waiter, reply) = lead.parked.pop_front().expect("the front was just looked at");
             out.push(Replied { waiter, reply, index });
         }
@@ -212,9 +255,11 @@ impl<M: Machine> Host<M> {
     /// It leads no more, or runs here no more: whoever waits is told "not leader". What was proposed may stand in the log
     /// or not.
     pub fn abandon(&mut self, out: &mut Vec<Replied<M::Reply>>) {
-        let Some(lead) = self.lead.take() else { return };
-        let lost = |(_, waiter, _)| Replied { waiter, reply: M::not_leader(), index: Index(0) };
-        out.extend(lead.parked.into_iter().map(lost));
+        let Some(mut lead) = self.lead.take() else { return };
+        let parked = lead.parked.into_iter().chain(lead.confirming.lose()).map(|(_, waiter, _)| waiter);
+        for waiter in parked.chain(M::lost(lead.soft)) {
+            refuse(waiter, out, M::not_leader());
+        }
     }
 
     /// The image: what is applied here.
@@ -229,7 +274,7 @@ impl<M: Machine> Host<M> {
 
     /// Whether requests are decided here.
     pub fn is_leading(&self) -> bool {
-        self.lead.is_some()
+        self.lead.as_ref().is_some_and(|lead| lead.built == Built::Whole)
     }
 
     /// The tip, with the index it stands at; only on a leader. For the simulator's comparison.
@@ -275,4 +320,9 @@ impl<M: Machine> Host<M> {
         };
         Ok((Wall(i64::from_be_bytes(*wall)), M::decode(machine)?))
     }
+}
+
+/// Whoever asked is to ask again, or elsewhere.
+fn refuse<R>(waiter: Waiter, out: &mut Vec<Replied<R>>, reply: R) {
+    out.push(Replied { waiter, reply, index: Index(0) });
 }

@@ -19,7 +19,7 @@ type Results = Vec<(String, Result<CreatedTopic, Refusal>)>;
 /// The commands, and what to answer for each name.
 pub fn decide(
     metadata: &Metadata,
-    context: &mut Context<'_>,
+    context: &mut Context<'_, ()>,
     topics: Vec<NewTopic>,
 ) -> (Vec<Command>, Results) {
     // A working copy, so that a request naming both 'a.b' and 'a_b' meets itself.
@@ -64,7 +64,7 @@ fn apart(topics: Vec<NewTopic>) -> (Vec<NewTopic>, BTreeSet<String>) {
 
 fn create(
     draft: &Metadata,
-    context: &mut Context<'_>,
+    context: &mut Context<'_, ()>,
     new: &NewTopic,
 ) -> Result<(Command, CreatedTopic), Refusal> {
     if let Some(fault) = topic_name::fault(&new.name) {
@@ -146,7 +146,7 @@ fn assigned(nodes: &[NodeId], assignments: &[(i32, Vec<NodeId>)]) -> Result<Vec<
     Ok(by_number.into_values().cloned().collect())
 }
 
-fn fresh_id(draft: &Metadata, context: &mut Context<'_>, name: &str) -> TopicId {
+fn fresh_id(draft: &Metadata, context: &mut Context<'_, ()>, name: &str) -> TopicId {
     if is_planted(context.mutant, Mutant::TopicIdOfName) {
         return TopicId(std::array::from_fn(|place| name.as_bytes().get(place).copied().unwrap_or(1)));
     }

@@ -202,11 +202,12 @@ impl Machine for Metadata {
     type Reply = Reply;
     type Command = Command;
     type Soft = ();
+    type Image = ();
 
     fn decide(
         &self,
         _soft: &mut (),
-        context: &mut Context<'_>,
+        context: &mut Context<'_, ()>,
         waiter: Waiter,
         request: Request,
     ) -> Decision<Command, Reply> {
@@ -228,11 +229,7 @@ impl Machine for Metadata {
                 (vec![Command::ProducerIdsTaken { next: taken }], Reply::ProducerIds { first, next })
             }
         };
-        Decision { commands, replies: vec![(waiter, reply)] }
-    }
-
-    fn due(&self, _soft: &mut (), _context: &mut Context<'_>) -> Decision<Command, Reply> {
-        Decision::default()
+        Decision::confirmed(commands, waiter, reply)
     }
 
     fn not_leader() -> Reply {

@@ -7,7 +7,7 @@ use crate::limits::{
     COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, PARTITIONS_MAX,
     PEER_MESSAGE_BYTES_MAX, READY_ITEM_BYTES, STATE_BYTES_MAX,
 };
-use crate::machine::Room;
+use crate::machine::{Answer, Room};
 use crate::now::Now;
 use crate::rng::Rng;
 use proptest::prelude::*;
@@ -47,9 +47,9 @@ impl Cluster {
         assert!(sent.len() + 100 <= PEER_MESSAGE_BYTES_MAX, "the request is {} bytes", sent.len());
         let request = Request::decode(&sent).expect("what may be asked can be read");
         let (now, rng, room) = (Now::default(), &mut self.rng, self.room);
-        let mut context = Context { now, rng, room, mutant: None };
+        let mut context = Context { now, rng, image: &(), room, mutant: None };
         let decision = self.state.decide(&mut (), &mut context, Waiter(1), request);
-        let [(_, reply)] = &decision.replies[..] else { panic!("every request is answered once") };
+        let [Answer { reply, .. }] = &decision.answers[..] else { panic!("every request is answered once") };
         let told = reply.encode();
         assert!(told.len() + 100 <= PEER_MESSAGE_BYTES_MAX, "the answer is {} bytes", told.len());
         assert_eq!(Reply::decode(&told).as_ref(), Ok(reply));

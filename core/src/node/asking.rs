@@ -20,7 +20,7 @@ use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
 use crate::peer::CallId;
-use crate::resident::{Reply, Request, Residents};
+use crate::resident::{Reply, Request, Resident, Residents};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Waiters of peers' requests are told from those of the desk by this bit; the rest of the number is this
@@ -112,15 +112,8 @@ impl Asking {
         }
         let waiter = Waiter(PEERS | ports.next_context());
         self.for_peers.insert(waiter, (node, id));
-        match residents.of_mut(request.of()) {
-            Some(resident) => {
-                ports.touched.insert(resident.replica().id());
-                resident.request(now, waiter, request, &mut ports.told());
-            }
-            None => {
-                ports.answered.push(Replied { waiter, reply: request.not_leader(), index: Index(0) });
-            }
-        }
+        let asked = residents.request(now, waiter, request, &mut ports.told());
+        ports.touched.extend(asked);
         self.answered(residents, ports);
     }
 
@@ -182,11 +175,11 @@ impl Asking {
             self.forwarded.insert(call, (unasked.waiter, unasked.request.not_leader()));
             return None;
         }
-        let Some(resident) = residents.of_mut(of).filter(|resident| resident.is_leading()) else {
+        if !residents.of(of).is_some_and(Resident::is_leading) {
             return Some(unasked);
-        };
-        ports.touched.insert(resident.replica().id());
-        resident.request(now, unasked.waiter, unasked.request, &mut ports.told());
+        }
+        let asked = residents.request(now, unasked.waiter, unasked.request, &mut ports.told());
+        ports.touched.extend(asked);
         self.answered(residents, ports);
         None
     }

@@ -38,6 +38,11 @@ impl DeletedAhead {
         DeletedAhead { topics, last: entries.last().map_or(Index(0), |entry| entry.index) }
     }
 
+    /// Whether a log that is truncated at `from` may undo any of it.
+    pub fn reaches(&self, from: Index) -> bool {
+        from <= self.last
+    }
+
     /// Whether this topic must not start yet.
     pub fn holds(&self, topic: TopicId) -> bool {
         self.topics.contains_key(&topic)
@@ -54,7 +59,7 @@ impl DeletedAhead {
     /// A leader has truncated the log at `from`: what stood there and above never was, and the image need not come so far.
     /// Returns what is held back no longer.
     pub fn truncated(&mut self, from: Index, applied: Index) -> BTreeSet<TopicId> {
-        if from > self.last {
+        if !self.reaches(from) {
             return BTreeSet::new();
         }
         self.last = Index(from.0 - 1);

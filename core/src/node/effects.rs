@@ -11,9 +11,8 @@ use crate::entry::Members;
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::metadata::{Metadata, partition_of};
 use crate::now::Now;
-use crate::resident::{Effect, Kind, Resident, unborn};
+use crate::resident::{Effect, Kind, Means, Resident, unborn};
 use crate::storage::{CommittedBatch, RecoveredReplica, Roll};
-use crate::topic_config::TopicConfig;
 use std::collections::BTreeSet;
 
 impl Node {
@@ -59,7 +58,7 @@ impl Node {
             return;
         }
         let Some(topic) = self.image().and_then(|image| image.topic(id)).cloned() else { return };
-        let config = TopicConfig::read(&topic.configs);
+        let kind = Kind::of_topic(&topic);
         for (number, placed) in topic.partitions.iter().enumerate() {
             let of = partition_of(id, number);
             let Some(here) = placed.iter().find(|placed| placed.node == self.config.node) else { continue };
@@ -74,7 +73,7 @@ impl Node {
                 .position(|placed| placed.replica == id);
             let voters = placed.iter().map(|placed| placed.replica).collect();
             let members = Members { voters, learners: Vec::new() };
-            self.start_partition((of, id), members, config, actions);
+            self.start_partition((of, id), members, kind, actions);
             self.mendings.started(now, id, &mut self.residents, &mut self.ports);
             self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
         }
@@ -84,7 +83,7 @@ impl Node {
         &mut self,
         (of, id): (TopicPartition, ReplicaId),
         members: Members,
-        config: TopicConfig,
+        kind: Kind,
         actions: &mut Vec<Action>,
     ) {
         let known = match self.unclaimed.claim(id) {
@@ -96,7 +95,9 @@ impl Node {
                 unborn(id, of, members)
             }
         };
-        if self.start(Kind::Records(config), known, actions) {
+        if self.start(kind, known, actions)
+            && let Kind::Records(config) = kind
+        {
             let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms };
             self.ports.storage.set_roll(id, roll);
         }
@@ -105,7 +106,9 @@ impl Node {
     /// Takes in what the disk has of a resident. Returns whether it could be read; otherwise the process ends.
     pub(super) fn start(&mut self, kind: Kind, known: RecoveredReplica, actions: &mut Vec<Action>) -> bool {
         let of = known.of;
-        match Resident::start(kind, settings::of_replica(&self.config, self.seed, of), known) {
+        let settings = settings::of_replica(&self.config, self.seed, of);
+        let means = Means { seed: self.seed, room: settings::room(&self.config, &settings) };
+        match Resident::start(kind, means, settings, known) {
             Ok(resident) => {
                 self.residents.insert(resident);
                 self.ticks.started();

@@ -26,6 +26,7 @@
 //! Not here: what a client's request means (`api/`), the order of a turn (`broker/`).
 
 mod acknowledged;
+mod alarms;
 mod asking;
 mod behind;
 mod catch_up;
@@ -71,6 +72,7 @@ use crate::resident::{Effect, Residents};
 use crate::rng::Rng;
 use crate::storage::Storage;
 use acknowledged::Acknowledged;
+use alarms::Alarms;
 use asking::Asking;
 use behind::Behind;
 use catch_up::CatchUps;
@@ -113,6 +115,7 @@ pub struct Node {
     unclaimed: Unclaimed,
     deleted_ahead: DeletedAhead,
     elections: Elections,
+    alarms: Alarms,
     asking: Asking,
     reading: Reading,
     acknowledged: Acknowledged,
@@ -148,6 +151,7 @@ impl Node {
             unclaimed: Unclaimed::default(),
             deleted_ahead: DeletedAhead::default(),
             elections: Elections::default(),
+            alarms: Alarms::default(),
             asking: Asking::default(),
             reading: Reading::default(),
             acknowledged: Acknowledged::default(),
@@ -244,7 +248,8 @@ impl Node {
 
     /// A resident runs here no more, and was taken out of the table.
     fn left(&mut self, id: ReplicaId) {
-        self.reading.lost(id, &mut self.ports);
+        self.reading.lost(id, &mut self.ports.news);
+        self.alarms.set(id, None);
         self.catch_ups.over(id);
         self.mendings.over(id, &mut self.residents, &mut self.ports);
     }

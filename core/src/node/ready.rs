@@ -7,11 +7,11 @@ use super::Node;
 use super::serving::tell_who_is_behind;
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::Entry;
-use crate::ids::ReplicaId;
+use crate::ids::{Index, ReplicaId};
 use crate::machine::Undecodable;
 use crate::mutant::Mutant;
 use crate::now::Now;
-use crate::replica::{Ready, ReadyNumber, Replica, Role};
+use crate::replica::{ReadContext, Ready, ReadyNumber, Replica, Role};
 use crate::storage::Durable;
 use rust_mq_proto::peer::raft::RaftMessage;
 
@@ -28,9 +28,11 @@ impl Node {
                 return self.halt(HaltReason::Undecodable { reason: format!("{id}: {error}") }, actions);
             }
             // Something is left where there was no room, or where applying has made more to say.
-            if self.residents.replica(id).is_some_and(Replica::has_ready) {
+            let Some(resident) = self.residents.get(id) else { continue };
+            if resident.replica().has_ready() {
                 self.ports.touch(id);
             }
+            self.alarms.set(id, resident.next_deadline());
             self.residents.weigh(id);
         }
         self.acknowledged.settle(&touched, &mut self.residents, &mut self.ports);
@@ -74,21 +76,26 @@ impl Node {
         {
             replica.applied(last.index);
         }
-        self.reading.heard(id, &ready.reads);
+        if !ready.reads.is_empty() {
+            self.heard(id, &ready.reads);
+        }
         if let Some(role) = ready.role {
             self.role_changed(id, role, actions);
         }
         if !ready.committed.is_empty() || ready.role.is_some() {
-            self.settle(id);
+            self.settle(now, id);
         }
-        self.reading.applied(id, &self.residents, &mut self.ports);
+        self.reading.applied(id, &self.residents, &mut self.ports.news);
         tell_who_is_behind(id, &mut self.residents, &mut self.ports);
         Ok(())
     }
 
     /// A leader may cut off what the journal had above the image.
     fn look_for_truncation(&mut self, now: Now, id: ReplicaId, ready: &Ready, actions: &mut Vec<Action>) {
-        let Some(first) = ready.entries.first() else { return };
+        let Some(first) = ready.entries.first().filter(|first| self.deleted_ahead.reaches(first.index))
+        else {
+            return;
+        };
         let Some(resident) = self.residents.get(id).filter(|resident| resident.image().is_some()) else {
             return;
         };
@@ -150,12 +157,19 @@ impl Node {
     }
 
     /// Answers what is true now that entries are applied, or a role has changed.
-    fn settle(&mut self, id: ReplicaId) {
-        let Some(resident) = self.residents.get_mut(id) else { return };
-        resident.settle(&mut self.ports.told());
-        if let Some(partition) = resident.records() {
+    fn settle(&mut self, now: Now, id: ReplicaId) {
+        self.residents.settle(now, id, &mut self.ports.told());
+        if let Some(partition) = self.residents.partition(id) {
             self.acknowledged.look_at(id, partition);
         }
+        self.asking.answered(&self.residents, &mut self.ports);
+    }
+
+    /// A majority has confirmed that this replica leads.
+    fn heard(&mut self, id: ReplicaId, reads: &[(ReadContext, Index)]) {
+        let Some(resident) = self.residents.get_mut(id) else { return };
+        resident.heard(reads, &mut self.ports.told());
+        self.reading.heard(id, reads, resident.replica_mut(), &mut self.ports.news);
         self.asking.answered(&self.residents, &mut self.ports);
     }
 
@@ -163,9 +177,8 @@ impl Node {
         let Some(resident) = self.residents.get(id) else { return };
         let (of, is_image) = (resident.of(), resident.image().is_some());
         self.ports.news.is_leader_changed = true;
-        if !role.is_leader {
-            self.reading.lost(id, &mut self.ports);
-        }
+        // Also where it leads again, in another term: what was asked in the one before is forgotten below.
+        self.reading.lost(id, &mut self.ports.news);
         if let Some(leader) = self.residents.node_of(of, role.leader) {
             self.ports.peers.learn_leader(of, role.term, leader);
         }

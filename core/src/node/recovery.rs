@@ -5,15 +5,14 @@
 
 use super::deleted_ahead::DeletedAhead;
 use super::founding::{Stage, founding_of};
-use super::{Node, behind, settings};
+use super::{Node, behind};
 use crate::action::{Action, HaltReason};
 use crate::event::{DoneResult, FileWork};
 use crate::ids::{ReplicaId, Ticket, TopicId, TopicPartition};
 use crate::mutant::Mutant;
 use crate::now::Now;
 use crate::replica::ReadyNumber;
-use crate::resident::{Kind, METADATA, sort_out};
-use crate::rng::Rng;
+use crate::resident::{Kind, metadata_among, sort_out};
 use crate::storage::{Chunk, Files, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Recovery};
 use std::fmt;
 
@@ -141,9 +140,7 @@ impl Node {
     /// From here on this node is a member: its image is there, and what it places here starts.
     fn start_metadata(&mut self, now: Now, known: RecoveredReplica, actions: &mut Vec<Action>) {
         let id = known.replica;
-        let room = settings::room(&self.config, &settings::of_replica(&self.config, self.seed, known.of));
-        let kind = Kind::Metadata { rng: Box::new(Rng::stream(self.seed, "metadata")), room };
-        if !self.start(kind, known, actions) {
+        if !self.start(Kind::Metadata, known, actions) {
             return;
         }
         let image = self.residents.image().expect("the resident that was just taken in is the metadata");
@@ -172,8 +169,7 @@ struct WithoutMetadata {
 
 impl fmt::Display for WithoutMetadata {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dead_metadata = self.dead.iter().find(|(_, of)| *of == METADATA).map(|(id, _)| id);
-        match (self.loss, dead_metadata) {
+        match (self.loss, metadata_among(&self.dead)) {
             (Some(loss), _) => {
                 write!(out, "{loss}. What this node's replicas have promised in it is not known, so ")?;
                 write!(
@@ -182,11 +178,8 @@ impl fmt::Display for WithoutMetadata {
                 )?;
                 write!(out, "All that the journal says before, and the checkpoint, can still be read")?;
             }
-            (None, Some(id)) => {
-                write!(
-                    out,
-                    "{METADATA}: {id} has lost entries that this disk had promised to keep, so it must "
-                )?;
+            (None, Some((id, of))) => {
+                write!(out, "{of}: {id} has lost entries that this disk had promised to keep, so it must ")?;
                 write!(
                     out,
                     "not vote, lead or answer again, and without it the node is none. All else is whole"

@@ -18,6 +18,8 @@ impl Node {
         self.elections.woke(now, residents, ports);
         self.mendings.woke(now, residents, ports);
         self.scrubbing.woke(now, residents, ports);
+        self.alarms.woke(now, residents, ports);
+        self.asking.answered(residents, ports);
         self.asking.ask_again(now, residents, ports);
         if self.ticks.take_due(now) {
             self.tick(now);
@@ -36,6 +38,7 @@ impl Node {
             self.elections.next_deadline(),
             self.mendings.next_deadline(),
             self.scrubbing.next_deadline(&self.residents),
+            self.alarms.next_deadline(),
             self.asking.next_deadline(),
             self.retention.next_deadline(&self.residents),
         ])

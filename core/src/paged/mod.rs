@@ -18,7 +18,7 @@
 //! - Invariant: `bytes` == the sum over all entries of what they take encoded. It is counted, not measured.
 //! - Invariant: a change touches at most two pages that were there, and makes at most two.
 //!
-//! Not here: where pages are written (`storage/`), which of them are to be (`node/checkpoint.rs`).
+//! Not here: where pages are written (`storage/`), which of them are to be (`node/checkpoints`).
 
 mod page;
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //!
 //! A refused message is one that was lost: Raft sends again what matters. Only what shows that this disk has lost a
 //! promise ends the replica (`Refused::LostTail`), and nothing refused the process. Not here: which node a replica lives on, whether
-//! the message came from there, and whether its entries could be applied (`node/belief`).
+//! the message came from there, and whether its entries could be applied (`resident/belief`).
 //! Sources: raft-rs 0.7's raft.rs, raft_log.rs; etcd issues 10166, 13509, 16220; tikv issue 4045.
 
 use super::{Replica, wire};

@@ -39,6 +39,7 @@
 //! Sources: Raft paper; Ongaro's thesis 3.10, 6.4, 9.6, 10.2.1; raft-rs issues and pull requests 84, 489,
 //! 537.
 
+mod confirming;
 mod election;
 mod guard;
 mod line;
@@ -54,6 +55,7 @@ mod unheard;
 mod window;
 mod wire;
 
+pub use confirming::Confirming;
 pub use guard::Refused;
 pub use promise::ReadyNumber;
 pub use propose::Dropped;
@@ -94,6 +96,8 @@ pub struct Replica {
     unheard: Unheard,
     /// They have not for too long.
     wants_to_lead: bool,
+    /// Reads that were asked for.
+    contexts: u64,
 }
 
 /// Who leads, as far as a replica knows.
@@ -254,21 +258,6 @@ impl Replica {
             self.pin_election_timeout();
         }
         is_fit
-    }
-
-    /// Asks for a linearizable read: a later ready gives `context` with the index that must be applied first.
-    /// Returns false if it cannot be asked: not the leader, nothing committed in its term yet, or too many. A
-    /// change of role loses it.
-    pub fn read_index(&mut self, context: ReadContext) -> bool {
-        let raft = &self.node.raft;
-        let may_ask = self.is_leader()
-            && raft.commit_to_current_term()
-            && raft.pending_read_count() < limits::READS_PENDING_MAX;
-        if may_ask {
-            self.node.read_index(context.0.to_le_bytes().to_vec());
-            self.pin_election_timeout();
-        }
-        may_ask
     }
 
     /// Followers that need entries below the window, each once since the last call. They ask again with every

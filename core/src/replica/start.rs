@@ -148,6 +148,7 @@ pub(super) fn start(settings: Settings, id: ReplicaId, recovered: Recovered) -> 
         hesitated: 0,
         unheard: Unheard::default(),
         wants_to_lead: false,
+        contexts: 0,
     };
     replica.pin_election_timeout();
     Ok(replica)

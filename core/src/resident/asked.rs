@@ -1,11 +1,16 @@
 //! What machines are asked and answer, whichever they are, and how that travels when the asked node does not lead the
-//! machine's partition.
+//! machine's partition: the number of the machine, then what its own codec makes of it.
+//!
+//! Invariant: a machine's number is never given to another.
 
 use super::METADATA;
 use crate::ids::TopicPartition;
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::{self, Metadata};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The metadata machine's number.
+const METADATA_NUMBER: u8 = 0;
 
 /// What a machine is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ impl Request {
     /// For the way between nodes.
     pub fn encode(&self) -> Bytes {
         match self {
-            Request::Metadata(request) => request.encode(),
+            Request::Metadata(request) => numbered(METADATA_NUMBER, &request.encode()),
         }
     }
 
@@ -55,7 +60,10 @@ impl Request {
     /// # Errors
     /// Bytes that are no request of this build's.
     pub fn decode(bytes: &[u8]) -> Result<Request, Undecodable> {
-        Ok(Request::Metadata(metadata::Request::decode(bytes)?))
+        match bytes.split_first() {
+            Some((&METADATA_NUMBER, body)) => Ok(Request::Metadata(metadata::Request::decode(body)?)),
+            number => Err(unknown("request of a machine", number)),
+        }
     }
 }
 
@@ -63,7 +71,7 @@ impl Reply {
     /// For the way between nodes.
     pub fn encode(&self) -> Bytes {
         match self {
-            Reply::Metadata(reply) => reply.encode(),
+            Reply::Metadata(reply) => numbered(METADATA_NUMBER, &reply.encode()),
         }
     }
 
@@ -72,7 +80,10 @@ impl Reply {
     /// # Errors
     /// Bytes that are no reply of this build's.
     pub fn decode(bytes: &[u8]) -> Result<Reply, Undecodable> {
-        Ok(Reply::Metadata(metadata::Reply::decode(bytes)?))
+        match bytes.split_first() {
+            Some((&METADATA_NUMBER, body)) => Ok(Reply::Metadata(metadata::Reply::decode(body)?)),
+            number => Err(unknown("reply of a machine", number)),
+        }
     }
 }
 
@@ -86,4 +97,19 @@ impl From<metadata::Reply> for Reply {
     fn from(reply: metadata::Reply) -> Reply {
         Reply::Metadata(reply)
     }
+}
+
+fn numbered(number: u8, body: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(1 + body.len());
+    bytes.put_u8(number);
+    bytes.put_slice(body);
+    bytes.freeze()
+}
+
+fn unknown(what: &'static str, number: Option<(&u8, &[u8])>) -> Undecodable {
+    let reason = match number {
+        Some((number, _)) => format!("there is no machine {number}"),
+        None => "it is empty".into(),
+    };
+    Undecodable { what, reason }
 }

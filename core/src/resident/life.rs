@@ -7,7 +7,7 @@ use crate::entry::{HardState, Members, Stamp};
 use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::machine::{Room, Undecodable};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Topic};
 use crate::now::Wall;
 use crate::partition::{LogState, Partition};
 use crate::peer::{Snapshot, SnapshotWanted};
@@ -20,17 +20,30 @@ use bytes::Bytes;
 /// The stamp that a cluster's founding has in the metadata log.
 const FOUNDED: Stamp = Stamp { index: Index(1), term: Term(1), wall: Wall(0) };
 
-/// What a resident is, and what it is told at its start.
+/// What a resident is.
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// User data, with its topic's settings.
     Records(TopicConfig),
     /// The metadata machine.
-    Metadata {
-        /// Its own stream of chance.
-        rng: Box<Rng>,
-        /// What it may make of requests.
-        room: Room,
-    },
+    Metadata,
+}
+
+/// What a machine is given at its start.
+#[derive(Clone, Copy, Debug)]
+pub struct Means {
+    /// The node's seed, from which it has its own stream of chance.
+    pub seed: u64,
+    /// What it may make of requests.
+    pub room: Room,
+}
+
+impl Kind {
+    /// What the partitions of a topic are. A machine's topic is known by its name, as Kafka's internal topics are; there
+    /// is none besides the metadata's yet, which no command creates.
+    pub fn of_topic(topic: &Topic) -> Kind {
+        Kind::Records(TopicConfig::read(&topic.configs))
+    }
 }
 
 /// Why a resident cannot start from what the disk has of it.
@@ -65,7 +78,12 @@ impl Resident {
     ///
     /// # Errors
     /// What is there cannot be read, or contradicts itself.
-    pub fn start(kind: Kind, settings: Settings, known: RecoveredReplica) -> Result<Resident, Unstartable> {
+    pub fn start(
+        kind: Kind,
+        means: Means,
+        settings: Settings,
+        known: RecoveredReplica,
+    ) -> Result<Resident, Unstartable> {
         match kind {
             Kind::Records(config) => {
                 let log = if known.state.is_empty() {
@@ -77,11 +95,17 @@ impl Resident {
                 let replica = start_replica(settings, known, applied)?;
                 Ok(Resident::Records(Partition::new(of, config, replica, log, applied)))
             }
-            Kind::Metadata { rng, room } => {
+            Kind::Metadata => {
                 let (wall, state) = Host::decode_state(&known.state)?;
                 let applied = stamp(&known, wall);
                 let replica = start_replica(settings, known, applied)?;
-                Ok(Resident::Metadata(Host::new(replica, state, applied, *rng, room)))
+                Ok(Resident::Metadata(Host::new(
+                    replica,
+                    state,
+                    applied,
+                    Rng::stream(means.seed, "metadata"),
+                    means.room,
+                )))
             }
         }
     }
@@ -150,6 +174,11 @@ pub fn founded(replica: ReplicaId, members: Members, state: &Metadata) -> Recove
 /// The metadata's among the replicas that the disk knows, and all others.
 pub fn sort_out(known: Vec<RecoveredReplica>) -> (Vec<RecoveredReplica>, Vec<RecoveredReplica>) {
     known.into_iter().partition(|known| known.of == METADATA)
+}
+
+/// The metadata's among replicas that never run again.
+pub fn metadata_among(replicas: &[(ReplicaId, TopicPartition)]) -> Option<(ReplicaId, TopicPartition)> {
+    replicas.iter().find(|(_, of)| *of == METADATA).copied()
 }
 
 fn stamp(known: &RecoveredReplica, wall: Wall) -> Stamp {

@@ -21,12 +21,14 @@ mod asked;
 mod belief;
 mod effect;
 mod life;
+#[cfg(feature = "simulation")]
+pub mod replayed;
 mod residents;
 
 pub use asked::{Reply, Request};
 pub use belief::Disbelief;
 pub use effect::Effect;
-pub use life::{Kind, Unstartable, founded, sort_out, unborn};
+pub use life::{Kind, Means, Unstartable, founded, metadata_among, sort_out, unborn};
 pub use residents::Residents;
 
 use crate::entry::{Entry, EntryKind, Stamp};
@@ -36,7 +38,7 @@ use crate::machine::{Undecodable, Waiter};
 use crate::metadata::{self, Metadata};
 use crate::now::{Mono, Now};
 use crate::partition::{Partition, Settled, Weight};
-use crate::replica::Replica;
+use crate::replica::{ReadContext, Replica};
 use crate::storage::CommittedBatch;
 use bytes::Bytes;
 
@@ -60,6 +62,15 @@ pub struct Told<'a> {
     pub woken: &'a mut Vec<Waiter>,
     /// What machines answer.
     pub replied: &'a mut Vec<Replied<Reply>>,
+}
+
+/// What a machine may know besides its own state.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// Both clocks.
+    pub now: Now,
+    /// The applied metadata of this node; none for the metadata itself, which sees its own.
+    pub image: Option<&'a Metadata>,
 }
 
 impl Told<'_> {
@@ -103,13 +114,13 @@ impl Resident {
     }
 
     /// After a round of `apply`, or a change of role: tells what is true now.
-    pub fn settle(&mut self, told: &mut Told<'_>) {
+    fn settle(&mut self, moment: Moment<'_>, told: &mut Told<'_>) {
         match self {
             Resident::Records(partition) => {
                 partition.settle(told.settled);
                 told.woken.extend(partition.take_watchers());
             }
-            Resident::Metadata(host) => told.by_metadata(|out| host.settle(out)),
+            Resident::Metadata(host) => told.by_metadata(|out| host.settle(moment.now, &(), out)),
         }
     }
 
@@ -135,11 +146,28 @@ impl Resident {
         Ok(())
     }
 
+    /// What a ready says of reads that a majority has confirmed.
+    pub fn heard(&mut self, reads: &[(ReadContext, Index)], told: &mut Told<'_>) {
+        match self {
+            // Who reads records waits above (`node/reading`).
+            Resident::Records(_) => {}
+            Resident::Metadata(host) => told.by_metadata(|out| host.heard(reads, out)),
+        }
+    }
+
+    /// Lets a machine see what time has brought.
+    fn due(&mut self, moment: Moment<'_>, told: &mut Told<'_>) {
+        match self {
+            Resident::Records(_) => {}
+            Resident::Metadata(host) => told.by_metadata(|out| host.due(moment.now, &(), out)),
+        }
+    }
+
     /// Asks a machine. A request that it is not there for is answered as by who does not lead.
-    pub fn request(&mut self, now: Now, waiter: Waiter, request: Request, told: &mut Told<'_>) {
+    fn request(&mut self, moment: Moment<'_>, waiter: Waiter, request: Request, told: &mut Told<'_>) {
         match (self, request) {
             (Resident::Metadata(host), Request::Metadata(request)) => {
-                told.by_metadata(|out| host.request(now, waiter, request, out));
+                told.by_metadata(|out| host.request(moment.now, waiter, request, &(), out));
             }
             (Resident::Records(_), request) => {
                 told.replied.push(Replied { waiter, reply: request.not_leader(), index: Index(0) });
@@ -211,6 +239,14 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.applied(),
             Resident::Metadata(host) => host.applied(),
+        }
+    }
+
+    /// When a machine wants to see what time has brought.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        match self {
+            Resident::Records(_) => None,
+            Resident::Metadata(host) => host.next_deadline(),
         }
     }
 

@@ -8,10 +8,12 @@
 //! - Invariant: both maps name the same residents, and `image` the metadata's, while it is here.
 //! - Invariant: `held` == the sum over all residents, as of when each was weighed last.
 
-use super::{METADATA, Resident};
-use crate::host::Host;
-use crate::ids::{NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
+use super::{METADATA, Moment, Request, Resident, Told};
+use crate::host::{Host, Replied};
+use crate::ids::{Index, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
+use crate::machine::Waiter;
 use crate::metadata::Metadata;
+use crate::now::Now;
 use crate::partition::{Partition, Weight};
 use crate::replica::Replica;
 use std::collections::BTreeMap;
@@ -156,6 +158,57 @@ impl Residents {
 
     fn at(&self, place: usize) -> Option<&Resident> {
         self.seats[place].as_ref().map(|seat| &seat.resident)
+    }
+}
+
+/// What needs the image beside a resident.
+impl Residents {
+    /// Asks a machine. Returns the replica that was asked, if it is here; a request that it is not there for is answered
+    /// as by who does not lead.
+    pub fn request(
+        &mut self,
+        now: Now,
+        waiter: Waiter,
+        request: Request,
+        told: &mut Told<'_>,
+    ) -> Option<ReplicaId> {
+        let Some(place) = self.by_partition.get(&request.of()).copied() else {
+            told.replied.push(Replied { waiter, reply: request.not_leader(), index: Index(0) });
+            return None;
+        };
+        self.visit(now, place, |resident, moment| {
+            resident.request(moment, waiter, request, told);
+            resident.replica().id()
+        })
+    }
+
+    /// After a round of `apply`, or a change of role: tells what is true now.
+    pub fn settle(&mut self, now: Now, replica: ReplicaId, told: &mut Told<'_>) {
+        if let Some(place) = self.by_replica.get(&replica).copied() {
+            self.visit(now, place, |resident, moment| resident.settle(moment, told));
+        }
+    }
+
+    /// Lets a machine see what time has brought.
+    pub fn due(&mut self, now: Now, replica: ReplicaId, told: &mut Told<'_>) {
+        if let Some(place) = self.by_replica.get(&replica).copied() {
+            self.visit(now, place, |resident, moment| resident.due(moment, told));
+        }
+    }
+
+    fn visit<T>(
+        &mut self,
+        now: Now,
+        place: usize,
+        what: impl FnOnce(&mut Resident, Moment<'_>) -> T,
+    ) -> Option<T> {
+        let Some(image) = self.image.filter(|image| *image != place) else {
+            let seat = self.seats.get_mut(place)?.as_mut()?;
+            return Some(what(&mut seat.resident, Moment { now, image: None }));
+        };
+        let [seat, image] = self.seats.get_disjoint_mut([place, image]).ok()?;
+        let image = image.as_ref().and_then(|seat| seat.resident.image());
+        Some(what(&mut seat.as_mut()?.resident, Moment { now, image }))
     }
 }
 

@@ -14,10 +14,10 @@ use super::frames::{Said, State};
 use super::shadow::{Group, partition_of};
 use super::{Claim, Verdict};
 use crate::marks::Marks;
-use rust_mq_core::broker::observe::{Replayed, hash_of_state};
 use rust_mq_core::entry::{Entry, EntryKind};
 use rust_mq_core::ids::{Index, Term, TopicPartition};
 use rust_mq_core::now::Wall;
+use rust_mq_core::resident::replayed::{Replayed, hash_of_state};
 use std::collections::BTreeMap;
 
 /// One for each partition, the metadata's too.
