@@ -8,19 +8,19 @@ use std::collections::BTreeSet;
 
 /// Every node of the cluster, by rising id, as the client of `link` should reach it.
 pub fn advertised(node: &Node, link: LinkId) -> Vec<(NodeId, Address)> {
-    node.config
+    node.config()
         .members
         .iter()
         .map(|member| {
-            let address = if member.node == node.config.node { own(node, link) } else { None };
+            let address = if member.node == node.config().node { own(node, link) } else { None };
             (member.node, address.unwrap_or_else(|| member.api.clone()))
         })
         .collect()
 }
 
 fn own(node: &Node, link: LinkId) -> Option<Address> {
-    let client = node.connections.client(link)?;
-    let configured = node.config.listeners.get(usize::from(client.listener))?;
+    let client = node.client(link)?;
+    let configured = node.config().listeners.get(usize::from(client.listener))?;
     Some(configured.clone().unwrap_or_else(|| client.local.clone()))
 }
 
@@ -28,7 +28,7 @@ fn own(node: &Node, link: LinkId) -> Option<Address> {
 /// is known to lead the metadata this one is named: clients take an id that is not among the brokers for an
 /// error (KafkaJS throws, rskafka gives up).
 pub fn controller(node: &Node) -> NodeId {
-    node.controller().unwrap_or(node.config.node)
+    node.controller().unwrap_or(node.config().node)
 }
 
 /// Those of `wanted`, as [`advertised`] says them.

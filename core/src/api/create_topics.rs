@@ -42,7 +42,7 @@ pub(super) fn handle(
 
 /// -1 means this node's defaults, as in Kafka.
 fn new_topic(node: &Node, topic: CreatableTopic) -> NewTopic {
-    let defaults = &node.config.topics;
+    let defaults = &node.config().topics;
     let or_default = |asked: i32, default: i32| if asked == -1 { default } else { asked };
     let factor = or_default(topic.replication_factor.into(), defaults.replication_factor.into());
     let assignments = topic

@@ -192,7 +192,7 @@ impl Desk {
     pub(super) fn answer<R: Response>(&mut self, node: &mut Node, origin: Origin, body: &R) {
         self.leaves(node, origin);
         let Format { version, correlation_id } = origin.format;
-        node.connections.answer(origin.caller.link, origin.slot, &mut node.budget, |writer| {
+        node.answer(origin.caller.link, origin.slot, |writer| {
             write_response(writer, version, correlation_id, body);
         });
     }
@@ -200,27 +200,27 @@ impl Desk {
     /// Ends a request that gets no answer.
     pub(super) fn silence(&mut self, node: &mut Node, origin: Origin) {
         self.leaves(node, origin);
-        node.connections.silence(origin.caller.link, origin.slot, &mut node.budget);
+        node.silence(origin.caller.link, origin.slot);
     }
 
     /// Ends a request with its link.
     pub(super) fn reject(&mut self, node: &mut Node, now: Now, origin: Origin, reason: String) {
         self.leaves(node, origin);
-        node.connections.reject(origin.caller.link, reason, now.mono, &mut node.budget);
+        node.reject(now, origin.caller.link, reason);
     }
 
     /// Of a request that waits now no more than so many bytes are kept: what it was decoded to is gone.
     pub(super) fn keeps(node: &mut Node, origin: &mut Origin, bytes: usize) {
         let freed = origin.held_bytes.saturating_sub(bytes);
-        node.budget.give_back(Purpose::Decoded, freed);
+        node.give_back(Purpose::Decoded, freed);
         origin.held_bytes -= freed;
     }
 
     /// A request leaves the desk, whether its client is still there or not.
     pub(super) fn leaves(&mut self, node: &mut Node, origin: Origin) {
-        let is_gone = node.connections.client(origin.caller.link).is_none();
+        let is_gone = node.client(origin.caller.link).is_none();
         if !(is_gone && node.is_planted(Mutant::BudgetNotGivenBack)) {
-            node.budget.give_back(Purpose::Decoded, origin.held_bytes);
+            node.give_back(Purpose::Decoded, origin.held_bytes);
         }
     }
 }

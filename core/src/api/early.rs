@@ -49,7 +49,7 @@ pub(super) fn hold(
     let is_list = match &body {
         RequestBody::ApiVersions(_) => return Some(body),
         // Alone a node knows all there is once it is open.
-        RequestBody::Metadata(request) if !node.config.is_single() => {
+        RequestBody::Metadata(request) if !node.config().is_single() => {
             metadata::wants_all(request, origin.format.version)
         }
         _ => false,
@@ -75,7 +75,7 @@ pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
                 let Some(Waiting::Early(held)) = desk.take_out(waiter) else { continue };
                 if sends_away {
                     desk.leaves(node, held.origin);
-                    node.connections.send_away(held.origin.caller.link, now.mono, &mut node.budget);
+                    node.send_away(now, held.origin.caller.link);
                 } else {
                     desk.handle(node, now, held.origin, held.body);
                 }

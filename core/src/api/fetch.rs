@@ -113,7 +113,7 @@ pub(super) fn handle(
 /// become is ten times that.
 fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
     let bytes = (desk.parked.parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
-    desk.parked.fetches < FETCHES_PARKED_MAX && bytes <= node.config.memory_limit / FETCH_PARKED_SHARE
+    desk.parked.fetches < FETCHES_PARKED_MAX && bytes <= node.config().memory_limit / FETCH_PARKED_SHARE
 }
 
 fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
@@ -124,8 +124,7 @@ fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
 fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Box<Pending>) {
-    let unread =
-        node.connections.answer_bytes_max(pending.origin.caller.link, pending.origin.slot, &node.budget);
+    let unread = node.answer_bytes_max(pending.origin.caller.link, pending.origin.slot);
     let mut left = pending.max_bytes.min(unread);
     let mut bytes = 0;
     let mut has_error = false;
@@ -159,7 +158,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
         }
     }
     if !pending.reads.is_empty() {
-        node.budget.charge(Purpose::Reads, pending.reads_bytes);
+        node.charge(Purpose::Reads, pending.reads_bytes);
         desk.wait(now, waiter, now.mono + DISK_AWAITED_MAX, Waiting::Fetch(pending));
     } else if has_error
         || bytes >= pending.min_bytes
@@ -288,7 +287,7 @@ pub(super) fn read_done(
 
 /// What was read becomes the answer's, or is let go.
 fn give_back_reads(node: &mut Node, pending: &mut Pending) {
-    node.budget.give_back(Purpose::Reads, std::mem::take(&mut pending.reads_bytes));
+    node.give_back(Purpose::Reads, std::mem::take(&mut pending.reads_bytes));
 }
 
 fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {

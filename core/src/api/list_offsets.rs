@@ -230,9 +230,9 @@ fn in_chunk(
         let Ok(batch) = batch else { return Ok(failed(nothing, ErrorCode::KafkaStorageError)) };
         further = Some(Offset(batch.last_offset().saturating_add(1)));
         let most = allowance.batch_bytes_max();
-        let before = node.decompressor.plain_bytes();
-        let found = find_timestamp(&batch, time, from, &mut node.decompressor, most);
-        allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
+        let before = node.decompressed_bytes();
+        let found = find_timestamp(&batch, time, from, node.decompressor(), most);
+        allowance.spend(node.decompressed_bytes().saturating_sub(before) as usize);
         match found {
             Ok(Some(_)) if passes_over => passes_over = false,
             Ok(Some((offset, timestamp))) if offset < below.0 => {

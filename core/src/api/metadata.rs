@@ -63,7 +63,7 @@ pub(super) fn handle(
     if wanted.len() > METADATA_TOPICS_MAX {
         return Err(format!("Metadata names {} topics; the limit is {METADATA_TOPICS_MAX}", wanted.len()));
     }
-    let may_create = request.allow_auto_topic_creation && node.config.topics.auto_create;
+    let may_create = request.allow_auto_topic_creation && node.config().topics.auto_create;
     let mut missing = if may_create { missing(node, &wanted) } else { Vec::new() };
     // Not now: the client asks again, as it would for a topic that has no leader yet.
     let later = missing.split_off(missing.len().min(AUTO_CREATIONS_MAX - desk.auto_creations));
@@ -104,8 +104,8 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
     let unknown = named.filter(|name| image.topic_id(name).is_none() && topic_name_fault(name).is_none());
     let new = |name: &String| NewTopic {
         name: name.clone(),
-        partitions: node.config.topics.partitions,
-        replication_factor: node.config.topics.replication_factor,
+        partitions: node.config().topics.partitions,
+        replication_factor: node.config().topics.replication_factor,
         assignments: Vec::new(),
         configs: Vec::new(),
     };

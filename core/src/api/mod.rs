@@ -116,17 +116,17 @@ impl Desk {
     /// Takes up one request of a client.
     pub fn take(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) {
         if let Err(reason) = self.read(node, now, link, taken) {
-            node.connections.reject(link, reason, now.mono, &mut node.budget);
+            node.reject(now, link, reason);
         }
     }
 
     fn read(&mut self, node: &mut Node, now: Now, link: LinkId, taken: Taken) -> Result<(), String> {
         if node.sends_clients_away() {
-            node.connections.send_away(link, now.mono, &mut node.budget);
+            node.send_away(now, link);
             return Ok(());
         }
         let buffer_bytes = taken.buffer_bytes;
-        let decoded_bytes_max = node.budget.decoded_bytes_max();
+        let decoded_bytes_max = node.decoded_bytes_max();
         let mut reader = Reader::new(taken.bytes, decoded_bytes_max);
         let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
         let version = start.api_version;
@@ -149,7 +149,7 @@ impl Desk {
         // Records of a request that is held back keep all of its buffer.
         let kept_bytes = if node.is_open() { 0 } else { buffer_bytes };
         origin.held_bytes = decoded_bytes * DECODED_TIMES + kept_bytes;
-        node.budget.charge(Purpose::Decoded, origin.held_bytes);
+        node.charge(Purpose::Decoded, origin.held_bytes);
         if let Some(body) = early::hold(self, node, now, origin, body) {
             self.handle(node, now, origin, body);
         }

@@ -71,10 +71,10 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
                 u32::try_from(answers.parts.len() - shift).expect("a request has fewer parts than bytes");
             let to = wants_answer.then_some((waiter, part));
             conditions.decompressed_bytes_max = allowance.batch_bytes_max();
-            let before = node.decompressor.plain_bytes();
+            let before = node.decompressed_bytes();
             let result =
                 if is_legal { append(node, now, id, data, to, conditions) } else { Err(illegal_acks()) };
-            allowance.spend(node.decompressor.plain_bytes().saturating_sub(before) as usize);
+            allowance.spend(node.decompressed_bytes().saturating_sub(before) as usize);
             left += usize::from(result.is_ok());
             refused = refused.or(result.as_ref().err().map(|refusal| refusal.code));
             answers.parts.push(answer_part(index, result));

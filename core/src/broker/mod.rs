@@ -105,7 +105,7 @@ impl Broker {
             Event::Opened { link, kind } => match kind {
                 LinkKind::Kafka { listener, local, remote } => {
                     let client = Client { listener, local, remote };
-                    self.node.connections.opened(link, client, now.mono, &self.node.budget);
+                    self.node.client_opened(now, link, client);
                 }
                 LinkKind::Peer { lane, nonce } => self.node.peer_opened(now, link, lane, nonce),
             },
@@ -113,7 +113,7 @@ impl Broker {
                 if self.node.is_peer(link) {
                     self.node.peer_received(now, link, bytes);
                 } else {
-                    self.node.connections.received(link, bytes, now.mono, &mut self.node.budget);
+                    self.node.client_received(now, link, bytes);
                     self.take_requests(now, link);
                 }
             }
@@ -121,14 +121,14 @@ impl Broker {
                 if self.node.is_peer(link) {
                     self.node.peer_sent(now, link, bytes);
                 } else {
-                    self.node.connections.sent(link, bytes, now.mono, &mut self.node.budget);
+                    self.node.client_sent(now, link, bytes);
                 }
             }
             Event::Closed { link, .. } => {
                 if self.node.is_peer(link) {
                     self.node.peer_closed(now, link);
                 } else if !self.node.is_planted(Mutant::ConnectionsRemembered) {
-                    self.node.connections.closed(link, &mut self.node.budget);
+                    self.node.client_closed(link);
                 }
             }
             Event::Done { ticket, result } => self.node.disk_done(now, ticket, result, actions),
@@ -143,13 +143,13 @@ impl Broker {
 
     /// Requests that were held back by a limit, and may be taken up now.
     fn take_held_back(&mut self, now: Now) {
-        while let Some(link) = self.node.connections.next_ready(&self.node.budget) {
+        while let Some(link) = self.node.next_ready_client() {
             self.take_requests(now, link);
         }
     }
 
     fn take_requests(&mut self, now: Now, link: LinkId) {
-        while let Some(request) = self.node.connections.next_request(link, now.mono, &mut self.node.budget) {
+        while let Some(request) = self.node.next_request(now, link) {
             self.desk.take(&mut self.node, now, link, request);
         }
     }

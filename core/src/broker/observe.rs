@@ -96,7 +96,8 @@ impl Broker {
 
     /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
     pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
-        let placed = self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config.node));
+        let placed =
+            self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config().node));
         let machines = self.node.residents().iter().filter(|(_, resident)| resident.records().is_none());
         placed.chain(machines.map(|(id, resident)| (resident.of(), id))).collect()
     }
@@ -142,10 +143,10 @@ impl Broker {
     /// What clients make this node hold.
     pub fn observe_holdings(&self) -> Holdings {
         Holdings {
-            connections: self.node.connections.len(),
+            connections: self.node.connections().len(),
             waiting: self.desk.waiting_count(),
-            charged: PURPOSES.map(|purpose| (purpose, self.node.budget.used(purpose))),
-            budget_bytes: self.node.budget.capacity_bytes(),
+            charged: PURPOSES.map(|purpose| (purpose, self.node.budget().used(purpose))),
+            budget_bytes: self.node.budget().capacity_bytes(),
             weighed: weights(self.node.residents().held()),
             weighed_anew: weights(self.node.residents().weighed_anew()),
         }
@@ -165,7 +166,7 @@ impl Broker {
     pub fn observe_deadlines(&self) -> Vec<(&'static str, Option<Mono>)> {
         vec![
             ("storage", self.node.storage().next_deadline()),
-            ("connections", self.node.connections.next_deadline(&self.node.budget)),
+            ("connections", self.node.connections().next_deadline(self.node.budget())),
             ("peers", self.node.peers_deadline()),
             ("node", self.node.next_deadline()),
             ("desk", self.desk.next_deadline()),

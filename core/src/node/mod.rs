@@ -31,6 +31,7 @@ mod asking;
 mod behind;
 mod catch_up;
 mod checkpoints;
+mod clients;
 mod cold_reads;
 mod company;
 mod deleted_ahead;
@@ -97,14 +98,10 @@ use unclaimed::Unclaimed;
 
 /// All of a node but the requests that wait in `api/`.
 pub struct Node {
-    /// What it was told.
-    pub config: Config,
-    /// Clients' links.
-    pub connections: Connections,
-    /// Memory for what clients make it do.
-    pub budget: Budget,
-    /// Reused for every compressed batch.
-    pub decompressor: Decompressor,
+    config: Config,
+    connections: Connections,
+    budget: Budget,
+    decompressor: Decompressor,
     seed: u64,
     residents: Residents,
     ports: Ports,
@@ -168,6 +165,11 @@ impl Node {
             effects: Vec::new(),
             config,
         }
+    }
+
+    /// What it was told.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The applied metadata, once there is any.
