@@ -54,6 +54,8 @@ mod scrubbing;
 mod service;
 mod serving;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod ticks;
 mod time;
 mod unclaimed;

@@ -24,6 +24,8 @@ mod life;
 #[cfg(feature = "simulation")]
 pub mod replayed;
 mod residents;
+#[cfg(test)]
+mod tests;
 
 pub use asked::{Reply, Request};
 pub use belief::Disbelief;
