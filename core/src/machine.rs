@@ -1,4 +1,4 @@
-//! The contract of our replicated state machines: metadata now; group and transaction follow.
+//! The contract of our replicated state machines: metadata now; those of consumer groups and transactions follow.
 //!
 //! `decide` reads the *tip* and proposes; `apply` alone changes replicated state. The host (`host/`) keeps two
 //! copies, *committed* and *tip*, and its laws are: propose first, then apply to the tip (a dropped proposal

@@ -14,6 +14,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+use crate::stage::script::Script;
 use crate::stage::{Fate, Files, Stage, config};
 use rust_mq_core::link::LaneKind;
 use std::time::Duration;
@@ -28,14 +29,14 @@ const TURNS_MAX: usize = 2_000;
 
 /// Plays one script.
 pub fn run(bytes: &[u8]) {
-    let mut script = Script(bytes);
+    let mut script = Script::new(bytes);
     let nodes = if script.byte() % 2 == 0 { 1 } else { 3 };
     let mut stage = Stage::start(config(nodes), Files::new());
     if script.byte() % 4 > 0 {
         assert!(stage.settle(TURNS_MAX), "a node that starts comes to rest");
     }
     for _ in 0..STEPS_MAX {
-        if script.0.is_empty() || stage.is_halted() {
+        if script.is_over() || stage.is_halted() {
             break;
         }
         step(&mut stage, &mut script);
@@ -76,20 +77,5 @@ fn step(stage: &mut Stage, script: &mut Script<'_>) {
             0 => stage.stop(),
             _ => drop(stage.settle(usize::from(script.byte()))),
         },
-    }
-}
-
-/// What is left of the bytes that decide everything.
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or(0)
-    }
-
-    fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken
     }
 }

@@ -19,6 +19,7 @@
 mod stage;
 
 use crate::stage::company::{Company, PARTITION, RECORDS, TERM, TOPIC, batch, fetch};
+use crate::stage::script::Script;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::ids::Offset;
 use rust_mq_core::link::LaneKind;
@@ -70,10 +71,10 @@ fn raft_messages(parts: Vec<Bytes>) -> Option<Vec<RaftMessage>> {
 }
 
 fn play(bytes: &[u8]) {
-    let mut script = Script(bytes);
+    let mut script = Script::new(bytes);
     let mut company = Company::member();
     for _ in 0..STEPS_MAX {
-        if script.0.is_empty() || company.stage.is_halted() {
+        if script.is_over() || company.stage.is_halted() {
             break;
         }
         step(&mut company, &mut script);
@@ -150,20 +151,8 @@ fn answer(company: &mut Company, node: i32, script: &mut Script<'_>) {
     }
 }
 
-/// What is left of the bytes that decide everything.
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or(0)
-    }
-
-    fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
-
+/// What a peer may say, drawn from the script.
+impl Script<'_> {
     /// Mostly small, sometimes where numbers end.
     fn number(&mut self) -> u64 {
         match self.byte() {

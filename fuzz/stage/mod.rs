@@ -12,6 +12,7 @@
 )]
 
 pub mod company;
+pub mod script;
 
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::action::{Action, Notice};

@@ -3,6 +3,7 @@
 use crate::log::LogFormat;
 use crate::memory_limit::{parse_limit, parse_size};
 use clap::{Args, Parser, Subcommand};
+use rust_mq_core::limits::SCRUB_BYTES_PER_SECOND;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -73,7 +74,7 @@ pub struct NodeArguments {
     pub memory_limit: Option<u64>,
 
     /// Read through cold data at this rate a second, to find what has rotted; 0 for never
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "2M")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value_t = SCRUB_BYTES_PER_SECOND)]
     pub scrub_rate: u64,
 
     /// Serve others than this machine although there is no encryption and no login yet

@@ -38,7 +38,9 @@ pub(super) fn handle(
 
 pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply) {
     desk.producer_ids.is_asked = false;
-    if let Reply::ProducerIds { first, next } = reply {
+    if let Reply::ProducerIds { first, next } = reply
+        && first <= next
+    {
         (desk.producer_ids.next, desk.producer_ids.end) = (*first, *next);
         return serve(desk, node, now);
     }
@@ -62,6 +64,7 @@ pub(super) fn not_told(desk: &mut Desk) {
 }
 
 fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
+    assert!(desk.producer_ids.next <= desk.producer_ids.end, "no id is handed out beyond the block");
     while desk.producer_ids.next < desk.producer_ids.end
         && let Some(waiter) = desk.producer_ids.waiting.pop_front()
     {

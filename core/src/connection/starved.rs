@@ -61,7 +61,7 @@ impl Starved {
     /// Takes a link out.
     pub fn remove(&mut self, connection: &mut Connection) {
         if let Some(place) = connection.starved.take() {
-            self.queue.remove(&place);
+            assert!(self.queue.remove(&place).is_some(), "whoever holds a place is in it");
         }
     }
 
@@ -93,7 +93,8 @@ impl Starved {
             }
         };
         connection.starved = Some((need, arrival));
-        self.queue.insert((need, arrival), link);
+        let before = self.queue.insert((need, arrival), link);
+        assert!(before.is_none(), "a place is one link's");
     }
 
     /// Whether somebody waits whose turn it is before a newcomer's.

@@ -133,6 +133,7 @@ impl Metadata {
     }
 
     /// Every partition with the replica that `node` holds of it.
+    #[cfg(feature = "simulation")]
     pub fn replicas_on(&self, node: NodeId) -> impl Iterator<Item = (TopicPartition, ReplicaId)> + '_ {
         self.topics.iter().flat_map(move |(id, topic)| {
             topic.partitions.iter().enumerate().filter_map(move |(number, placed)| {
@@ -140,11 +141,6 @@ impl Metadata {
                 Some((partition_of(*id, number), here.replica))
             })
         })
-    }
-
-    /// How many partitions exist.
-    pub fn partition_count(&self) -> u64 {
-        self.partitions
     }
 
     /// Bytes of the state, encoded, but for a few numbers: counted as it changes.

@@ -10,6 +10,7 @@ use crate::limits::{
 use crate::machine::{Answer, Room};
 use crate::now::Now;
 use crate::rng::Rng;
+use crate::topic_config;
 use proptest::prelude::*;
 
 /// What a node with frames of the usual size has.
@@ -102,28 +103,12 @@ fn set(name: &str, value: String) -> (String, Option<String>) {
     (name.into(), Some(value))
 }
 
-/// Seventeen numbers of 250 digits each, all legal.
+/// A number of 250 digits for every setting that takes it.
 fn long_numbers() -> Vec<(String, Option<String>)> {
-    const NAMES: [&str; 17] = [
-        "delete.retention.ms",
-        "file.delete.delay.ms",
-        "flush.messages",
-        "flush.ms",
-        "index.interval.bytes",
-        "max.compaction.lag.ms",
-        "max.message.bytes",
-        "message.timestamp.after.max.ms",
-        "message.timestamp.before.max.ms",
-        "retention.bytes",
-        "retention.ms",
-        "segment.bytes",
-        "segment.index.bytes",
-        "segment.jitter.ms",
-        "segment.ms",
-        "local.retention.ms",
-        "local.retention.bytes",
-    ];
-    NAMES.iter().map(|name| set(name, format!("{:0>250}", 2_000_000))).collect()
+    let number = format!("{:0>250}", 2_000_000);
+    let all =
+        topic_config::describe(&BTreeMap::new()).into_iter().map(|entry| set(&entry.name, number.clone()));
+    all.filter(|setting| topic_config::check(std::slice::from_ref(setting)).is_ok()).collect()
 }
 
 #[test]

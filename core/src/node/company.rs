@@ -75,7 +75,7 @@ impl<'a> Company<'a> {
         others + usize::from(is_voter(&node))
     }
 
-    /// Whether more voters hear the replica `candidate` than hear the leader of the group of `id`. Without that, those
+    /// Whether more voters hear the replica `candidate` than hear the leader of the partition of `id`. Without that, those
     /// that do not hear the one would be followed by those that do not hear the other, for as long as links are broken
     /// (decision 0012).
     pub fn is_heard_by_more(self, id: ReplicaId, candidate: ReplicaId) -> bool {

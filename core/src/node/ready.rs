@@ -126,7 +126,7 @@ impl Node {
         self.ports.touch(id);
     }
 
-    /// Messages of a replica to its group.
+    /// Messages of a replica to the others of its partition.
     fn say(&mut self, id: ReplicaId, messages: Vec<RaftMessage>) {
         if messages.is_empty() {
             return;

@@ -1,6 +1,6 @@
 //! When Raft's clock ticks here, and when leaders look at their followers, which they do at a tick.
 //!
-//! - Invariant: a node that is its own cluster does not tick: the only voter of a group needs no clock.
+//! - Invariant: a node that is its own cluster does not tick: the only voter of a partition needs no clock.
 //! - Invariant: two looks at followers are at least `limits::ISR_LOOK_INTERVAL` apart.
 
 use crate::limits::{ISR_LOOK_INTERVAL, TICK};

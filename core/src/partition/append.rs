@@ -203,6 +203,8 @@ impl Partition {
         let end = Offset(base.0 + i64::from(summary.count));
         self.overlay.proposed(end, place, self.replica.last_wall(), &self.log.producers);
         let (term, wants_more_disks) = (self.replica.term(), self.wants_more_disks(conditions));
+        let rises = |last: &Parked| last.term != term || last.index < index;
+        assert!(self.parked.back().is_none_or(rises), "parked produces are in rising index order");
         self.parked.push_back(Parked { index, term, wants_more_disks, waiter, base, append_time });
         Ok(())
     }

@@ -19,7 +19,10 @@ impl Epochs {
             Some((last, _)) if *last >= term => {}
             // An epoch that brought no record leaves no trace: its start is the next one's too.
             Some((last, start)) if *start == end => *last = term,
-            _ => self.starts.push_back((term, end)),
+            last => {
+                assert!(last.is_none_or(|(_, start)| *start < end), "epochs and their starts both rise");
+                self.starts.push_back((term, end));
+            }
         }
     }
 

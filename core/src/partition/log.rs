@@ -90,6 +90,7 @@ impl LogState {
                 self.start = self.start.max(start.min(self.end));
                 self.epochs.forget_below(self.start);
                 self.newest.forget_below(self.start);
+                assert!(self.start <= self.end, "a log starts at its end at the latest");
                 Applied { batch: None, log_start: Some(self.start) }
             }
             PartitionCommand::ForgetProducers(count) => {
@@ -117,6 +118,7 @@ impl LogState {
                 ProducerBatch { first: producer.base_sequence, last, base, append_time, index: entry.index };
             self.producers.applied(&producer, place, entry.wall);
         }
+        assert!(next > self.end, "a batch has records, and the log end never falls");
         self.end = next;
         self.newest.applied(batch.max_timestamp(), next);
         let batch = AppliedBatch { base, next, max_timestamp: batch.max_timestamp() };
@@ -137,6 +139,9 @@ impl LogState {
         }
         if !state.epochs.is_sound(state.end) || !state.producers.is_sound() {
             return undecodable("its epochs or producers cannot be".into());
+        }
+        if !state.newest.is_sound(state.start, state.end) {
+            return undecodable("its newest timestamps cannot be".into());
         }
         Ok(state)
     }

@@ -369,11 +369,6 @@ impl Partition {
         self.watchers.len()
     }
 
-    /// How many produce requests wait for their commit.
-    pub fn parked_count(&self) -> usize {
-        self.parked.len() + self.awaiting_disks.len()
-    }
-
     /// What is kept in memory.
     pub fn weight(&self) -> Weight {
         Weight { entries_bytes: self.replica.held_bytes() as u64, producers: self.log.producers.len() }

@@ -35,7 +35,21 @@ impl Newest {
         if self.falling.len() == NEWEST_TIMESTAMPS_MAX {
             self.falling.pop_back();
         }
+        let falls = |(older, before): &(i64, Offset)| *older > timestamp && *before < next;
+        assert!(self.falling.back().is_none_or(falls), "timestamps fall strictly, offsets rise strictly");
         self.falling.push_back((timestamp, next));
+    }
+
+    /// Whether these can be the batches of a log from `start` to `end`: bytes of another node may say anything.
+    pub fn is_sound(&self, start: Offset, end: Offset) -> bool {
+        let falls = self
+            .falling
+            .iter()
+            .zip(self.falling.iter().skip(1))
+            .all(|(one, next)| one.0 > next.0 && one.1 < next.1);
+        let first = self.falling.front().is_none_or(|(_, next)| *next > start);
+        let last = self.falling.back().is_none_or(|(timestamp, next)| *timestamp >= 0 && *next <= end);
+        falls && first && last && self.falling.len() <= NEWEST_TIMESTAMPS_MAX
     }
 
     /// The log starts at `log_start` now.

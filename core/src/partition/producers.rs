@@ -123,6 +123,7 @@ impl ProducerEntry {
             self.batches.pop_front();
         }
         self.batches.push_back(batch);
+        assert!(self.batches.len() <= PRODUCER_BATCHES, "the oldest went");
         self.last_seen = wall;
     }
 
@@ -176,6 +177,7 @@ impl Producers {
         if self.by_id.len() > PRODUCERS_PER_PARTITION_MAX {
             self.evict_idle(PRODUCERS_PER_PARTITION_MAX / 10);
         }
+        assert!(self.by_id.len() <= PRODUCERS_PER_PARTITION_MAX, "the longest idle went");
     }
 
     fn sweep(&mut self, wall: Wall) {

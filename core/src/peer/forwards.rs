@@ -31,7 +31,13 @@ impl Forwards {
 
     /// Takes note that the request of `next_id` is on its way.
     pub fn open(&mut self, to: NodeId, now: Mono) {
-        self.open.insert(CallId(self.next), (to, now + FORWARD_WAIT_MAX));
+        let until = now + FORWARD_WAIT_MAX;
+        assert!(self.open.len() < FORWARDS_MAX, "who opens one was given its id");
+        assert!(
+            self.open.last_key_value().is_none_or(|(_, (_, at))| *at <= until),
+            "ids rise with the deadlines"
+        );
+        self.open.insert(CallId(self.next), (to, until));
         self.next += 1;
     }
 

@@ -1,4 +1,4 @@
-//! Links to other nodes: who dials whom, the hello, the two lanes of a pair, the packing of all groups'
+//! Links to other nodes: who dials whom, the hello, the two lanes of a pair, the packing of all partitions'
 //! messages, the liveness of the pair, who leads what, what each says of itself (`sign`), and requests forwarded to a
 //! leader.
 //!

@@ -307,7 +307,7 @@ impl Residents {
         self.node_of(METADATA, host.replica().leader())
     }
 
-    /// This node's replicas whose group has a member on `node`, with that member.
+    /// This node's replicas whose partition has a member on `node`, with that member.
     pub fn with(&self, node: NodeId) -> Vec<(ReplicaId, ReplicaId)> {
         let members = self.iter().map(|(id, resident)| (id, self.replica_on(resident.of(), node)));
         members.filter_map(|(id, member)| Some((id, member?))).collect()

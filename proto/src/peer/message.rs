@@ -34,7 +34,7 @@ pub enum PeerBody {
     /// The cluster was founded so.
     #[prost(message, tag = "2")]
     Found(Found),
-    /// Messages of any Raft groups.
+    /// Raft messages of any partitions.
     #[prost(message, tag = "3")]
     Raft(Raft),
     /// I am alive, and these leaders are news.
@@ -199,7 +199,7 @@ pub struct FoundMember {
     pub disk: Bytes,
 }
 
-/// Messages of any Raft groups, each an encoded [`super::raft::RaftMessage`].
+/// Raft messages of any partitions, each an encoded [`super::raft::RaftMessage`].
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Raft {
     /// In the order they were said.

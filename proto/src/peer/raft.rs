@@ -1,4 +1,4 @@
-//! A Raft message between two members of one group, as it stands on the wire. Our own schema: raft-rs's
+//! A Raft message between two members of one partition, as it stands on the wire. Our own schema: raft-rs's
 //! protobuf 2 recurses without a bound, so it never decodes a byte from the network.
 //!
 //! Owns the shape and its bounds only. What a message may say is judged by the core's `replica/`, which
@@ -11,7 +11,7 @@
 //! Invariant: payload bytes of a decoded message are slices of the buffer it was decoded from, not copies.
 //! Invariant: memory taken by `decode` <= bytes of the message + 64 bytes * `ENTRIES_MAX`.
 //!
-//! Not here: packing the messages of many groups into one, the hello, lanes (`peer`).
+//! Not here: packing the messages of many partitions into one, the hello, lanes (`peer`).
 //! Sources: Raft paper figure 2 and section 3.10 of the thesis (leadership transfer); raft-rs's eraftpb.
 
 use bytes::{Buf, Bytes};
@@ -51,7 +51,7 @@ pub enum RaftKind {
     TransferWanted = 10,
 }
 
-/// One message from one member of a Raft group to another. Ids are the group's `ReplicaId`s.
+/// One message from one member of a partition to another. Ids are the members' `ReplicaId`s.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct RaftMessage {
     /// A [`RaftKind`].

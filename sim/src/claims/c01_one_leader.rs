@@ -20,11 +20,6 @@ impl Leaders {
         });
         is_new
     }
-
-    /// How many leaderships of that group there were.
-    pub fn terms_of(&self, group: Group) -> usize {
-        self.0.range((group, 0)..=(group, u64::MAX)).count()
-    }
 }
 
 #[cfg(test)]

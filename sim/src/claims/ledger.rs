@@ -256,11 +256,6 @@ impl Ledger {
     pub fn of(&self, shelf: Shelf) -> impl Iterator<Item = (BatchId, &Batch)> {
         (0..).zip(&self.batches).filter(move |(_, batch)| batch.shelf == shelf)
     }
-
-    /// Whether a batch is known to be at that offset: the audit's question for each one it does not find.
-    pub fn base_at(&self, shelf: Shelf, base_offset: i64) -> Option<BatchId> {
-        self.shelves.get(&shelf)?.get(&base_offset).copied()
-    }
 }
 
 /// The checksum in a batch's header.

@@ -4,7 +4,8 @@ use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableT
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{DeleteTopicsRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
-use std::collections::BTreeSet;
+use rust_mq_core::topic_config;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tests::batch::Batch;
 use tests::client::Client;
@@ -55,27 +56,16 @@ fn g30_settings_longer_than_kafkas_leave_a_node_that_starts() {
     starts_again(&mut node);
 }
 
-/// 16 settings of 250 digits each.
-fn long_numbers() -> Vec<(&'static str, String)> {
-    let names = [
-        "delete.retention.ms",
-        "file.delete.delay.ms",
-        "flush.messages",
-        "flush.ms",
-        "index.interval.bytes",
-        "max.compaction.lag.ms",
-        "max.message.bytes",
-        "message.timestamp.after.max.ms",
-        "message.timestamp.before.max.ms",
-        "retention.bytes",
-        "retention.ms",
-        "segment.bytes",
-        "segment.index.bytes",
-        "segment.jitter.ms",
-        "segment.ms",
-        "min.insync.replicas",
-    ];
-    names.map(|name| (name, format!("{:0>250}", 2_000_000))).into()
+/// A number of 250 digits for every setting that takes it; which those are, the broker's own table says.
+fn long_numbers() -> Vec<(String, String)> {
+    let number = format!("{:0>250}", 2_000_000);
+    let all = topic_config::describe(&BTreeMap::new()).into_iter().map(|entry| (entry.name, number.clone()));
+    let is_taken = |(name, value): &(String, String)| {
+        topic_config::check(&[(name.clone(), Some(value.clone()))]).is_ok()
+    };
+    let numbers: Vec<(String, String)> = all.filter(is_taken).collect();
+    assert!(numbers.len() >= 16, "{} settings are numbers", numbers.len());
+    numbers
 }
 
 #[test]
@@ -84,7 +74,8 @@ fn g30_many_topics_with_many_settings_are_refused_once_there_is_no_room_and_the_
     let mut node = Node::on_disk(&folder.join("data"));
     let mut client = node.connect();
     let numbers = long_numbers();
-    let settings: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings: Vec<(&str, &str)> =
+        numbers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut made = 0;
     for round in 0..12 {
         let batch = (0..500).map(|number| topic_with(&format!("t{round}-{number}"), &settings)).collect();
@@ -111,7 +102,8 @@ fn g30_what_is_too_much_for_one_request_is_refused_for_good() {
     let node = Node::in_memory();
     let mut client = node.connect();
     let numbers = long_numbers();
-    let settings: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings: Vec<(&str, &str)> =
+        numbers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let batch =
         |count: usize| (0..count).map(|number| topic_with(&format!("t{number}"), &settings)).collect();
     assert_eq!(codes(&mut client, batch(3_000)), BTreeSet::from([POLICY_VIOLATION]), "13 MB");
