@@ -2,6 +2,7 @@
 //! has already refused what makes no sense there; the simulator draws its knobs at extremes.
 
 use crate::ids::NodeId;
+use crate::limits::TURN_WORK_BYTES;
 use crate::link::Address;
 use crate::mutant::Mutant;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub struct Config {
     pub memory_limit: u64,
     /// Of that, for requests, answers, reads, and what waits for the disk.
     pub budget_bytes: u64,
+    /// What a turn does for clients before it leaves the rest to the next one, bytes that are looked at.
+    pub turn_work_bytes: usize,
     /// How often leaders look for records that may go, as long as space is not short; Kafka's
     /// `log.retention.check.interval.ms`, which there is 5 minutes, and 30 s after a start.
     pub retention_interval: Duration,
@@ -137,6 +140,7 @@ impl Default for Config {
             election_timeout_max: Duration::from_millis(3000),
             memory_limit: 1 << 30,
             budget_bytes: 1 << 28,
+            turn_work_bytes: TURN_WORK_BYTES,
             retention_interval: Duration::from_secs(15),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),

@@ -211,6 +211,16 @@ pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
+/// What a turn does for clients, in bytes that are looked at, decompressed or written. Source: chosen; some 20 ms of
+/// processor time where they are compressed, and four times what a driver lets in a turn. At the edge: the rest of it is
+/// done in the next turn.
+pub const TURN_WORK_BYTES: usize = 16 << 20;
+/// The most that one step of a turn looks at: one batch of the largest size, as it came and decompressed, or a request
+/// that names all partitions. At the edge: a turn ends no later than after its share and one step.
+pub const STEP_WORK_BYTES: usize =
+    BATCH_BYTES_MAX_CEILING + DECOMPRESSED_BYTES_MAX + PARTITIONS_MAX * PART_WORK_BYTES;
+/// What a part of a request counts as besides. Source: chosen, what a partition's look-ups and its answer take.
+pub const PART_WORK_BYTES: usize = 256;
 /// How long a request waits for a decision of the metadata leader, whatever the client says. Source: chosen, twice
 /// clients' default of 30 s. At the edge: REQUEST_TIMED_OUT, and what was asked may still be done.
 pub const DECISION_AWAITED_MAX: Duration = Duration::from_secs(60);

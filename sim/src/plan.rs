@@ -66,6 +66,13 @@ pub struct Knobs {
     /// Whether a topic is made when somebody wants it.
     #[serde(default)]
     pub auto_create: bool,
+    /// What a turn does for clients, bytes.
+    #[serde(default = "whole_turn")]
+    pub turn_work_bytes: usize,
+}
+
+fn whole_turn() -> usize {
+    rust_mq_core::limits::TURN_WORK_BYTES
 }
 
 /// One site, a computer: its clocks and its disk.

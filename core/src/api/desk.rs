@@ -12,6 +12,7 @@
 use super::Waiting;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
+use super::work::Work;
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
 use crate::limits::{DECISION_AWAITED_MAX, SWEEP};
@@ -26,7 +27,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Everything that waits for an answer.
-#[derive(Default)]
 pub struct Desk {
     next_waiter: u64,
     table: BTreeMap<Waiter, Place>,
@@ -37,6 +37,12 @@ pub struct Desk {
     pub(super) reads: BTreeMap<ReadId, Vec<Waiter>>,
     /// Those that wait for leaders.
     pub(super) awaiting_leaders: Vec<Waiter>,
+    /// What this turn has done.
+    pub(super) work: Work,
+    /// Requests that go on in the next turn, in order.
+    pub(super) unfinished: VecDeque<Waiter>,
+    /// Fetches with news that were not looked at yet, in order.
+    pub(super) woken: VecDeque<Waiter>,
     /// Those that came too early, in order.
     pub(super) early: VecDeque<Waiter>,
     pub(super) parked: Parked,
@@ -95,6 +101,25 @@ enum Due {
 }
 
 impl Desk {
+    /// Nobody waits. A turn does so many bytes for clients before it leaves the rest to the next one.
+    pub fn new(turn_work_bytes: usize) -> Desk {
+        Desk {
+            next_waiter: 0,
+            table: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            sweep_at: None,
+            reads: BTreeMap::new(),
+            awaiting_leaders: Vec::new(),
+            work: Work::new(turn_work_bytes),
+            unfinished: VecDeque::new(),
+            woken: VecDeque::new(),
+            early: VecDeque::new(),
+            parked: Parked::default(),
+            producer_ids: Block::default(),
+            auto_creations: 0,
+        }
+    }
+
     /// How many requests wait for something, and parts of them: for the simulator's bounds.
     pub fn waiting_count(&self) -> usize {
         self.table.len()
@@ -103,6 +128,12 @@ impl Desk {
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.deadlines.next()
+    }
+
+    /// What this turn has done for clients, bytes.
+    #[cfg(feature = "simulation")]
+    pub fn work_done(&self) -> usize {
+        self.work.done()
     }
 
     /// The number of the next that waits.

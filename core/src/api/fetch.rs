@@ -140,6 +140,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
         match read {
             Read::Done(data) => {
                 let size = data.records.as_ref().map_or(0, |records| records.len());
+                desk.work.part(0);
                 bytes += size;
                 pending.first = pending.first.or((size > 0).then_some(position));
                 left = left.saturating_sub(size);
@@ -148,6 +149,7 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
             }
             Read::Later(read) => {
                 let asked = part.max_bytes.min(left);
+                desk.work.part(0);
                 left -= asked;
                 pending.reads_bytes +=
                     (asked + SEGMENT_READ_BYTES_MIN as usize).min(SEGMENT_READ_BYTES_MAX as usize);

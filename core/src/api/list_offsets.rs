@@ -15,7 +15,7 @@ use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BY
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
-use crate::now::Now;
+use crate::now::{Mono, Now};
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use rust_mq_proto::kafka::api::list_offsets::{
@@ -25,6 +25,7 @@ use rust_mq_proto::kafka::api::list_offsets::{
 use rust_mq_proto::records::{BatchError, Batches, find_timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -32,13 +33,19 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
-/// A request of which some parts wait.
+/// A request of which some parts wait, or are not looked at yet.
 pub(super) struct Pending {
     origin: Origin,
     response: ListOffsetsResponse,
     /// Where the answers of those parts go that wait still.
     open: BTreeSet<(usize, usize)>,
     allowance: Allowance,
+    /// Topics that are not begun, and what is left of the one that is.
+    topics: IntoIter<Topic<ListOffsetsPartition>>,
+    parts: IntoIter<ListOffsetsPartition>,
+    /// What that one names more than once.
+    repeated: BTreeSet<i32>,
+    until: Mono,
 }
 
 /// One such part, which has a waiter of its own.
@@ -69,51 +76,96 @@ pub(super) fn handle(
     origin: Origin,
     request: ListOffsetsRequest,
 ) {
-    let waiter = desk.waiter();
-    let mut response = ListOffsetsResponse::default();
     let topics = request.topics.into_iter();
     let topics = topics.map(|topic| Topic::new(topic.name, [0; 16], topic.partitions)).collect();
     let topics = named::once(topics, |asked: &ListOffsetsPartition| asked.partition_index);
     let count: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
-    let mut allowance = Allowance::of(count.saturating_mul(TIME_LOOK_UP_BYTES));
-    let until = now.mono + patience(request.timeout_ms);
-    let mut open = BTreeSet::new();
-    for (topic_at, topic) in topics.into_iter().enumerate() {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for (at, asked) in topic.partitions.iter().enumerate() {
-            let part = nothing(asked.partition_index);
-            if topic.is_repeated(asked.partition_index) {
-                partitions.push(failed(part, ErrorCode::InvalidRequest));
-                continue;
-            }
-            let part_waiter = desk.waiter();
-            let (of, wanted) = match look_up(node, origin, &topic.name, asked, &mut allowance) {
-                Found::Now(answer) => {
-                    partitions.push(answer);
-                    continue;
-                }
-                Found::Confirm(of) => {
-                    node.confirm(of, part_waiter);
-                    (of, Wanted::Latest)
-                }
-                Found::Read(of, read, time) => {
-                    desk.reads.entry(read).or_default().push(part_waiter);
-                    (of, Wanted::Time(time))
-                }
-            };
-            let at = (topic_at, at);
-            open.insert(at);
-            partitions.push(part);
-            let part = Part { request: waiter, at, of, wanted };
-            desk.wait(now, part_waiter, until, Waiting::OffsetPart(part));
+    let pending = Pending {
+        origin,
+        response: ListOffsetsResponse::default(),
+        open: BTreeSet::new(),
+        allowance: Allowance::of(count.saturating_mul(TIME_LOOK_UP_BYTES)),
+        topics: topics.into_iter(),
+        parts: Vec::new().into_iter(),
+        repeated: BTreeSet::new(),
+        until: now.mono + patience(request.timeout_ms),
+    };
+    let waiter = desk.waiter();
+    go_on(desk, node, now, waiter, pending);
+}
+
+/// Looks up what is left of a request, or, if this turn has done its share, some of it.
+pub(super) fn go_on(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Pending) {
+    while let Some(asked) = pending.next() {
+        pending.look_up(desk, node, now, waiter, &asked);
+        if !desk.work.is_left() && pending.has_more() {
+            desk.unfinished.push_back(waiter);
+            break;
         }
-        response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
-    if open.is_empty() {
-        desk.answer(node, origin, &response);
+    if pending.is_done() {
+        desk.answer(node, pending.origin, &pending.response);
     } else {
-        let pending = Pending { origin, response, open, allowance };
-        desk.wait(now, waiter, until, Waiting::ListOffsets(pending));
+        desk.wait(now, waiter, pending.until, Waiting::ListOffsets(Box::new(pending)));
+    }
+}
+
+impl Pending {
+    /// The next part; its topic is the last of the response's.
+    fn next(&mut self) -> Option<ListOffsetsPartition> {
+        loop {
+            if let Some(asked) = self.parts.next() {
+                return Some(asked);
+            }
+            let topic = self.topics.next()?;
+            let partitions = Vec::with_capacity(topic.partitions.len());
+            self.response.topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+            (self.parts, self.repeated) = (topic.partitions.into_iter(), topic.repeated);
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.parts.len() > 0 || self.topics.len() > 0
+    }
+
+    fn is_done(&self) -> bool {
+        self.open.is_empty() && !self.has_more()
+    }
+
+    fn look_up(
+        &mut self,
+        desk: &mut Desk,
+        node: &mut Node,
+        now: Now,
+        waiter: Waiter,
+        asked: &ListOffsetsPartition,
+    ) {
+        let topic_at = self.response.topics.len() - 1;
+        let topic = &mut self.response.topics[topic_at];
+        let part = nothing(asked.partition_index);
+        if self.repeated.contains(&asked.partition_index) {
+            return topic.partitions.push(failed(part, ErrorCode::InvalidRequest));
+        }
+        let before = node.decompressed_bytes();
+        let found = look_up(node, self.origin, &topic.name, asked, &mut self.allowance);
+        desk.work.part(node.decompressed_bytes().saturating_sub(before) as usize);
+        let part_waiter = desk.waiter();
+        let (of, wanted) = match found {
+            Found::Now(answer) => return topic.partitions.push(answer),
+            Found::Confirm(of) => {
+                node.confirm(of, part_waiter);
+                (of, Wanted::Latest)
+            }
+            Found::Read(of, read, time) => {
+                desk.reads.entry(read).or_default().push(part_waiter);
+                (of, Wanted::Time(time))
+            }
+        };
+        let at = (topic_at, topic.partitions.len());
+        topic.partitions.push(part);
+        self.open.insert(at);
+        let part = Part { request: waiter, at, of, wanted };
+        desk.wait(now, part_waiter, self.until, Waiting::OffsetPart(part));
     }
 }
 
@@ -285,6 +337,7 @@ pub(super) fn read_done(
     let (of, Wanted::Time(time)) = (part.of, part.wanted) else { return };
     let Some(Waiting::ListOffsets(pending)) = desk.waiting_mut(part.request) else { return };
     let (origin, allowance) = (pending.origin, &mut pending.allowance);
+    let before = node.decompressed_bytes();
     let found = match result {
         Ok(chunk) => in_chunk(node, of, time, &chunk, origin, allowance),
         // The log start has passed the segment.
@@ -295,6 +348,7 @@ pub(super) fn read_done(
         Ok(found) => Found::Now(found),
         Err(from) => by_time(node, of, (time, from), origin, allowance),
     };
+    desk.work.part(node.decompressed_bytes().saturating_sub(before) as usize);
     match found {
         Found::Now(found) => put(desk, node, part, found),
         Found::Read(of, read, time) => {
@@ -317,6 +371,10 @@ pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, va
         Vain::TooLate => ErrorCode::RequestTimedOut,
         Vain::GivenUp => ErrorCode::NotLeaderOrFollower,
     };
+    while let Some(asked) = pending.next() {
+        let topic = pending.response.topics.last_mut().expect("a part is of a topic");
+        topic.partitions.push(failed(nothing(asked.partition_index), code));
+    }
     for (topic, at) in std::mem::take(&mut pending.open) {
         let part = &mut pending.response.topics[topic].partitions[at];
         *part = failed(nothing(part.partition_index), code);
@@ -329,7 +387,7 @@ fn put(desk: &mut Desk, node: &mut Node, part: Part, found: ListOffsetsPartition
     let (topic, at) = part.at;
     pending.response.topics[topic].partitions[at] = found;
     pending.open.remove(&part.at);
-    if pending.open.is_empty()
+    if pending.is_done()
         && let Some(Waiting::ListOffsets(pending)) = desk.take_out(part.request)
     {
         desk.answer(node, pending.origin, &pending.response);

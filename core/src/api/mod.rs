@@ -18,6 +18,7 @@
 //! | waits | its time is up | the node stops |
 //! | --- | --- | --- |
 //! | Produce | REQUEST_TIMED_OUT: it may still be committed | NOT_LEADER_OR_FOLLOWER |
+//! | Produce with batches not looked at yet | REQUEST_TIMED_OUT | NOT_LEADER_OR_FOLLOWER |
 //! | Fetch | what there is | what there is |
 //! | Fetch that reads from the disk | what came; the rest is refused: KAFKA_STORAGE_ERROR | the same |
 //! | ListOffsets | REQUEST_TIMED_OUT | NOT_LEADER_OR_FOLLOWER |
@@ -71,6 +72,7 @@ mod operations;
 mod origin;
 mod produce;
 mod producer_ids;
+mod work;
 
 pub use desk::Desk;
 
@@ -93,8 +95,9 @@ use rust_mq_proto::kafka::{Reader, RequestStart};
 /// A request that waits, or a part of one.
 enum Waiting {
     Produce(produce::Pending),
+    Appending(Box<produce::Appending>),
     Fetch(Box<fetch::Pending>),
-    ListOffsets(list_offsets::Pending),
+    ListOffsets(Box<list_offsets::Pending>),
     OffsetPart(list_offsets::Part),
     CreateTopics(create_topics::Pending),
     DeleteTopics(delete_topics::Pending),
@@ -163,6 +166,37 @@ impl Desk {
         }
     }
 
+    /// A turn begins: goes on with what an earlier one has left.
+    pub fn go_on(&mut self, node: &mut Node, now: Now) {
+        self.work.begin();
+        for _ in 0..self.unfinished.len() {
+            if !self.work.is_half_left() {
+                return;
+            }
+            let Some(waiter) = self.unfinished.pop_front() else { return };
+            match self.take_out(waiter) {
+                Some(Waiting::Appending(appending)) => {
+                    node.release_client(appending.link());
+                    produce::go_on(self, node, now, waiter, *appending);
+                }
+                Some(Waiting::ListOffsets(pending)) => list_offsets::go_on(self, node, now, waiter, *pending),
+                // It has been ended meanwhile.
+                None => {}
+                Some(_) => unreachable!("nothing else is left unfinished"),
+            }
+        }
+    }
+
+    /// Whether this turn may begin something more for clients.
+    pub fn may_begin(&self) -> bool {
+        self.work.is_left()
+    }
+
+    /// Whether the next turn has something to go on with.
+    pub fn has_more(&self) -> bool {
+        !self.unfinished.is_empty() || !self.woken.is_empty()
+    }
+
     /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
         if !self.early.is_empty() {
@@ -177,7 +211,7 @@ impl Desk {
 
     /// Answers whatever this turn's news make answerable.
     pub fn settle(&mut self, node: &mut Node, now: Now) {
-        if !node.has_news() && self.awaiting_leaders.is_empty() {
+        if !node.has_news() && self.awaiting_leaders.is_empty() && self.woken.is_empty() {
             return;
         }
         let News { mut settled, replied, mut woken, read, confirmed, is_leader_changed: _ } =
@@ -198,7 +232,10 @@ impl Desk {
         }
         woken.sort_unstable();
         woken.dedup();
-        for waiter in woken.drain(..) {
+        self.woken.extend(woken.drain(..));
+        while self.work.is_left()
+            && let Some(waiter) = self.woken.pop_front()
+        {
             fetch::look_again(self, node, now, waiter);
         }
         leaders::look(self, node);
@@ -251,7 +288,9 @@ impl Desk {
 
     /// Whether nothing waits for a commit, or for records.
     pub fn is_quiet(&self) -> bool {
-        !self.all_waiting().any(|waiting| matches!(waiting, Waiting::Produce(_) | Waiting::Fetch(_)))
+        !self
+            .all_waiting()
+            .any(|waiting| matches!(waiting, Waiting::Produce(_) | Waiting::Appending(_) | Waiting::Fetch(_)))
     }
 
     /// Ends one, if it waits still.
@@ -320,8 +359,9 @@ impl Waiting {
     fn end(self, desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, vain: Vain) {
         match self {
             Waiting::Produce(pending) => produce::in_vain(desk, node, pending, vain),
+            Waiting::Appending(appending) => produce::cut_short(desk, node, now, *appending, vain),
             Waiting::Fetch(pending) => fetch::in_vain(desk, node, now, waiter, pending, vain),
-            Waiting::ListOffsets(pending) => list_offsets::in_vain(desk, node, pending, vain),
+            Waiting::ListOffsets(pending) => list_offsets::in_vain(desk, node, *pending, vain),
             // Its request ends, and that is enough.
             Waiting::OffsetPart(_) => {}
             Waiting::CreateTopics(pending) => create_topics::in_vain(desk, node, pending, vain),

@@ -22,18 +22,14 @@ pub(super) struct Topic<P> {
     pub id: [u8; 16],
     /// Of each partition the last entry, where the first stood.
     pub partitions: Vec<P>,
-    repeated: BTreeSet<i32>,
+    /// Those that the request names more than once.
+    pub repeated: BTreeSet<i32>,
 }
 
 impl<P> Topic<P> {
     /// As the request has it.
     pub fn new(name: String, id: [u8; 16], partitions: Vec<P>) -> Topic<P> {
         Topic { name, id, partitions, repeated: BTreeSet::new() }
-    }
-
-    /// Whether the request names this partition more than once.
-    pub fn is_repeated(&self, partition: i32) -> bool {
-        self.repeated.contains(&partition)
     }
 
     fn key(&self) -> (&str, &[u8; 16]) {
@@ -121,7 +117,7 @@ mod tests {
     fn what_was_said_again_is_known() {
         let topics =
             once(vec![topic("t", &[(2, 0), (2, 0), (1, 0)]), topic("t", &[(5, 0), (1, 0)])], |entry| entry.0);
-        let repeated: Vec<i32> = (0..9).filter(|partition| topics[0].is_repeated(*partition)).collect();
+        let repeated: Vec<i32> = topics[0].repeated.iter().copied().collect();
         assert_eq!(repeated, [1, 2]);
     }
 

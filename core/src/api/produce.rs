@@ -10,11 +10,12 @@ use super::desk::{Desk, Vain};
 use super::named::{self, Topic};
 use super::origin::Origin;
 use crate::error_code::ErrorCode;
-use crate::ids::TopicId;
+use crate::ids::{LinkId, TopicId};
+use crate::limits::BATCH_BYTES_MAX_CEILING;
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
-use crate::now::Now;
+use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Conditions, Settled};
 use rust_mq_proto::kafka::api::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
@@ -22,6 +23,7 @@ use rust_mq_proto::kafka::api::produce::{
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 /// A request with batches that wait for their commit.
 pub(super) struct Pending {
@@ -37,9 +39,23 @@ struct Answers {
     parts: Vec<PartitionProduceResponse>,
 }
 
+/// A request of which some batches are appended, and others are not yet. Its link's next request waits for it.
+pub(super) struct Appending {
+    pending: Pending,
+    /// Topics that are not begun, and what is left of the one that is.
+    topics: IntoIter<Topic<PartitionProduceData>>,
+    parts: IntoIter<PartitionProduceData>,
+    conditions: Conditions,
+    allowance: Allowance,
+    is_legal: bool,
+    wants_answer: bool,
+    /// The first refusal.
+    refused: Option<ErrorCode>,
+    until: Mono,
+}
+
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: ProduceRequest) {
-    let wants_answer = request.acks != 0;
-    let mut conditions = Conditions {
+    let conditions = Conditions {
         is_zstd_known: origin.format.version >= 7,
         is_transactional: request.transactional_id.is_some(),
         wants_all: request.acks == -1,
@@ -48,53 +64,112 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
         buffer_bytes: origin.buffer_bytes,
         in_sync: 0,
     };
-    let is_legal = matches!(request.acks, -1..=1);
-    let waiter = desk.waiter();
     let topics = request.topic_data.into_iter();
     let topics = topics.map(|topic| Topic::new(topic.name, topic.topic_id, topic.partition_data)).collect();
     let named = named::once(topics, |data: &PartitionProduceData| data.index);
     let carried = named.iter().flat_map(|topic| &topic.partitions);
     let carried = carried.map(|data| data.records.as_ref().map_or(0, |records| records.len())).sum();
-    let mut allowance = Allowance::of(carried);
-    let mut answers = Answers { topics: Vec::new(), parts: Vec::new() };
-    let mut left = 0;
-    let mut refused = None;
-    for topic in named {
-        let id = if origin.format.version >= 13 { Err(TopicId(topic.id)) } else { Ok(topic.name.as_str()) };
-        let count = topic.partitions.len();
-        for data in topic.partitions {
-            let index = data.index;
-            let is_refused = |part: &&PartitionProduceResponse| part.error_code != 0;
-            let shifts = node.is_planted(Mutant::PartsShift);
-            let shift = if shifts { answers.parts.iter().filter(is_refused).count() } else { 0 };
-            let part =
-                u32::try_from(answers.parts.len() - shift).expect("a request has fewer parts than bytes");
-            let to = wants_answer.then_some((waiter, part));
-            conditions.decompressed_bytes_max = allowance.batch_bytes_max();
-            let before = node.decompressed_bytes();
-            let result =
-                if is_legal { append(node, now, id, data, to, conditions) } else { Err(illegal_acks()) };
-            allowance.spend(node.decompressed_bytes().saturating_sub(before) as usize);
-            left += usize::from(result.is_ok());
-            refused = refused.or(result.as_ref().err().map(|refusal| refusal.code));
-            answers.parts.push(answer_part(index, result));
-        }
-        answers.topics.push((topic.name, topic.id, count));
-    }
-    if !wants_answer {
-        return match refused {
-            None => desk.silence(node, origin),
-            Some(code) => {
-                let reason = format!("a batch sent with acks=0 was refused: {code:?}");
-                desk.reject(node, now, origin, reason);
-            }
-        };
-    }
-    if left == 0 {
-        return answer(desk, node, origin, answers);
-    }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    desk.wait(now, waiter, now.mono + timeout, Waiting::Produce(Pending { origin, answers, left }));
+    let appending = Appending {
+        pending: Pending { origin, answers: Answers { topics: Vec::new(), parts: Vec::new() }, left: 0 },
+        topics: named.into_iter(),
+        parts: Vec::new().into_iter(),
+        conditions,
+        allowance: Allowance::of(carried),
+        is_legal: matches!(request.acks, -1..=1),
+        wants_answer: request.acks != 0,
+        refused: None,
+        until: now.mono + timeout,
+    };
+    let waiter = desk.waiter();
+    go_on(desk, node, now, waiter, appending);
+}
+
+/// Appends what is left of a request, or, if this turn has done its share, some of it.
+pub(super) fn go_on(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut appending: Appending) {
+    while let Some(data) = appending.next() {
+        appending.append(desk, node, now, waiter, data);
+        if !desk.work.is_left() && appending.has_more() {
+            node.hold_client(appending.pending.origin.caller.link);
+            desk.unfinished.push_back(waiter);
+            let until = appending.until;
+            return desk.wait(now, waiter, until, Waiting::Appending(Box::new(appending)));
+        }
+    }
+    let Appending { pending, wants_answer, refused, until, .. } = appending;
+    match refused {
+        _ if wants_answer && pending.left == 0 => answer(desk, node, pending.origin, pending.answers),
+        _ if wants_answer => desk.wait(now, waiter, until, Waiting::Produce(pending)),
+        None => desk.silence(node, pending.origin),
+        Some(code) => {
+            let reason = format!("a batch sent with acks=0 was refused: {code:?}");
+            desk.reject(node, now, pending.origin, reason);
+        }
+    }
+}
+
+impl Appending {
+    /// Where it came from.
+    pub fn link(&self) -> LinkId {
+        self.pending.origin.caller.link
+    }
+
+    /// The next part; its topic is the last of the answers'.
+    fn next(&mut self) -> Option<PartitionProduceData> {
+        loop {
+            if let Some(data) = self.parts.next() {
+                return Some(data);
+            }
+            let topic = self.topics.next()?;
+            let topics = &mut self.pending.answers.topics;
+            topics.push((topic.name, topic.id, topic.partitions.len()));
+            self.parts = topic.partitions.into_iter();
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.parts.len() > 0 || self.topics.len() > 0
+    }
+
+    fn append(
+        &mut self,
+        desk: &mut Desk,
+        node: &mut Node,
+        now: Now,
+        waiter: Waiter,
+        data: PartitionProduceData,
+    ) {
+        let Pending { origin, answers, left } = &mut self.pending;
+        let (name, id, _) = answers.topics.last().expect("a part is of a topic");
+        let topic = if origin.format.version >= 13 { Err(TopicId(*id)) } else { Ok(name.as_str()) };
+        let index = data.index;
+        let is_refused = |part: &&PartitionProduceResponse| part.error_code != 0;
+        let shifts = node.is_planted(Mutant::PartsShift);
+        let shift = if shifts { answers.parts.iter().filter(is_refused).count() } else { 0 };
+        let part = u32::try_from(answers.parts.len() - shift).expect("a request has fewer parts than bytes");
+        let to = self.wants_answer.then_some((waiter, part));
+        self.conditions.decompressed_bytes_max = self.allowance.batch_bytes_max();
+        let carried = data.records.as_ref().map_or(0, |records| records.len());
+        let before = node.decompressed_bytes();
+        let result = match self.is_legal {
+            true => append(node, now, topic, data, to, self.conditions),
+            false => Err(illegal_acks()),
+        };
+        let decompressed = node.decompressed_bytes().saturating_sub(before) as usize;
+        self.allowance.spend(decompressed);
+        desk.work.part(carried.min(BATCH_BYTES_MAX_CEILING) + decompressed);
+        *left += usize::from(result.is_ok());
+        self.refused = self.refused.or(result.as_ref().err().map(|refusal| refusal.code));
+        answers.parts.push(answer_part(index, result));
+    }
+
+    /// Nothing more of it is appended.
+    fn refuse_rest(&mut self, code: ErrorCode) {
+        while let Some(data) = self.next() {
+            let refusal = AppendRefusal::new(code, "");
+            self.pending.answers.parts.push(answer_part(data.index, Err(refusal)));
+        }
+    }
 }
 
 fn append(
@@ -135,7 +210,11 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
 
 /// A batch is committed, or its leader gone.
 pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
-    let Some(Waiting::Produce(pending)) = desk.waiting_mut(settled.waiter) else { return };
+    let (pending, is_all_appended) = match desk.waiting_mut(settled.waiter) {
+        Some(Waiting::Produce(pending)) => (pending, true),
+        Some(Waiting::Appending(appending)) => (&mut appending.pending, false),
+        _ => return,
+    };
     let part = pending.answers.parts.get_mut(settled.part as usize);
     let part = part.expect("a part's number is its place in the request");
     match settled.result {
@@ -148,18 +227,33 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     }
     pending.left -= 1;
     if pending.left == 0
+        && is_all_appended
         && let Some(Waiting::Produce(pending)) = desk.take_out(settled.waiter)
     {
         answer(desk, node, pending.origin, pending.answers);
     }
 }
 
-/// What is not committed yet gets a code that promises nothing: it may still become so.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
-    let code = match vain {
+/// What is not appended yet is not any more.
+pub(super) fn cut_short(desk: &mut Desk, node: &mut Node, now: Now, mut appending: Appending, vain: Vain) {
+    node.release_client(appending.pending.origin.caller.link);
+    appending.refuse_rest(unsure(vain));
+    match appending.wants_answer {
+        true => in_vain(desk, node, appending.pending, vain),
+        false => desk.reject(node, now, appending.pending.origin, "its batches came too late".into()),
+    }
+}
+
+fn unsure(vain: Vain) -> ErrorCode {
+    match vain {
         Vain::TooLate => ErrorCode::RequestTimedOut,
         Vain::GivenUp => ErrorCode::NotLeaderOrFollower,
-    };
+    }
+}
+
+/// What is not committed yet gets a code that promises nothing: it may still become so.
+pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
+    let code = unsure(vain);
     let is_open = |part: &&mut PartitionProduceResponse| part.error_code == 0 && part.base_offset == -1;
     pending.answers.parts.iter_mut().filter(is_open).for_each(|part| part.error_code = code.code());
     answer(desk, node, pending.origin, pending.answers);

@@ -2,7 +2,8 @@
 //! meaning; it holds the order.
 //!
 //! ```text
-//! one turn   events, one by one     a client's bytes -> requests -> api; Done -> storage -> replicas; peers; time
+//! one turn   what was left over     requests that an earlier turn has not finished, links that were held back
+//!            events, one by one     a client's bytes -> requests -> api; Done -> storage -> replicas; peers; time
 //!            readies                each touched replica makes one, if the next journal frame has room
 //!            settling               what waits at the desk and is true now is answered
 //!            flushing               at most one Send a link, one message a peer lane, one frame to the disk
@@ -57,8 +58,8 @@ impl Broker {
     /// one at every start; the boot id comes from it.
     pub fn new(config: Config, seed: u64) -> Broker {
         Broker {
+            desk: Desk::new(config.turn_work_bytes),
             node: Node::new(config, seed),
-            desk: Desk::default(),
             stopping: None,
             wake_at: None,
             is_halted: false,
@@ -73,6 +74,7 @@ impl Broker {
         }
         let first = actions.len();
         self.node.take_disk_news(now, actions);
+        self.desk.go_on(&mut self.node, now);
         self.desk.take_early(&mut self.node, now);
         self.take_held_back(now);
         for event in events.drain(..) {
@@ -85,7 +87,7 @@ impl Broker {
         self.node.say_serving(actions);
         self.advance_stop(now, actions);
         self.node.flush(now, actions);
-        let is_work_left = self.node.can_go_on() || self.desk.has_early(&self.node);
+        let is_work_left = self.node.can_go_on() || self.desk.has_more() || self.desk.has_early(&self.node);
         self.set_alarm(now, is_work_left, actions);
         if let Some(at) = actions[first..].iter().position(|action| matches!(action, Action::Halt(_))) {
             // Nothing else will come: what was said before still leaves.
@@ -143,13 +145,17 @@ impl Broker {
 
     /// Requests that were held back by a limit, and may be taken up now.
     fn take_held_back(&mut self, now: Now) {
-        while let Some(link) = self.node.next_ready_client() {
+        while self.desk.may_begin()
+            && let Some(link) = self.node.next_ready_client()
+        {
             self.take_requests(now, link);
         }
     }
 
     fn take_requests(&mut self, now: Now, link: LinkId) {
-        while let Some(request) = self.node.next_request(now, link) {
+        while self.desk.may_begin()
+            && let Some(request) = self.node.next_request(now, link)
+        {
             self.desk.take(&mut self.node, now, link, request);
         }
     }

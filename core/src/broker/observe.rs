@@ -94,6 +94,11 @@ impl Broker {
         self.node.residents().iter().map(seen).collect()
     }
 
+    /// What the last turn has done for clients, bytes that were looked at.
+    pub fn observe_work(&self) -> usize {
+        self.desk.work_done()
+    }
+
     /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
     pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
         let placed =

@@ -84,6 +84,21 @@ impl Connections {
         }
     }
 
+    /// No request of this link is taken up until it is released: an earlier one is not finished.
+    pub fn hold(&mut self, link: LinkId) {
+        if let Some(connection) = self.links.get_mut(&link) {
+            connection.is_held = true;
+        }
+    }
+
+    /// Its requests may be taken up again.
+    pub fn release(&mut self, link: LinkId) {
+        if let Some(connection) = self.links.get_mut(&link) {
+            connection.is_held = false;
+            touch(&mut self.touched, link, connection);
+        }
+    }
+
     /// A link whose requests were held back and can be taken up now. `next_deadline` is in the past while
     /// there is one.
     pub fn next_ready(&mut self, budget: &Budget) -> Option<LinkId> {

@@ -88,6 +88,8 @@ pub(super) struct Connection {
     pub is_touched: bool,
     /// It is in the queue of those whose requests can be taken up.
     pub is_listed_ready: bool,
+    /// A request of it is not finished, and the next one waits for that.
+    pub is_held: bool,
     /// Its place among those that wait for the budget.
     pub starved: Option<Place>,
 }
@@ -109,6 +111,7 @@ impl Connection {
             alarm: None,
             is_touched: false,
             is_listed_ready: false,
+            is_held: false,
             starved: None,
         }
     }
@@ -290,6 +293,7 @@ impl Connection {
 
     fn may_take(&self) -> bool {
         !self.is_closing
+            && !self.is_held
             && self.slots.len() < CONNECTION_REQUESTS_MAX
             && self.waiting_bytes() <= CONNECTION_UNREAD_BYTES_MAX as u64
     }

@@ -38,6 +38,16 @@ impl Node {
         self.connections.next_ready(&self.budget)
     }
 
+    /// Takes up no request of a link until it is released.
+    pub fn hold_client(&mut self, link: LinkId) {
+        self.connections.hold(link);
+    }
+
+    /// Takes up its requests again.
+    pub fn release_client(&mut self, link: LinkId) {
+        self.connections.release(link);
+    }
+
     /// The next request of a link, if one is whole and may be taken up.
     pub fn next_request(&mut self, now: Now, link: LinkId) -> Option<Request> {
         self.connections.next_request(link, now.mono, &mut self.budget)

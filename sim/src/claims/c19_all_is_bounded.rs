@@ -106,6 +106,13 @@ fn overdrawn_max(links: usize) -> u64 {
     (links * limits::CONNECTION_CREDIT_BYTES_LEAST + limits::BATCH_BYTES_MAX_CEILING) as u64
 }
 
+/// What a turn has done for clients.
+pub fn check_turn(site: usize, done: usize, share: usize, verdict: &mut Verdict) {
+    verdict.hold(done <= share + limits::STEP_WORK_BYTES, Claim::C19, || {
+        format!("n{} looks at {done} bytes in a turn, and its share is {share}", site + 1)
+    });
+}
+
 /// What a node's journal takes after idleness.
 pub fn check_journal(site: usize, disk: &Disk, storage: &StorageConfig, verdict: &mut Verdict) {
     let bytes = |is_one: fn(&File) -> bool| {

@@ -13,6 +13,7 @@ use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::plan::{Knobs, Plan, SitePlan};
 use rust_mq_core::config::StorageConfig;
+use rust_mq_core::limits::TURN_WORK_BYTES;
 use std::time::Duration;
 use storms::Area;
 
@@ -121,6 +122,7 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         turn_events_max: *dice.pick(&[1, 4, 32, 32]),
         auto_create: false,
         turn_wait_ns: *dice.pick(&[MICRO, 50 * MICRO, 50 * MICRO, MILLI, 5 * MILLI]),
+        turn_work_bytes: *dice.pick(&[1, 2_000, 100_000, TURN_WORK_BYTES, TURN_WORK_BYTES]),
     }
 }
 

@@ -340,6 +340,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         election_timeout_max: Duration::from_millis(knobs.election_max_ms),
         memory_limit: knobs.memory_limit,
         budget_bytes: knobs.memory_limit / 4,
+        turn_work_bytes: knobs.turn_work_bytes,
         retention_interval: Duration::from_secs(5),
         topics: TopicDefaults {
             partitions: 1,

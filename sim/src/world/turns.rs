@@ -92,6 +92,12 @@ impl World {
         look_at_fetches(site, &process.broker, is_awake.then_some(now.mono), looks, &mut self.verdict);
         self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
+        c19_all_is_bounded::check_turn(
+            site,
+            process.broker.observe_work(),
+            self.plan.knobs.turn_work_bytes,
+            &mut self.verdict,
+        );
         let dead = process.broker.observe_dead();
         self.claims.are_dead(site, &dead);
         self.verdict.hold(dead.is_empty() || self.stages.disk_is_damaged(site), Claim::C7, || {

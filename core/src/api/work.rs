@@ -1,0 +1,50 @@
+//! How much a turn does for clients. Requests are as many and as large as clients like; what is done for them in one turn
+//! is counted in bytes that are looked at, decompressed or written, and a part of a request, however small, in some.
+//!
+//! When a turn has done its share no further request is taken up, one of many parts goes on in the next turn, and so do
+//! fetches that were woken: each in the order in which they came, links in turn. What began before is finished: a turn
+//! does at most its share and one step, and a step is one batch or one request without its batches.
+//!
+//! Invariant: done <= share (`limits::TURN_WORK_BYTES`) + one step.
+
+use crate::limits::PART_WORK_BYTES;
+
+/// What was done in this turn.
+#[derive(Debug)]
+pub(super) struct Work {
+    share: usize,
+    done: usize,
+}
+
+impl Work {
+    /// Turns that do so many bytes, and a step.
+    pub fn new(share: usize) -> Work {
+        Work { share, done: 0 }
+    }
+
+    /// A turn begins.
+    pub fn begin(&mut self) {
+        self.done = 0;
+    }
+
+    /// So many bytes were looked at, for one part.
+    pub fn part(&mut self, bytes: usize) {
+        self.done = self.done.saturating_add(PART_WORK_BYTES).saturating_add(bytes);
+    }
+
+    /// Whether more may be begun.
+    pub fn is_left(&self) -> bool {
+        self.done < self.share
+    }
+
+    /// Whether what was begun in an earlier turn may go on: it leaves half a turn's share to others.
+    pub fn is_half_left(&self) -> bool {
+        self.done < self.share.div_ceil(2)
+    }
+
+    /// Bytes, for the simulator's bounds.
+    #[cfg(feature = "simulation")]
+    pub fn done(&self) -> usize {
+        self.done
+    }
+}
