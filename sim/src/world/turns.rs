@@ -67,7 +67,7 @@ impl World {
         let has_slept = std::mem::take(&mut node.has_slept);
         let most = if has_slept { TURN_EVENTS_AFTER_SLEEP.max(drawn) } else { drawn };
         let mut events = Vec::with_capacity(most);
-        process.fill(&mut events, most, &mut self.network, &mut self.schedule, &mut node.dice, site);
+        process.fill(&mut events, most, &mut self.network, &mut self.schedule, site);
         if events.is_empty() {
             return;
         }
@@ -258,7 +258,7 @@ impl World {
     fn check_promises(&mut self, site: usize, wire: WireId, parts: &[Bytes]) {
         let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
         let boot = self.nodes[site].boot;
-        let stand = |site: usize, shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
+        let stand = |shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
         let overheard = self.clients[client].overhear(wire, parts, stand);
         for topic in overheard.made {
             self.claims.made(site, topic, &mut self.verdict);
