@@ -168,6 +168,8 @@ pub enum Mutant {
     ConnectionsRemembered,
     /// Segments that the log's start had passed before they were written are not given up.
     PassedInMemoryStays,
+    /// No bug, but what the next API does to everybody else: ApiVersions names one more. No run may change for it.
+    OneMoreApi,
 }
 
 /// Whether that bug is planted.

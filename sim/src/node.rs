@@ -225,7 +225,6 @@ impl Process {
         most: usize,
         network: &mut Network,
         schedule: &mut Schedule,
-        dice: &mut Dice,
         site: usize,
     ) {
         if std::mem::take(&mut self.inbox.is_started) {
@@ -247,7 +246,7 @@ impl Process {
         while events.len() < most
             && let Some(news) = self.inbox.peers.pop_front().or_else(|| self.inbox.clients.pop_front())
         {
-            events.extend(self.event_of(news, network, schedule, dice, site));
+            events.extend(self.event_of(news, network, schedule, site));
         }
         self.events += events.len() as u64;
     }
@@ -257,7 +256,6 @@ impl Process {
         news: News,
         network: &mut Network,
         schedule: &mut Schedule,
-        dice: &mut Dice,
         site: usize,
     ) -> Option<Event> {
         let link = news.link;
@@ -267,7 +265,7 @@ impl Process {
             Told::Opened(kind) => Some(Event::Opened { link, kind: kind_of(kind, wire, side, site) }),
             Told::Sent(bytes) => Some(Event::Sent { link, bytes }),
             Told::Closed(why) => Some(self.closed(link, why)),
-            Told::Ready => match network.take(schedule, wire, side, dice)? {
+            Told::Ready => match network.take(schedule, wire, side)? {
                 Taken::Bytes(bytes) => Some(Event::Received { link, bytes }),
                 Taken::End(why) => Some(self.closed(link, why)),
             },

@@ -195,6 +195,11 @@ pub enum Trouble {
         /// Which answers.
         answers: usize,
     },
+    /// A process starts again with a secret that is not the cluster's: a stranger where a peer was.
+    Stranger {
+        /// Where.
+        site: usize,
+    },
     /// A client loses all its connections.
     Hangup {
         /// Which.
@@ -325,11 +330,13 @@ pub enum TroubleKind {
     Swallow,
     /// `Misroute`.
     Misroute,
+    /// `Stranger`.
+    Stranger,
 }
 
 impl TroubleKind {
     /// All of them.
-    pub const ALL: [TroubleKind; 21] = [
+    pub const ALL: [TroubleKind; 22] = [
         TroubleKind::Process,
         TroubleKind::PowerLoss,
         TroubleKind::Blackout,
@@ -351,6 +358,7 @@ impl TroubleKind {
         TroubleKind::PauseAll,
         TroubleKind::Swallow,
         TroubleKind::Misroute,
+        TroubleKind::Stranger,
     ];
 }
 
@@ -382,6 +390,7 @@ impl Trouble {
             Trouble::PauseAll => TroubleKind::PauseAll,
             Trouble::Swallow { .. } => TroubleKind::Swallow,
             Trouble::Misroute { .. } => TroubleKind::Misroute,
+            Trouble::Stranger { .. } => TroubleKind::Stranger,
         }
     }
 
@@ -410,7 +419,8 @@ impl Trouble {
             | Trouble::Wipe { site }
             | Trouble::Swap { site, .. }
             | Trouble::SlowReads { site, .. }
-            | Trouble::Misroute { site, .. } => Some(*site),
+            | Trouble::Misroute { site, .. }
+            | Trouble::Stranger { site } => Some(*site),
             Trouble::Dark { site, .. } => *site,
             Trouble::PauseAll
             | Trouble::Swallow { .. }

@@ -7,11 +7,14 @@
 //! (law 5); with the wire, the rest is lost as a whole.
 
 use crate::clock::Moment;
-use crate::dice::{Dice, Key};
+use crate::dice::Key;
 use bytes::BytesMut;
 use rust_mq_core::event::CloseReason;
 use rust_mq_core::link::LaneKind;
 use std::collections::VecDeque;
+
+/// Tells the throws for what is taken from those for what is sent.
+const TAKES: u64 = 1 << 62;
 
 /// Names a wire for the whole run.
 pub type WireId = u64;
@@ -91,6 +94,8 @@ pub struct Flow {
     pub is_closing: bool,
     /// How many pieces were sent: numbers the dice.
     pub sent: u64,
+    /// How often some of it was taken: numbers the dice too.
+    pub taken: u64,
     /// When the newest piece arrives.
     pub latest: Moment,
 }
@@ -154,8 +159,12 @@ impl Wire {
     }
 
     /// Gives `side` what it may have now. Precondition: its end is open.
-    pub fn take(&mut self, side: Side, dice: &mut Dice, cut_max: u64) -> Option<Taken> {
+    ///
+    /// Where a stream is cut is thrown for each time by itself: a longer answer on one wire, or one more on another,
+    /// moves no cut of those behind it.
+    pub fn take(&mut self, side: Side, cut_max: u64) -> Option<Taken> {
         let flow = &mut self.flows[side.index()];
+        let mut dice = self.key.throw(TAKES | flow.taken * 2 + side.index() as u64);
         match flow.arrived.front_mut()? {
             Piece::Fin => Some(Taken::End(CloseReason::Remote)),
             Piece::Reset => Some(Taken::End(CloseReason::Failed)),
@@ -172,6 +181,7 @@ impl Wire {
                 };
                 let size = if most < len && dice.coin() { 1 + dice.below(most) } else { most };
                 let piece = bytes.split_to(size as usize);
+                flow.taken += 1;
                 if size == len {
                     flow.arrived.pop_front();
                 }

@@ -8,10 +8,13 @@
 //! That a release build gives the same traces is looked at by hand, for it takes minutes to build:
 //! `cargo run --release -p sim -- golden | diff - sim/plans/golden.txt`.
 
+use rust_mq_core::mutant::Mutant;
 use sim::claims::Failure;
+use sim::client::plan::{ClientPlan, Role};
 use sim::golden;
 use sim::marks::Marks;
 use sim::mutants;
+use sim::plan::Plan;
 use sim::run::{plan_of, run};
 use sim::shrink::shrink;
 use sim::story::{self, Total};
@@ -285,6 +288,37 @@ fn a_plan_runs_the_same_twice() {
         let first: (u64, Vec<u64>, u64, Marks) = same(run(&plan, Watch::Nobody, Some(60_000)));
         let second = same(run(&plan, Watch::Tail(10), Some(60_000)));
         assert_eq!(first, second, "seed {seed} ran differently the second time");
+    }
+}
+
+/// Who adds an API meets no run that changed for it: a client draws for each API by itself (`client/chance.rs`), and the
+/// longer answer to ApiVersions comes when the shorter one came.
+#[test]
+fn one_more_api_changes_no_run() {
+    if chosen_seed().is_some() {
+        return;
+    }
+    let any = |seed: u64, is_one: fn(&ClientPlan) -> bool| plan_of(seed).clients.iter().any(is_one);
+    let asks = |seed: &u64| any(*seed, |client| client.asks_versions);
+    let (asking, others): (Vec<u64>, Vec<u64>) = (1..40).partition(asks);
+    // A vandal asks too, though it reads no answer.
+    let is_silent = |seed: &u64| !any(*seed, |client| client.role == Role::Vandal);
+    let silent = others.into_iter().filter(is_silent);
+    let both = |seed: u64| {
+        let plan = plan_of(seed);
+        let more = Plan { mutant: Some(Mutant::OneMoreApi), ..plan.clone() };
+        [plan, more].map(|plan| run(&plan, Watch::Nobody, Some(60_000)))
+    };
+    for seed in silent.take(4) {
+        let [one, more] = both(seed);
+        assert_eq!(one.hash, more.hash, "seed {seed} changed, though nobody asks for the versions");
+    }
+    for seed in asking.into_iter().take(6) {
+        let [one, more] = both(seed);
+        let same =
+            |report: Report| (report.steps, report.lasted_ns, report.events, report.marks, report.failure);
+        assert_ne!(one.hash, more.hash, "in seed {seed} nobody was told of the new API");
+        assert_eq!(same(one), same(more), "seed {seed} changed in more than what it was told");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::origin::{Format, Origin};
 use crate::error_code::ErrorCode;
+use crate::mutant::Mutant;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::ApiKey;
 use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
@@ -12,7 +13,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
         || is_software_name(&request.client_software_name)
             && is_software_name(&request.client_software_version);
     let response = if is_named {
-        ApiVersionsResponse { api_keys: served(), ..Default::default() }
+        ApiVersionsResponse { api_keys: served(node), ..Default::default() }
     } else {
         ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
     };
@@ -23,16 +24,18 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
 /// ask again in one we share. The body was not read.
 pub(super) fn answer_unknown_version(desk: &mut Desk, node: &mut Node, origin: Origin) {
     let error_code = ErrorCode::UnsupportedVersion.code();
-    let response = ApiVersionsResponse { error_code, api_keys: served(), ..Default::default() };
+    let response = ApiVersionsResponse { error_code, api_keys: served(node), ..Default::default() };
     desk.answer(node, Origin { format: Format { version: 0, ..origin.format }, ..origin }, &response);
 }
 
-fn served() -> Vec<ApiVersion> {
+fn served(node: &Node) -> Vec<ApiVersion> {
     let row = |key: &ApiKey| {
         let versions = key.advertised();
         ApiVersion { api_key: key.number(), min_version: versions.first, max_version: versions.last }
     };
-    ApiKey::ALL.iter().map(row).collect()
+    let next = ApiVersion { api_key: i16::MAX, min_version: 0, max_version: 0 };
+    let next = node.is_planted(Mutant::OneMoreApi).then_some(next);
+    ApiKey::ALL.iter().map(row).chain(next).collect()
 }
 
 /// Kafka's rule: letters, digits, '-' and '.', not '-' or '.' at either end.

@@ -4,7 +4,7 @@
 use super::Broker;
 use crate::connection::{PURPOSES, Purpose};
 use crate::entry::Entry;
-use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::ids::{DiskId, Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::now::Mono;
 use crate::partition::{Partition, Weight};
 use crate::replica::Replica;
@@ -49,6 +49,40 @@ pub struct Observation {
     pub is_overlay_empty: bool,
     /// Whether the floor above knows whether it leads; it learns that with a ready, which waits for room in a frame.
     pub is_role_told: bool,
+}
+
+/// What a replica remembers, whether it runs or its disk alone knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Which.
+    pub replica: ReplicaId,
+    /// Of which partition.
+    pub of: TopicPartition,
+    /// Its term.
+    pub term: Term,
+    /// Whom it voted for in that term.
+    pub vote: ReplicaId,
+    /// The last entry that it takes for durable.
+    pub durable: Index,
+    /// The newest commit that it knows.
+    pub commit: Index,
+    /// Whether it leads, so that it may have written since it started.
+    pub leads: bool,
+}
+
+impl Observation {
+    /// What of it a start would have to bring back.
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            replica: self.replica,
+            of: self.of,
+            term: self.term,
+            vote: self.vote,
+            durable: self.durable,
+            commit: self.commit,
+            leads: self.is_leader,
+        }
+    }
 }
 
 /// What clients make a node hold.
@@ -136,8 +170,18 @@ impl Broker {
     }
 
     /// What the disk remembers of replicas that the image does not know yet, with index and term of their entries.
-    pub fn observe_unclaimed(&self) -> Vec<(Observation, Vec<(Index, Term)>)> {
+    pub fn observe_unclaimed(&self) -> Vec<(Remembered, Vec<(Index, Term)>)> {
         self.node.unclaimed().map(|known| (of_recovered(known), terms(&known.entries))).collect()
+    }
+
+    /// By which id its disk goes, once that is known.
+    pub fn observe_disk(&self) -> Option<DiskId> {
+        self.node.disk()
+    }
+
+    /// Whether a checkpoint is being made.
+    pub fn observe_checkpointing(&self) -> bool {
+        self.node.storage().is_checkpointing()
     }
 
     /// Replicas whose disk has lost what it had promised: they never run again.
@@ -205,26 +249,15 @@ fn of_replica(replica: &Replica, of: TopicPartition) -> Observation {
     }
 }
 
-fn of_recovered(known: &RecoveredReplica) -> Observation {
-    let last = known.entries.last().map_or(known.applied, |entry| entry.index);
-    Observation {
+fn of_recovered(known: &RecoveredReplica) -> Remembered {
+    Remembered {
         replica: known.replica,
         of: known.of,
-        is_leader: false,
         term: known.hard_state.term,
         vote: known.hard_state.vote,
-        leader: ReplicaId::NOBODY,
-        last,
-        durable: last,
+        durable: known.entries.last().map_or(known.applied, |entry| entry.index),
         commit: known.hard_state.commit,
-        applied: known.applied,
-        log_start: known.log_start,
-        high_watermark: known.log_start,
-        kept: (Offset(0), Offset(0)),
-        unsynced_bytes: 0,
-        is_machine: false,
-        is_role_told: true,
-        is_overlay_empty: true,
+        leads: false,
     }
 }
 

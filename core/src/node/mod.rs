@@ -66,7 +66,7 @@ use crate::action::{Action, HaltReason};
 use crate::config::Config;
 use crate::connection::{Budget, Connections};
 use crate::host::Host;
-use crate::ids::{BootId, ClusterId, NodeId, ReplicaId};
+use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId};
 use crate::machine::Waiter;
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
@@ -182,6 +182,11 @@ impl Node {
     /// The cluster this node belongs to.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.identity.cluster()
+    }
+
+    /// The id of its disk, once that is known.
+    pub fn disk(&self) -> Option<DiskId> {
+        self.identity.disk()
     }
 
     /// The metadata machine on its replica.

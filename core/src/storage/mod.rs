@@ -160,6 +160,11 @@ impl Storage {
         }
     }
 
+    /// Whether a checkpoint is being made.
+    pub fn is_checkpointing(&self) -> bool {
+        matches!(&self.state, State::Running(running) if !running.checkpointer.is_idle())
+    }
+
     /// A deadline has come, perhaps not one of ours.
     pub fn woke(&mut self, now: Mono, actions: &mut Vec<Action>, outcomes: &mut Vec<Outcome>) {
         match &mut self.state {

@@ -8,12 +8,12 @@
 //!
 //! Not here: when disks are damaged (`world::losses`), and how (`disk::decay`).
 
-use super::rehearsal::{Ending, Started};
+use super::rehearsal::{Ending, Memory, Started};
 use super::shadow::{Durable, Group};
 use super::watch::NodeClaims;
 use super::{Claim, Verdict};
 use crate::disk::Disk;
-use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::broker::observe::Remembered;
 use rust_mq_core::ids::ReplicaId;
 
 impl NodeClaims {
@@ -27,15 +27,15 @@ impl NodeClaims {
             && self.shadows[site].all().all(|(replica, durable)| {
                 let is_over = durable.is_void || durable.group.is_none_or(|group| self.gone.contains(&group));
                 let replica = ReplicaId(replica);
-                let mut remembered = started.remembers.iter().filter(|(seen, _)| seen.replica == replica);
+                let mut remembered = started.remembers.iter().filter(|memory| memory.seen.replica == replica);
                 is_over
                     || started.dead.contains(&replica)
-                    || remembered.next().is_some_and(|(seen, _)| self.is_enough(site, seen, durable))
+                    || remembered.next().is_some_and(|memory| self.is_enough(site, &memory.seen, durable))
             })
     }
 
     /// Whether what a replica would remember is enough of what was durable.
-    fn is_enough(&self, site: usize, seen: &Observation, durable: &Durable) -> bool {
+    fn is_enough(&self, site: usize, seen: &Remembered, durable: &Durable) -> bool {
         let vote = durable.votes.get(&seen.term.0);
         let has_voted_so = vote.is_none_or(|vote| *vote == seen.vote.0);
         let mut lost = seen.durable.0 + 1..=durable.last();
@@ -65,9 +65,7 @@ impl NodeClaims {
         if started.ending != Ending::Ready || started.is_buried {
             return;
         }
-        for (seen, log) in &started.remembers {
-            let nothing = Durable::default();
-            let durable = self.shadows[site].replica(seen.replica.0).unwrap_or(&nothing);
+        for Memory { seen, log, durable } in &started.remembers {
             // Who votes alone leads at once: what it takes for durable is what it remembers.
             let mut remembered = log.iter().filter(|(index, _)| *index <= seen.durable);
             let unwritten = remembered.find(|(index, term)| !durable.knew(index.0, term.0));
@@ -76,7 +74,7 @@ impl NodeClaims {
             });
             self.floors.falls(seen.replica.0, seen.term.0, seen.commit.0);
         }
-        self.shadows[site].is_as(disk, started.remembers.iter().map(|(seen, _)| seen));
+        self.shadows[site].is_as(disk, started.remembers.iter().map(|memory| &memory.seen));
     }
 
     /// Whether anything that site's disk was told is durable.

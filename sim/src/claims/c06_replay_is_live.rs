@@ -10,6 +10,7 @@
 //! before it knew them committed, the replay waits for another journal's.
 
 use super::c06_replicas_equal::{States, Whose};
+use super::c08_begins_at_zero::Beginnings;
 use super::frames::{Said, State};
 use super::shadow::{Group, partition_of};
 use super::{Claim, Verdict};
@@ -29,6 +30,8 @@ struct Replay {
     state: Replayed,
     applied: Index,
     waiting: BTreeMap<u64, Entry>,
+    /// Where producers begin in it.
+    beginnings: Beginnings,
 }
 
 impl Replays {
@@ -86,6 +89,7 @@ impl Replays {
                 return verdict.breach(Claim::C6, format!("{of} {}: not replayable: {reason}", entry.index));
             }
             replay.applied = entry.index;
+            replay.beginnings.takes(of, &entry, verdict);
             marks.add("replay.met_a_live_state", u64::from(states.holds(of, entry.index)));
             states.compare(Whose::Replay, of, entry.index, replay.state.hash(entry.wall), verdict);
         }
@@ -96,6 +100,7 @@ impl Replays {
             state: Replayed::empty(of),
             applied: Index(0),
             waiting: BTreeMap::new(),
+            beginnings: Beginnings::default(),
         })
     }
 }

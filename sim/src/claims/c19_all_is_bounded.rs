@@ -4,8 +4,10 @@
 //! steps of a run; and in the idle seconds at its end the events that nodes are given, and then what each node still
 //! holds: bytes of its journal, bytes charged to its budget and by what for, requests that wait, and connections, which
 //! must be among those that the driver has; and the files of its disk, name by name: those of replicas that the node's
-//! image places there, and of segments that reach above their log's start.
+//! image places there, and of segments that reach above their log's start. By then it has come to the end of its checkpoint, too, and of its
+//! journal.
 
+use super::frames::{self, Item};
 use super::{Claim, Verdict};
 use crate::disk::Disk;
 use crate::wire::WireKind;
@@ -132,6 +134,17 @@ fn journal_bytes_max(checkpoint_bytes: u64, storage: &StorageConfig) -> u64 {
     let grown = storage.checkpoint_bytes.max(4 * checkpoint_bytes);
     let files = limits::JOURNAL_FREE_FILES_MAX as u64 + JOURNAL_FILES_BESIDES;
     2 * grown + files * storage.journal_file_bytes.max(storage.frame_bytes_max)
+}
+
+/// What a node has not done yet that it does by itself, in words: a checkpoint ends, and a journal that is quiet with a
+/// frame that says nothing but what may be lost, without which rot of the one before would pass for a write that was torn.
+pub fn unfinished(site: usize, disk: &Disk, broker: &Broker) -> Option<String> {
+    if broker.observe_checkpointing() {
+        return Some(format!("n{} has not come to the end of a checkpoint", site + 1));
+    }
+    let is_hint = |item: &Item| matches!(item, Item::HardState { .. } | Item::LogStart { .. });
+    let is_sealed = frames::all(disk).last().is_none_or(|(_, _, frame)| frame.items.iter().all(is_hint));
+    (!is_sealed).then(|| format!("n{} has not sealed its journal", site + 1))
 }
 
 /// What a node's disk holds that its image does not say, or that its logs have given up, in words. A dead replica does

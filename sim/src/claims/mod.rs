@@ -20,6 +20,7 @@ pub mod c06_replicas_equal;
 pub mod c06_tip_is_committed;
 pub mod c07_acked_is_there;
 pub mod c07_topics_stay;
+pub mod c08_begins_at_zero;
 pub mod c08_send_order;
 pub mod c09_lookups_are_exact;
 pub mod c09_readers_see_one_log;
@@ -29,6 +30,8 @@ pub mod c17_everything_completes;
 pub mod c18_majority_serves;
 pub mod c19_all_is_bounded;
 pub mod c20_never_panics;
+pub mod c21_loss_is_named;
+pub mod c22_strangers_learn_nothing;
 pub mod frames;
 pub mod ledger;
 pub mod recovered;
@@ -75,6 +78,8 @@ pub enum Claim {
     C20,
     /// What a disk does not give back as it was written is refused or noticed, and never served.
     C21,
+    /// Who does not know the cluster's secret is told nothing.
+    C22,
     /// The run draws nothing from outside its seed.
     Pure,
 }
@@ -82,7 +87,7 @@ pub enum Claim {
 impl Claim {
     /// Whether it holds whatever disks lose.
     pub fn needs_no_disk(self) -> bool {
-        matches!(self, Claim::C14 | Claim::C19 | Claim::C20 | Claim::C21 | Claim::Pure)
+        matches!(self, Claim::C14 | Claim::C19 | Claim::C20 | Claim::C21 | Claim::C22 | Claim::Pure)
     }
 }
 
@@ -94,7 +99,7 @@ pub enum Demands {
     #[default]
     Safety,
     /// Disks lose more than any replication survives, so committed entries may go. What a disk does not give back as it
-    /// was written is refused or noticed all the same, and never served; and nothing panics or grows (C14, C19 to C21).
+    /// was written is refused or noticed all the same, and never served; and nothing panics or grows (C14, C19 to C22).
     Detection,
 }
 

@@ -6,7 +6,7 @@
 
 use super::shadow::Durable;
 use super::{Claim, Verdict};
-use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::broker::observe::Remembered;
 use rust_mq_core::ids::{Index, ReplicaId, Term};
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ impl Recovered {
     pub fn stands(
         &mut self,
         (site, boot): (usize, u32),
-        now: &Observation,
+        now: &Remembered,
         durable: &Durable,
         log: impl FnOnce() -> Vec<(Index, Term)>,
         verdict: &mut Verdict,
@@ -44,12 +44,12 @@ impl Recovered {
     }
 }
 
-fn compare(site: usize, now: &Observation, durable: &Durable, log: &[(Index, Term)], verdict: &mut Verdict) {
+fn compare(site: usize, now: &Remembered, durable: &Durable, log: &[(Index, Term)], verdict: &mut Verdict) {
     let who = || format!("n{} starts {} of {}", site + 1, now.replica, now.of);
     for (index, term) in log.iter().filter(|(index, _)| *index <= now.durable && index.0 > durable.base) {
         let kept = durable.entry(index.0).map(|(term, _)| term);
         // An only voter leads at once, and has written since: what it takes for durable of that is C3's.
-        let is_of_now = now.is_leader && *term == now.term;
+        let is_of_now = now.leads && *term == now.term;
         let claim = if kept.is_none() && is_of_now { Claim::C3 } else { Claim::C2 };
         verdict.hold(kept == Some(term.0), claim, || {
             format!("{} with an entry {index} of {term}, durable there is one of {kept:?}", who())
@@ -70,27 +70,17 @@ fn compare(site: usize, now: &Observation, durable: &Durable, log: &[(Index, Ter
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_mq_core::ids::{Offset, TopicPartition};
+    use rust_mq_core::ids::TopicPartition;
 
-    fn seen(durable: u64) -> Observation {
-        Observation {
+    fn seen(durable: u64) -> Remembered {
+        Remembered {
             replica: ReplicaId(1),
             of: TopicPartition::default(),
-            is_leader: false,
             term: Term(3),
             vote: ReplicaId(0),
-            leader: ReplicaId(0),
-            last: Index(durable),
             durable: Index(durable),
             commit: Index(0),
-            applied: Index(0),
-            log_start: Offset(0),
-            high_watermark: Offset(0),
-            kept: (Offset(0), Offset(0)),
-            unsynced_bytes: 0,
-            is_machine: false,
-            is_overlay_empty: true,
-            is_role_told: true,
+            leads: false,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::disk::{Armed, Disk};
 use crate::shell;
 use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::broker::Broker;
-use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::broker::observe::{Observation, Remembered};
 use rust_mq_core::config::Config;
 use rust_mq_core::event::Event;
 use rust_mq_core::ids::{Index, ReplicaId, Term};
@@ -39,10 +39,21 @@ pub struct Started {
     pub damaged: Vec<String>,
     /// Whether that was in the journal: then nobody that was here lives on.
     pub is_buried: bool,
-    /// What it remembers: replicas, and index and term of their entries.
-    pub remembers: Vec<(Observation, Vec<(Index, Term)>)>,
+    /// What it remembers.
+    pub remembers: Vec<Memory>,
     /// Who may not run any more.
     pub dead: Vec<ReplicaId>,
+}
+
+/// What a replica remembers.
+#[derive(Debug)]
+pub struct Memory {
+    /// How it stands.
+    pub seen: Remembered,
+    /// Index and term of its entries.
+    pub log: Vec<(Index, Term)>,
+    /// What was durable of it by then.
+    pub durable: Durable,
 }
 
 /// How a start ended.
@@ -58,8 +69,9 @@ pub enum Ending {
     Endless,
 }
 
-/// Starts a fresh core on a disk that no process uses.
-pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64) -> Started {
+/// Starts a fresh core on a disk that no process uses. What it makes durable itself is in `shadow` then: who votes alone
+/// leads at once, and writes (seed 31000078).
+pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64, shadow: &mut Shadow) -> Started {
     disk.set_capacity(u64::MAX);
     *disk.armed_mut() = Armed::default();
     let mut broker = Broker::new(config.clone(), seed);
@@ -78,7 +90,7 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64) -> Started {
             started.ending = Ending::Panicked(shell::last_panic());
             return started;
         }
-        started.look_at(&broker);
+        started.look_at(&broker, shadow);
         actions.into_iter().for_each(|action| started.perform(action, disk));
         if started.ending != Ending::Endless {
             return started;
@@ -86,6 +98,8 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64) -> Started {
         events.clear();
         for work in disk.take_started() {
             let done = disk.finish(work.work);
+            let synced = disk.take_synced();
+            shadow.synced(disk, &synced);
             events.extend(done.map(|(ticket, result)| Event::Done { ticket, result }));
         }
         if events.is_empty() {
@@ -98,12 +112,14 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64) -> Started {
 
 impl Started {
     /// What it shows for the first time is what it remembers: who votes alone leads at once, and goes on writing.
-    fn look_at(&mut self, broker: &Broker) {
+    fn look_at(&mut self, broker: &Broker, shadow: &Shadow) {
         self.dead = broker.observe_dead();
-        let running = broker.observe().into_iter().map(|seen| (seen, broker.observe_log(seen.replica)));
+        let remembered = |seen: Observation| (seen.remembered(), broker.observe_log(seen.replica));
+        let running = broker.observe().into_iter().map(remembered);
         for (seen, log) in running.chain(broker.observe_unclaimed()) {
-            if self.remembers.iter().all(|(known, _)| known.replica != seen.replica) {
-                self.remembers.push((seen, log));
+            if self.remembers.iter().all(|known| known.seen.replica != seen.replica) {
+                let durable = shadow.replica(seen.replica.0).cloned().unwrap_or_default();
+                self.remembers.push(Memory { seen, log, durable });
             }
         }
     }
@@ -138,19 +154,18 @@ pub fn rehearse(
     dice: &mut Dice,
     verdict: &mut Verdict,
 ) {
-    let Some(kept_ppm) = kept_ppm else {
-        let started = start(now, &mut disk.durable_alone(), config, dice.word());
-        return weigh(site, &started, shadow, verdict);
-    };
-    let mut disk = disk.clone();
-    disk.crash(Loss::Sectors { kept_ppm }, dice);
-    let mut lucky = shadow.clone();
-    lucky.crashed(&disk);
-    let started = start(now, &mut disk, config, dice.word());
-    weigh(site, &started, &lucky, verdict);
+    let mut shadow = shadow.clone();
+    let mut left = disk.durable_alone();
+    if let Some(kept_ppm) = kept_ppm {
+        left = disk.clone();
+        left.crash(Loss::Sectors { kept_ppm }, dice);
+        shadow.crashed(&left);
+    }
+    let started = start(now, &mut left, config, dice.word(), &mut shadow);
+    weigh(site, &started, verdict);
 }
 
-fn weigh(site: usize, started: &Started, shadow: &Shadow, verdict: &mut Verdict) {
+fn weigh(site: usize, started: &Started, verdict: &mut Verdict) {
     let site_name = format!("n{}", site + 1);
     let claim = match &started.ending {
         Ending::Ready => None,
@@ -168,9 +183,7 @@ fn weigh(site: usize, started: &Started, shadow: &Shadow, verdict: &mut Verdict)
         format!("{site_name} would declare {:?} dead on a sound disk", started.dead)
     });
     let mut recovered = Recovered::default();
-    let nothing = Durable::default();
-    for (seen, log) in &started.remembers {
-        let durable = shadow.replica(seen.replica.0).unwrap_or(&nothing);
+    for Memory { seen, log, durable } in &started.remembers {
         recovered.stands((site, 0), seen, durable, || log.clone(), verdict);
     }
 }

@@ -7,7 +7,7 @@
 
 use super::frames::{self, Frame, Item, Said};
 use crate::disk::{Disk, Synced};
-use rust_mq_core::broker::observe::Observation;
+use rust_mq_core::broker::observe::Remembered;
 use rust_mq_core::file::File;
 use rust_mq_core::ids::{PartitionId, TopicId, TopicPartition};
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ impl Shadow {
     }
 
     /// The disk has lost something, and what is left is what these replicas would remember.
-    pub fn is_as<'a>(&mut self, disk: &Disk, remembered: impl Iterator<Item = &'a Observation>) {
+    pub fn is_as<'a>(&mut self, disk: &Disk, remembered: impl Iterator<Item = &'a Remembered>) {
         for seen in remembered {
             if let Some(durable) = self.replicas.get_mut(&seen.replica.0) {
                 durable.falls(seen);
@@ -208,7 +208,7 @@ impl Shadow {
 }
 
 impl Durable {
-    fn falls(&mut self, to: &Observation) {
+    fn falls(&mut self, to: &Remembered) {
         let last = to.durable.0;
         self.fell_from = self.fell_from.max(self.last());
         self.base = self.base.min(last);

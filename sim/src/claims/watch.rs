@@ -13,6 +13,8 @@ use super::c06_replicas_equal::{States, Whose};
 use super::c06_tip_is_committed;
 use super::c07_topics_stay::ShownTopics;
 use super::c09_lookups_are_exact::Stand;
+use super::c21_loss_is_named::Named;
+use super::c22_strangers_learn_nothing::Strangers;
 use super::frames::Item;
 use super::recovered::Recovered;
 use super::rehearsal;
@@ -56,12 +58,18 @@ pub struct NodeClaims {
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
     pub(super) gone: BTreeSet<Group>,
+    /// Processes that do not know the cluster's secret.
+    pub strangers: Strangers,
     /// Leaderships seen.
     pub elections: u64,
     /// Those of the last step.
     elected: Vec<(usize, TopicPartition, u64)>,
     /// How far the log of each partition has been taken by retention, as far as any node has shown.
     taken: BTreeMap<Group, i64>,
+    /// Who has led each partition, as far as any node has shown.
+    led: BTreeMap<Group, BTreeSet<usize>>,
+    /// By site, the id of its disk, and whether its journal was found damaged since the last start.
+    disks: Vec<Named>,
     /// What went in the last turn.
     raised: Vec<(Group, i64, i64)>,
     /// What the claims could look at.
@@ -75,6 +83,7 @@ impl NodeClaims {
             shadows: (0..sites).map(|_| Shadow::default()).collect(),
             dead: vec![BTreeSet::new(); sites],
             shown: vec![(0, Vec::new()); sites],
+            disks: vec![Named::default(); sites],
             ..NodeClaims::default()
         }
     }
@@ -135,6 +144,21 @@ impl NodeClaims {
         }
     }
 
+    /// What a node's journal has made durable, as the shadow has it.
+    pub fn shadow(&self, site: usize) -> &Shadow {
+        &self.shadows[site]
+    }
+
+    /// Who has led that partition at any time.
+    pub fn have_led(&self, group: Group) -> BTreeSet<usize> {
+        self.led.get(&group).cloned().unwrap_or_default()
+    }
+
+    /// A node has found its journal damaged.
+    pub fn found_damage(&mut self, site: usize, boot: u32) {
+        self.disks[site].found_damaged(boot);
+    }
+
     /// Who came to lead what since the last call.
     pub fn take_elected(&mut self) -> Vec<(usize, TopicPartition, u64)> {
         std::mem::take(&mut self.elected)
@@ -175,6 +199,9 @@ impl NodeClaims {
         }
         self.shown[site] = (boot, seen);
         self.topics.turned(site, boot, broker.node(), verdict);
+        if let Some(disk) = broker.observe_disk() {
+            self.disks[site].shows(site, boot, disk, verdict);
+        }
         if turn.is_multiple_of(STATES_EVERY) {
             for (of, applied, hash) in broker.observe_states() {
                 if !self.gone.contains(&(of.topic.0, of.partition.0)) {
@@ -191,6 +218,9 @@ impl NodeClaims {
         if self.gone.contains(&group) {
             return;
         }
+        if now.is_leader {
+            self.led.entry(group).or_default().insert(site);
+        }
         let taken = self.taken.entry(group).or_default();
         if now.log_start.0 > *taken {
             self.raised.push((group, *taken, now.log_start.0));
@@ -199,7 +229,7 @@ impl NodeClaims {
         let nothing = Durable::default();
         let durable = self.shadows[site].replica(now.replica.0).unwrap_or(&nothing);
         let log = || broker.observe_log(now.replica);
-        self.recovered.stands((site, boot), now, durable, log, verdict);
+        self.recovered.stands((site, boot), &now.remembered(), durable, log, verdict);
         if now.is_leader && self.leaders.led(group, now.term.0, now.replica.0, verdict) {
             self.elections += 1;
             self.elected.push((site, now.of, now.term.0));

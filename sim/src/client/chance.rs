@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 pub struct Chance {
     /// When it acts.
     pub pace: Dice,
-    /// In what pieces it reads.
-    pub reads: Dice,
     /// Whom it asks when any site will do.
     pub whom: Dice,
     root: Root,
@@ -26,9 +24,8 @@ impl Chance {
     pub fn new(root: Root, client: usize) -> Chance {
         let client = client as u64;
         let stream = |name: &str| root.stream(name, &[client]);
-        let (pace, reads, whom) =
-            (stream("client's pace"), stream("client's reads"), stream("client's whom"));
-        Chance { pace, reads, whom, root, client, keys: BTreeMap::new() }
+        let (pace, whom) = (stream("client's pace"), stream("client's whom"));
+        Chance { pace, whom, root, client, keys: BTreeMap::new() }
     }
 
     /// What it draws for that API.

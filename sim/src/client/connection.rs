@@ -197,10 +197,10 @@ impl Connections {
     }
 
     /// Reads what a wire has, answer by answer.
-    pub fn read(&mut self, wire: WireId, dice: &mut Dice, street: &mut Street<'_>) -> Vec<Answered> {
+    pub fn read(&mut self, wire: WireId, street: &mut Street<'_>) -> Vec<Answered> {
         let Some(site) = self.site_of(wire) else { return Vec::new() };
         let mut answers = Vec::new();
-        while let Some(taken) = street.network.take(street.schedule, wire, Side::Dialler, dice) {
+        while let Some(taken) = street.network.take(street.schedule, wire, Side::Dialler) {
             match taken {
                 // What damaged bytes are answered nobody can say.
                 Taken::Bytes(_) if self.open[&site].is_raw => {}
@@ -233,13 +233,13 @@ impl Connections {
     }
 
     /// Hears what a broker sends now, which the client will read later: batches acknowledged, with their offsets, for
-    /// the check that looks a promise up when it leaves; topics made; and of an answer to a lookup, how its site
-    /// stands, as `stand` tells.
+    /// the check that looks a promise up when it leaves; topics made; and of an answer to a lookup, how the
+    /// broker stands, as `stand` tells.
     pub fn overhear(
         &mut self,
         wire: WireId,
         parts: &[Bytes],
-        stand: impl Fn(usize, Shelf) -> Option<Stand>,
+        stand: impl Fn(Shelf) -> Option<Stand>,
     ) -> Overheard {
         let mut overheard = Overheard::default();
         let Some(site) = self.site_of(wire) else { return overheard };
@@ -254,7 +254,7 @@ impl Connections {
             let Some(pending) = asked else { continue };
             match &mut pending.purpose {
                 Purpose::Lookups(asks) => {
-                    asks.iter_mut().for_each(|ask| ask.said = stand(site, ask.shelf));
+                    asks.iter_mut().for_each(|ask| ask.said = stand(ask.shelf));
                 }
                 Purpose::Produce { parts } => {
                     overheard.promises.extend(promised(pending.key, pending.version, parts, message));
@@ -316,10 +316,13 @@ impl Connections {
         Some((writer.take(), Pending { correlation, key, version, purpose, asked_at }))
     }
 
-    fn hand_over(&mut self, site: usize, frame: Vec<Bytes>, pending: Pending, street: &mut Street<'_>) {
+    fn hand_over(&mut self, site: usize, frame: Vec<Bytes>, mut pending: Pending, street: &mut Street<'_>) {
         let Pending { key, version, purpose, correlation, .. } = &pending;
         street.film.asks(self.client, site, *correlation, format_args!("{key} {version} {purpose:?}"));
         let connection = self.open.get_mut(&site).expect("dialled before it is framed");
+        if let Purpose::Lookups(asks) = &mut pending.purpose {
+            asks.iter_mut().for_each(|ask| ask.asked = street.stand(connection.wire, ask.shelf));
+        }
         connection.waiting.push(frame);
         connection.pending.push_back(pending);
         flush(connection, street);

@@ -206,22 +206,7 @@ mod tests {
             configs: BTreeMap::new(),
             is_remade: false,
         };
-        let habits = ProducerHabits {
-            is_idempotent: false,
-            acks: -1,
-            in_flight: 1,
-            records_max: 2,
-            record_bytes_max: 40,
-            is_stubborn: false,
-            dies_ppm: 0,
-            spread: 1,
-            stamps: Stamps::Now,
-            spoils_ppm: 0,
-            fills_ppm: 0,
-            bumps_ppm: 0,
-            first_epoch: 0,
-            first_sequence: 0,
-        };
+        let habits = ProducerHabits { records_max: 2, record_bytes_max: 40, ..ProducerHabits::default() };
         let shelf = Shelf { topic: [1; 16], partition: 0 };
         let order = Order { habits: &habits, topic: &topic, shelf, author: None, speaks_zstd: false };
         for limit in [500, 5_000, 70_000, 1_048_588] {

@@ -5,6 +5,7 @@ use super::Street;
 use super::chance::Chance;
 use super::connection::Connections;
 use super::purpose::{Answered, Purpose};
+use super::ration::Ration;
 use rust_mq_core::limits::PRODUCER_ID_BLOCK;
 use rust_mq_proto::kafka::api::init_producer_id::InitProducerIdRequest;
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
@@ -15,27 +16,26 @@ const AT_A_TIME: u64 = 100;
 /// A hoarder.
 #[derive(Debug)]
 pub struct Hoarder {
-    left: u32,
+    left: Ration,
     taken: i64,
 }
 
 impl Hoarder {
     /// One who takes so often.
     pub fn new(operations: u32) -> Hoarder {
-        Hoarder { left: operations, taken: 0 }
+        Hoarder { left: Ration::of(operations), taken: 0 }
     }
 
     /// Stops.
     pub fn calm(&mut self) {
-        self.left = 0;
+        self.left.end();
     }
 
     /// Takes some more.
     pub fn act(&mut self, connections: &mut Connections, chance: &mut Chance, street: &mut Street<'_>) {
-        if self.left == 0 {
+        if !self.left.take() {
             return;
         }
-        self.left -= 1;
         let site = connections.anyone(&mut chance.whom);
         for _ in 0..chance.of(ApiKey::InitProducerId).between(1, AT_A_TIME) {
             let request = InitProducerIdRequest { transactional_id: None, ..Default::default() };

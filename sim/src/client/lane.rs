@@ -4,6 +4,7 @@
 //! sends again from its first batch that is not acknowledged, with the same sequences (what a Kafka producer does). A
 //! plain lane keeps no order.
 
+use super::Street;
 use super::draft::{Draft, State};
 use crate::claims::ledger::{BatchId, Shelf};
 use crate::clock::Moment;
@@ -64,6 +65,18 @@ impl Lane {
         let position = self.drafts.iter().position(|draft| draft.batch == batch)?;
         let is_first = self.drafts.iter().take(position).all(|draft| draft.state == State::Settled);
         Some((position, is_first))
+    }
+
+    /// Lets go of everything: what is still flying finds nothing when it is answered, and its fate stays unknown, unless
+    /// it is good.
+    pub fn give_up(&mut self, street: &mut Street<'_>) {
+        for draft in &mut self.drafts {
+            if draft.state == State::Waiting && !draft.is_unsure {
+                draft.refuse(street);
+            }
+        }
+        self.drafts.clear();
+        self.is_rewinding = false;
     }
 
     /// Lets go of what is settled. Returns whether it may go back to its first batch now.

@@ -14,6 +14,7 @@ pub mod chance;
 pub mod connection;
 pub mod consumer;
 pub mod draft;
+mod ghosts;
 pub mod hoarder;
 pub mod lane;
 pub mod map;
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod produced;
 pub mod producer;
 pub mod purpose;
+mod ration;
 pub mod reading;
 pub mod remaker;
 pub mod rough;
@@ -119,9 +121,10 @@ impl Street<'_> {
         CLIENT_WALL_AT_START + (self.now().0 / MILLI) as i64
     }
 
-    /// How the process that listens on a site stands with a partition; zeros where nobody knows.
-    pub fn stand(&self, site: usize, shelf: Shelf) -> Stand {
-        let Some(Place::Site { boot, .. }) = self.listening[site] else { return Stand::default() };
+    /// How the process at the other end of a client's wire stands with a partition, whomever the client has dialled;
+    /// zeros where nobody knows.
+    pub fn stand(&self, wire: WireId, shelf: Shelf) -> Stand {
+        let Some(Place::Site { site, boot }) = self.network.accepter(wire) else { return Stand::default() };
         self.claims.stand(site, boot, (shelf.topic, shelf.partition)).unwrap_or_default()
     }
 
@@ -304,12 +307,12 @@ impl Client {
     }
 
     /// What a broker promises it in the bytes that leave now: batches and their offsets, and topics. `stand` tells how
-    /// a site stands, for the answers that are compared with that.
+    /// it stands, for the answers that are compared with that.
     pub fn overhear(
         &mut self,
         wire: WireId,
         parts: &[Bytes],
-        stand: impl Fn(usize, Shelf) -> Option<Stand>,
+        stand: impl Fn(Shelf) -> Option<Stand>,
     ) -> Overheard {
         match self.job {
             Job::Producer(_) | Job::Watcher(_) | Job::Admin(_) | Job::Remaker(_) => {
@@ -344,7 +347,7 @@ impl Client {
     }
 
     fn read(&mut self, wire: WireId, street: &mut Street<'_>) {
-        let answers = self.connections.read(wire, &mut self.chance.reads, street);
+        let answers = self.connections.read(wire, street);
         self.settle(answers, street);
     }
 

@@ -82,12 +82,39 @@ pub struct ProducerHabits {
     /// Begins a new epoch without need, in so many of a million.
     #[serde(default)]
     pub bumps_ppm: u64,
+    /// Sends something of an epoch that it has left, as one does whose pause was taken for its end, in so many of a
+    /// million.
+    #[serde(default)]
+    pub haunts_ppm: u64,
     /// Its first epoch.
     #[serde(default)]
     pub first_epoch: i16,
     /// The sequence that its first batch of each partition bears, before it was ever refused.
     #[serde(default)]
     pub first_sequence: i32,
+}
+
+/// A plain one that does nothing odd: one small batch after the other.
+impl Default for ProducerHabits {
+    fn default() -> ProducerHabits {
+        ProducerHabits {
+            is_idempotent: false,
+            acks: -1,
+            in_flight: 1,
+            records_max: 1,
+            record_bytes_max: 16,
+            is_stubborn: false,
+            dies_ppm: 0,
+            spread: 1,
+            stamps: Stamps::Now,
+            spoils_ppm: 0,
+            fills_ppm: 0,
+            bumps_ppm: 0,
+            haunts_ppm: 0,
+            first_epoch: 0,
+            first_sequence: 0,
+        }
+    }
 }
 
 /// How a producer stamps its records.

@@ -8,6 +8,9 @@ use rust_mq_proto::kafka::api::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceResponse, TopicProduceData,
 };
 
+/// A partition that no topic has.
+const NO_PARTITION: i32 = 999;
+
 /// One batch of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -53,6 +56,14 @@ pub fn put(
     }
     let name = if is_by_id { String::new() } else { name.to_owned() };
     topics.push(TopicProduceData { name, topic_id: id, partition_data: vec![data] });
+}
+
+/// Adds a part that is refused at once, ahead of those that wait for their commit.
+///
+/// Precondition: there is a topic.
+pub fn put_refused(topics: &mut [TopicProduceData]) {
+    let data = PartitionProduceData { index: NO_PARTITION, records: None };
+    topics[0].partition_data.insert(0, data);
 }
 
 /// What was answered for one batch.

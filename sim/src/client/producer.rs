@@ -10,10 +10,11 @@ use super::Street;
 use super::chance::Chance;
 use super::connection::Connections;
 use super::draft::{self, Order, State};
+use super::ghosts::Ghosts;
 use super::lane::Lane;
 use super::map::Map;
 use super::plan::{ProducerHabits, Stamps, TopicPlan};
-use super::produced::{Meaning, Part, answer_to, hit_done, meaning_of, put};
+use super::produced::{Meaning, Part, answer_to, hit_done, meaning_of, put, put_refused};
 use super::purpose::{Answered, Purpose};
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::{Author, BatchId, Shelf};
@@ -27,9 +28,6 @@ use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::records::Producer as BatchProducer;
 use std::collections::BTreeSet;
 
-/// A partition that no topic has.
-const NO_PARTITION: i32 = 999;
-
 /// A producer.
 #[derive(Debug)]
 pub struct Producer {
@@ -37,6 +35,7 @@ pub struct Producer {
     topics: Vec<TopicPlan>,
     lanes: Vec<Lane>,
     identity: Option<Author>,
+    ghosts: Ghosts,
     is_identity_asked: bool,
     left: u32,
     is_calm: bool,
@@ -56,6 +55,7 @@ impl Producer {
             topics,
             lanes: Vec::new(),
             identity: None,
+            ghosts: Ghosts::default(),
             is_identity_asked: false,
             left: operations,
             is_calm: false,
@@ -79,6 +79,7 @@ impl Producer {
         habits.stamps = Stamps::Now;
         (habits.acks, habits.dies_ppm, habits.spoils_ppm, habits.fills_ppm, habits.bumps_ppm) =
             (-1, 0, 0, 0, 0);
+        habits.haunts_ppm = 0;
     }
 
     /// Batches that found their fate; not those that a new identity gives up.
@@ -133,6 +134,7 @@ impl Producer {
             self.probe(map, chance.of(ApiKey::Produce), street);
         } else if self.left > 0 {
             self.write_some(map, chance.of(ApiKey::Produce), street);
+            self.haunt(connections, map, chance.of(ApiKey::Produce), street);
         }
         self.push(connections, map, chance, street);
     }
@@ -244,6 +246,21 @@ impl Producer {
         }
     }
 
+    /// Now and then it comes back in an epoch that it has left.
+    fn haunt(&mut self, connections: &mut Connections, map: &Map, dice: &mut Dice, street: &mut Street<'_>) {
+        if self.habits.haunts_ppm == 0 || !dice.chance(self.habits.haunts_ppm) {
+            return;
+        }
+        let Some((name, partition)) = self.choose(map, dice) else { return };
+        let lane = self.lane(&name, partition, map);
+        let shelf = self.lanes[lane].shelf;
+        let Some(site) = map.leader(&name, partition).and_then(|leader| leader.site) else { return };
+        let topic = self.topics.iter().find(|topic| topic.name == name).expect("chosen among its own");
+        let (habits, speaks_zstd) = (&self.habits, self.speaks_zstd);
+        let order = Order { habits, topic, shelf, author: None, speaks_zstd };
+        self.ghosts.haunt(order, site, connections, dice, street);
+    }
+
     /// One batch on each partition it knows, once faults are over.
     fn probe(&mut self, map: &Map, dice: &mut Dice, street: &mut Street<'_>) {
         for topic in self.topics.clone() {
@@ -290,7 +307,7 @@ impl Producer {
             let is_dead = map.topic(&lane.topic).is_some_and(|topic| topic.id != lane.shelf.topic);
             if is_dead && !lane.drafts.is_empty() {
                 street.marks.hit("client.left_a_topic_that_was_remade");
-                give_up(lane, street);
+                lane.give_up(street);
                 if self.is_calm {
                     self.probed.remove(&(lane.topic.clone(), lane.shelf.partition));
                 }
@@ -344,9 +361,7 @@ impl Producer {
         let dice = chance.of(ApiKey::Produce);
         let (acks, timeout_ms) = (self.habits.acks, *dice.pick(&[10_000, 10_000, 30_000, i32::MAX, 500]));
         if self.habits.spread > 1 && acks != 0 && dice.below(4) == 0 {
-            // A part that is refused at once, ahead of those that wait for their commit.
-            let data = PartitionProduceData { index: NO_PARTITION, records: None };
-            topic_data[0].partition_data.insert(0, data);
+            put_refused(&mut topic_data);
             street.marks.hit("client.sent_a_part_that_is_refused");
         }
         let request = ProduceRequest { transactional_id: None, acks, timeout_ms, topic_data };
@@ -461,6 +476,7 @@ impl Producer {
     fn start_anew(&mut self, street: &mut Street<'_>) {
         let bumped =
             self.identity.and_then(|author| Some(Author { epoch: author.epoch.checked_add(1)?, ..author }));
+        let left = self.identity;
         // One that bumps its epoch at will does so here, too; the others take a new id, as older clients do.
         self.identity = bumped.filter(|_| self.habits.bumps_ppm > 0);
         street.marks.hit(match self.identity {
@@ -469,22 +485,14 @@ impl Producer {
         });
         self.habits.first_sequence = 0;
         for lane in &mut self.lanes {
-            give_up(lane, street);
+            if let Some(author) = left {
+                self.ghosts.leave(lane.shelf, author, lane.next_sequence);
+            }
+            lane.give_up(street);
             lane.next_sequence = 0;
         }
         if self.is_calm {
             self.probed.clear();
         }
     }
-}
-
-/// An answer to what is still flying finds nothing: its fate stays unknown, unless it is good.
-fn give_up(lane: &mut Lane, street: &mut Street<'_>) {
-    for draft in &mut lane.drafts {
-        if draft.state == State::Waiting && !draft.is_unsure {
-            draft.refuse(street);
-        }
-    }
-    lane.drafts.clear();
-    lane.is_rewinding = false;
 }

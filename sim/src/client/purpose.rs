@@ -77,7 +77,7 @@ pub struct Ask {
     pub question: Question,
     /// The leader epoch that was told with it; -1 is none.
     pub epoch: i32,
-    /// How the site stood then.
+    /// How whom it went to stood as it left.
     pub asked: Stand,
     /// How it stood when its answer left.
     pub said: Option<Stand>,

@@ -10,8 +10,9 @@ use super::chance::Chance;
 use super::connection::Connections;
 use super::draft::{self, Order};
 use super::map::Map;
-use super::plan::{ProducerHabits, Stamps, TopicPlan};
+use super::plan::{ProducerHabits, TopicPlan};
 use super::purpose::Purpose;
+use super::ration::Ration;
 use crate::claims::ledger::Shelf;
 use crate::dice::Dice;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -45,14 +46,14 @@ const GLUTTON_REQUESTS_MAX: usize = 200;
 #[derive(Debug)]
 pub struct Mute {
     topics: Vec<TopicPlan>,
-    left: u32,
+    left: Ration,
 }
 
 /// One who breaks things.
 #[derive(Debug)]
 pub struct Vandal {
     topics: Vec<TopicPlan>,
-    left: u32,
+    left: Ration,
 }
 
 /// One who writes and never reads.
@@ -60,13 +61,13 @@ pub struct Vandal {
 pub struct Glutton {
     topics: Vec<TopicPlan>,
     habits: ProducerHabits,
-    left: u32,
+    left: Ration,
 }
 
 impl Mute {
     /// Asks about those topics.
     pub fn new(topics: Vec<TopicPlan>, operations: u32) -> Mute {
-        Mute { topics, left: operations }
+        Mute { topics, left: Ration::of(operations) }
     }
 
     /// The topics it uses.
@@ -76,7 +77,7 @@ impl Mute {
 
     /// Stops.
     pub fn calm(&mut self) {
-        self.left = 0;
+        self.left.end();
     }
 
     /// Asks for everything from the start, again.
@@ -87,10 +88,9 @@ impl Mute {
         chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
-        if self.left == 0 {
+        if !self.left.take() {
             return;
         }
-        self.left -= 1;
         let site = chance.whom.index(street.listening.len());
         let name = &chance.of(ApiKey::Fetch).pick(&self.topics).name;
         let id = map.topic(name).map_or([7; 16], |topic| topic.id);
@@ -109,20 +109,19 @@ impl Mute {
 impl Vandal {
     /// Damages requests about those topics.
     pub fn new(topics: Vec<TopicPlan>, operations: u32) -> Vandal {
-        Vandal { topics, left: operations }
+        Vandal { topics, left: Ration::of(operations) }
     }
 
     /// Stops.
     pub fn calm(&mut self) {
-        self.left = 0;
+        self.left.end();
     }
 
     /// Sends some more damaged requests: each API on a die of its own.
     pub fn act(&mut self, connections: &mut Connections, chance: &mut Chance, street: &mut Street<'_>) {
-        if self.left == 0 {
+        if !self.left.take() {
             return;
         }
-        self.left -= 1;
         let site = chance.whom.index(street.listening.len());
         for key in DAMAGED {
             let dice = chance.of(key);
@@ -183,17 +182,17 @@ impl Vandal {
 impl Glutton {
     /// Writes to those topics.
     pub fn new(topics: Vec<TopicPlan>, operations: u32) -> Glutton {
-        Glutton { topics, habits: large_batches(), left: operations }
+        Glutton { topics, habits: large_batches(), left: Ration::of(operations) }
     }
 
     /// Stops.
     pub fn calm(&mut self) {
-        self.left = 0;
+        self.left.end();
     }
 
     /// Sends one more request, whatever became of those before, until too many are under way.
     pub fn act(&mut self, connections: &mut Connections, chance: &mut Chance, street: &mut Street<'_>) {
-        if self.left == 0 || connections.pending(|_| true) > GLUTTON_REQUESTS_MAX {
+        if self.left.is_used_up() || connections.pending(|_| true) > GLUTTON_REQUESTS_MAX {
             return;
         }
         let site = chance.whom.index(street.listening.len());
@@ -202,7 +201,7 @@ impl Glutton {
         // It reads nothing, not even who leads.
         let Some(id) = street.ids.newest(&topic.name) else { return };
         let partition = dice.below(topic.partitions.unsigned_abs().into()) as i32;
-        self.left -= 1;
+        self.left.take();
         let shelf = Shelf { topic: id, partition };
         let speaks_zstd = connections.version(ApiKey::Produce) >= 7;
         let order = Order { habits: &self.habits, topic, shelf, author: None, speaks_zstd };
@@ -220,20 +219,10 @@ impl Glutton {
 /// What a glutton is wont to: nothing but large batches.
 fn large_batches() -> ProducerHabits {
     ProducerHabits {
-        is_idempotent: false,
-        acks: -1,
         in_flight: usize::MAX,
         records_max: 4,
         record_bytes_max: 8_000,
-        is_stubborn: false,
-        dies_ppm: 0,
-        spread: 1,
-        stamps: Stamps::Now,
-        spoils_ppm: 0,
-        fills_ppm: 0,
-        bumps_ppm: 0,
-        first_epoch: 0,
-        first_sequence: 0,
+        ..ProducerHabits::default()
     }
 }
 

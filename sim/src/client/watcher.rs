@@ -12,8 +12,9 @@ use super::connection::Connections;
 use super::map::Map;
 use super::plan::TopicPlan;
 use super::purpose::{Answered, Ask, Purpose};
+use super::ration::Ration;
 use crate::claims::Claim;
-use crate::claims::c09_lookups_are_exact::{Lookup, Question};
+use crate::claims::c09_lookups_are_exact::{Lookup, Question, Stand};
 use crate::claims::ledger::Shelf;
 use crate::dice::Dice;
 use rust_mq_proto::kafka::api::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
@@ -35,13 +36,13 @@ const NEVER: i32 = i32::MAX;
 #[derive(Debug)]
 pub struct Watcher {
     topics: Vec<TopicPlan>,
-    left: u32,
+    left: Ration,
 }
 
 impl Watcher {
     /// One who asks about those topics.
     pub fn new(topics: Vec<TopicPlan>, operations: u32) -> Watcher {
-        Watcher { topics, left: operations }
+        Watcher { topics, left: Ration::of(operations) }
     }
 
     /// The topics it uses.
@@ -51,7 +52,7 @@ impl Watcher {
 
     /// Stops.
     pub fn calm(&mut self) {
-        self.left = 0;
+        self.left.end();
     }
 
     /// Asks about some partitions.
@@ -62,7 +63,7 @@ impl Watcher {
         chance: &mut Chance,
         street: &mut Street<'_>,
     ) {
-        if self.left == 0 {
+        if self.left.is_used_up() {
             return;
         }
         let site = if chance.whom.below(3) == 0 {
@@ -104,7 +105,9 @@ impl Watcher {
                 ask_offsets(site, asks, (isolation_level, timeout_ms), connections, street)
             }
         };
-        self.left -= u32::from(is_sent);
+        if is_sent {
+            self.left.take();
+        }
     }
 
     /// A question for each of some partitions, all of them there by what the map says, unless anybody is asked.
@@ -136,7 +139,7 @@ impl Watcher {
                     topic: topic.name.clone(),
                     question: question(street.ledger.known_end(shelf), leader.epoch, dice),
                     epoch,
-                    asked: street.stand(site, shelf),
+                    asked: Stand::default(),
                     said: None,
                 });
             }

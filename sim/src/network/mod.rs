@@ -25,6 +25,10 @@ use rust_mq_core::event::CloseReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What is sent takes the time of whole packets. So an answer that grows by a few bytes, as that to ApiVersions does with
+/// every API, and a hello with every kind of message, comes when it came before, and no run changes for it.
+const PACKET_BYTES: u64 = 1024;
+
 /// A site or a client, whatever process runs on it: what a cut is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Spot {
@@ -311,17 +315,11 @@ impl Network {
     }
 
     /// Takes what `side` may have; the sender's buffer moves up.
-    pub fn take(
-        &mut self,
-        schedule: &mut Schedule,
-        id: WireId,
-        side: Side,
-        dice: &mut Dice,
-    ) -> Option<Taken> {
+    pub fn take(&mut self, schedule: &mut Schedule, id: WireId, side: Side) -> Option<Taken> {
         let cut_max = self.weather.cut_max;
         let wire = self.wires.get_mut(&id).filter(|wire| wire.is_open[side.index()])?;
         wire.flows[side.index()].is_announced = false;
-        let taken = wire.take(side, dice, cut_max)?;
+        let taken = wire.take(side, cut_max)?;
         match &taken {
             Taken::Bytes(_) => {
                 self.announce(id, side);
@@ -452,7 +450,7 @@ impl Network {
                 schedule,
                 Piece::Bytes(bytes),
                 latency,
-                len * weather.byte_ps / 1000,
+                len.next_multiple_of(PACKET_BYTES) * weather.byte_ps / 1000,
                 id,
                 side.other(),
             );

@@ -107,6 +107,18 @@ pub fn newcomers(root: Root, topics: &mut Vec<TopicPlan>, sites: usize) -> Vec<C
     clients
 }
 
+/// Of those who begin new epochs half come back in one that they have left.
+pub fn haunt(root: Root, clients: &mut [ClientPlan]) {
+    for (number, client) in (0..).zip(clients) {
+        let Role::Producer(habits) = &mut client.role else { continue };
+        let mut dice = root.stream("haunts", &[number]);
+        if habits.is_idempotent && habits.bumps_ppm > 0 && dice.coin() {
+            habits.bumps_ppm = habits.bumps_ppm.max(10_000);
+            habits.haunts_ppm = dice.log_uniform(10_000, 200_000);
+        }
+    }
+}
+
 /// One run in four has clients that ask for the versions first, as all real ones do.
 pub fn greet(dice: &mut Dice, clients: &mut [ClientPlan]) {
     let asks = dice.below(4) == 0;
@@ -183,6 +195,7 @@ fn producer(dice: &mut Dice) -> ClientPlan {
         },
         fills_ppm: 0,
         bumps_ppm: if dice.coin() { dice.log_uniform(1_000, 30_000) } else { 0 },
+        haunts_ppm: 0,
         first_epoch: *dice.pick(&[0, 0, LATE_EPOCH]),
         first_sequence: *dice.pick(&[0, 0, 0, LATE_SEQUENCE]),
     };

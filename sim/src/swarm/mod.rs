@@ -8,7 +8,7 @@ mod crowd;
 mod storms;
 mod weather;
 
-use crate::client::plan::{ClientPlan, Role};
+use crate::client::plan::{ClientPlan, Role, TopicPlan};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
 use crate::plan::{Knobs, Plan, SitePlan};
@@ -49,8 +49,10 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     storms::faults(root, place, &core, demands, &mut faults);
     faults.sort_by_key(|fault| fault.at_ms);
     clients.extend(crowd::newcomers(root, &mut topics, count));
+    shorten(&mut root.stream("short retention", &[]), &mut knobs, &topics);
     crowd::starve(&mut root.stream("starve", &[]), &mut knobs, &clients);
     crowd::fill(&mut root.stream("fill", &[]), &mut knobs, &mut weather, &mut topics, &mut clients);
+    crowd::haunt(root, &mut clients);
     crowd::greet(&mut root.stream("greet", &[]), &mut clients);
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
     let links = storms::links(&mut root.stream("links", &[]), count, weather);
@@ -78,6 +80,15 @@ fn draw_rehearsals(dice: &mut Dice) -> u64 {
         0 => 1,
         1..6 => 16,
         _ => 0,
+    }
+}
+
+/// Where records are kept for a time that the run outlasts segments are small, so that some go while others stay.
+fn shorten(dice: &mut Dice, knobs: &mut Knobs, topics: &[TopicPlan]) {
+    let is_outlasted = |topic: &TopicPlan| (1..60_000).contains(&topic.number("retention.ms", i64::MAX));
+    if topics.iter().any(is_outlasted) {
+        let storage = &mut knobs.storage;
+        storage.segment_bytes = storage.segment_bytes.min(dice.log_uniform(1 << 10, 16 << 10));
     }
 }
 

@@ -75,6 +75,7 @@ pub fn faults(root: Root, area: Area, core: &[usize], demands: Demands, faults: 
     network(&mut root.stream("network storms", &[]), area, faults);
     power(&mut root.stream("power storms", &[]), area, faults);
     rest(&mut root.stream("other storms", &[]), area, faults);
+    strangers(&mut root.stream("strangers", &[]), area, faults);
 }
 
 fn push(faults: &mut Vec<Fault>, at_ms: u64, lasts_ms: u64, what: Trouble) {
@@ -219,6 +220,14 @@ fn power(dice: &mut Dice, area: Area, faults: &mut Vec<Fault>) {
             let what = Trouble::Dark { site, when: Moment::Recovery, kept_ppm };
             push(faults, at_ms + lasts_ms, dice.log_uniform(20, 500), what);
         }
+    }
+}
+
+/// In half of the clusters somebody starts a node with the secret of another, sees it, and starts it again.
+fn strangers(dice: &mut Dice, area: Area, faults: &mut Vec<Fault>) {
+    if area.sites > 1 && dice.coin() {
+        let what = Trouble::Stranger { site: dice.index(area.sites) };
+        push(faults, moment(dice, area), dice.log_uniform(500, 4_000), what);
     }
 }
 

@@ -201,7 +201,8 @@ fn trouble(
         | TroubleKind::Dark
         | TroubleKind::PauseAll
         | TroubleKind::Swallow
-        | TroubleKind::Misroute => return None,
+        | TroubleKind::Misroute
+        | TroubleKind::Stranger => return None,
     };
     Some((what, lasts_ms))
 }

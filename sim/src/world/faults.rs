@@ -4,6 +4,7 @@
 
 use super::World;
 use super::moments::{MOMENT_STEP, Turnout};
+use super::{secrets, strange_secrets};
 use crate::clock::MILLI;
 use crate::disk::Pace;
 use crate::disk::inode::Loss;
@@ -29,6 +30,9 @@ impl World {
         let boot = node.boot;
         let seed = self.root.key("boot", &[site as u64]).throw(u64::from(boot)).word();
         node.process = Some(Process::new(node.config.clone(), seed));
+        if self.strange.contains(&site) {
+            self.claims.strangers.starts(site, boot);
+        }
         self.listening[site] = Some(Place::Site { site, boot });
         self.open_doors();
         self.trace.note(format_args!("n{} starts, life {boot}", site + 1));
@@ -131,6 +135,7 @@ impl World {
             | Trouble::Rollback { .. }
             | Trouble::Wipe { .. }
             | Trouble::Swap { .. } => self.begin_on_disk(&what, number),
+            Trouble::Stranger { site } => self.be_a_stranger(*site, true),
             Trouble::Dark { site, when, kept_ppm } => self.go_dark(*site, *when, *kept_ppm),
             Trouble::Hangup { client } => {
                 self.marks.hit("fault.hung_a_client_up");
@@ -168,6 +173,23 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// A process ends, and starts with another secret, or with the right one again: where the cluster has one.
+    fn be_a_stranger(&mut self, site: usize, is_strange: bool) {
+        if self.nodes[site].config.secrets.is_empty() {
+            return;
+        }
+        self.end_process(site, false);
+        if is_strange {
+            self.strange.insert(site);
+            self.nodes[site].config.secrets = strange_secrets();
+            self.marks.hit("fault.somebody_had_a_wrong_secret");
+        } else {
+            self.strange.remove(&site);
+            self.nodes[site].config.secrets = secrets(&self.plan, site);
+        }
+        self.schedule.after(MILLI, Happening::Start { site });
     }
 
     /// What goes wrong with a clock.
@@ -266,10 +288,12 @@ impl World {
                     self.in_force[number] = false;
                 }
                 // A wrong wall clock breaks no node: it goes on leading, and rightly refuses what seems to come from
-                // the future. Nor does a door that leads elsewhere; and two with each other's disks are no minority.
+                // the future. Nor does a door that leads elsewhere; and two with each other's disks are no minority. Who
+                // has come with a wrong secret has it for as long as nobody looks.
                 Trouble::Blackout { .. }
                 | Trouble::Jump { .. }
                 | Trouble::Misroute { .. }
+                | Trouble::Stranger { .. }
                 | Trouble::Swap { .. } => self.undo(number),
                 Trouble::Rollback { .. } => drop(self.copies.remove(&number)),
                 _ if !is_outside => self.undo(number),
@@ -368,6 +392,7 @@ impl World {
             Trouble::SlowReads { .. } | Trouble::Full { .. } | Trouble::Slow { .. } => {
                 self.undo_on_disk(&what)
             }
+            Trouble::Stranger { site } => self.be_a_stranger(*site, false),
             Trouble::Jump { site, by_ms } => self.nodes[*site].clock.jump(-by_ms),
             Trouble::Stop { .. }
             | Trouble::WriteFails { .. }

@@ -186,7 +186,9 @@ impl World {
     fn loses(&mut self, site: usize, candidate: Disk) -> bool {
         let node = &self.nodes[site];
         let now = node.clock.now(self.schedule.now());
-        let started = rehearsal::start(now, &mut candidate.clone(), &node.config, self.plan.seed);
+        let mut shadow = self.claims.shadow(site).clone();
+        let seed = self.plan.seed;
+        let started = rehearsal::start(now, &mut candidate.clone(), &node.config, seed, &mut shadow);
         if self.plan.demands == Demands::Safety && !self.claims.is_bearable(site, &started) {
             self.marks.hit("atlas.forbade_a_loss");
             self.trace.note(format_args!("n{}: the atlas forbids what its disk would lose", site + 1));

@@ -37,7 +37,7 @@ use crate::wire::Place;
 use rust_mq_core::config::{Config, Member, Secret, Secrets, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use stages::Stages;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Steps after which a run is given up as a runaway: a hundred times an ordinary one.
@@ -59,8 +59,12 @@ pub struct World {
     ledger: Ledger,
     ids: SeenIds,
     lookups: Lookups,
-    /// The latest time that any node's clock has shown, milliseconds since 1970.
-    node_wall_max: i64,
+    /// Sites whose processes start with a secret of their own.
+    strange: BTreeSet<usize>,
+    /// Rehearsals of each notable kind so far.
+    notable: [u64; 3],
+    /// The latest time that each node's clock has shown, milliseconds since 1970.
+    walls: Vec<i64>,
     claims: NodeClaims,
     verdict: Verdict,
     marks: Marks,
@@ -151,7 +155,9 @@ impl World {
             ledger: Ledger::default(),
             ids: SeenIds::default(),
             lookups: Lookups::default(),
-            node_wall_max: i64::MIN,
+            strange: BTreeSet::new(),
+            notable: [0; 3],
+            walls: vec![i64::MIN; plan.sites.len()],
             claims: NodeClaims::new(plan.sites.len()),
             verdict: Verdict::of(plan.demands),
             marks: Marks::default(),
@@ -222,6 +228,12 @@ impl World {
         }
     }
 
+    /// The latest time that the clock of any of those nodes has shown; of any at all, if it is none of them.
+    fn wall_max(&self, is_asked: impl Fn(usize) -> bool) -> i64 {
+        let asked = self.walls.iter().enumerate().filter(|(site, _)| is_asked(*site)).map(|(_, wall)| *wall);
+        asked.max().or_else(|| self.walls.iter().copied().max()).unwrap_or(i64::MIN)
+    }
+
     fn is_listening(&self, place: Place) -> bool {
         match place {
             Place::Site { site, .. } => self.listening[site] == Some(place),
@@ -258,6 +270,7 @@ impl World {
     }
 
     fn with_client(&mut self, client: usize, act: impl FnOnce(&mut Client, &mut Street<'_>)) {
+        let node_wall_max = self.wall_max(|_| true);
         let mut street = Street {
             schedule: &mut self.schedule,
             network: &mut self.network,
@@ -270,7 +283,7 @@ impl World {
             topics: &self.plan.topics,
             claims: &self.claims,
             lookups: &mut self.lookups,
-            node_wall_max: self.node_wall_max,
+            node_wall_max,
             film: &mut self.trace.film,
         };
         act(&mut self.clients[client], &mut street);
@@ -351,6 +364,12 @@ fn config(plan: &Plan, site: usize) -> Config {
         secrets: secrets(plan, site),
         mutant: plan.mutant,
     }
+}
+
+/// What somebody knows who knows nothing of this cluster.
+fn strange_secrets() -> Secrets {
+    let other = Secret::new(b"the secret of another cluster").expect("it is long enough");
+    Secrets::new(vec![other]).expect("it is one")
 }
 
 /// In every other run the cluster has a secret, and is about to have another: the half of the nodes knows both.

@@ -21,6 +21,8 @@ const LOOK_EVERY: u64 = 100 * MILLI;
 const TELL_EVERY: u64 = 5 * SECOND;
 /// How long idleness is watched.
 const IDLE: u64 = 2 * SECOND;
+/// A disk is stuck whose sync takes so long.
+const STUCK: u64 = 10 * SECOND;
 /// Ways of a byte of the backlog: to its leader, to two followers, and to the audit.
 const BACKLOG_WAYS: u64 = 4;
 
@@ -178,6 +180,7 @@ impl World {
         if is_audit && open.is_empty() {
             open.extend(self.lagging());
             open.extend(self.unled());
+            open.extend(self.misled());
         }
         let comes_back = is_audit && open.is_empty() && self.bring_back();
         match self.stages.stage {
@@ -237,6 +240,27 @@ impl World {
         let site = self.plan.core.iter().find_map(is_unled)?;
         let words = format!("n{} knows no leader of the cluster", site + 1);
         Some(Open { who: self.clients.len() + 1, done: 0, words })
+    }
+
+    /// A partition that is led on a disk that does nothing any more, in words, although most of its replicas are on sound
+    /// sites. Its followers commit, and its clients wait for the disk.
+    fn misled(&self) -> Option<Open> {
+        let is_core = |site: &usize| self.plan.core.contains(site);
+        let seen = |site: usize| self.nodes[site].process.as_ref().map(|process| process.broker.observe());
+        let has_most = |of: TopicPartition| {
+            let holds = |site: usize| seen(site).into_iter().flatten().any(|seen| seen.of == of);
+            let (inside, outside): (Vec<usize>, Vec<usize>) =
+                (0..self.nodes.len()).filter(|site| holds(*site)).partition(is_core);
+            inside.len() > outside.len()
+        };
+        let is_stuck = |site: &usize| !is_core(site) && self.nodes[*site].disk.pace().sync_ns >= STUCK;
+        let mut stuck = (0..self.nodes.len()).filter(is_stuck);
+        let (site, of) = stuck.find_map(|site| {
+            let led = seen(site)?.into_iter().find(|seen| seen.is_leader && has_most(seen.of))?;
+            Some((site, led.of))
+        })?;
+        let words = format!("n{} leads {of}, and its disk does nothing any more", site + 1);
+        Some(Open { who: self.clients.len() + 2, done: 0, words })
     }
 
     /// Tells whoever watches how every node stands.
@@ -315,6 +339,7 @@ impl World {
             let node = &self.nodes[*site];
             let process = node.process.as_ref()?;
             c19_all_is_bounded::leftover(*site, &node.disk, &process.broker)
+                .or_else(|| c19_all_is_bounded::unfinished(*site, &node.disk, &process.broker))
         });
         let Some(words) = leftover else {
             self.stages.stage = Stage::Over;

@@ -5,6 +5,7 @@
 //! a latency of its own.
 
 use super::World;
+use super::rehearsals::Notable;
 use crate::claims::c03_durable_promises::Ack;
 use crate::claims::ledger::Shelf;
 use crate::claims::{
@@ -67,7 +68,7 @@ impl World {
         let has_slept = std::mem::take(&mut node.has_slept);
         let most = if has_slept { TURN_EVENTS_AFTER_SLEEP.max(drawn) } else { drawn };
         let mut events = Vec::with_capacity(most);
-        process.fill(&mut events, most, &mut self.network, &mut self.schedule, &mut node.dice, site);
+        process.fill(&mut events, most, &mut self.network, &mut self.schedule, site);
         if events.is_empty() {
             return;
         }
@@ -78,7 +79,7 @@ impl World {
         self.turns += 1;
         let is_only_time = events.iter().all(|event| matches!(event, Event::Woke));
         let now = node.clock.now(self.schedule.now());
-        self.node_wall_max = self.node_wall_max.max(now.wall.0);
+        self.walls[site] = self.walls[site].max(now.wall.0);
         let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
         let mut actions = Vec::new();
         let broker = &mut process.broker;
@@ -134,7 +135,9 @@ impl World {
             let shelf = Shelf { topic: group.0, partition: group.1 };
             let name = self.ids.name_of(shelf.topic);
             if let Some(topic) = self.plan.topics.iter().find(|topic| Some(topic.name.as_str()) == name) {
-                let retention = topic.retention(self.node_wall_max);
+                // Retention is a leader's decision, by its own clock.
+                let leaders = self.claims.have_led(group);
+                let retention = topic.retention(self.wall_max(|site| leaders.contains(&site)));
                 let verdict = &mut self.verdict;
                 c07_acked_is_there::check_taken(&self.ledger, shelf, (from, to), retention, verdict);
             }
@@ -165,10 +168,15 @@ impl World {
         let synced = node.disk.take_synced();
         if !synced.is_empty() {
             let items = self.claims.synced(site, &node.disk, &synced, &mut self.verdict);
+            let notable = Notable::among(&items);
             for item in items {
                 self.trace.remark(|| format!("n{} durable: {item:?}", site + 1));
             }
             self.rehearse(site);
+            notable.into_iter().for_each(|what| self.rehearse_notable(site, what));
+        }
+        if let Some(what) = finished.as_ref().and_then(|(_, result)| Notable::within(result)) {
+            self.rehearse_notable(site, what);
         }
         let node = &mut self.nodes[site];
         if let (Some((ticket, result)), Some(process)) = (finished, &mut node.process) {
@@ -244,6 +252,8 @@ impl World {
                 match kind {
                     WireKind::Peer(_) => {
                         self.claims.says(site, &parts, &mut self.verdict);
+                        let ends = [self.network.dialler(wire), self.network.accepter(wire)];
+                        self.claims.strangers.says(ends, &parts, &mut self.verdict);
                         self.trace.remark(|| format!("n{} {link} {}", site + 1, said(&parts)));
                     }
                     WireKind::Kafka => self.check_promises(site, wire, &parts),
@@ -264,7 +274,7 @@ impl World {
     fn check_promises(&mut self, site: usize, wire: WireId, parts: &[Bytes]) {
         let Some(Place::Client(client)) = self.network.dialler(wire) else { return };
         let boot = self.nodes[site].boot;
-        let stand = |site: usize, shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
+        let stand = |shelf: Shelf| self.claims.stand(site, boot, (shelf.topic, shelf.partition));
         let overheard = self.clients[client].overhear(wire, parts, stand);
         for topic in overheard.made {
             self.claims.made(site, topic, &mut self.verdict);
@@ -289,6 +299,9 @@ impl World {
         match notice {
             Notice::Damaged { file, what } => {
                 self.marks.hit("core.found_damage");
+                if matches!(file, rust_mq_core::file::File::Journal(_)) {
+                    self.claims.found_damage(site, self.nodes[site].boot);
+                }
                 let may_be = self.stages.disk_is_unreadable(site);
                 self.verdict.hold(may_be, Claim::C7, || {
                     format!("n{} finds {file} damaged on a sound disk: {what}", site + 1)
