@@ -104,6 +104,27 @@ pub struct StorageConfig {
     /// How fast segments are read through in the background, bytes a second; 0: not at all.
     #[serde(default)]
     pub scrub_bytes_per_second: u64,
+    /// State that one turn encodes for a checkpoint, bytes, besides one page more.
+    #[serde(default = "gathered_bytes")]
+    pub gathered_bytes: u64,
+    /// Size at which a file of state is followed by another, bytes.
+    #[serde(default = "state_file_bytes")]
+    pub state_file_bytes: u64,
+    /// State below this is in the checkpoint itself, bytes, and not in pages.
+    #[serde(default = "state_inline_bytes")]
+    pub state_inline_bytes: u64,
+}
+
+fn gathered_bytes() -> u64 {
+    crate::limits::GATHERED_BYTES_MAX
+}
+
+fn state_file_bytes() -> u64 {
+    64 << 20
+}
+
+fn state_inline_bytes() -> u64 {
+    2 << 10
 }
 
 impl Default for StorageConfig {
@@ -122,6 +143,9 @@ impl Default for StorageConfig {
             tail_bytes_max: 64 << 20,
             window_kept_bytes_max: crate::limits::WINDOW_KEPT_BYTES_MAX as u64,
             scrub_bytes_per_second: 0,
+            gathered_bytes: gathered_bytes(),
+            state_file_bytes: state_file_bytes(),
+            state_inline_bytes: state_inline_bytes(),
         }
     }
 }

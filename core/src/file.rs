@@ -5,6 +5,7 @@
 //! node.meta
 //! journal/0007
 //! checkpoint.a  checkpoint.b
+//! state/0007
 //! data/TOPIC-ID/PARTITION/BASE-GENERATION.log   .index
 //! ```
 //! Invariant: `File::parse(file.path()) == Some(file)`.
@@ -22,6 +23,8 @@ pub enum File {
     Journal(u32),
     /// Slot `a` (false) or `b` (true) of the checkpoint.
     Checkpoint(bool),
+    /// Pages of replicas' states, one behind the other.
+    State(u32),
     /// Committed batches of one partition, from `base` on.
     Segment(SegmentName),
     /// The sparse index of the segment of the same name.
@@ -44,7 +47,7 @@ pub struct SegmentName {
 pub enum Lane {
     /// The journal and node.meta: latency matters.
     Journal,
-    /// Segments, indexes, checkpoint: throughput matters.
+    /// Segments, indexes, checkpoint, state: throughput matters.
     Bulk,
 }
 
@@ -53,7 +56,7 @@ impl File {
     pub fn lane(self) -> Lane {
         match self {
             File::NodeMeta | File::Journal(_) => Lane::Journal,
-            File::Checkpoint(_) | File::Segment(_) | File::SegmentIndex(_) => Lane::Bulk,
+            File::Checkpoint(_) | File::State(_) | File::Segment(_) | File::SegmentIndex(_) => Lane::Bulk,
         }
     }
 
@@ -68,6 +71,7 @@ impl File {
             ["node.meta"] => File::NodeMeta,
             ["checkpoint.a"] => File::Checkpoint(false),
             ["checkpoint.b"] => File::Checkpoint(true),
+            ["state", number] => File::State(number.parse().ok()?),
             ["journal", number] => File::Journal(number.parse().ok()?),
             ["data", topic, partition, name] => {
                 let (stem, kind) = name.split_once('.')?;
@@ -98,6 +102,7 @@ impl fmt::Display for File {
         let (segment, kind) = match self {
             File::NodeMeta => return out.write_str("node.meta"),
             File::Journal(number) => return write!(out, "journal/{number:04}"),
+            File::State(number) => return write!(out, "state/{number:04}"),
             File::Checkpoint(false) => return out.write_str("checkpoint.a"),
             File::Checkpoint(true) => return out.write_str("checkpoint.b"),
             File::Segment(segment) => (segment, "log"),

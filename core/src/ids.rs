@@ -209,3 +209,16 @@ impl fmt::Debug for ClusterId {
         fmt::Display::fmt(self, out)
     }
 }
+
+/// Which content of a page: new after each change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edition(pub u64);
+
+/// Names a page of a state, and which content of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageId {
+    /// Which of the state's maps it belongs to, as their owner counts them.
+    pub table: u8,
+    /// Which content.
+    pub edition: Edition,
+}

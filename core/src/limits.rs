@@ -116,6 +116,16 @@ pub const ASKED_BYTES_MAX: usize = 8 << 20;
 /// What one request may make of the metadata, encoded. Source: chosen, as `ASKED_BYTES_MAX`; 10,000 topics with the
 /// longest names take 3 MiB. At the edge: POLICY_VIOLATION for the topics that are too many.
 pub const COMMANDS_BYTES_MAX: usize = 4 << 20;
+/// State that one turn encodes for a checkpoint, bytes. Source: chosen; about a millisecond. At the edge: the rest waits
+/// until that is on the disk.
+pub const GATHERED_BYTES_MAX: u64 = 512 << 10;
+/// What a replica counts among that whatever its state takes. Source: measured, rounded up. Bytes.
+pub const GATHERED_REPLICA_BYTES: u64 = 512;
+/// What a page counts among that which is named where it lies. Source: measured, rounded up. Bytes.
+pub const GATHERED_PAGE_BYTES: u64 = 32;
+/// State that is read back in one piece at a start, bytes, unless a page is larger. Source: chosen, as much as a turn
+/// encodes. At the edge: another read.
+pub const STATE_READ_BYTES_MAX: u64 = 512 << 10;
 /// A page of state, encoded, unless one entry alone is larger. Source: chosen; a change copies and writes one, and
 /// 500 MB are 31,000 of them. At the edge: the page is split.
 pub const PAGE_BYTES: usize = 16 << 10;

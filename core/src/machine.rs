@@ -18,6 +18,7 @@
 //! Shape after Kafka's CoordinatorShard (KIP-848's runtime): handlers return records plus a reply.
 
 use crate::entry::Stamp;
+use crate::ids::PageId;
 use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
 use crate::rng::Rng;
@@ -171,6 +172,36 @@ pub trait Machine: Clone + Default {
 
     /// Appends the whole state to `into`.
     fn encode(&self, into: &mut BytesMut);
+
+    /// Bytes of the state, about, encoded; it costs nothing to ask.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+
+    /// The state without the entries of its maps, for a checkpoint. A machine without maps has no more than that.
+    fn head(&self) -> Bytes {
+        let mut bytes = BytesMut::new();
+        self.encode(&mut bytes);
+        bytes.freeze()
+    }
+
+    /// The pages of its maps, one map after the other.
+    fn page_ids(&self) -> Vec<PageId> {
+        Vec::new()
+    }
+
+    /// The page of that number among them.
+    fn page(&self, _number: usize) -> Option<Bytes> {
+        None
+    }
+
+    /// The state that `head` and `page` wrote.
+    fn unfold(head: &[u8], pages: &[(PageId, Bytes)]) -> Result<Self, Undecodable> {
+        match pages.len() {
+            0 => Self::decode(head),
+            count => Err(Undecodable { what: "machine state", reason: format!("{count} pages of no map") }),
+        }
+    }
 
     /// The state that `encode` wrote.
     fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;

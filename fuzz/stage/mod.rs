@@ -96,6 +96,9 @@ pub fn config(nodes: i32) -> Config {
             tail_bytes_max: 1 << 10,
             window_kept_bytes_max: 4 << 10,
             scrub_bytes_per_second: 64 << 10,
+            gathered_bytes: 1 << 10,
+            state_file_bytes: 16 << 10,
+            state_inline_bytes: 0,
         },
         ..Config::default()
     }

@@ -231,7 +231,7 @@ impl FileKind {
     pub fn of(file: File) -> FileKind {
         match file {
             File::Journal(_) => FileKind::Journal,
-            File::Checkpoint(_) => FileKind::Checkpoint,
+            File::Checkpoint(_) | File::State(_) => FileKind::Checkpoint,
             File::NodeMeta => FileKind::NodeMeta,
             File::Segment(_) => FileKind::Segment,
             File::SegmentIndex(_) => FileKind::Index,

@@ -18,6 +18,8 @@ mod accepted;
 mod commands;
 #[path = "../../fuzz/fuzz_targets/events.rs"]
 mod events;
+#[path = "../../fuzz/fuzz_targets/pages.rs"]
+mod pages;
 #[path = "../../fuzz/fuzz_targets/peer_messages.rs"]
 mod peer_messages;
 #[path = "../../fuzz/fuzz_targets/record_batch.rs"]
@@ -35,10 +37,11 @@ struct Target {
     run: fn(&[u8]),
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     Target { name: "accepted", run: accepted::run },
     Target { name: "commands", run: commands::run },
     Target { name: "events", run: events::run },
+    Target { name: "pages", run: pages::run },
     Target { name: "peer_messages", run: peer_messages::run },
     Target { name: "record_batch", run: record_batch::run },
     Target { name: "recovery", run: recovery::run },

@@ -26,9 +26,10 @@ use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
 use crate::machine::{Answer, Built, Context, Decision, Machine, Proof, Room, Undecodable, Waiter};
 use crate::now::{Mono, Now, Wall};
+use crate::paged::Folded;
 use crate::replica::{Confirming, Dropped, ReadContext, Replica};
 use crate::rng::Rng;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use rust_mq_proto::peer::raft::RaftEntry;
 use std::collections::VecDeque;
 
@@ -308,6 +309,29 @@ impl<M: Machine> Host<M> {
         bytes.put_i64(wall.0);
         machine.encode(&mut bytes);
         bytes
+    }
+
+    /// The time in the log and the state without its pages, for a checkpoint.
+    pub fn head(wall: Wall, machine: &M) -> Bytes {
+        let mut bytes = BytesMut::new();
+        bytes.put_i64(wall.0);
+        bytes.put_slice(&machine.head());
+        bytes.freeze()
+    }
+
+    /// What a checkpoint holds of it.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn unfold(folded: &Folded) -> Result<(Wall, M), Undecodable> {
+        let (head, pages) = match folded {
+            Folded::Whole(bytes) => return Host::decode_state(bytes),
+            Folded::Pages { head, pages } => (head, pages),
+        };
+        let Some((wall, machine)) = head.split_first_chunk() else {
+            return Err(Undecodable { what: "machine state", reason: "it is cut".into() });
+        };
+        Ok((Wall(i64::from_be_bytes(*wall)), M::unfold(machine, pages)?))
     }
 
     /// What `encode_state` was given.

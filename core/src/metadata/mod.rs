@@ -36,6 +36,7 @@ pub use topic_name::fault as topic_name_fault;
 
 use crate::codec;
 use crate::entry::Stamp;
+use crate::ids::PageId;
 use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::limits::PRODUCER_ID_BLOCK;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
@@ -193,6 +194,10 @@ pub fn partition_of(topic: TopicId, number: usize) -> TopicPartition {
     TopicPartition { topic, partition: PartitionId(number) }
 }
 
+/// Its maps, among the state's pages.
+const TOPICS: u8 = 0;
+const NAMES: u8 = 1;
+
 impl Machine for Metadata {
     type Request = Request;
     type Reply = Reply;
@@ -251,6 +256,45 @@ impl Machine for Metadata {
 
     fn decode(bytes: &[u8]) -> Result<Metadata, Undecodable> {
         let state: Metadata = codec::decode(bytes, "metadata state")?;
+        match state.fault() {
+            Some(reason) => Err(Undecodable { what: "metadata state", reason: reason.into() }),
+            None => Ok(state),
+        }
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    fn head(&self) -> Bytes {
+        let (topics, names) = (Paged::default(), Paged::default());
+        codec::encode(&Metadata { topics, names, members: self.members.clone(), ..*self })
+    }
+
+    fn page_ids(&self) -> Vec<PageId> {
+        let topics = self.topics.editions().map(|edition| PageId { table: TOPICS, edition });
+        topics.chain(self.names.editions().map(|edition| PageId { table: NAMES, edition })).collect()
+    }
+
+    fn page(&self, number: usize) -> Option<Bytes> {
+        let topics = self.topics.editions().count();
+        let page = match number.checked_sub(topics) {
+            None => self.topics.page(number),
+            Some(number) => self.names.page(number),
+        };
+        page.map(|(_, bytes)| bytes)
+    }
+
+    fn unfold(head: &[u8], pages: &[(PageId, Bytes)]) -> Result<Metadata, Undecodable> {
+        let mut state: Metadata = codec::decode(head, "metadata state")?;
+        for (id, bytes) in pages {
+            let pushed = match id.table {
+                TOPICS => state.topics.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+                NAMES => state.names.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+                table => Err(format!("there is no table {table}")),
+            };
+            pushed.map_err(|reason| Undecodable { what: "page of the metadata", reason })?;
+        }
         match state.fault() {
             Some(reason) => Err(Undecodable { what: "metadata state", reason: reason.into() }),
             None => Ok(state),

@@ -267,3 +267,22 @@ fn names_that_differ_in_marks_alone_collide() {
         }
     }
 }
+
+#[test]
+fn what_a_command_copies_does_not_depend_on_what_there_is() {
+    let mut cluster = Cluster::new(WHOLE);
+    for from in (0..PARTITIONS_MAX - 10).step_by(CREATE_PARTITIONS_MAX) {
+        let numbers = from..(PARTITIONS_MAX - 10).min(from + CREATE_PARTITIONS_MAX);
+        let new = numbers.map(|number| NewTopic { replication_factor: 3, ..plain(format!("t.{number}")) });
+        cluster.create(new.collect());
+    }
+    let unlike = |one: &Metadata, other: &Metadata| {
+        one.topics.pages_unlike(&other.topics) + one.names.pages_unlike(&other.names)
+    };
+    // An election, and what is proposed after it.
+    let tip = cluster.state.clone();
+    assert_eq!(unlike(&tip, &cluster.state), 0, "an election copies no page");
+    cluster.create(vec![plain("one.more".into())]);
+    let copied = unlike(&cluster.state, &tip);
+    assert!((1..=4).contains(&copied), "{copied} pages of {} bytes", tip.bytes());
+}

@@ -171,6 +171,7 @@ impl Node {
             resident.abandon(&mut self.ports.told());
             self.left(id);
             // Checkpoints go on naming what it had.
+            self.ports.storage.forget_pages(id);
             self.unclaimed.add([resident.remains()]);
         }
         self.identity.write(&mut self.ports);

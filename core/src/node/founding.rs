@@ -194,7 +194,7 @@ impl Membership {
             hard_state: known.hard_state,
             segment_end: known.log_end_of_segments,
             log_start: known.log_start,
-            state: known.state.clone(),
+            state: known.state.whole().cloned().expect("a founding is in one piece"),
         };
         ports.storage.add_replica(id, known.of);
         ports.storage.reset(id, 0, reset, &[]);

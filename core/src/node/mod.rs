@@ -160,7 +160,7 @@ impl Node {
             mendings: Mendings::default(),
             scrubbing: Scrubbing::new(config.storage.scrub_bytes_per_second),
             handing_over: HandingOver::new(settings::election_ticks(&config)),
-            checkpoints: Checkpoints::default(),
+            checkpoints: Checkpoints::new(&config.storage),
             retention: Retention::new(config.retention_interval),
             behind: Behind::new(config.memory_limit),
             ticks: Ticks::new(config.is_single()),

@@ -102,7 +102,7 @@ impl Node {
         self.retention.hurry(now, &mut self.residents, &mut self.ports);
     }
 
-    /// Starts a checkpoint if one is due.
+    /// Starts a checkpoint if one is due, and goes on with the one that is being gathered.
     pub fn checkpoint_if_due(&mut self, now: Now, actions: &mut Vec<Action>) {
         let storage = &self.ports.storage;
         let is_far_behind = behind::is_far(&self.residents, &self.budget);
@@ -110,6 +110,7 @@ impl Node {
         if is_due && self.image().is_some() && !self.service.is_halting() {
             self.begin_checkpoint(now, actions);
         }
+        self.checkpoints.gather(now, &self.residents, &self.unclaimed, &mut self.ports, actions);
     }
 
     fn begin_checkpoint(&mut self, now: Now, actions: &mut Vec<Action>) {

@@ -4,6 +4,7 @@
 //! Invariant: a replica is here or among the residents, never both.
 
 use crate::ids::{ReplicaId, TopicId};
+use crate::resident::Frozen;
 use crate::storage::{Part, RecoveredReplica};
 use std::collections::BTreeMap;
 
@@ -34,16 +35,24 @@ impl Unclaimed {
         self.known.values().map(|known| known.of.topic)
     }
 
-    /// Their parts of a checkpoint.
-    pub fn parts(&self) -> impl Iterator<Item = Part> + '_ {
-        self.known.values().map(|known| Part {
-            replica: known.replica,
+    /// All of them, by id.
+    pub fn ids(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.known.keys().copied()
+    }
+
+    /// Its part of a checkpoint, and its state, as the disk had them.
+    pub fn part(&self, replica: ReplicaId) -> Option<(Part, Frozen)> {
+        let known = self.known.get(&replica)?;
+        let state = Frozen::Known(known.state.clone());
+        let part = Part {
+            replica,
             members: known.members.clone(),
             applied: known.applied,
             applied_term: known.applied_term,
-            state: known.state.clone(),
+            state: state.part(0),
             entries: known.entries.clone(),
-        })
+        };
+        Some((part, state))
     }
 
     /// All of them.
@@ -72,7 +81,7 @@ mod tests {
         assert_eq!(unclaimed.claim(ReplicaId(1)).map(|known| known.replica), Some(ReplicaId(1)));
         assert_eq!(unclaimed.claim(ReplicaId(1)), None);
         assert_eq!(unclaimed.forget(TopicId([8; 16])), [ReplicaId(2), ReplicaId(3)]);
-        assert_eq!(unclaimed.parts().map(|part| part.replica).collect::<Vec<_>>(), [ReplicaId(4)]);
+        assert_eq!(unclaimed.ids().collect::<Vec<_>>(), [ReplicaId(4)]);
         assert_eq!(unclaimed.topics().collect::<Vec<_>>(), [TopicId([9; 16])]);
     }
 }

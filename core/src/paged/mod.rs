@@ -3,14 +3,14 @@
 //! ```text
 //! clone      [page][page][page][page]      pointers: nothing is copied
 //! change     [page][page]'[page][page]     the page that is touched, if another copy has it too
-//! written    what has a stamp that was not written before, and no more
+//! written    what has an edition that was not written before, and no more
 //! ```
 //! A tip is a clone of the committed state that changes on its own; a checkpoint keeps a clone and writes it bit by bit
 //! while the state goes on; what has not changed is named where it lies. Each of them costs what changed, and not what
 //! there is.
 //!
-//! A page has a **stamp**, which is new after each change: two pages of one line of changes with the same stamp hold
-//! the same. (A stamp says nothing about those of a clone that has changed since, or of another node: where pages end
+//! A page has an **edition**, which is new after each change: two pages of one line of changes with the same edition hold
+//! the same. (An edition says nothing about those of a clone that has changed since, or of another node: where pages end
 //! depends on the order of changes, so that equal maps may lie in different pages.)
 //!
 //! - Invariant: keys rise strictly, within a page and from page to page; no page is empty.
@@ -20,13 +20,16 @@
 //!
 //! Not here: where pages are written (`storage/`), which of them are to be (`node/checkpoints`).
 
+mod folded;
 mod page;
 #[cfg(test)]
 mod tests;
 
-pub use page::{PageFault, Stamp};
+pub use folded::Folded;
+pub use page::PageFault;
 
 use crate::codec;
+use crate::ids::Edition;
 use crate::limits::PAGE_BYTES;
 use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
@@ -47,8 +50,8 @@ pub struct Paged<K, V> {
     pages: Vec<Arc<Page<K, V>>>,
     len: usize,
     bytes: usize,
-    /// The newest stamp given.
-    stamped: u64,
+    /// The newest edition given.
+    editions_given: u64,
 }
 
 /// What a map's entries must be able to do.
@@ -87,9 +90,16 @@ impl<K, V> Paged<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// The pages' stamps, by rising key.
-    pub fn stamps(&self) -> impl Iterator<Item = Stamp> {
-        self.pages.iter().map(|page| page.stamp)
+    /// How many pages another map does not share.
+    #[cfg(test)]
+    pub fn pages_unlike(&self, other: &Paged<K, V>) -> usize {
+        let is_shared = |page: &Arc<Page<K, V>>| other.pages.iter().any(|other| Arc::ptr_eq(page, other));
+        self.pages.iter().filter(|page| !is_shared(page)).count()
+    }
+
+    /// The pages' editions, by rising key.
+    pub fn editions(&self) -> impl Iterator<Item = Edition> {
+        self.pages.iter().map(|page| page.edition)
     }
 }
 
@@ -140,9 +150,9 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
         let entry = (key, value);
         let bytes = codec::encoded_bytes(&entry);
         if self.pages.is_empty() {
-            let stamp = self.next_stamp();
+            let edition = self.next_edition();
             self.pages.reserve_exact(1);
-            self.pages.push(Arc::new(Page::of(stamp, entry, bytes)));
+            self.pages.push(Arc::new(Page::of(edition, entry, bytes)));
             (self.len, self.bytes) = (1, bytes);
             return None;
         }
@@ -151,8 +161,8 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
         let is_last = place == Err(self.pages[number].entries.len()) && number + 1 == self.pages.len();
         if is_last && self.pages[number].bytes + bytes > PAGE_BYTES {
             // Keys that only rise fill their pages.
-            let stamp = self.next_stamp();
-            self.pages.push(Arc::new(Page::of(stamp, entry, bytes)));
+            let edition = self.next_edition();
+            self.pages.push(Arc::new(Page::of(edition, entry, bytes)));
             (self.len, self.bytes) = (self.len + 1, self.bytes + bytes);
             return None;
         }
@@ -238,43 +248,43 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
         Some(entry.1)
     }
 
-    /// The pages as bytes of their own, each with its stamp, from the first on. What is asked for is encoded, and no
+    /// The pages as bytes of their own, each with its edition, from the first on. What is asked for is encoded, and no
     /// more.
-    pub fn page(&self, number: usize) -> Option<(Stamp, Bytes)> {
-        self.pages.get(number).map(|page| (page.stamp, page.encode()))
+    pub fn page(&self, number: usize) -> Option<(Edition, Bytes)> {
+        self.pages.get(number).map(|page| (page.edition, page.encode()))
     }
 
     /// Adds a page behind all others, as [`Paged::page`] gave it.
     ///
     /// # Errors
     /// It is none, or it does not belong there.
-    pub fn push_page(&mut self, stamp: Stamp, bytes: &[u8]) -> Result<(), PageFault>
+    pub fn push_page(&mut self, edition: Edition, bytes: &[u8]) -> Result<(), PageFault>
     where
         K: Decode<()>,
         V: Decode<()>,
     {
-        let page = Page::decode(stamp, bytes)?;
+        let page = Page::decode(edition, bytes)?;
         let follows = self.pages.last().is_none_or(|last| last.last() < page.first());
-        if !follows || self.pages.iter().any(|other| other.stamp == stamp) {
+        if !follows || self.pages.iter().any(|other| other.edition == edition) {
             return Err(PageFault::OutOfOrder);
         }
         (self.len, self.bytes) = (self.len + page.entries.len(), self.bytes + page.bytes);
-        self.stamped = self.stamped.max(stamp.0);
+        self.editions_given = self.editions_given.max(edition.0);
         self.pages.push(Arc::new(page));
         Ok(())
     }
 
-    /// A page to be changed: copied if somebody else has it too, and stamped.
+    /// A page to be changed: copied if somebody else has it too, and editions_given.
     fn touch(&mut self, number: usize) -> &mut Page<K, V> {
-        let stamp = self.next_stamp();
+        let edition = self.next_edition();
         let page = Arc::make_mut(&mut self.pages[number]);
-        page.stamp = stamp;
+        page.edition = edition;
         page
     }
 
-    fn next_stamp(&mut self) -> Stamp {
-        self.stamped += 1;
-        Stamp(self.stamped)
+    fn next_edition(&mut self) -> Edition {
+        self.editions_given += 1;
+        Edition(self.editions_given)
     }
 
     /// A page was changed: if it is too large now it is split, if it is small it goes with a neighbour.
@@ -300,8 +310,8 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
                 at += 1;
                 continue;
             }
-            let stamp = self.next_stamp();
-            let rest = Arc::make_mut(&mut self.pages[at]).split_off_half(stamp);
+            let edition = self.next_edition();
+            let rest = Arc::make_mut(&mut self.pages[at]).split_off_half(edition);
             self.pages.insert(at + 1, Arc::new(rest));
             end += 1;
         }
@@ -327,13 +337,18 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
 
 impl<K, V> Default for Paged<K, V> {
     fn default() -> Paged<K, V> {
-        Paged { pages: Vec::new(), len: 0, bytes: 0, stamped: 0 }
+        Paged { pages: Vec::new(), len: 0, bytes: 0, editions_given: 0 }
     }
 }
 
 impl<K, V> Clone for Paged<K, V> {
     fn clone(&self) -> Paged<K, V> {
-        Paged { pages: self.pages.clone(), len: self.len, bytes: self.bytes, stamped: self.stamped }
+        Paged {
+            pages: self.pages.clone(),
+            len: self.len,
+            bytes: self.bytes,
+            editions_given: self.editions_given,
+        }
     }
 }
 

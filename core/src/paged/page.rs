@@ -7,6 +7,7 @@
 //! Invariant: what is decoded has at least one entry, rising keys, and nothing behind them.
 
 use crate::codec;
+use crate::ids::Edition;
 use bincode::Decode;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
@@ -16,10 +17,6 @@ use std::borrow::Borrow;
 const HEADER_BYTES: usize = 10;
 const KIND: u8 = b'P';
 const VERSION: u8 = 1;
-
-/// Which content of a page: new after each change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp(pub u64);
 
 /// Why bytes are no page of a map.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +38,7 @@ pub enum PageFault {
 /// Entries that lie next to each other.
 #[derive(Clone, Debug)]
 pub(super) struct Page<K, V> {
-    pub stamp: Stamp,
+    pub edition: Edition,
     /// Of all entries, encoded.
     pub bytes: usize,
     pub entries: Vec<(K, V)>,
@@ -49,9 +46,8 @@ pub(super) struct Page<K, V> {
 
 impl<K, V> Page<K, V> {
     /// A page of one entry, of so many bytes.
-    pub fn of(stamp: Stamp, entry: (K, V), bytes: usize) -> Page<K, V> {
-        let entries = vec![entry];
-        Page { stamp, bytes, entries }
+    pub fn of(edition: Edition, entry: (K, V), bytes: usize) -> Page<K, V> {
+        Page { edition, bytes, entries: vec![entry] }
     }
 
     pub fn first(&self) -> &K {
@@ -75,7 +71,7 @@ impl<K: Ord, V> Page<K, V> {
 
 impl<K: super::Entry, V: super::Entry> Page<K, V> {
     /// Takes the entries behind the middle out, by bytes; at least one stays and at least one goes.
-    pub fn split_off_half(&mut self, stamp: Stamp) -> Page<K, V> {
+    pub fn split_off_half(&mut self, edition: Edition) -> Page<K, V> {
         let (mut kept, mut place) = (0, 0);
         while place + 1 < self.entries.len() {
             let next = codec::encoded_bytes(&self.entries[place]);
@@ -86,7 +82,7 @@ impl<K: super::Entry, V: super::Entry> Page<K, V> {
             (kept, place) = (kept + next, place + 1);
         }
         let entries = self.entries.split_off(place);
-        let rest = Page { stamp, bytes: self.bytes - kept, entries };
+        let rest = Page { edition, bytes: self.bytes - kept, entries };
         self.bytes = kept;
         rest
     }
@@ -105,7 +101,7 @@ impl<K: super::Entry, V: super::Entry> Page<K, V> {
 }
 
 impl<K: Ord + Decode<()>, V: Decode<()>> Page<K, V> {
-    pub fn decode(stamp: Stamp, bytes: &[u8]) -> Result<Page<K, V>, PageFault> {
+    pub fn decode(edition: Edition, bytes: &[u8]) -> Result<Page<K, V>, PageFault> {
         let (header, body) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(PageFault::Rotten)?;
         if header[6..] != crc(bytes).to_be_bytes() || header[0] != KIND {
             return Err(PageFault::Rotten);
@@ -130,7 +126,7 @@ impl<K: Ord + Decode<()>, V: Decode<()>> Page<K, V> {
         }
         entries.shrink_to_fit();
         let encoded = body.len();
-        Ok(Page { stamp, bytes: encoded, entries })
+        Ok(Page { edition, bytes: encoded, entries })
     }
 }
 

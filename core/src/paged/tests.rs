@@ -32,8 +32,8 @@ fn check(map: &Map, model: &BTreeMap<u16, Vec<u8>>) {
     assert!(map.iter().eq(model.iter()));
     assert_eq!(map.len(), model.len());
     assert_eq!(map.bytes(), model.iter().map(|entry| codec::encoded_bytes(&entry)).sum::<usize>());
-    let stamps: BTreeSet<Stamp> = map.stamps().collect();
-    assert_eq!(stamps.len(), map.pages.len(), "each page has a stamp of its own");
+    let editions: BTreeSet<Edition> = map.editions().collect();
+    assert_eq!(editions.len(), map.pages.len(), "each page has an edition of its own");
     for page in &map.pages {
         assert!(!page.entries.is_empty());
         assert!(page.bytes <= PAGE_BYTES || page.entries.len() == 1);
@@ -54,7 +54,7 @@ proptest! {
         let mut clones: Vec<(Map, BTreeMap<u16, Vec<u8>>)> = Vec::new();
         for step in steps {
             let before: Vec<*const Page<u16, Vec<u8>>> = map.pages.iter().map(Arc::as_ptr).collect();
-            let stamps: BTreeMap<Stamp, Bytes> = (0..map.pages.len()).filter_map(|at| map.page(at)).collect();
+            let editions: BTreeMap<Edition, Bytes> = (0..map.pages.len()).filter_map(|at| map.page(at)).collect();
             let is_one = !matches!(step, Step::ChangeEach(_));
             match step {
                 Step::Insert(key, bytes) => {
@@ -81,9 +81,9 @@ proptest! {
             let after: BTreeSet<*const Page<u16, Vec<u8>>> = map.pages.iter().map(Arc::as_ptr).collect();
             let gone = before.iter().filter(|page| !after.contains(page)).count();
             prop_assert!(!is_one || gone <= 2, "a change copies at most two pages");
-            // Whoever has written a stamp need not write it again.
-            for (stamp, bytes) in (0..map.pages.len()).filter_map(|at| map.page(at)) {
-                prop_assert!(stamps.get(&stamp).is_none_or(|written| *written == bytes));
+            // Whoever has written an edition need not write it again.
+            for (edition, bytes) in (0..map.pages.len()).filter_map(|at| map.page(at)) {
+                prop_assert!(editions.get(&edition).is_none_or(|written| *written == bytes));
             }
         }
         for (map, model) in &clones {
@@ -103,12 +103,12 @@ proptest! {
         }
         let mut read = Map::default();
         for number in 0.. {
-            let Some((stamp, bytes)) = map.page(number) else { break };
-            prop_assert_eq!(read.push_page(stamp, &bytes), Ok(()));
-            prop_assert!(read.push_page(stamp, &bytes).is_err(), "a page belongs at one place");
+            let Some((edition, bytes)) = map.page(number) else { break };
+            prop_assert_eq!(read.push_page(edition, &bytes), Ok(()));
+            prop_assert!(read.push_page(edition, &bytes).is_err(), "a page belongs at one place");
         }
         prop_assert_eq!(&read, &map);
-        prop_assert_eq!((read.bytes(), read.stamped <= map.stamped), (map.bytes(), true));
+        prop_assert_eq!((read.bytes(), read.editions_given <= map.editions_given), (map.bytes(), true));
         let whole = codec::encode(&map);
         let model: BTreeMap<u16, Vec<u8>> = map.iter().map(|(key, value)| (*key, value.clone())).collect();
         prop_assert_eq!(&whole, &codec::encode(&model), "in one piece it is what a BTreeMap is");
@@ -118,11 +118,11 @@ proptest! {
     #[test]
     fn a_page_with_any_other_bit_is_none(place in any::<prop::sample::Index>(), bit in 0..8) {
         let map: Map = (0..40).map(|key| (key, vec![5; 30])).collect();
-        let (stamp, bytes) = map.page(0).expect("it has one");
+        let (edition, bytes) = map.page(0).expect("it has one");
         let mut bytes = bytes.to_vec();
         let place = place.index(bytes.len());
         bytes[place] ^= 1_u8 << bit;
-        prop_assert_eq!(Map::default().push_page(stamp, &bytes), Err(PageFault::Rotten));
+        prop_assert_eq!(Map::default().push_page(edition, &bytes), Err(PageFault::Rotten));
     }
 }
 
@@ -142,7 +142,7 @@ fn a_page_of_a_newer_build_is_named() {
     bytes[1] = 2;
     let crc = page::crc(&bytes);
     bytes[6..10].copy_from_slice(&crc.to_be_bytes());
-    assert_eq!(Paged::<u16, u16>::default().push_page(Stamp(1), &bytes), Err(PageFault::Newer(2)));
+    assert_eq!(Paged::<u16, u16>::default().push_page(Edition(1), &bytes), Err(PageFault::Newer(2)));
 }
 
 #[test]

@@ -9,11 +9,16 @@ use super::producers::{ProducerBatch, Producers};
 use super::{Applied, AppliedBatch};
 use crate::codec;
 use crate::entry::{Entry, EntryKind};
+use crate::ids::PageId;
 use crate::ids::{Index, Offset, Term};
 use crate::machine::Undecodable;
 use crate::now::Wall;
+use crate::paged::{Folded, Paged};
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{Batch, Producer, TimestampType};
+
+/// The table of producers among the state's pages.
+const PRODUCERS: u8 = 0;
 
 /// What the applied entries add up to.
 #[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -125,6 +130,44 @@ impl LogState {
         Ok(Applied { batch: Some(batch), log_start: None })
     }
 
+    /// The state without its pages.
+    pub fn head(&self) -> Bytes {
+        codec::encode(&LogState { producers: self.producers.without_entries(), ..self.clone() })
+    }
+
+    /// Its pages, in order.
+    pub fn page_ids(&self) -> Vec<PageId> {
+        self.producers.entries().editions().map(|edition| PageId { table: PRODUCERS, edition }).collect()
+    }
+
+    /// A page's bytes.
+    pub fn page(&self, number: usize) -> Option<Bytes> {
+        self.producers.entries().page(number).map(|(_, bytes)| bytes)
+    }
+
+    /// What `head` and `page` gave.
+    ///
+    /// # Errors
+    /// They are of no state that this build can read.
+    pub fn unfold(folded: &Folded) -> Result<LogState, Undecodable> {
+        let (head, pages) = match folded {
+            Folded::Whole(bytes) if bytes.is_empty() => return Ok(LogState::default()),
+            Folded::Whole(bytes) => return LogState::decode(bytes),
+            Folded::Pages { head, pages } => (head, pages),
+        };
+        let mut state: LogState = codec::decode(head, "partition state")?;
+        let mut entries = Paged::default();
+        for (id, bytes) in pages {
+            let fault = match id.table {
+                PRODUCERS => entries.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+                table => Err(format!("there is no table {table}")),
+            };
+            fault.map_err(|reason| Undecodable { what: "page of a partition's state", reason })?;
+        }
+        state.producers.set_entries(entries);
+        state.checked()
+    }
+
     /// Appends the state to `into`.
     pub fn encode(&self, into: &mut BytesMut) {
         codec::encode_into(self, into);
@@ -132,7 +175,11 @@ impl LogState {
 
     /// The state that `encode` wrote.
     pub fn decode(bytes: &[u8]) -> Result<LogState, Undecodable> {
-        let state: LogState = codec::decode(bytes, "partition state")?;
+        codec::decode::<LogState>(bytes, "partition state")?.checked()
+    }
+
+    fn checked(self) -> Result<LogState, Undecodable> {
+        let state = self;
         let undecodable = |reason: String| Err(Undecodable { what: "partition state", reason });
         if state.start > state.end || state.start.0 < 0 || state.end > Offset::MAX {
             return undecodable(format!("it starts at {} and ends at {}", state.start, state.end));

@@ -390,17 +390,23 @@ impl Partition {
         &mut self.replica
     }
 
-    /// The state as bytes, for a checkpoint or a snapshot.
+    /// The state as bytes, for a snapshot.
     pub fn encode(&self) -> BytesMut {
         let mut bytes = BytesMut::new();
-        if self.has(Mutant::SnapshotWithoutProducers) {
-            LogState { producers: Producers::default(), ..self.log.clone() }.encode(&mut bytes);
-        } else if self.has(Mutant::SnapshotWithoutEpochs) {
-            LogState { epochs: Epochs::default(), ..self.log.clone() }.encode(&mut bytes);
-        } else {
-            self.log.encode(&mut bytes);
-        }
+        self.told().encode(&mut bytes);
         bytes
+    }
+
+    /// The state as it is told to others and to the disk.
+    pub fn told(&self) -> LogState {
+        let log = self.log.clone();
+        if self.has(Mutant::SnapshotWithoutProducers) {
+            LogState { producers: Producers::default(), ..log }
+        } else if self.has(Mutant::SnapshotWithoutEpochs) {
+            LogState { epochs: Epochs::default(), ..log }
+        } else {
+            log
+        }
     }
 
     /// Whether that bug is planted.

@@ -150,6 +150,21 @@ impl Producers {
         self.by_id.len() <= PRODUCERS_PER_PARTITION_MAX && self.by_id.values().all(is_bounded)
     }
 
+    /// All but the entries.
+    pub fn without_entries(&self) -> Producers {
+        Producers { by_id: Paged::default(), ..*self }
+    }
+
+    /// The entries.
+    pub fn entries(&self) -> &Paged<ProducerId, ProducerEntry> {
+        &self.by_id
+    }
+
+    /// Puts entries in the place of those that are there.
+    pub fn set_entries(&mut self, entries: Paged<ProducerId, ProducerEntry>) {
+        self.by_id = entries;
+    }
+
     /// What is remembered of that producer.
     pub fn entry(&self, id: ProducerId) -> Option<&ProducerEntry> {
         self.by_id.get(&id)

@@ -9,11 +9,12 @@ use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::machine::{Room, Undecodable};
 use crate::metadata::{Metadata, Topic};
 use crate::now::Wall;
+use crate::paged::Folded;
 use crate::partition::{LogState, Partition};
 use crate::peer::{Snapshot, SnapshotWanted};
 use crate::replica::{Recovered, Replica, Settings, StartFault};
 use crate::rng::Rng;
-use crate::storage::{Part, RecoveredReplica};
+use crate::storage::{Part, PartState, RecoveredReplica};
 use crate::topic_config::TopicConfig;
 use bytes::Bytes;
 
@@ -68,7 +69,7 @@ pub fn unborn(replica: ReplicaId, of: TopicPartition, members: Members) -> Recov
         applied_term: Term(0),
         log_start: Offset(0),
         log_end_of_segments: Offset(0),
-        state: Bytes::new(),
+        state: Folded::default(),
         entries: Vec::new(),
     }
 }
@@ -86,17 +87,13 @@ impl Resident {
     ) -> Result<Resident, Unstartable> {
         match kind {
             Kind::Records(config) => {
-                let log = if known.state.is_empty() {
-                    LogState::default()
-                } else {
-                    LogState::decode(&known.state)?
-                };
+                let log = LogState::unfold(&known.state)?;
                 let (of, applied) = (known.of, stamp(&known, log.wall));
                 let replica = start_replica(settings, known, applied)?;
                 Ok(Resident::Records(Partition::new(of, config, replica, log, applied)))
             }
             Kind::Metadata => {
-                let (wall, state) = Host::decode_state(&known.state)?;
+                let (wall, state) = Host::unfold(&known.state)?;
                 let applied = stamp(&known, wall);
                 let replica = start_replica(settings, known, applied)?;
                 Ok(Resident::Metadata(Host::new(
@@ -110,15 +107,15 @@ impl Resident {
         }
     }
 
-    /// Its part of a checkpoint: as of what it has applied.
-    pub fn part(&self) -> Part {
+    /// Its part of a checkpoint, as of what it has applied, with the state as it is there.
+    pub fn part(&self, state: PartState) -> Part {
         let (replica, applied) = (self.replica(), self.applied());
         Part {
             replica: replica.id(),
             members: replica.members().clone(),
             applied: applied.index,
             applied_term: applied.term,
-            state: self.encode(),
+            state,
             entries: replica.entries(applied.index.next(), replica.last_index().next()),
         }
     }
@@ -142,7 +139,9 @@ impl Resident {
 
     /// What the disk has of it when it runs no more.
     pub fn remains(&self) -> RecoveredReplica {
-        let Part { replica, members, applied, applied_term, state, entries } = self.part();
+        let state = Folded::Whole(self.encode());
+        let Part { replica, members, applied, applied_term, entries, .. } =
+            self.part(PartState::Whole(Bytes::new()));
         let (log_start, log_end_of_segments) = self.extent();
         RecoveredReplica {
             replica,
@@ -166,7 +165,7 @@ pub fn founded(replica: ReplicaId, members: Members, state: &Metadata) -> Recove
         hard_state,
         applied: FOUNDED.index,
         applied_term: FOUNDED.term,
-        state: Host::encode_state(FOUNDED.wall, state).freeze(),
+        state: Folded::Whole(Host::encode_state(FOUNDED.wall, state).freeze()),
         ..unborn(replica, METADATA, members)
     }
 }

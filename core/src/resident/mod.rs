@@ -10,7 +10,8 @@
 //! the rooms above but what its commands do to a node, if they do anything.
 //!
 //! `residents` is the table, `asked` what machines are asked and answer, `effect` what an entry asks of the node,
-//! `belief` what may take the place of what is here, `life` how a resident starts and ends.
+//! `belief` what may take the place of what is here, `frozen` a state while a checkpoint takes it, `life` how a resident
+//! starts and ends.
 //!
 //! - Invariant: a resident's state is a function of the entries up to `applied`.
 //! - Invariant: only here it is asked which partition is the metadata's.
@@ -20,6 +21,7 @@
 mod asked;
 mod belief;
 mod effect;
+mod frozen;
 mod life;
 #[cfg(feature = "simulation")]
 pub mod replayed;
@@ -30,6 +32,7 @@ mod tests;
 pub use asked::{Reply, Request};
 pub use belief::Disbelief;
 pub use effect::Effect;
+pub use frozen::Frozen;
 pub use life::{Kind, Means, Unstartable, founded, metadata_among, sort_out, unborn};
 pub use residents::Residents;
 

@@ -11,6 +11,7 @@
 //! journal/0000..                         a ring of files, frames of 4 KiB blocks               (journal)
 //!   [frame 7: items of r1 r2 r9][frame 8: r2][seal 9][frame 10 ...torn?]
 //! checkpoint.a  checkpoint.b             everything small, in turn                          (checkpoint)
+//! state/0000..                           pages of states: what is named by a checkpoint     (checkpoint)
 //! data/TOPIC/PARTITION/BASE-GEN.log      batches back to back                          (segments, reads)
 //! data/TOPIC/PARTITION/BASE-GEN.index    where to start looking                        (segments, reads)
 //!
@@ -67,7 +68,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::checkpointer::Part;
+pub use checkpoint::checkpointer::{Part, PartState};
 pub use disk::ticket::ReadId;
 pub use mend::MendRefused;
 pub use node_meta::{JournalLoss, NodeMeta};
@@ -212,6 +213,7 @@ impl Storage {
         if !is_planted(running.mutant, Mutant::GoneReplicaAwaited) {
             running.checkpointer.forget(replica, true);
         }
+        running.state.forget(replica);
         running.journal.filling(0).0.replica_dropped(replica);
         if !is_planted(running.mutant, Mutant::DeletedFilesStay) {
             running.give_up_log(replica, &local.log);
@@ -224,6 +226,7 @@ impl Storage {
     pub fn reset(&mut self, replica: ReplicaId, number: u64, reset: Reset, entries: &[Entry]) {
         let Some(running) = self.running() else { return };
         running.checkpointer.forget(replica, false);
+        running.state.forget(replica);
         running.journal.forget(replica);
         let mut local = running.locals.remove(&replica).expect("a reset is of a replica that is here");
         if local.log.end() >= reset.segment_end {

@@ -6,7 +6,8 @@
 //! body: sequence u64, has cluster u8, cluster u128, node i32, disk u128, dead replicas,
 //!       has loss u8, loss: file u32, at u64, sequence u64, is missing u8
 //! ```
-//! The blocks between are never written: the file has holes. Format 1 had its second slot at 4 KiB, and no loss.
+//! The blocks between are never written: the file has holes. Format 1 had its second slot at 4 KiB, and no loss; format
+//! 2 had no pages of state (`checkpoint/state_files`).
 //!
 //! - Invariant: frames are written only once a meta is durable, so a disk with data and no readable meta is
 //!   damaged, not empty.
@@ -35,7 +36,7 @@ pub(super) const SLOT_BYTES: usize = 256 << 10;
 const SLOT_BYTES_1: usize = 4096;
 const MAGIC: [u8; 4] = *b"RMQn";
 /// The format of the whole data directory.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Who a data directory belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +124,12 @@ fn encode_loss(loss: &JournalLoss, body: &mut Sink) {
 fn decode_loss(body: &mut Cursor) -> Option<JournalLoss> {
     let (file, at, sequence) = (body.u32()?, body.u64()?, body.u64()?);
     Some(JournalLoss { file, at, sequence, is_missing: body.u8()? != 0 })
+}
+
+/// Whether a file was written by a program of this format: what is older is written anew before anything else, so that
+/// an older program refuses the directory.
+pub(super) fn is_of_this_format(bytes: &Bytes) -> bool {
+    bytes.get(4..8) == Some(&FORMAT.to_be_bytes()[..])
 }
 
 /// Both slots of a file.

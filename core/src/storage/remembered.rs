@@ -11,6 +11,7 @@
 use super::RecoveredReplica;
 #[cfg(test)]
 use super::Storage;
+use super::checkpoint::slot::Record;
 use super::disk::Disk;
 use super::disk::ticket::Tickets;
 use super::recovery::announcement::recovered;
@@ -105,14 +106,23 @@ pub fn remember(
             Reached::Waiting => {}
             Reached::Refused(reason) => return Err(Unstartable::Refused(reason)),
             Reached::Failed(reason) => return Err(Unstartable::Failed(reason)),
-            Reached::Read(findings) => {
+            Reached::Read(mut findings) => {
                 let dead = findings.meta.map(|meta| meta.dead).unwrap_or_default();
                 let is_rotten = findings.journal.is_some_and(|journal| journal.ending != Ending::Tail);
-                let records = findings.replay.records.into_values();
-                let replicas =
-                    records.filter(|record| !dead.contains(&record.replica)).map(recovered).collect();
-                let unfit =
-                    findings.replay.unfit.into_iter().filter(|replica| !dead.contains(replica)).collect();
+                let rotten = &findings.rotten;
+                let is_whole = |record: &Record| {
+                    !dead.contains(&record.replica) && (is_rotten || !rotten.contains_key(&record.replica))
+                };
+                let replicas = std::mem::take(&mut findings.replay.records)
+                    .into_values()
+                    .filter(is_whole)
+                    .map(|record| {
+                        let pages = findings.pages.remove(&record.replica);
+                        recovered(record, pages.unwrap_or_default())
+                    })
+                    .collect();
+                let unfit = findings.replay.unfit.iter().chain(findings.rotten.keys()).copied();
+                let unfit = unfit.filter(|replica| !dead.contains(replica)).collect();
                 return Ok(Remembered { replicas, unfit, is_rotten });
             }
         }

@@ -4,7 +4,8 @@
 //! Invariants: no frame is written before node.meta is durable; a failed write or sync ends everything, a
 //! refused one (full disk) is tried again with the same bytes.
 
-use super::checkpoint::checkpointer::{Checkpointer, Made, Part};
+use super::checkpoint::checkpointer::{Checkpointer, Made};
+use super::checkpoint::state_files::StateFiles;
 use super::disk::Disk;
 use super::disk::removals::Removals;
 use super::disk::space::Space;
@@ -37,6 +38,7 @@ pub(super) struct Running {
     pub(super) locals: Locals,
     pub(super) behind: WriteBehind,
     pub(super) checkpointer: Checkpointer,
+    pub(super) state: StateFiles,
     pub(super) reads: Reads,
     pub(super) space: Space,
     /// Segments that the next checkpoint no longer names.
@@ -135,6 +137,7 @@ impl Running {
                 self.write_log(replica, turn);
                 Ok(())
             }
+            Job::State => self.state_done(ticket, result, turn),
             Job::Slot => {
                 if let Some(made) = self.checkpointer.done(ticket, result)? {
                     self.made(made, turn);
@@ -147,6 +150,13 @@ impl Running {
             }
             Job::Mend(replica, name, from) => self.mend_done((replica, name, from), result, turn),
         }
+    }
+
+    fn state_done(&mut self, ticket: Ticket, result: DoneResult, turn: &mut Turn<'_>) -> Result<(), String> {
+        if self.state.done(ticket, result)? {
+            self.advance_checkpoint(turn);
+        }
+        Ok(())
     }
 
     fn read_done(&mut self, id: ReadId, result: DoneResult, turn: &mut Turn<'_>) {
@@ -177,6 +187,7 @@ impl Running {
         let is_stalled = self.journal.is_stalled()
             || self.meta.is_stalled()
             || self.checkpointer.is_stalled()
+            || self.state.is_stalled()
             || !self.stalled.is_empty();
         if is_stalled {
             self.space.try_later(turn.now);
@@ -202,6 +213,7 @@ impl Running {
             self.journal.retry(&mut turn.disk(&mut self.tickets));
             self.meta.retry(&mut turn.disk(&mut self.tickets));
             self.checkpointer.retry(&mut turn.disk(&mut self.tickets));
+            self.state.retry(&mut turn.disk(&mut self.tickets));
             if self.space.is_full() {
                 self.remove_early(turn);
                 if let Some(probe) = self.journal.ring().probe() {
@@ -222,38 +234,12 @@ impl Running {
         self.journal.seal(turn.now, is_needless, &mut turn.disk(&mut self.tickets));
     }
 
-    /// Begins a checkpoint of `parts`, which are all replicas'.
-    pub(super) fn checkpoint(&mut self, parts: Vec<Part>, turn: &mut Turn<'_>) {
-        assert!(parts.len() == self.locals.len(), "a checkpoint names every replica: others would be lost");
-        for local in self.locals.values_mut() {
-            let start = local.log.log_start();
-            self.doomed.extend(local.log.advance_start(start));
-        }
-        if is_planted(self.mutant, Mutant::RemovedEarly) {
-            let doomed = std::mem::take(&mut self.doomed);
-            self.remove(&doomed, turn);
-        }
-        let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
-        let doomed: BTreeSet<SegmentName> =
-            self.doomed.iter().copied().chain(self.removals.unfinished()).collect();
-        self.checkpointer.begin(needed, mark, doomed.into_iter().collect());
-        self.is_holding = true;
-        for part in parts {
-            let local = self.locals.get(&part.replica).expect("a part is of a replica that is here");
-            self.checkpointer.take(part, local);
-        }
-        for replica in self.checkpointer.waiting() {
-            self.write_log(replica, turn);
-        }
-        self.advance_checkpoint(turn);
-    }
-
     /// Writes the next piece of a log, if it may be written now; then what waits for its being written.
     pub(super) fn write_log(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
         let Some(local) = self.locals.get_mut(&replica) else { return };
         let goal = match self.checkpointer.goal(replica) {
             Some(goal) => goal,
-            None if self.checkpointer.holds_logs() => return,
+            None if self.checkpointer.holds(replica) => return,
             None => local.log.end(),
         };
         if self.stalled.contains(&replica) || self.mending.contains(&replica) {
@@ -265,7 +251,7 @@ impl Running {
         let Some(drained) = self.behind.draining(replica) else { return };
         let log = &mut local.log;
         let is_written = log.written_end() >= drained && !log.is_writing() && !log.is_syncing;
-        if is_written && !self.checkpointer.holds_logs() {
+        if is_written && !self.checkpointer.holds(replica) {
             let synced = self.behind.unsynced_of(log);
             if synced.is_empty() || is_planted(self.mutant, Mutant::DrainedUnsynced) {
                 return self.drained(replica, turn);
@@ -397,7 +383,10 @@ impl Running {
 
     /// Goes on with a checkpoint whose logs may all be written now.
     pub(super) fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
-        if self.mending.is_empty() && self.checkpointer.begins_to_sync() {
+        // A write under way on a file that is synced would, on a full disk, look like a sync that failed: of logs that
+        // are here none is; one that is gone may have left one.
+        let is_quiet = self.mending.is_empty() && self.state.is_idle() && self.behind.orphaned_bytes() == 0;
+        if is_quiet && self.checkpointer.begins_to_sync() {
             let synced = self.behind.unsynced();
             if synced.is_empty() || is_planted(self.mutant, Mutant::SegmentsNotSynced) {
                 self.checkpointer.synced();
@@ -415,7 +404,8 @@ impl Running {
     }
 
     fn write_slot(&mut self, turn: &mut Turn<'_>) {
-        let chain = self.checkpointer.needed().and_then(|needed| self.journal.marked(needed));
+        let chain =
+            self.checkpointer.needed().and_then(|(needed, durable)| self.journal.marked(needed, durable));
         if let Some(chain) = chain {
             if is_planted(self.mutant, Mutant::RecycledEarly) {
                 self.recycle(chain.sequence, chain.file, turn);
@@ -434,6 +424,8 @@ impl Running {
             std::mem::take(&mut self.doomed).into_iter().partition(|name| named.contains(name));
         self.doomed = stays;
         self.remove(&goes, turn);
+        let dead = self.state.named(made.live, made.kept);
+        self.removals.begin(dead, &mut turn.disk(&mut self.tickets));
         if self.removals.is_idle() {
             self.forget_generations();
         }
@@ -461,7 +453,7 @@ impl Running {
     /// names files that are missing; replay gives them up again.
     fn remove_early(&mut self, turn: &mut Turn<'_>) {
         if self.journal.is_idle() && !self.journal.fill_log_starts() {
-            self.checkpointer.give_up_stalled(&self.stalled);
+            self.checkpointer.give_up_stalled(&self.stalled, self.state.is_stalled());
             if self.checkpointer.is_idle() {
                 let doomed = std::mem::take(&mut self.doomed);
                 self.remove(&doomed, turn);
@@ -469,7 +461,7 @@ impl Running {
         }
     }
 
-    fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
+    pub(super) fn remove(&mut self, doomed: &[SegmentName], turn: &mut Turn<'_>) {
         self.behind.removed(doomed);
         self.removals.begin(files_of(doomed), &mut turn.disk(&mut self.tickets));
     }

@@ -139,7 +139,14 @@ impl Starting {
         let locals = resumed.records.iter().map(|(id, record)| (*id, local(record))).collect();
         let announcement = Announcement {
             meta: resumed.meta.clone(),
-            replicas: resumed.records.into_values().map(recovered).collect(),
+            replicas: resumed
+                .records
+                .into_values()
+                .map(|record| {
+                    let pages = resumed.pages.remove(&record.replica).unwrap_or_default();
+                    recovered(record, pages)
+                })
+                .collect(),
             dead: resumed.dead,
             segments: resumed.segments,
             shortened: resumed.shortened,
@@ -159,6 +166,7 @@ impl Starting {
                 resumed.checkpoint_bytes,
                 self.mutant,
             ),
+            state: resumed.state,
             reads: Default::default(),
             space: Space::new(self.config.free_bytes_floor, self.config.free_bytes_short),
             doomed: resumed.doomed,

@@ -132,7 +132,7 @@ fn around_the_cache(
 ) -> io::Result<Option<Arc<std::fs::File>>> {
     let is_worth_it = match file {
         File::Journal(_) => true,
-        File::Segment(_) => parts.iter().map(Bytes::len).sum::<usize>() >= DIRECT_BYTES_MIN,
+        File::Segment(_) | File::State(_) => parts.iter().map(Bytes::len).sum::<usize>() >= DIRECT_BYTES_MIN,
         File::NodeMeta | File::Checkpoint(_) | File::SegmentIndex(_) => false,
     };
     if is_worth_it { files.open_direct(file) } else { Ok(None) }

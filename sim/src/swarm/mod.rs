@@ -123,6 +123,10 @@ fn draw_knobs(dice: &mut Dice) -> Knobs {
         tail_bytes_max: *dice.pick(&[0, 1_000, 100_000, default.tail_bytes_max]),
         window_kept_bytes_max: *dice.pick(&[0, 10_000, 1 << 20, default.window_kept_bytes_max]),
         scrub_bytes_per_second: 0,
+        // Small, and without a draw of their own: all other draws would change with it.
+        gathered_bytes: frame_bytes_max / 64,
+        state_file_bytes: frame_bytes_max,
+        state_inline_bytes: if frame_bytes_max > 128 << 10 { default.state_inline_bytes } else { 0 },
     };
     Knobs {
         heartbeat_ms: (election_min_ms / 4).max(50),

@@ -9,6 +9,7 @@ use crate::node::elections::Elections;
 use crate::node::founding::{Membership, Stage};
 use crate::node::identity::Identity;
 use crate::now::Mono;
+use crate::paged::Folded;
 use crate::peer::{Founder, Founding};
 
 fn identity(house: &mut House) -> Identity {
@@ -29,7 +30,7 @@ fn a_node_alone_founds_a_cluster_once() {
     membership.found_if_complete(at(1), &identity, &house.config, &mut house.ports);
     assert_eq!(membership.stage(), Stage::Joining(ReplicaId(1)));
     let (cluster, known) = membership.joined();
-    assert!(cluster != ClusterId(0) && known.replica == ReplicaId(1) && !known.state.is_empty());
+    assert!(cluster != ClusterId(0) && known.replica == ReplicaId(1) && known.state != Folded::default());
     membership.is_member();
     membership.found_if_complete(at(2), &identity, &house.config, &mut house.ports);
     assert_eq!(membership.stage(), Stage::Member);

@@ -1,19 +1,26 @@
 //! A checkpoint being made, from the floor above's parts to the removal of what it made superfluous.
 //!
 //! ```text
-//! gathering   each log is written up to where it ended when the checkpoint began; then its record is encoded
+//! gathering   replica after replica is taken, over as many turns as it needs: its record, and what of its state's
+//!             pages is new; then its log is written up to where it ended when it was taken, and the record encoded
 //! syncing     all segments written since their last sync
-//! writing     the slot that is not in force, once all frames filled before the beginning are synced
-//! done        journal files are recycled, doomed segments removed
+//! writing     the slot that is not in force, once all frames filled before the last was taken are synced
+//! done        journal files are recycled, doomed segments and files of state removed
 //! ```
-//! Invariants: the slot is written only when all it names is durable; nothing is recycled or removed before
-//! the slot is. While gathering and syncing no log is written beyond its goal, so that a record's segments end
-//! exactly where its applied state does.
+//! Each record is as of the moment at which its replica was taken, and says so (`from`).
+//!
+//! - Invariant: the slot is written only when all it names is durable, and all frames of which a record holds items;
+//!   nothing is recycled or removed before the slot is.
+//! - Invariant: every replica that was here at the beginning is taken, or gone.
+//! - Invariant: once its replica is taken, no log is written beyond its goal until the segments are synced: a record's
+//!   segments end exactly where its applied state does, and no write is under way on what is synced.
 
-use super::slot::{self, Record};
+use super::slot::{self, Record, Stored};
+use super::state_files::{NamedPage, Place};
 use crate::entry::{Entry, Members};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
+use crate::ids::PageId;
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
 use crate::mutant::{Mutant, is_planted};
 use crate::storage::codec::Sink;
@@ -37,9 +44,18 @@ pub struct Part {
     /// Its term.
     pub applied_term: Term,
     /// The floor above's state, in its own codec.
-    pub state: Bytes,
+    pub state: PartState,
     /// The entries above `applied`, appended ones, contiguous.
     pub entries: Vec<Entry>,
+}
+
+/// How a part brings its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// All of it.
+    Whole(Bytes),
+    /// What is no map: the pages of its maps follow, one after the other.
+    Head(Bytes),
 }
 
 /// Makes checkpoints, one at a time.
@@ -51,7 +67,7 @@ pub struct Checkpointer {
     bytes: u64,
     /// The journal's length when the checkpoint in force began.
     mark: u64,
-    round: Option<Round>,
+    round: Option<Box<Round>>,
     /// The bug that is planted, if one is.
     mutant: Option<Mutant>,
 }
@@ -62,6 +78,19 @@ struct Round {
     needed: u64,
     mark: u64,
     doomed: Vec<SegmentName>,
+    /// Replicas that are still to be taken.
+    untaken: BTreeSet<ReplicaId>,
+    /// The one whose pages are being taken.
+    open: Option<Record>,
+    is_gathered: bool,
+    /// All frames before this one must be durable: items of theirs are in a record.
+    durable: u64,
+    /// Pages that it names, by replica.
+    kept: BTreeMap<ReplicaId, Vec<NamedPage>>,
+    /// Replicas that start anew since it began: editions of pages that were taken before say nothing.
+    anew: BTreeSet<ReplicaId>,
+    /// Bytes of each file of state that it names.
+    live: BTreeMap<u32, u64>,
     records: Sink,
     count: usize,
     /// Records whose logs are still being written, without their segments.
@@ -89,6 +118,10 @@ pub struct Made {
     pub named: u32,
     /// Segments nobody names any more.
     pub doomed: Vec<SegmentName>,
+    /// Bytes of each file of state that it names.
+    pub live: BTreeMap<u32, u64>,
+    /// Pages that may be named again.
+    pub kept: BTreeMap<ReplicaId, Vec<NamedPage>>,
 }
 
 impl Checkpointer {
@@ -112,27 +145,60 @@ impl Checkpointer {
         self.round.is_none()
     }
 
-    /// Begins one that covers all frames before `needed`.
-    pub fn begin(&mut self, needed: u64, mark: u64, doomed: Vec<SegmentName>) {
+    /// Begins one of `replicas` that covers all frames before `needed`.
+    pub fn begin(
+        &mut self,
+        needed: u64,
+        mark: u64,
+        doomed: Vec<SegmentName>,
+        replicas: impl Iterator<Item = ReplicaId>,
+    ) {
         assert!(self.round.is_none(), "one checkpoint is made at a time");
-        let (records, waiting) = (Sink::default(), BTreeMap::new());
-        let stage = Stage::Gathering;
-        self.round =
-            Some(Round { needed, mark, doomed, records, count: 0, waiting, stage, bytes: 0, named: 0 });
+        self.round = Some(Box::new(Round {
+            needed,
+            mark,
+            doomed,
+            untaken: replicas.collect(),
+            open: None,
+            is_gathered: false,
+            durable: needed,
+            kept: BTreeMap::new(),
+            anew: BTreeSet::new(),
+            live: BTreeMap::new(),
+            records: Sink::default(),
+            count: 0,
+            waiting: BTreeMap::new(),
+            stage: Stage::Gathering,
+            bytes: 0,
+            named: 0,
+        }));
     }
 
-    /// Takes a part: into the checkpoint if its log is written as far as it goes, else it waits for that.
-    pub fn take(&mut self, part: Part, local: &Local) {
+    /// Whether parts are still to be taken.
+    pub fn is_gathering(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| !round.is_gathered)
+    }
+
+    /// Takes a part, as it is now: all its items so far are in frames before `from`. If its state comes in pages they
+    /// follow, and [`Checkpointer::part_ends`].
+    pub fn take(&mut self, part: Part, local: &Local, from: u64) {
         let Some(round) = &mut self.round else { return };
+        assert!(round.open.is_none(), "one part is taken after the other");
         assert!(
             part.entries.iter().zip(1..).all(|(entry, place)| entry.index == Index(part.applied.0 + place)),
             "a part's entries follow its applied index"
         );
+        round.untaken.remove(&part.replica);
+        round.durable = round.durable.max(from);
         let mut entries = part.entries;
         let appended = local.last.0.saturating_sub(part.applied.0);
         entries.truncate(usize::try_from(appended).unwrap_or(usize::MAX));
+        let (state, is_whole) = match part.state {
+            PartState::Whole(bytes) => (Stored::Whole(bytes), true),
+            PartState::Head(head) => (Stored::Pages { head, pages: Vec::new() }, false),
+        };
         // All of it as of now, but where the segments end: what comes later is in frames that are replayed.
-        let record = Record {
+        round.open = Some(Record {
             replica: part.replica,
             of: local.log.of,
             hard_state: local.hard_state,
@@ -143,14 +209,50 @@ impl Checkpointer {
             end: local.log.end(),
             generation: local.log.generation,
             segments: Vec::new(),
-            state: part.state,
+            from,
+            state,
             entries,
-        };
+        });
+        if is_whole {
+            self.part_ends(local);
+        }
+    }
+
+    /// The next page of the part that is being taken, and where it lies.
+    pub fn take_page(&mut self, id: PageId, place: Place) {
+        let Some(round) = &mut self.round else { return };
+        *round.live.entry(place.file).or_default() += u64::from(place.bytes);
+        if let Some(Record { state: Stored::Pages { pages, .. }, .. }) = &mut round.open {
+            pages.push(NamedPage { id, place });
+        }
+    }
+
+    /// All pages of the part were taken: into the checkpoint if its log is written as far as it goes, else it waits for
+    /// that.
+    pub fn part_ends(&mut self, local: &Local) {
+        let Some(round) = &mut self.round else { return };
+        let Some(record) = round.open.take() else { return };
+        if !record.state.pages().is_empty() {
+            round.kept.insert(record.replica, record.state.pages().to_vec());
+        }
         if local.log.written_end() >= record.end {
             round.encode(record, local, self.mutant);
         } else {
-            round.waiting.insert(part.replica, record);
+            round.waiting.insert(record.replica, record);
         }
+    }
+
+    /// So many bytes of pages were written for it.
+    pub fn wrote(&mut self, bytes: u64) {
+        self.round.iter_mut().for_each(|round| round.bytes += bytes);
+    }
+
+    /// All parts were taken.
+    pub fn gathered(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        assert!(round.untaken.is_empty(), "a checkpoint names every replica: others would be lost");
+        assert!(round.open.is_none(), "the last part has ended");
+        round.is_gathered = true;
     }
 
     /// How far the log of `replica` is to be written for the checkpoint.
@@ -158,12 +260,16 @@ impl Checkpointer {
         self.round.as_ref()?.waiting.get(&replica).map(|record| record.end)
     }
 
-    /// The replicas whose logs are still to be written.
-    pub fn waiting(&self) -> Vec<ReplicaId> {
-        self.round.iter().flat_map(|round| round.waiting.keys().copied()).collect()
+    /// Whether a log may not be written but for the checkpoint: it was taken, or all are.
+    pub fn holds(&self, replica: ReplicaId) -> bool {
+        self.round.as_ref().is_some_and(|round| match round.stage {
+            Stage::Gathering => !round.untaken.contains(&replica),
+            Stage::Syncing => true,
+            Stage::Synced | Stage::Writing(_) => false,
+        })
     }
 
-    /// Whether logs may not be written but for the checkpoint.
+    /// Whether it holds any.
     pub fn holds_logs(&self) -> bool {
         self.round.as_ref().is_some_and(|round| matches!(round.stage, Stage::Gathering | Stage::Syncing))
     }
@@ -187,15 +293,30 @@ impl Checkpointer {
     /// part may be left out of it only if the replica is gone. Whether the checkpoint had to be given up.
     pub fn forget(&mut self, replica: ReplicaId, is_gone: bool) {
         let Some(round) = &mut self.round else { return };
-        if round.waiting.remove(&replica).is_some() && !is_gone {
+        round.anew.insert(replica);
+        if is_gone {
+            round.untaken.remove(&replica);
+        }
+        let is_open = round.open.take_if(|record| record.replica == replica).is_some();
+        if (round.waiting.remove(&replica).is_some() || is_open) && !is_gone {
             self.round = None;
         }
     }
 
+    /// A replica's pages have other editions from now on.
+    pub fn forget_pages(&mut self, replica: ReplicaId) {
+        self.round.iter_mut().for_each(|round| {
+            round.anew.insert(replica);
+        });
+    }
+
     /// Gives up a checkpoint that cannot go on, because a log of these cannot be written: the disk is full.
-    pub fn give_up_stalled(&mut self, stalled: &BTreeSet<ReplicaId>) {
-        let is_stuck = |round: &Round| round.waiting.keys().any(|replica| stalled.contains(replica));
-        if self.round.as_ref().is_some_and(is_stuck) {
+    pub fn give_up_stalled(&mut self, stalled: &BTreeSet<ReplicaId>, is_state_stalled: bool) {
+        let is_stuck = |round: &Round| {
+            let is_before = matches!(round.stage, Stage::Gathering);
+            is_before && is_state_stalled || round.waiting.keys().any(|replica| stalled.contains(replica))
+        };
+        if self.round.as_deref().is_some_and(is_stuck) {
             self.round = None;
         }
     }
@@ -203,7 +324,7 @@ impl Checkpointer {
     /// Whether all logs are written now: then the caller syncs the segments and says [`Checkpointer::synced`].
     pub fn begins_to_sync(&mut self) -> bool {
         let Some(round) = &mut self.round else { return false };
-        let begins = matches!(round.stage, Stage::Gathering) && round.waiting.is_empty();
+        let begins = matches!(round.stage, Stage::Gathering) && round.is_gathered && round.waiting.is_empty();
         if begins {
             round.stage = Stage::Syncing;
         }
@@ -217,9 +338,9 @@ impl Checkpointer {
         }
     }
 
-    /// The frame that `write` waits for: the first that is not covered.
-    pub fn needed(&self) -> Option<u64> {
-        self.round.as_ref().map(|round| round.needed)
+    /// The first frame that is not covered, and the one before which all must be durable for `write`.
+    pub fn needed(&self) -> Option<(u64, u64)> {
+        self.round.as_ref().map(|round| (round.needed, round.durable))
     }
 
     /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
@@ -231,7 +352,7 @@ impl Checkpointer {
         let records = std::mem::take(&mut round.records);
         let parts = slot::encode(sequence, &chain, &round.doomed, round.count, records);
         round.named = chain.file;
-        round.bytes = parts.iter().map(|part| part.len() as u64).sum();
+        round.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
         write.issue(disk);
         round.stage = Stage::Writing(write);
@@ -239,7 +360,9 @@ impl Checkpointer {
 
     /// One of the slot's tickets is answered.
     pub fn done(&mut self, ticket: Ticket, result: DoneResult) -> Result<Option<Made>, String> {
-        let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round else { return Ok(None) };
+        let Some(Stage::Writing(write)) = self.round.as_mut().map(|round| &mut round.stage) else {
+            return Ok(None);
+        };
         match write.done(ticket, result) {
             Progress::Waiting | Progress::Full => Ok(None),
             Progress::Failed(reason) => Err(reason),
@@ -247,7 +370,9 @@ impl Checkpointer {
                 let round = self.round.take().expect("looked at above");
                 (self.slot, self.sequence) = (self.next_slot(), self.sequence.saturating_add(1));
                 (self.bytes, self.mark) = (round.bytes, round.mark);
-                Ok(Some(Made { needed: round.needed, named: round.named, doomed: round.doomed }))
+                let Round { needed, named, doomed, live, mut kept, anew, .. } = *round;
+                kept.retain(|replica, _| !anew.contains(replica));
+                Ok(Some(Made { needed, named, doomed, live, kept }))
             }
         }
     }
@@ -259,7 +384,7 @@ impl Checkpointer {
 
     /// Tries again what the full disk refused.
     pub fn retry(&mut self, disk: &mut Disk<'_>) {
-        if let Some(Round { stage: Stage::Writing(write), .. }) = &mut self.round
+        if let Some(Stage::Writing(write)) = self.round.as_mut().map(|round| &mut round.stage)
             && write.is_stalled()
         {
             write.issue(disk);
@@ -268,7 +393,10 @@ impl Checkpointer {
 
     /// Whether its slot waits for space.
     pub fn is_stalled(&self) -> bool {
-        matches!(&self.round, Some(Round { stage: Stage::Writing(write), .. }) if write.is_stalled())
+        self.round.as_ref().is_some_and(|round| match &round.stage {
+            Stage::Writing(write) => write.is_stalled(),
+            _ => false,
+        })
     }
 }
 

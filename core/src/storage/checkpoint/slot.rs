@@ -7,14 +7,21 @@
 //!          doomed segments: count, each topic 16, partition i32, base i64, generation u32
 //!          replicas: count, each a record
 //! record:  replica u64, topic 16, partition i32, hard state, members, applied u64, its term u64,
-//!          log start i64, end i64, generation u32, segments, state length u32, state,
+//!          log start i64, end i64, generation u32, segments,
+//!          from u64, form u8: 0 whole, 1 pages, length u32 of state or head, state or head,
+//!          of form 1 its pages: count, each table u8, edition u64, file u32, at u64, bytes u32, crc u32
 //!          entries: count, each length u32 and an entry
 //! ```
+//! Version 1, which is read still, had no `from` (it is 0) and no form: each state was whole.
+//!
 //! Invariant: the checkpoint with the highest sequence whose checksums match is the one in force. Frames
-//! before its chain are covered by it; a doomed segment is one it no longer names, to be removed.
+//! before its chain are covered by it; a doomed segment is one it no longer names, to be removed. A record is taken
+//! while the node goes on, so that it may hold more: all that is in frames before its own `from`, which were durable
+//! before the slot was written.
 //!
 //! Not here: when one is written and what follows (`checkpointer`).
 
+use super::state_files::{NAME_BYTES, NamedPage};
 use crate::entry::{Entry, HardState, Members};
 use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
@@ -29,7 +36,9 @@ pub const HEADER_BYTES: usize = 32;
 /// Bytes that each slot has on the disk from the start, so that a full disk does not stop small ones.
 pub const RESERVED_BYTES: usize = 64 << 10;
 const MAGIC: [u8; 4] = *b"RMQc";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest version that is read.
+const VERSION_MIN: u32 = 1;
 
 /// One replica, as a checkpoint holds it and recovery rebuilds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +53,58 @@ pub struct Record {
     pub end: Offset,
     pub generation: u32,
     pub segments: Vec<Segment>,
-    pub state: Bytes,
+    /// The first frame whose items it does not hold.
+    pub from: u64,
+    pub state: Stored,
     pub entries: Vec<Entry>,
+}
+
+/// A state as a checkpoint holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// All of it.
+    Whole(Bytes),
+    /// What is no map, and where the pages of its maps lie.
+    Pages { head: Bytes, pages: Vec<NamedPage> },
+}
+
+impl Stored {
+    /// Its pages, if it lies in any.
+    pub fn pages(&self) -> &[NamedPage] {
+        match self {
+            Stored::Whole(_) => &[],
+            Stored::Pages { pages, .. } => pages,
+        }
+    }
+
+    fn encode(&self, sink: &mut Sink) {
+        let (form, bytes) = match self {
+            Stored::Whole(bytes) => (0, bytes),
+            Stored::Pages { head, .. } => (1, head),
+        };
+        sink.u8(form);
+        sink.count(bytes.len());
+        sink.share(bytes);
+        if let Stored::Pages { pages, .. } = self {
+            sink.count(pages.len());
+            pages.iter().for_each(|page| page.encode(sink));
+        }
+    }
+
+    fn decode(cursor: &mut Cursor, version: u32, source_bytes: usize) -> Option<Stored> {
+        let form = if version >= 2 { cursor.u8()? } else { 0 };
+        let bytes = usize::try_from(cursor.u32()?).ok()?;
+        let bytes = unpinned(cursor.bytes(bytes)?, source_bytes);
+        match form {
+            0 => Some(Stored::Whole(bytes)),
+            1 => {
+                let count = cursor.count(NAME_BYTES)?;
+                let pages = (0..count).map(|_| NamedPage::decode(cursor)).collect::<Option<_>>()?;
+                Some(Stored::Pages { head: bytes, pages })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Record {
@@ -62,7 +121,8 @@ impl Record {
             end: Offset(0),
             generation,
             segments: Vec::new(),
-            state: Bytes::new(),
+            from: 0,
+            state: Stored::Whole(Bytes::new()),
             entries: Vec::new(),
         }
     }
@@ -78,8 +138,8 @@ impl Record {
         sink.i64(self.end.0);
         sink.u32(self.generation);
         segment::encode_all(&self.segments, sink);
-        sink.count(self.state.len());
-        sink.share(&self.state);
+        sink.u64(self.from);
+        self.state.encode(sink);
         sink.count(self.entries.len());
         for entry in &self.entries {
             sink.count(ENTRY_FIELDS_BYTES + entry.payload.len());
@@ -87,14 +147,14 @@ impl Record {
         }
     }
 
-    fn decode(cursor: &mut Cursor, source_bytes: usize) -> Option<Record> {
+    fn decode(cursor: &mut Cursor, version: u32, source_bytes: usize) -> Option<Record> {
         let (replica, of) = (ReplicaId(cursor.u64()?), cursor.partition()?);
         let (hard_state, members) = (cursor.hard_state()?, cursor.members()?);
         let (applied, applied_term) = (cursor.index()?, cursor.term()?);
         let (log_start, end) = (Offset(cursor.i64()?), Offset(cursor.i64()?));
         let (generation, segments) = (cursor.u32()?, segment::decode_all(cursor, end)?);
-        let state_bytes = usize::try_from(cursor.u32()?).ok()?;
-        let state = unpinned(cursor.bytes(state_bytes)?, source_bytes);
+        let from = if version >= 2 { cursor.u64()? } else { 0 };
+        let state = Stored::decode(cursor, version, source_bytes)?;
         let count = cursor.count(4 + ENTRY_FIELDS_BYTES)?;
         let mut entries = Vec::new();
         for _ in 0..count {
@@ -112,6 +172,7 @@ impl Record {
             end,
             generation,
             segments,
+            from,
             state,
             entries,
         };
@@ -124,6 +185,7 @@ impl Record {
 pub struct Header {
     pub sequence: u64,
     pub body_bytes: u64,
+    version: u32,
     body_crc: u32,
 }
 
@@ -132,8 +194,11 @@ impl Header {
     pub fn parse(bytes: &Bytes) -> Option<Header> {
         let crc_expected = crc(bytes.get(..HEADER_BYTES - 4)?);
         let mut cursor = Cursor::new(bytes.clone());
-        let is_ours = cursor.bytes(4)?[..] == MAGIC && cursor.u32()? == VERSION;
-        let header = Header { sequence: cursor.u64()?, body_bytes: cursor.u64()?, body_crc: cursor.u32()? };
+        let is_ours = cursor.bytes(4)?[..] == MAGIC;
+        let version = cursor.u32()?;
+        let is_ours = is_ours && (VERSION_MIN..=VERSION).contains(&version);
+        let (sequence, body_bytes, body_crc) = (cursor.u64()?, cursor.u64()?, cursor.u32()?);
+        let header = Header { sequence, body_bytes, version, body_crc };
         (is_ours && cursor.u32()? == crc_expected).then_some(header)
     }
 }
@@ -163,7 +228,7 @@ impl Checkpoint {
         let chain = Chain::decode(&mut cursor)?;
         let doomed = (0..cursor.count(32)?).map(|_| segment_name(&mut cursor)).collect::<Option<_>>()?;
         let records = (0..cursor.count(100)?)
-            .map(|_| Record::decode(&mut cursor, bytes.len()))
+            .map(|_| Record::decode(&mut cursor, header.version, bytes.len()))
             .collect::<Option<_>>()?;
         Some(Checkpoint { sequence: header.sequence, chain, doomed, records, image: bytes.slice(..end) })
     }

@@ -36,7 +36,7 @@ impl Removals {
     pub fn unfinished(&self) -> impl Iterator<Item = SegmentName> + '_ {
         self.under_way.iter().chain(&self.waiting).filter_map(|file| match file {
             File::Segment(name) | File::SegmentIndex(name) => Some(*name),
-            File::NodeMeta | File::Checkpoint(_) | File::Journal(_) => None,
+            File::NodeMeta | File::Checkpoint(_) | File::State(_) | File::Journal(_) => None,
         })
     }
 

@@ -38,6 +38,8 @@ pub enum Job {
     Drain(ReplicaId, Synced),
     /// A checkpoint's slot: its write or its sync.
     Slot,
+    /// A piece of a file of state: its write or its sync.
+    State,
     /// A file that no checkpoint names.
     Removed(File),
     /// A cold read.

@@ -291,6 +291,20 @@ pub struct LogStart {
     pub anew: Option<u32>,
 }
 
+impl Item {
+    /// Whose it is.
+    pub fn replica(&self) -> ReplicaId {
+        match self {
+            Item::Entry(replica, _)
+            | Item::HardState(replica, _)
+            | Item::Reset(replica, _)
+            | Item::ReplicaAdded(replica, _)
+            | Item::ReplicaDropped(replica)
+            | Item::LogStart(replica, _) => *replica,
+        }
+    }
+}
+
 /// A reset as it lies on the disk: what the floor above said, and where the data below it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredReset {

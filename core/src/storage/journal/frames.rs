@@ -156,11 +156,16 @@ impl Journal {
     /// A replay must not begin inside what a checkpoint covers: an item may rest on entries that a later one
     /// of the same frame replaced, and the checkpoint only has the outcome.
     pub fn mark(&mut self) -> u64 {
-        let sequence = self.next_sequence() + self.waiting.len() as u64;
-        self.end_frame();
+        let sequence = self.end_here();
         self.marked = self.waiting.is_empty().then(|| (sequence, self.head()));
         self.mark = sequence;
         sequence
+    }
+
+    /// Ends the filling frame: the sequence of the first frame that what is appended from now on can be in.
+    pub fn end_here(&mut self) -> u64 {
+        self.end_frame();
+        self.next_sequence() + self.waiting.len() as u64
     }
 
     /// Nothing more joins the frame that is filling.
@@ -168,10 +173,10 @@ impl Journal {
         self.is_ended = true;
     }
 
-    /// Where the frame `sequence` goes that was marked, once all before it are durable.
-    pub fn marked(&self, sequence: u64) -> Option<Chain> {
+    /// Where the frame `sequence` goes that was marked, once all before `durable` are durable.
+    pub fn marked(&self, sequence: u64, durable: u64) -> Option<Chain> {
         let (marked, chain) = self.marked?;
-        (marked == sequence && self.first_unsynced() >= sequence).then_some(chain)
+        (marked == sequence && self.first_unsynced() >= durable).then_some(chain)
     }
 
     /// Writes the next frame if one waits and none is in flight.

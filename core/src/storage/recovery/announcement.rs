@@ -4,7 +4,8 @@
 
 use crate::entry::{Entry, HardState, Members};
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
-use crate::storage::checkpoint::slot::Record;
+use crate::paged::Folded;
+use crate::storage::checkpoint::slot::{Record, Stored};
 use crate::storage::node_meta::NodeMeta;
 use bytes::Bytes;
 
@@ -67,13 +68,19 @@ pub struct RecoveredReplica {
     /// Offset after the last batch in segments: where `keep` goes on.
     pub log_end_of_segments: Offset,
     /// The floor above's state.
-    pub state: Bytes,
+    pub state: Folded,
     /// The entries above `applied`, contiguous.
     pub entries: Vec<Entry>,
 }
 
-/// A record, as the floor above is told of it.
-pub fn recovered(record: Record) -> RecoveredReplica {
+/// A record, as the floor above is told of it; with the bytes of its pages, in their order.
+pub fn recovered(record: Record, pages: Vec<Bytes>) -> RecoveredReplica {
+    let state = match record.state {
+        Stored::Whole(bytes) => Folded::Whole(bytes),
+        Stored::Pages { head, pages: named } => {
+            Folded::Pages { head, pages: named.iter().map(|page| page.id).zip(pages).collect() }
+        }
+    };
     RecoveredReplica {
         replica: record.replica,
         of: record.of,
@@ -83,7 +90,7 @@ pub fn recovered(record: Record) -> RecoveredReplica {
         applied_term: record.applied_term,
         log_start: record.log_start,
         log_end_of_segments: record.end,
-        state: record.state,
+        state,
         entries: record.entries,
     }
 }

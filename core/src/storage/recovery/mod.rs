@@ -9,6 +9,7 @@
 //! Not here: running (`start` hands over to it).
 
 pub mod announcement;
+pub mod pages;
 pub mod reading;
 pub mod replay;
 pub mod resume;

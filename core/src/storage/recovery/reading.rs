@@ -2,7 +2,7 @@
 //! not ours to start from is left as it was found.
 //!
 //! ```text
-//! List -> node.meta -> both slots' headers -> the newest whole checkpoint -> the walk through the journal
+//! List -> node.meta -> both slots' headers -> the newest whole checkpoint -> the walk through the journal -> pages
 //!   no file at all, or only what a torn first start left     -> an empty disk
 //!   the walk ends in a tail                                  -> records, brought up to date
 //!   ... in rot, or the chain's file is missing               -> the same records, all of them dead
@@ -13,18 +13,19 @@
 //!
 //! Not here: what is written then (`resume`).
 
+use super::pages::PageReads;
 use super::replay::Replay;
 use super::walk::{Ending, Step, Walk};
 use crate::event::{DoneResult, Listed};
 use crate::file::File;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, ReplicaId};
 use crate::mutant::Mutant;
-use crate::storage::checkpoint::slot::{Checkpoint, HEADER_BYTES, Header};
+use crate::storage::checkpoint::slot::{Checkpoint, HEADER_BYTES, Header, Record};
 use crate::storage::disk::Disk;
 use crate::storage::disk::ticket::Job;
 use crate::storage::node_meta::{self, NodeMeta, SLOT_BYTES, Slot};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reading while it reads.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ enum Stage {
     /// The first of these slots is being read, the others are worse.
     SlotBodies(Vec<bool>),
     Walking,
+    /// Reading the pages of states.
+    Pages(PageReads),
 }
 
 /// All that reading brought.
@@ -69,6 +72,12 @@ pub struct Findings {
     pub replay: Replay,
     /// How the journal was found; `None` on an empty disk.
     pub journal: Option<Journaled>,
+    /// Files of state of which the checkpoint in force names pages.
+    pub state_files: BTreeSet<u32>,
+    /// The pages of each record's state, in their order.
+    pub pages: BTreeMap<ReplicaId, Vec<Bytes>>,
+    /// Replicas of whose states a page cannot be read, and where it lies.
+    pub rotten: BTreeMap<ReplicaId, File>,
 }
 
 /// How the journal was found.
@@ -101,7 +110,7 @@ impl Reading {
 
     /// What it asked for is there.
     pub fn done(&mut self, result: DoneResult, disk: &mut Disk<'_>) -> Reached {
-        match (result, &self.stage) {
+        match (result, &mut self.stage) {
             (DoneResult::Listed(files), Stage::Listing) => self.listed(files, disk),
             (DoneResult::Bytes(bytes), Stage::Meta) => self.meta_read(&bytes, disk),
             (DoneResult::Bytes(bytes), Stage::SlotHeaders(_)) => self.slot_header_read(&bytes, disk),
@@ -111,6 +120,10 @@ impl Reading {
                     walk.feed(bytes);
                 }
                 self.walk_on(disk)
+            }
+            (DoneResult::Bytes(bytes), Stage::Pages(pages)) => {
+                pages.read(&bytes);
+                self.read_pages(disk)
             }
             (other, _) => Reached::Failed(format!("recovery: {other}")),
         }
@@ -137,7 +150,7 @@ impl Reading {
 
     fn meta_read(&mut self, bytes: &Bytes, disk: &mut Disk<'_>) -> Reached {
         let slots = node_meta::slots(bytes);
-        self.findings.is_meta_whole = slots[0] == slots[1];
+        self.findings.is_meta_whole = slots[0] == slots[1] && node_meta::is_of_this_format(bytes);
         self.findings.has_meta_bytes = bytes.iter().any(|byte| *byte != 0);
         for (number, slot) in (0..).zip(slots) {
             match slot {
@@ -202,6 +215,8 @@ impl Reading {
         let Some(mut checkpoint) = Checkpoint::decode(bytes) else { return self.read_next_slot(disk) };
         checkpoint.doomed.iter().for_each(|name| self.findings.replay.see(name.of, name.generation));
         let records = std::mem::take(&mut checkpoint.records);
+        let named = records.iter().flat_map(|record| record.state.pages());
+        self.findings.state_files = named.map(|page| page.place.file).collect();
         records.into_iter().for_each(|record| self.findings.replay.take(record));
         let lens = self.findings.files.iter().filter_map(|(file, len)| match file {
             File::Journal(number) => Some((*number, *len)),
@@ -237,18 +252,31 @@ impl Reading {
             Step::Read { file, at, len } => return read(disk, File::Journal(file), at, len),
             Step::End(ending) => ending,
         };
-        let mut findings = std::mem::take(&mut self.findings);
-        findings.replay.finish();
+        self.findings.replay.finish();
         if ending == Ending::Newer {
             return Reached::Refused(
                 "the journal holds items that this version does not know; start the newer one".into(),
             );
         }
-        let has_data = !findings.replay.records.is_empty() || ending != Ending::Tail;
-        if findings.meta.is_none() && has_data {
+        let has_data = !self.findings.replay.records.is_empty() || ending != Ending::Tail;
+        if self.findings.meta.is_none() && has_data {
             return Reached::Refused("node.meta is damaged: nothing was touched".into());
         }
-        findings.journal = self.walk.take().map(|walk| Journaled { walk, ending });
+        self.findings.journal = self.walk.take().map(|walk| Journaled { walk, ending });
+        // After a loss in the journal no replica runs again: what they were does not matter.
+        let is_wanted = |_: &&Record| ending == Ending::Tail;
+        self.stage = Stage::Pages(PageReads::of(self.findings.replay.records.values().filter(is_wanted)));
+        self.read_pages(disk)
+    }
+
+    fn read_pages(&mut self, disk: &mut Disk<'_>) -> Reached {
+        let Stage::Pages(pages) = &mut self.stage else { return Reached::Waiting };
+        let files = &self.findings.files;
+        if let Some((file, at, len)) = pages.next(|file| files.get(&file).copied().unwrap_or(0)) {
+            return read(disk, file, at, len);
+        }
+        let mut findings = std::mem::take(&mut self.findings);
+        (findings.pages, findings.rotten) = std::mem::take(pages).finish();
         Reached::Read(Box::new(findings))
     }
 

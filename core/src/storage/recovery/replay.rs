@@ -1,6 +1,8 @@
 //! Replay: a checkpoint's records, brought up to date by the items of the frames that follow it.
 //!
-//! Checkpoints are fuzzy: each record is as of its own applied index. The frames replayed are those that were
+//! Checkpoints are fuzzy: each record is as of the moment at which it was taken, and holds what earlier frames say; items
+//! of those are skipped, for an entry of theirs may follow one that a later frame took back. It is as of its own
+//! applied index. The frames replayed are those that were
 //! begun after it, so the rules are: an entry at or below the applied index is skipped, any other replaces
 //! what stood from its index on; the last hard state wins; a reset below the applied index is skipped; items
 //! of a replica that is not there are skipped; a log start never reaches beyond what the record has: what lies above
@@ -14,7 +16,7 @@ use crate::entry::Entry;
 use crate::file::SegmentName;
 use crate::ids::{Index, ReplicaId, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
-use crate::storage::checkpoint::slot::Record;
+use crate::storage::checkpoint::slot::{Record, Stored};
 use crate::storage::codec::unpinned;
 use crate::storage::journal::frame::{Item, LogStart, StoredReset};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +56,11 @@ impl Replay {
         self.records.insert(record.replica, record);
     }
 
-    /// Applies one item of a frame that has `source_bytes`.
-    pub fn apply(&mut self, item: Item, source_bytes: usize) {
+    /// Applies one item of the frame `sequence`, which was read in `source_bytes`.
+    pub fn apply(&mut self, item: Item, sequence: u64, source_bytes: usize) {
+        if self.records.get(&item.replica()).is_some_and(|record| sequence < record.from) {
+            return;
+        }
         match item {
             Item::Entry(replica, entry) => {
                 let entry = Entry { payload: unpinned(entry.payload, source_bytes), ..entry };
@@ -116,7 +121,8 @@ impl Replay {
             end: reset.end,
             generation: reset.generation,
             segments: reset.segments,
-            state: unpinned(reset.state, source_bytes),
+            from: 0,
+            state: Stored::Whole(unpinned(reset.state, source_bytes)),
             entries,
         };
         let old = std::mem::replace(record, renewed);

@@ -26,6 +26,7 @@ use crate::limits::LEFT_NOTES_MAX;
 use crate::mutant::{Mutant, is_planted};
 use crate::rng::Rng;
 use crate::storage::checkpoint::slot::{self, Checkpoint, RESERVED_BYTES, Record};
+use crate::storage::checkpoint::state_files::StateFiles;
 use crate::storage::codec::Sink;
 use crate::storage::disk::plan::{Plan, Work};
 use crate::storage::journal::frame::{BLOCK_BYTES, Chain};
@@ -45,6 +46,9 @@ pub struct Resumed {
     pub meta_sequence: u64,
     /// The live replicas.
     pub records: BTreeMap<ReplicaId, Record>,
+    /// The pages of their states, in order.
+    pub pages: BTreeMap<ReplicaId, Vec<Bytes>>,
+    pub state: StateFiles,
     /// The dead that this start has met.
     pub dead: Vec<(ReplicaId, TopicPartition)>,
     /// What lies in segments.
@@ -100,12 +104,15 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
     plan.then(vec![Work::Sync { files }]);
     let ring = Ring::new(config, &chain, &BTreeMap::from([(0, first)]), &BTreeMap::new());
     let (left, notices) = left_in_place(&findings, &BTreeSet::new());
+    let state = state_files(config, &findings, &BTreeMap::new());
     Resumed {
         plan,
         journal: Journal::new(ring, chain, config.frame_bytes_max, 0),
         meta: None,
         meta_sequence: findings.meta_sequence,
         records: BTreeMap::new(),
+        pages: BTreeMap::new(),
+        state,
         dead: Vec::new(),
         segments: segments_of(&findings),
         doomed: Vec::new(),
@@ -131,9 +138,11 @@ fn go_on(
 ) -> Resumed {
     let mut walk = journaled.walk;
     let mut plan = Plan::default();
-    let meta = with_dead(&findings, findings.replay.unfit.iter().copied());
+    let unfit = findings.replay.unfit.iter().chain(findings.rotten.keys()).copied();
+    let meta = with_dead(&findings, unfit);
     let meta_sequence = write_meta(&mut plan, &findings, meta.as_ref());
     let all = std::mem::take(&mut findings.replay.records);
+    let state = state_files(config, &findings, &all);
     let dead_ids: BTreeSet<ReplicaId> = meta.iter().flat_map(|meta| meta.dead.iter().copied()).collect();
     let (dead, records) = all.into_iter().partition::<BTreeMap<_, _>, _>(|(id, _)| dead_ids.contains(id));
     let dead = dead.into_iter().map(|(id, record)| (id, record.of)).collect();
@@ -160,17 +169,25 @@ fn go_on(
     let known = records.values().map(|record| record.of).chain(gone).collect();
     let (left, mut notices) = left_in_place(&findings, &known);
     notices.extend(trim.notices);
+    notices.extend(findings.rotten.iter().map(|(replica, file)| {
+        let what = format!("a page of the state of {replica} cannot be read: it never runs again");
+        Notice::Damaged { file: *file, what }
+    }));
     plan.then(trim.work);
+    plan.then(unnamed_state(&findings));
 
     let ring = Ring::new(config, &walk.chain, &journal_files(&findings), &walk.live);
+    let segments = segments_of(&findings);
     Resumed {
         plan,
         journal: Journal::new(ring, walk.chain, config.frame_bytes_max, walk.bytes),
         meta,
         meta_sequence,
         records,
+        pages: findings.pages,
+        state,
         dead,
-        segments: segments_of(&findings),
+        segments,
         doomed: given_up,
         generations: findings.replay.generations,
         left,
@@ -231,12 +248,15 @@ fn bury(
     let (left, unknown) = left_in_place(&findings, &BTreeSet::new());
     notices.extend(unknown);
     let ring = Ring::new(config, &chain, &files, &BTreeMap::new());
+    let state = state_files(config, &findings, &BTreeMap::new());
     Resumed {
         plan,
         journal: Journal::new(ring, chain, config.frame_bytes_max, 0),
         meta,
         meta_sequence,
         records: BTreeMap::new(),
+        pages: BTreeMap::new(),
+        state,
         dead,
         segments: segments_of(&findings),
         doomed: Vec::new(),
@@ -250,6 +270,30 @@ fn bury(
         shortened: Vec::new(),
         notices,
     }
+}
+
+/// The files of state that are there, and what of them is named.
+fn state_files(
+    config: &StorageConfig,
+    findings: &Findings,
+    records: &BTreeMap<ReplicaId, Record>,
+) -> StateFiles {
+    let listed = findings.files.iter().filter_map(|(file, len)| match file {
+        File::State(number) => Some((*number, *len)),
+        _ => None,
+    });
+    let named = findings.state_files.clone();
+    let kept = records.iter().map(|(replica, record)| (*replica, record.state.pages().to_vec())).collect();
+    StateFiles::found(config.state_file_bytes, listed.collect(), named, kept)
+}
+
+/// Files of state of which the checkpoint in force names nothing: the one that was to name them was never made.
+fn unnamed_state(findings: &Findings) -> Vec<Work> {
+    let unnamed = findings
+        .files
+        .keys()
+        .filter(|file| matches!(file, File::State(number) if !findings.state_files.contains(number)));
+    unnamed.map(|file| Work::Remove { file: *file }).collect()
 }
 
 /// The meta with more dead.

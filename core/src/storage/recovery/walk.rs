@@ -221,7 +221,7 @@ impl Walk {
     ) -> Option<Step> {
         let Some(items) = items(header, frame) else { return Some(Step::End(Ending::Newer)) };
         let items: Vec<Item> = items;
-        items.into_iter().for_each(|item| replay.apply(item, self.buffer.bytes.len()));
+        items.into_iter().for_each(|item| replay.apply(item, header.sequence, self.buffer.bytes.len()));
         self.live.insert(file, header.sequence);
         self.bytes += header.frame_bytes();
         self.last = Some(LastFrame { file, at, content: frame.clone(), frame_bytes: header.frame_bytes() });

@@ -3,11 +3,13 @@
 use super::model::{batch, meta, partition};
 use crate::entry::{Entry, EntryKind, HardState, Members};
 use crate::file::SegmentName;
+use crate::ids::{Edition, PageId};
 use crate::ids::{Index, Offset, ReplicaId, Term};
 use crate::now::Wall;
 use crate::rng::Rng;
 use crate::storage::NodeMeta;
-use crate::storage::checkpoint::slot::{self, Checkpoint, Record};
+use crate::storage::checkpoint::slot::{self, Checkpoint, Record, Stored};
+use crate::storage::checkpoint::state_files::{NamedPage, Place};
 use crate::storage::codec::Sink;
 use crate::storage::journal::frame::{self, Chain, Filling, Header, Item, LogStart, StoredReset};
 use crate::storage::node_meta::{self, Slot};
@@ -124,7 +126,7 @@ fn a_small_frame_has_these_bytes() {
 #[test]
 fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
     let slot = |format: u32| {
-        // Sequence, cluster, node, disk, one dead replica; in format 2 no loss.
+        // Sequence, cluster, node, disk, one dead replica; from format 2 on no loss.
         let mut body = Sink::default();
         body.u64(3);
         body.u8(1);
@@ -132,7 +134,7 @@ fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
         body.i32(1);
         body.u128(9);
         body.replicas(&[ReplicaId(8)]);
-        if format == 2 {
+        if format >= 2 {
             body.u8(0);
         }
         let body = body.into_bytes();
@@ -150,8 +152,8 @@ fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
     let named = NodeMeta { dead: vec![ReplicaId(8)], ..meta() };
     let old = Bytes::from([slot(1), slot(1)].concat());
     assert_eq!(node_meta::slots(&old), [Slot::Good(3, named.clone()), Slot::Good(3, named.clone())]);
-    assert_eq!(Bytes::from(slot(2)), node_meta::encode(3, &named), "what is written now");
-    assert_eq!(node_meta::slots(&Bytes::from(slot(3)))[0], Slot::Newer(3));
+    assert_eq!(Bytes::from(slot(3)), node_meta::encode(3, &named), "what is written now");
+    assert_eq!(node_meta::slots(&Bytes::from(slot(4)))[0], Slot::Newer(4));
 }
 
 fn full_checkpoint() -> Bytes {
@@ -163,7 +165,14 @@ fn full_checkpoint() -> Bytes {
         log_start: Offset(1),
         end: Offset(5),
         segments: vec![segment()],
-        state: Bytes::from_static(b"state"),
+        from: 11,
+        state: Stored::Pages {
+            head: Bytes::from_static(b"head"),
+            pages: vec![NamedPage {
+                id: PageId { table: 1, edition: Edition(12) },
+                place: Place { file: 3, at: 4096, bytes: 77, crc: 0xabcd },
+            }],
+        },
         entries: vec![entry(9, batch(5, 2, 30, 100))],
         ..Record::new(ReplicaId(6), partition(3), 1)
     };
@@ -181,15 +190,50 @@ fn full_checkpoint() -> Bytes {
 fn an_empty_checkpoint_has_these_bytes() {
     let bytes = slot::encode(1, &chain(), &[], 0, Sink::default()).concat();
     let golden = concat!(
-        "524d516300000001",                         // magic, version
+        "524d516300000002",                         // magic, version
         "0000000000000001",                         // sequence
         "0000000000000028",                         // body bytes
-        "d477d867b0398212",                         // crc of the body, crc of the header
+        "d477d867a7270425",                         // crc of the body, crc of the header
         "000000020000000000002000",                 // chain: file, at
         "00000000000000070000abcd1122334455667788", // sequence, previous, salt
         "0000000000000000",                         // no doomed segments, no records
     );
     assert_eq!(hex(&bytes), golden);
+}
+
+#[test]
+fn a_checkpoint_of_version_1_is_read() {
+    // As the one before, and a replica with a whole state, when the version said that there is no other.
+    let mut body = Sink::default();
+    chain().encode(&mut body);
+    body.count(0);
+    body.count(1);
+    body.u64(6);
+    body.partition(partition(3));
+    body.hard_state(state());
+    body.members(&members());
+    [8, 2].into_iter().for_each(|number| body.u64(number));
+    [0, 0].into_iter().for_each(|offset| body.i64(offset));
+    body.u32(1);
+    body.count(0);
+    body.count(5);
+    body.slice(b"state");
+    body.count(0);
+    let body = body.into_bytes();
+    let crc = |bytes: &[u8]| u32::try_from(checksum(CrcAlgorithm::Crc32Iscsi, bytes)).expect("a CRC32");
+    let mut slot = Sink::default();
+    slot.slice(b"RMQc");
+    slot.u32(1);
+    slot.u64(9);
+    slot.u64(body.len() as u64);
+    slot.u32(crc(&body));
+    let header = slot.into_bytes();
+    let bytes = Bytes::from([&header[..], &crc(&header).to_be_bytes(), &body].concat());
+    let read = Checkpoint::decode(&bytes).expect("it is read still");
+    let [record] = &read.records[..] else { panic!("one replica") };
+    assert_eq!((record.from, &record.state), (0, &Stored::Whole(Bytes::from_static(b"state"))));
+    let newer = Bytes::from([&bytes[..7], &[3], &bytes[8..]].concat());
+    assert_eq!(Checkpoint::decode(&newer), None);
 }
 
 #[test]

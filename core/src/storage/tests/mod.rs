@@ -5,5 +5,7 @@ mod crash;
 mod damage;
 mod disk;
 mod full;
+mod gather;
 mod model;
+mod states;
 mod world;

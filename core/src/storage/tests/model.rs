@@ -4,6 +4,7 @@ use crate::config::StorageConfig;
 use crate::entry::{Entry, EntryKind, HardState};
 use crate::ids::{ClusterId, DiskId, Index, NodeId, Offset, PartitionId, TopicId, TopicPartition};
 use crate::now::Wall;
+use crate::paged::Paged;
 use crate::storage::NodeMeta;
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, BatchBuilder};
@@ -26,6 +27,7 @@ pub fn small() -> StorageConfig {
         free_bytes_floor: 0,
         free_bytes_short: 0,
         tail_bytes_max: 1 << 10,
+        state_file_bytes: 48 << 10,
         ..StorageConfig::default()
     }
 }
@@ -100,6 +102,8 @@ pub struct Replica {
     /// The newest of the history that was acknowledged.
     pub acked: usize,
     pub applied: u64,
+    /// What was applied adds up to this, as of the index with it; it follows when it is needed.
+    pub machine: (u64, Machine),
     /// The highest index ever applied: no entry up to it is ever replaced.
     pub committed: u64,
     /// Offset after the last record ever applied.
@@ -118,9 +122,36 @@ impl Replica {
         self.committed.max(self.applied).max(self.now().hard_state.commit.0)
     }
 
+    /// Brings the machine up to what is applied.
+    pub fn catch_up(&mut self) {
+        for index in self.machine.0 + 1..=self.applied {
+            apply(&mut self.machine.1, index);
+        }
+        self.machine.0 = self.applied;
+    }
+
     pub fn now(&self) -> &Memory {
         &self.history.last().expect("never empty").1
     }
+}
+
+/// A toy machine's state.
+pub type Machine = Paged<u64, Vec<u8>>;
+
+/// What the entry at `index` does to it.
+fn apply(machine: &mut Machine, index: u64) {
+    let key = index * 7 % 90;
+    if index.is_multiple_of(5) {
+        machine.remove(&(key / 2));
+    }
+    machine.insert(key, vec![index as u8; (index * 131 % 1500) as usize]);
+}
+
+/// What everything up to `applied` adds up to.
+pub fn machine(applied: u64) -> Machine {
+    let mut machine = Machine::default();
+    (1..=applied).for_each(|index| apply(&mut machine, index));
+    machine
 }
 
 pub fn state(applied: u64) -> Bytes {

@@ -2,7 +2,8 @@
 //! and so what must be there after a crash.
 
 use super::disk::Disk;
-use super::model::{Memory, NODE, Replica, meta, partition, state};
+use super::gather::{Gathering, check_state};
+use super::model::{Machine, Memory, NODE, Replica, machine, meta, partition, state};
 use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::entry::{EntryKind, HardState, Members};
@@ -12,8 +13,8 @@ use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::now::Mono;
 use crate::rng::Rng;
 use crate::storage::{
-    Chunk, CommittedBatch, Durable, Lookup, Outcome, Part, ReadFault, ReadId, RecoveredReplica, Recovery,
-    Reset, Storage, remember,
+    Chunk, CommittedBatch, Durable, Lookup, Outcome, ReadFault, ReadId, RecoveredReplica, Recovery, Reset,
+    Storage, remember,
 };
 use bytes::Bytes;
 use rust_mq_proto::records::{Batch, Batches};
@@ -41,6 +42,9 @@ pub struct World {
     pub watches_prefixes: bool,
     pub prefixes: u64,
     pub is_full: bool,
+    pub gathering: Gathering,
+    /// The state of the one replica, in tests of states.
+    pub toy: Option<Machine>,
 }
 
 impl World {
@@ -66,6 +70,8 @@ impl World {
             watches_prefixes: false,
             prefixes: 0,
             is_full: false,
+            gathering: Gathering::default(),
+            toy: None,
         }
     }
 
@@ -100,7 +106,12 @@ impl World {
 
     /// One answer of the disk and the turn it makes. Whether there was one.
     pub fn step(&mut self) -> bool {
-        let Some((ticket, result)) = self.disk.step(&mut self.rng) else { return false };
+        let Some((ticket, result)) = self.disk.step(&mut self.rng) else {
+            // Parts that the last turn did not come to are taken in the next, whether or not anything happens.
+            let goes_on = self.storage.can_gather();
+            self.gather();
+            return goes_on;
+        };
         if self.watches_prefixes && result == DoneResult::Synced {
             self.look_at_prefix();
         }
@@ -108,6 +119,7 @@ impl World {
         self.storage.done(self.now, ticket, result, &mut actions, &mut outcomes);
         self.storage.flush(self.now, &mut actions, &mut outcomes);
         self.take(actions, outcomes);
+        self.gather();
         true
     }
 
@@ -143,6 +155,7 @@ impl World {
     /// Ends a turn.
     pub fn flush(&mut self) {
         self.pass(Duration::ZERO);
+        self.gather();
     }
 
     pub fn add(&mut self) -> ReplicaId {
@@ -164,6 +177,7 @@ impl World {
             history: vec![(self.order, Memory::default())],
             acked: 0,
             applied: 0,
+            machine: Default::default(),
             committed: 0,
             highest_end: 0,
             log_start: 0,
@@ -254,6 +268,7 @@ impl World {
         self.order += 1;
         model.history.push((self.order, memory));
         model.applied = index;
+        model.machine = (index, machine(index));
         if segment_end != end {
             model.log_start = segment_end;
         }
@@ -279,28 +294,6 @@ impl World {
         self.storage.advance_log_start(replica, Offset(to));
         let model = self.replicas.get_mut(&replica).expect("ours");
         model.log_start = model.log_start.max(to);
-    }
-
-    pub fn checkpoint(&mut self) -> bool {
-        let live = self.replicas.iter().filter(|(_, model)| model.dropped.is_none());
-        let parts = live
-            .map(|(replica, model)| {
-                let memory = model.now();
-                let place = (model.applied - memory.base) as usize;
-                Part {
-                    replica: *replica,
-                    members: Members::default(),
-                    applied: Index(model.applied),
-                    applied_term: place.checked_sub(1).map_or(Term(0), |last| memory.entries[last].term),
-                    state: state(model.applied),
-                    entries: memory.entries[place..].to_vec(),
-                }
-            })
-            .collect();
-        let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
-        let has_begun = self.storage.checkpoint(self.now, parts, &mut actions, &mut outcomes);
-        self.take(actions, outcomes);
-        has_begun
     }
 
     pub fn take(&mut self, mut actions: Vec<Action>, outcomes: Vec<Outcome>) {
@@ -380,9 +373,7 @@ impl World {
         memory.hard_state = recovered.hard_state;
         assert!(recovered.hard_state.commit.0 <= last && recovered.hard_state.commit.0 >= applied);
         assert_eq!(recovered.of, model.of);
-        let expected_state =
-            if applied == 0 { [Bytes::new(), state(0)] } else { [state(applied), state(applied)] };
-        assert!(expected_state.contains(&recovered.state), "seed {seed}: the state is as of applied");
+        let machine = check_state(recovered, seed);
         assert_eq!(
             recovered.log_end_of_segments.0,
             memory.offset_at(applied),
@@ -393,6 +384,7 @@ impl World {
             history: vec![(0, memory)],
             acked: 0,
             applied,
+            machine: (applied, machine),
             log_start: recovered.log_start.0,
             drained: None,
             dropped: None,

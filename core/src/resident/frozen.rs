@@ -1,0 +1,77 @@
+//! A resident's state as it was at one moment, for a checkpoint that is gathered over several turns: it shares its pages
+//! with the state that goes on.
+//!
+//! Invariant: what it gives is as of the part that it was taken with.
+
+use super::Resident;
+use crate::host::Host;
+use crate::ids::PageId;
+use crate::machine::Machine;
+use crate::metadata::Metadata;
+use crate::now::Wall;
+use crate::paged::Folded;
+use crate::partition::LogState;
+use crate::storage::PartState;
+use bytes::Bytes;
+
+/// A state.
+pub enum Frozen {
+    /// A partition's.
+    Records(LogState),
+    /// The metadata machine's, with the time in its log.
+    Metadata(Wall, Box<Metadata>),
+    /// One that nobody has claimed since the start: as the disk had it.
+    Known(Folded),
+}
+
+impl Frozen {
+    /// What goes into the checkpoint itself: all of it if it takes less than `inline_bytes`.
+    pub fn part(&self, inline_bytes: u64) -> PartState {
+        match self {
+            Frozen::Records(log) if (log.producers.entries().bytes() as u64) < inline_bytes => {
+                let mut bytes = bytes::BytesMut::new();
+                log.encode(&mut bytes);
+                PartState::Whole(bytes.freeze())
+            }
+            Frozen::Records(log) => PartState::Head(log.head()),
+            Frozen::Metadata(wall, state) if (state.state_bytes() as u64) < inline_bytes => {
+                PartState::Whole(Host::encode_state(*wall, &**state).freeze())
+            }
+            Frozen::Metadata(wall, state) => PartState::Head(Host::head(*wall, &**state)),
+            Frozen::Known(Folded::Whole(bytes)) => PartState::Whole(bytes.clone()),
+            Frozen::Known(Folded::Pages { head, .. }) => PartState::Head(head.clone()),
+        }
+    }
+
+    /// Its pages, in order.
+    pub fn page_ids(&self) -> Vec<PageId> {
+        match self {
+            Frozen::Records(log) => log.page_ids(),
+            Frozen::Metadata(_, state) => state.page_ids(),
+            Frozen::Known(Folded::Pages { pages, .. }) => pages.iter().map(|(id, _)| *id).collect(),
+            Frozen::Known(Folded::Whole(_)) => Vec::new(),
+        }
+    }
+
+    /// A page's bytes.
+    pub fn page(&self, number: usize) -> Option<Bytes> {
+        match self {
+            Frozen::Records(log) => log.page(number),
+            Frozen::Metadata(_, state) => state.page(number),
+            Frozen::Known(Folded::Pages { pages, .. }) => pages.get(number).map(|(_, bytes)| bytes.clone()),
+            Frozen::Known(Folded::Whole(_)) => None,
+        }
+    }
+}
+
+impl Resident {
+    /// Its state as it is now. No page is copied.
+    pub fn freeze(&self) -> Frozen {
+        match self {
+            Resident::Records(partition) => Frozen::Records(partition.told()),
+            Resident::Metadata(host) => {
+                Frozen::Metadata(host.applied().wall, Box::new(host.committed().clone()))
+            }
+        }
+    }
+}
