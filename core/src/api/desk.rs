@@ -171,8 +171,8 @@ impl Desk {
     }
 
     /// All that wait.
-    pub(super) fn all_waiting(&self) -> impl Iterator<Item = &Waiting> {
-        self.table.values().map(|place| &place.waiting)
+    pub(super) fn all_waiting(&self) -> impl Iterator<Item = (Waiter, &Waiting)> {
+        self.table.iter().map(|(waiter, place)| (*waiter, &place.waiting))
     }
 
     /// Takes one out of the table.

@@ -253,19 +253,23 @@ impl Desk {
     /// Fetches whose time is up although they wait for nothing else.
     #[cfg(feature = "simulation")]
     pub fn overdue_fetches(&self, now: Mono) -> usize {
-        self.parked_fetches().filter(|pending| pending.is_overdue(now)).count()
+        self.parked_fetches().filter(|(_, pending)| pending.is_overdue(now)).count()
     }
 
-    /// Parked fetches that want no more than a byte although there are records for them.
+    /// Parked fetches that want no more than a byte although there are records for them, and that are not looked at in
+    /// the next turn either.
     #[cfg(feature = "simulation")]
     pub fn unwoken_fetches(&self, node: &Node) -> usize {
-        self.parked_fetches().filter(|pending| pending.is_unwoken(node)).count()
+        let is_forgotten = |(waiter, pending): &(Waiter, &fetch::Pending)| {
+            !self.woken.contains(waiter) && pending.is_unwoken(node)
+        };
+        self.parked_fetches().filter(is_forgotten).count()
     }
 
     #[cfg(feature = "simulation")]
-    fn parked_fetches(&self) -> impl Iterator<Item = &fetch::Pending> {
-        self.all_waiting().filter_map(|waiting| match waiting {
-            Waiting::Fetch(pending) => Some(&**pending),
+    fn parked_fetches(&self) -> impl Iterator<Item = (Waiter, &fetch::Pending)> {
+        self.all_waiting().filter_map(|(waiter, waiting)| match waiting {
+            Waiting::Fetch(pending) => Some((waiter, &**pending)),
             _ => None,
         })
     }
@@ -288,9 +292,9 @@ impl Desk {
 
     /// Whether nothing waits for a commit, or for records.
     pub fn is_quiet(&self) -> bool {
-        !self
-            .all_waiting()
-            .any(|waiting| matches!(waiting, Waiting::Produce(_) | Waiting::Appending(_) | Waiting::Fetch(_)))
+        !self.all_waiting().any(|(_, waiting)| {
+            matches!(waiting, Waiting::Produce(_) | Waiting::Appending(_) | Waiting::Fetch(_))
+        })
     }
 
     /// Ends one, if it waits still.
