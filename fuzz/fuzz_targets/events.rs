@@ -30,9 +30,9 @@ const TURNS_MAX: usize = 2_000;
 /// Plays one script.
 pub fn run(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    let nodes = if script.byte() % 2 == 0 { 1 } else { 3 };
+    let nodes = if script.byte().is_multiple_of(2) { 1 } else { 3 };
     let mut stage = Stage::start(config(nodes), Files::new());
-    if script.byte() % 4 > 0 {
+    if !script.byte().is_multiple_of(4) {
         assert!(stage.settle(TURNS_MAX), "a node that starts comes to rest");
     }
     for _ in 0..STEPS_MAX {

@@ -164,7 +164,7 @@ impl Wire {
     /// moves no cut of those behind it.
     pub fn take(&mut self, side: Side, cut_max: u64) -> Option<Taken> {
         let flow = &mut self.flows[side.index()];
-        let mut dice = self.key.throw(TAKES | flow.taken * 2 + side.index() as u64);
+        let mut dice = self.key.throw(TAKES | (flow.taken * 2 + side.index() as u64));
         match flow.arrived.front_mut()? {
             Piece::Fin => Some(Taken::End(CloseReason::Remote)),
             Piece::Reset => Some(Taken::End(CloseReason::Failed)),

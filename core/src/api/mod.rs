@@ -363,7 +363,7 @@ impl Waiting {
     fn end(self, desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, vain: Vain) {
         match self {
             Waiting::Produce(pending) => produce::in_vain(desk, node, pending, vain),
-            Waiting::Appending(appending) => produce::cut_short(desk, node, now, *appending, vain),
+            Waiting::Appending(appending) => produce::broken_off(desk, node, now, *appending, vain),
             Waiting::Fetch(pending) => fetch::in_vain(desk, node, now, waiter, pending, vain),
             Waiting::ListOffsets(pending) => list_offsets::in_vain(desk, node, *pending, vain),
             // Its request ends, and that is enough.

@@ -235,7 +235,7 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
 }
 
 /// What is not appended yet is not any more.
-pub(super) fn cut_short(desk: &mut Desk, node: &mut Node, now: Now, mut appending: Appending, vain: Vain) {
+pub(super) fn broken_off(desk: &mut Desk, node: &mut Node, now: Now, mut appending: Appending, vain: Vain) {
     node.release_client(appending.pending.origin.caller.link);
     appending.refuse_rest(unsure(vain));
     match appending.wants_answer {

@@ -89,7 +89,10 @@ impl NodeClaims {
     }
 
     /// These replicas of a site may not run any more.
-    pub fn are_dead(&mut self, site: usize, replicas: &[ReplicaId]) {
+    pub fn are_dead(&mut self, site: usize, replicas: &[ReplicaId], is_damaged: bool, verdict: &mut Verdict) {
+        verdict.hold(replicas.is_empty() || is_damaged, Claim::C7, || {
+            format!("n{} declares {replicas:?} dead on a sound disk", site + 1)
+        });
         self.dead[site].extend(replicas);
     }
 }

@@ -90,20 +90,14 @@ impl World {
         }
         c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
         let looks = is_awake || self.turns.is_multiple_of(UNWOKEN_EVERY);
+        let share = self.plan.knobs.turn_work_bytes;
+        c19_all_is_bounded::check_turn(site, process.broker.observe_work(), share, &mut self.verdict);
         look_at_fetches(site, &process.broker, is_awake.then_some(now.mono), looks, &mut self.verdict);
         self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
-        c19_all_is_bounded::check_turn(
-            site,
-            process.broker.observe_work(),
-            self.plan.knobs.turn_work_bytes,
-            &mut self.verdict,
-        );
         let dead = process.broker.observe_dead();
-        self.claims.are_dead(site, &dead);
-        self.verdict.hold(dead.is_empty() || self.stages.disk_is_damaged(site), Claim::C7, || {
-            format!("n{} declares {dead:?} dead on a sound disk", site + 1)
-        });
+        let is_damaged = self.stages.disk_is_damaged(site);
+        self.claims.are_dead(site, &dead, is_damaged, &mut self.verdict);
         let asks_at_once = |action: &Action| matches!(action, Action::WakeAt { mono } if *mono <= now.mono);
         let is_spin = is_only_time && !actions.is_empty() && actions.iter().all(asks_at_once);
         process.spins = if is_spin { process.spins + 1 } else { 0 };

@@ -30,7 +30,7 @@ fn served(tree: &Tree) -> Vec<Served<'_>> {
         .filter_map(|row| {
             let (name, rest) = row.trim().split_once(':')?;
             let (module, rest) = rest.split_once(',')?;
-            let request = rest.trim().split_whitespace().next()?;
+            let request = rest.split_whitespace().next()?;
             Some(Served { name, module: module.trim(), request })
         })
         .collect()

@@ -7,11 +7,8 @@ use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(&["version", "client"])?;
-    let request = ApiVersionsRequest {
-        client_software_name: "story".into(),
-        client_software_version: "1".into(),
-        ..ApiVersionsRequest::default()
-    };
+    let request =
+        ApiVersionsRequest { client_software_name: "story".into(), client_software_version: "1".into() };
     let to = (command.number(0)?, command.option("client")?);
     world.ask(to, command.option_or("version", 4)?, &RequestBody::ApiVersions(request), true, &command.text)
 }
