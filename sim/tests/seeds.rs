@@ -164,6 +164,10 @@ const ACKED_MEDIAN: u64 = 300;
 /// Elections in the median run, at least.
 const ELECTIONS_MEDIAN: u64 = 3;
 
+/// Reach what the first 96 miss by chance, after a change that moves all runs: about one seed in a hundred declares a
+/// replica dead.
+const CHOSEN: [u64; 1] = [80_000_031];
+
 /// Runs seeds on two threads and demands that all are green.
 fn all_green(seeds: impl Iterator<Item = u64> + Send) -> Total {
     let seeds = Mutex::new(seeds);
@@ -200,7 +204,7 @@ fn fixed_seeds_are_green_and_reach_their_marks() {
         return tell_one(seed);
     }
     let started = Instant::now();
-    let total = all_green(1..=96);
+    let total = all_green((1..=96).chain(CHOSEN));
     say(&sim::story::rate(total.events(), started.elapsed()));
     say(&total.text());
     say(&total.floors_text(PROMISED));
