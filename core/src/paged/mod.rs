@@ -240,7 +240,7 @@ impl<K: Ord + Entry, V: Entry> Paged<K, V> {
         let number = self.page_of(key);
         let place = self.pages.get(number)?.find(key).ok()?;
         let page = self.touch(number);
-        let entry = page.entries.remove(place);
+        let entry = page.entries.remove(place).expect("it was found there");
         let bytes = codec::encoded_bytes(&entry);
         page.bytes -= bytes;
         (self.len, self.bytes) = (self.len - 1, self.bytes - bytes);

@@ -12,6 +12,7 @@ use bincode::Decode;
 use bytes::{BufMut, Bytes, BytesMut};
 use crc_fast::{CrcAlgorithm, Digest};
 use std::borrow::Borrow;
+use std::collections::VecDeque;
 
 /// Bytes before the entries.
 const HEADER_BYTES: usize = 10;
@@ -41,21 +42,23 @@ pub(super) struct Page<K, V> {
     pub edition: Edition,
     /// Of all entries, encoded.
     pub bytes: usize,
-    pub entries: Vec<(K, V)>,
+    /// In order. What is taken out or put in moves those on its shorter side: topics are deleted in the order in which
+    /// they were made.
+    pub entries: VecDeque<(K, V)>,
 }
 
 impl<K, V> Page<K, V> {
     /// A page of one entry, of so many bytes.
     pub fn of(edition: Edition, entry: (K, V), bytes: usize) -> Page<K, V> {
-        Page { edition, bytes, entries: vec![entry] }
+        Page { edition, bytes, entries: VecDeque::from([entry]) }
     }
 
     pub fn first(&self) -> &K {
-        &self.entries.first().expect("no page is empty").0
+        &self.entries.front().expect("no page is empty").0
     }
 
     pub fn last(&self) -> &K {
-        &self.entries.last().expect("no page is empty").0
+        &self.entries.back().expect("no page is empty").0
     }
 }
 
@@ -110,15 +113,15 @@ impl<K: Ord + Decode<()>, V: Decode<()>> Page<K, V> {
             return Err(PageFault::Newer(header[1]));
         }
         let count = u32::from_be_bytes(header[2..6].try_into().expect("2..6 are four bytes"));
-        let mut entries: Vec<(K, V)> = Vec::new();
+        let mut entries: VecDeque<(K, V)> = VecDeque::new();
         let mut rest = body;
         for _ in 0..count {
             let (entry, taken): ((K, V), usize) =
                 codec::take(rest, "page").map_err(|fault| PageFault::Undecodable(fault.reason))?;
-            if entries.last().is_some_and(|last| last.0 >= entry.0) {
+            if entries.back().is_some_and(|last| last.0 >= entry.0) {
                 return Err(PageFault::OutOfOrder);
             }
-            entries.push(entry);
+            entries.push_back(entry);
             rest = &rest[taken..];
         }
         if entries.is_empty() || !rest.is_empty() {
