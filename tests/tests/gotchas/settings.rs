@@ -56,15 +56,16 @@ fn g30_settings_longer_than_kafkas_leave_a_node_that_starts() {
     starts_again(&mut node);
 }
 
-/// A number of 250 digits for every setting that takes it; which those are, the broker's own table says.
+/// A number of 250 digits for each of 16 settings that take it; which do, the broker's own table says. With more of them
+/// a request of 3,000 topics is not even decoded.
 fn long_numbers() -> Vec<(String, String)> {
     let number = format!("{:0>250}", 2_000_000);
     let all = topic_config::describe(&BTreeMap::new()).into_iter().map(|entry| (entry.name, number.clone()));
     let is_taken = |(name, value): &(String, String)| {
         topic_config::check(&[(name.clone(), Some(value.clone()))]).is_ok()
     };
-    let numbers: Vec<(String, String)> = all.filter(is_taken).collect();
-    assert!(numbers.len() >= 16, "{} settings are numbers", numbers.len());
+    let numbers: Vec<(String, String)> = all.filter(is_taken).take(16).collect();
+    assert!(numbers.len() == 16, "{} settings are numbers", numbers.len());
     numbers
 }
 
