@@ -221,7 +221,7 @@ pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
-/// What a turn does for clients, in bytes that are looked at, decompressed or written. Source: chosen; some 20 ms of
+/// What a turn does for clients, in bytes of records that are looked at or decompressed. Source: chosen; some 20 ms of
 /// processor time where they are compressed, and four times what a driver lets in a turn. At the edge: the rest of it is
 /// done in the next turn.
 pub const TURN_WORK_BYTES: usize = 16 << 20;

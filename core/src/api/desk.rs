@@ -1,13 +1,13 @@
-//! The desk: takes requests up, keeps those that wait in one table, and answers them.
+//! The desk: keeps the requests that wait in one table, and answers them. What each waits for, and how it ends, the
+//! room's face knows (`mod`).
 //!
 //! Each that waits is known by a [`Waiter`] that the rooms below carry without knowing what it is, and has a deadline.
 //! What usually ends by it, a long poll, has its own place in the queue (`wait_until`); all others usually end long
 //! before, and a place each would outlive them by far: they share one, that of the earliest of them, or later by at most
 //! `limits::SWEEP` (`wait`).
 //!
-//! - Invariant: every request taken is answered, silenced (acks=0) or its link rejected, exactly once.
-//! - Invariant: what a request has become is charged from its decoding until it leaves the desk, whatever for.
-//! - Invariant: whatever waits has a deadline, and leaves the table with its answer.
+//! Invariant: whatever waits has a deadline, and leaves the table with its answer. Only what waits for this node to be
+//! open waits as long as that takes (`NEVER`).
 
 use super::Waiting;
 use super::origin::{Format, Origin};

@@ -1,5 +1,6 @@
 //! How much a turn does for clients. Requests are as many and as large as clients like; what is done for them in one turn
-//! is counted in bytes that are looked at, decompressed or written, and a part of a request, however small, in some.
+//! is counted in bytes of records that are looked at or decompressed, and a part of a Produce, Fetch or ListOffsets, however
+//! small, as some. What other requests cost has bounds of its own (`limits`), and is not counted here.
 //!
 //! When a turn has done its share no further request is taken up, one of many parts goes on in the next turn, and so do
 //! fetches that were woken: each in the order in which they came, links in turn. What began before is finished: a turn
