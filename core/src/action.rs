@@ -4,6 +4,7 @@
 
 use crate::file::File;
 use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicId, TopicPartition};
+use crate::level::Level;
 use crate::link::{Address, LaneKind};
 use crate::now::Mono;
 use bytes::Bytes;
@@ -227,6 +228,11 @@ pub enum Notice {
         name: String,
         /// Its id: another one of that name may be there.
         topic: TopicId,
+    },
+    /// The cluster has this feature level from now on; nodes of an older build cannot join it any more.
+    LevelRaised {
+        /// The level.
+        to: Level,
     },
 }
 

@@ -2,6 +2,7 @@
 //! has already refused what makes no sense there; the simulator draws its knobs at extremes.
 
 use crate::ids::NodeId;
+use crate::level::Levels;
 use crate::limits::TURN_WORK_BYTES;
 use crate::link::Address;
 use crate::mutant::Mutant;
@@ -47,6 +48,9 @@ pub struct Config {
     /// configuration back gives it anew.
     #[serde(skip)]
     pub secrets: Secrets,
+    /// The feature levels that this build reads; the simulator has nodes of a build that is one newer.
+    #[serde(default)]
+    pub levels: Levels,
     /// The bug that the simulator has planted; without effect in a build that is not its own.
     pub mutant: Option<Mutant>,
 }
@@ -169,6 +173,7 @@ impl Default for Config {
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             storage: StorageConfig::default(),
             secrets: Secrets::default(),
+            levels: Levels::BUILD,
             mutant: None,
         }
     }

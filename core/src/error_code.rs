@@ -21,8 +21,6 @@ macro_rules! codes {
             Hash,
             Serialize,
             Deserialize,
-            bincode::Encode,
-            bincode::Decode,
         )]
         #[repr(i16)]
         #[allow(missing_docs, reason = "the names are Kafka's own and documented there; the comments group them")]
@@ -84,6 +82,7 @@ codes! {
     OffsetNotAvailable = 78,
     InvalidRecord = 87,
     ThrottlingQuotaExceeded = 89,
+    FeatureUpdateFailed = 96,
     UnknownTopicId = 100,
     InconsistentTopicId = 103,
     MismatchedEndpointType = 114,
@@ -91,6 +90,12 @@ codes! {
 }
 
 impl ErrorCode {
+    /// The code of that value on the wire.
+    pub fn parse(code: i16) -> Option<ErrorCode> {
+        let place = ErrorCode::ALL.binary_search_by_key(&code, |known| known.code()).ok()?;
+        Some(ErrorCode::ALL[place])
+    }
+
     /// The value on the wire.
     pub fn code(self) -> i16 {
         self as i16
@@ -107,5 +112,24 @@ impl ErrorCode {
                 | ErrorCode::NotEnoughReplicasAfterAppend
                 | ErrorCode::KafkaStorageError
         )
+    }
+}
+
+/// Its value on the wire. Not its place in the list, which the next new code would shift.
+impl bincode::Encode for ErrorCode {
+    fn encode<E: bincode::enc::Encoder>(&self, to: &mut E) -> Result<(), bincode::error::EncodeError> {
+        self.code().encode(to)
+    }
+}
+
+bincode::impl_borrow_decode!(ErrorCode);
+
+/// A code that this build does not know says nothing but that it was no.
+impl<C> bincode::Decode<C> for ErrorCode {
+    fn decode<D: bincode::de::Decoder<Context = C>>(
+        from: &mut D,
+    ) -> Result<Self, bincode::error::DecodeError> {
+        let code = i16::decode(from)?;
+        Ok(ErrorCode::parse(code).unwrap_or(ErrorCode::UnknownServerError))
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 1 | [`ids`], [`now`], [`rng`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`topic_config`], [`mutant`]: shapes |
+//! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`topic_config`], [`mutant`]: shapes |
 //! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
@@ -28,6 +28,7 @@ pub mod event;
 pub mod file;
 pub mod host;
 pub mod ids;
+pub mod level;
 pub mod limits;
 pub mod link;
 pub mod machine;

@@ -340,6 +340,11 @@ pub const PEER_UNREAD_MAX: Duration = Duration::from_secs(30);
 pub const PEER_DIAL_WAIT_MIN: Duration = Duration::from_millis(50);
 /// Longest wait between two dials. Source: chosen, below an election timeout. At the edge: no longer doubled.
 pub const PEER_DIAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long after its start a node looks what the registry says of it, and again while nobody leads. Source: chosen: a
+/// start has better things to do, and a level is raised within a second.
+pub const REGISTER_LOOK_AFTER: Duration = Duration::from_millis(200);
+/// How long it waits before it asks once more. Source: chosen, as a forwarded request waits for its answer.
+pub const REGISTER_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How long a forwarded request waits for its answer. Source: chosen, a third of clients' default of 30 s.
 /// At the edge: the asker is told that it is lost.
 pub const FORWARD_WAIT_MAX: Duration = Duration::from_secs(10);

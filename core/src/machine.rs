@@ -19,6 +19,7 @@
 
 use crate::entry::Stamp;
 use crate::ids::PageId;
+use crate::level::Level;
 use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
 use crate::rng::Rng;
@@ -49,6 +50,8 @@ pub struct Context<'a, I> {
     pub image: &'a I,
     /// What the commands, and the state that they lead to, may take.
     pub room: Room,
+    /// The cluster's feature level: nothing is proposed that is written only from a higher one on.
+    pub level: Level,
     /// The bug that is planted, if one is.
     pub mutant: Option<Mutant>,
 }
@@ -196,19 +199,25 @@ pub trait Machine: Clone + Default {
     }
 
     /// The state that `head` and `page` wrote.
-    fn unfold(head: &[u8], pages: &[(PageId, Bytes)]) -> Result<Self, Undecodable> {
+    fn unfold(head: &[u8], pages: &[(PageId, Bytes)], reads: Level) -> Result<Self, Undecodable> {
         match pages.len() {
-            0 => Self::decode(head),
+            0 => Self::decode(head, reads),
             count => Err(Undecodable { what: "machine state", reason: format!("{count} pages of no map") }),
         }
     }
 
-    /// The state that `encode` wrote.
-    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
+    /// The state that `encode` wrote, if it is of a level that `reads` reaches.
+    fn decode(bytes: &[u8], reads: Level) -> Result<Self, Undecodable>;
 
-    /// One entry's payload: the commands of one decision.
-    fn encode_commands(commands: &[Self::Command]) -> Bytes;
+    /// The cluster's feature level, as this state knows it.
+    fn level(&self) -> Level;
 
-    /// The commands of an entry's payload.
-    fn decode_commands(bytes: &[u8]) -> Result<Vec<Self::Command>, Undecodable>;
+    /// The level from which a command may be proposed.
+    fn since(command: &Self::Command) -> Level;
+
+    /// One entry's payload: the commands of one decision, as they are written at that level.
+    fn encode_commands(commands: &[Self::Command], level: Level) -> Bytes;
+
+    /// The commands of an entry's payload, if they are of a level that `reads` reaches.
+    fn decode_commands(bytes: &[u8], reads: Level) -> Result<Vec<Self::Command>, Undecodable>;
 }

@@ -170,6 +170,8 @@ pub enum Mutant {
     PassedInMemoryStays,
     /// No bug, but what the next API does to everybody else: ApiVersions names one more. No run may change for it.
     OneMoreApi,
+    /// A leader writes what its own build knows, whatever level the cluster has.
+    AboveTheLevel,
 }
 
 /// Whether that bug is planted.

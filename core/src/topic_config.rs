@@ -14,7 +14,7 @@ use rust_mq_proto::records::TimestampType;
 use std::collections::BTreeMap;
 
 /// A setting with its value in force.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigEntry {
     /// Kafka's name for it.
     pub name: String,

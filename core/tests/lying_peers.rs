@@ -8,8 +8,9 @@
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::codec;
 use rust_mq_core::ids::{NodeId, Offset, ReplicaId, Term, TopicId};
+use rust_mq_core::level::Levels;
 use rust_mq_core::link::LaneKind;
-use rust_mq_core::metadata::{Command, Placed, Topic};
+use rust_mq_core::metadata::{Command, Placed, TopicBirth};
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::LogState;
 use rust_mq_proto::peer::message::{CatchUp, PeerBody, Refused, Snapshot, Turned};
@@ -52,7 +53,7 @@ fn state(start: i64, end: i64) -> Bytes {
         ..LogState::default()
     };
     let mut bytes = BytesMut::new();
-    state.encode(&mut bytes);
+    state.encode(Levels::BUILD.newest, &mut bytes);
     bytes.freeze()
 }
 
@@ -164,12 +165,13 @@ fn entries_that_could_not_be_applied_are_not_appended() {
         vec![entry(1, torn.freeze())],
         vec![entry(2, Bytes::from_static(b"no commands"))],
         vec![entry(2, Bytes::from_static(b"\x01\xff"))],
+        vec![entry(2, Bytes::from_static(b"\x20\x09\x00"))],
     ];
     for lie in lies {
         company.say_raft(1, append(PARTITION, next, TERM, lie));
         is_unharmed(&mut company);
     }
-    for lie in [b"no commands".as_slice(), b"\x01\xff"] {
+    for lie in [b"no commands".as_slice(), b"\x01\xff", b"\x11\x09\x00"] {
         company.say_raft(1, append(0, 2, TERM, vec![entry(2, Bytes::copy_from_slice(lie))]));
         is_unharmed(&mut company);
     }
@@ -181,7 +183,7 @@ fn topic(name: &str, partitions: Vec<Vec<(u64, i32)>>) -> Command {
     let placed = |(replica, node): (u64, i32)| Placed { replica: ReplicaId(replica), node: NodeId(node) };
     let partitions =
         partitions.into_iter().map(|placements| placements.into_iter().map(placed).collect()).collect();
-    let topic = Topic { name: name.into(), partitions, configs: BTreeMap::new() };
+    let topic = TopicBirth { name: name.into(), partitions, configs: BTreeMap::new() };
     Command::TopicCreated { id: TopicId([8; 16]), topic }
 }
 
@@ -201,7 +203,7 @@ fn commands_that_nobody_decides_change_nothing() {
     ];
     for lie in lies {
         let mut company = Company::member();
-        let payload = codec::encode(&vec![lie.clone()]);
+        let payload = codec::encode(&lie, Levels::BUILD.newest);
         company.say_raft(1, append(0, 2, TERM, vec![entry(2, payload)]));
         company.pass(Duration::from_secs(1));
         println!("{lie:?}");

@@ -5,6 +5,7 @@
 #![cfg_attr(fuzzing, no_main)]
 
 use rust_mq_core::codec;
+use rust_mq_core::level::Levels;
 use rust_mq_core::metadata::Command;
 
 #[cfg(fuzzing)]
@@ -12,8 +13,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| run(bytes));
 
 /// Reads one entry's payload, and what we make of it once more.
 pub fn run(bytes: &[u8]) {
-    let read = |bytes: &[u8]| codec::decode::<Vec<Command>>(bytes, "commands");
+    let level = Levels::BUILD.newest;
+    let read = |bytes: &[u8]| codec::decode_all::<Command>(bytes, level);
     let Ok(commands) = read(bytes) else { return };
-    let again = read(&codec::encode(&commands));
+    let again = read(&codec::encode_all(&commands, level));
     assert_eq!(again.as_ref(), Ok(&commands), "commands changed on their way through the codec");
 }

@@ -22,12 +22,13 @@ use crate::stage::company::{Company, PARTITION, RECORDS, TERM, TOPIC, batch, fet
 use crate::stage::script::Script;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::ids::Offset;
+use rust_mq_core::level::Levels;
 use rust_mq_core::link::LaneKind;
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::LogState;
 use rust_mq_proto::peer::codec::{parse, raft_parts};
 use rust_mq_proto::peer::message::{
-    Alive, CatchUp, Fetch, Fetched, Forward, Leader, PeerBody, Snapshot, SnapshotWanted,
+    Alive, CatchUp, Fetch, Fetched, Forward, Leader, PROTOCOL_NEWEST, PeerBody, Snapshot, SnapshotWanted,
 };
 use rust_mq_proto::peer::raft::{ENTRIES_MAX, RaftEntry, RaftMessage};
 use std::time::Duration;
@@ -46,21 +47,25 @@ pub fn run(bytes: &[u8]) {
 
 /// Reads one message, and what we make of it once more.
 fn read(bytes: &[u8]) {
-    let Ok(body) = parse(Bytes::copy_from_slice(bytes)) else { return };
-    assert_eq!(joined(body.clone().into_parts()).as_ref(), Some(&body), "a body changed on its way");
+    let Ok(body) = parse(Bytes::copy_from_slice(bytes), PROTOCOL_NEWEST) else { return };
+    assert_eq!(
+        joined(body.clone().into_parts(PROTOCOL_NEWEST)).as_ref(),
+        Some(&body),
+        "a body changed on its way"
+    );
     let PeerBody::Raft(raft) = body else { return };
     let Ok(messages) = raft.parse() else { return };
     let entries: usize = messages.iter().map(|message| message.entries.len()).sum();
     assert!(entries <= ENTRIES_MAX, "{entries} entries were let in");
     assert_eq!(
-        raft_messages(raft_parts(&messages)).as_ref(),
+        raft_messages(raft_parts(&messages, PROTOCOL_NEWEST)).as_ref(),
         Some(&messages),
         "Raft messages changed on their way"
     );
 }
 
 fn joined(parts: Vec<Bytes>) -> Option<PeerBody> {
-    parse(parts.concat().into()).ok()
+    parse(parts.concat().into(), PROTOCOL_NEWEST).ok()
 }
 
 fn raft_messages(parts: Vec<Bytes>) -> Option<Vec<RaftMessage>> {
@@ -236,7 +241,7 @@ impl Script<'_> {
         };
         let state = LogState { start: Offset(start), end: Offset(end), wall: Wall(0), ..LogState::default() };
         let mut bytes = BytesMut::new();
-        state.encode(&mut bytes);
+        state.encode(Levels::BUILD.newest, &mut bytes);
         Snapshot {
             id,
             error: i32::from(self.byte() % 8 == 7),

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use rust_mq_core::codec;
 use rust_mq_core::config::Config;
 use rust_mq_core::ids::{LinkId, NodeId, ReplicaId, TopicId};
+use rust_mq_core::level::Levels;
 use rust_mq_core::link::LaneKind;
-use rust_mq_core::metadata::{Command, Placed, Topic};
+use rust_mq_core::metadata::{Command, Placed, TopicBirth};
 use rust_mq_core::rng;
 use rust_mq_proto::peer::codec::{parse, raft_parts};
-use rust_mq_proto::peer::message::{
-    Fetch, Found, FoundMember, Hello, IAm, PROTOCOL_VERSION, PeerBody, Proof,
-};
+use rust_mq_proto::peer::message::{Fetch, Found, FoundMember, Hello, IAm, PROTOCOL_NEWEST, PeerBody, Proof};
 use rust_mq_proto::peer::raft::{RaftEntry, RaftKind, RaftMessage};
 use rust_mq_proto::records::BatchBuilder;
 use std::collections::BTreeMap;
@@ -78,8 +77,10 @@ impl Company {
         self.settle();
         self.lanes.insert((node, lane), link);
         let hello = Hello {
-            protocol_version: PROTOCOL_VERSION,
-            feature_level: 1,
+            protocol_oldest: PROTOCOL_NEWEST.into(),
+            protocol_newest: PROTOCOL_NEWEST.into(),
+            level_oldest: Levels::BUILD.oldest.0,
+            level_newest: Levels::BUILD.newest.0,
             node,
             disk: disk(node),
             boot: u64::from(node.unsigned_abs()),
@@ -93,7 +94,7 @@ impl Company {
 
     /// A peer says something, and all that follows from it happens.
     pub fn say(&mut self, node: i32, lane: LaneKind, body: PeerBody) -> bool {
-        let is_heard = self.say_bytes(node, lane, &body.into_parts().concat());
+        let is_heard = self.say_bytes(node, lane, &body.into_parts(PROTOCOL_NEWEST).concat());
         self.settle();
         is_heard
     }
@@ -106,7 +107,7 @@ impl Company {
 
     /// A peer says this to a replica of its own group.
     pub fn say_raft(&mut self, node: i32, message: RaftMessage) {
-        self.say_bytes(node, LaneKind::Raft, &raft_parts(&[message]).concat());
+        self.say_bytes(node, LaneKind::Raft, &raft_parts(&[message], PROTOCOL_NEWEST).concat());
         self.settle();
     }
 
@@ -115,7 +116,9 @@ impl Company {
         for _ in 0..ANSWERS_MAX {
             let is_at_rest = self.stage.settle(TURNS_MAX);
             let said = self.stage.take_said();
-            let bodies = said.into_iter().filter_map(|(link, bytes)| Some((link, parse(bytes).ok()?)));
+            let bodies = said
+                .into_iter()
+                .filter_map(|(link, bytes)| Some((link, parse(bytes, PROTOCOL_NEWEST).ok()?)));
             let (asked, heard): (Vec<_>, Vec<_>) =
                 bodies.partition(|(_, body)| matches!(body, PeerBody::WhoAreYou(_)));
             self.heard.extend(heard);
@@ -132,7 +135,7 @@ impl Company {
         let PeerBody::WhoAreYou(asked) = body else { return };
         let cluster = Bytes::copy_from_slice(&CLUSTER.to_be_bytes());
         let said = IAm { nonce: asked.nonce, node: 1, disk: self.at_address.clone(), boot: 1, cluster };
-        self.stage.deliver(link, &PeerBody::IAm(said).into_parts().concat());
+        self.stage.deliver(link, &PeerBody::IAm(said).into_parts(PROTOCOL_NEWEST).concat());
     }
 
     /// What the node said to a peer since the last call.
@@ -181,13 +184,14 @@ impl Company {
         };
         let found = Found {
             cluster: Bytes::copy_from_slice(&CLUSTER.to_be_bytes()),
+            level: Levels::BUILD.newest.0,
             members: (1..=3).map(member).collect(),
         };
         self.say(1, LaneKind::Raft, PeerBody::Found(found));
     }
 
     fn commands(&mut self, commands: &[Command]) {
-        let payload = codec::encode(&commands);
+        let payload = codec::encode_all(commands, Levels::BUILD.newest);
         self.say_raft(1, append(0, 1, 1, vec![entry(2, payload)]));
     }
 
@@ -229,12 +233,16 @@ pub fn batch(base: i64) -> Bytes {
     builder.build().freeze()
 }
 
-fn topic() -> Topic {
+fn topic() -> TopicBirth {
     let placed = |node: i32| Placed {
         replica: ReplicaId(PARTITION + u64::from(node.unsigned_abs())),
         node: NodeId(node),
     };
-    Topic { name: "topic".into(), partitions: vec![(1..=3).map(placed).collect()], configs: BTreeMap::new() }
+    TopicBirth {
+        name: "topic".into(),
+        partitions: vec![(1..=3).map(placed).collect()],
+        configs: BTreeMap::new(),
+    }
 }
 
 fn disk(node: i32) -> Bytes {

@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 73] = [
+pub const ALL: [Planted; 74] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -157,6 +157,7 @@ pub const ALL: [Planted; 73] = [
     ours(Mutant::RemovedEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::RecycledEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::SecretNotChecked, &[Claim::C22]),
+    ours(Mutant::AboveTheLevel, &[Claim::C6, Claim::C17, Claim::C18]),
 ];
 
 impl Planted {

@@ -9,6 +9,7 @@ use crate::client::plan::{ClientPlan, TopicPlan};
 use crate::network::{LinkWeather, Weather};
 use crate::trouble::Trouble;
 use rust_mq_core::config::StorageConfig;
+use rust_mq_core::level::Levels;
 use rust_mq_core::mutant::Mutant;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +93,18 @@ pub struct SitePlan {
     pub sync_ns: u64,
     /// Time of a byte, picoseconds.
     pub byte_ps: u64,
+    /// From which of its starts on its node is of a build that is one newer, which reads a feature level more and speaks
+    /// a version more; 0: from the first; none: never.
+    #[serde(default)]
+    pub newer_from: Option<u32>,
+}
+
+impl SitePlan {
+    /// What its node reads, after so many starts before.
+    pub fn levels(&self, starts: u32) -> Levels {
+        let is_newer = self.newer_from.is_some_and(|from| starts >= from);
+        Levels { newest: if is_newer { Levels::READABLE } else { Levels::BUILD.newest }, ..Levels::BUILD }
+    }
 }
 
 /// One thing that goes wrong.

@@ -104,7 +104,7 @@ fn refuse(desk: &mut Desk, node: &mut Node, pending: Pending, code: ErrorCode) {
 }
 
 fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
-    let config = |entry: crate::topic_config::ConfigEntry| CreatableTopicConfigs {
+    let config = |entry: crate::metadata::Setting| CreatableTopicConfigs {
         name: entry.name,
         value: Some(entry.value),
         config_source: if entry.is_default { DEFAULT_CONFIG } else { TOPIC_CONFIG },
@@ -115,7 +115,7 @@ fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
         topic_id: created.id.0,
         num_partitions: created.partitions,
         replication_factor: created.replication_factor,
-        configs: Some(created.configs.into_iter().map(config).collect()),
+        configs: Some(created.settings.into_iter().map(config).collect()),
         error_message: None,
         ..Default::default()
     }

@@ -77,7 +77,7 @@ fn serve(desk: &mut Desk, node: &mut Node, now: Now) {
         desk.producer_ids.is_asked = true;
         let waiter = desk.waiter();
         desk.wait(now, waiter, now.mono + DECISION_AWAITED_MAX, Waiting::ProducerIds);
-        node.ask(now, waiter, Request::ProducerIds { node: node.config().node });
+        node.ask(now, waiter, Request::ProducerIds);
     }
 }
 

@@ -195,8 +195,8 @@ fn not_found(
 }
 
 fn describe(node: &Node, id: TopicId, topic: &Topic) -> MetadataResponseTopic {
-    let partitions = topic.partitions.iter().enumerate().map(|(number, placed)| {
-        let nodes: Vec<NodeId> = placed.iter().map(|placed| placed.node).collect();
+    let partitions = topic.partitions.iter().enumerate().map(|(number, assignment)| {
+        let nodes: Vec<NodeId> = assignment.target().iter().map(|placed| placed.node).collect();
         describe_partition(node, partition_of(id, number), &nodes)
     });
     MetadataResponseTopic {

@@ -5,6 +5,7 @@ use super::Broker;
 use crate::connection::{PURPOSES, Purpose};
 use crate::entry::Entry;
 use crate::ids::{DiskId, Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::metadata::partition_of;
 use crate::now::Mono;
 use crate::partition::{Partition, Weight};
 use crate::replica::Replica;
@@ -135,8 +136,14 @@ impl Broker {
 
     /// The partitions, the metadata's included, of which the image places a replica here, with that replica.
     pub fn observe_placed(&self) -> BTreeMap<TopicPartition, ReplicaId> {
-        let placed =
-            self.node.image().into_iter().flat_map(|image| image.replicas_on(self.node.config().node));
+        let here = self.node.config().node;
+        let topics = self.node.image().into_iter().flat_map(|image| image.topics());
+        let placed = topics.flat_map(|(id, topic)| {
+            let assigned = topic.partitions.iter().enumerate();
+            assigned.filter_map(move |(number, assignment)| {
+                Some((partition_of(id, number), assignment.on(here)?))
+            })
+        });
         let machines = self.node.residents().iter().filter(|(_, resident)| resident.records().is_none());
         placed.chain(machines.map(|(id, resident)| (resident.of(), id))).collect()
     }

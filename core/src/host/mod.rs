@@ -22,9 +22,12 @@
 #[cfg(test)]
 mod tests;
 
+use crate::codec::{self, Kind};
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Term};
+use crate::level::{Level, Levels};
 use crate::machine::{Answer, Built, Context, Decision, Machine, Proof, Room, Undecodable, Waiter};
+use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now, Wall};
 use crate::paged::Folded;
 use crate::replica::{Confirming, Dropped, ReadContext, Replica};
@@ -41,7 +44,12 @@ pub struct Host<M: Machine> {
     lead: Option<Lead<M>>,
     rng: Rng,
     room: Room,
+    /// The newest feature level that this node reads.
+    reads: Level,
 }
+
+/// What a machine is in a checkpoint or a snapshot.
+const STATE: Kind = Kind::first(1, "Host");
 
 /// What only the leader has.
 struct Lead<M: Machine> {
@@ -71,7 +79,12 @@ impl<M: Machine> Host<M> {
     /// A machine in the state that it had at `applied`, on `replica`, which starts there too.
     /// `room` is what it may make of requests.
     pub fn new(replica: Replica, committed: M, applied: Stamp, rng: Rng, room: Room) -> Host<M> {
-        Host { replica, committed, applied, lead: None, rng, room }
+        Host { replica, committed, applied, lead: None, rng, room, reads: Levels::BUILD.newest }
+    }
+
+    /// Reads what was written up to that feature level.
+    pub fn read_up_to(&mut self, level: Level) {
+        self.reads = level;
     }
 
     /// Asks the machine. The answer comes at once only if there is no leader here, or none that may decide yet.
@@ -87,7 +100,8 @@ impl<M: Machine> Host<M> {
             return refuse(waiter, out, M::not_leader());
         };
         let mutant = self.replica.settings().mutant;
-        let mut context = Context { now, rng: &mut self.rng, image, room: self.room, mutant };
+        let (room, level) = (self.room, self.committed.level());
+        let mut context = Context { now, rng: &mut self.rng, image, room, level, mutant };
         let decision = lead.tip.decide(&mut lead.soft, &mut context, waiter, request);
         self.carry_out(now, decision, out);
     }
@@ -96,7 +110,8 @@ impl<M: Machine> Host<M> {
     pub fn due(&mut self, now: Now, image: &M::Image, out: &mut Vec<Replied<M::Reply>>) {
         let Some(lead) = &mut self.lead else { return };
         let mutant = self.replica.settings().mutant;
-        let mut context = Context { now, rng: &mut self.rng, image, room: self.room, mutant };
+        let (room, level) = (self.room, self.committed.level());
+        let mut context = Context { now, rng: &mut self.rng, image, room, level, mutant };
         if lead.built == Built::Partly {
             lead.built = lead.tip.elected(&mut lead.soft, &mut context);
             return;
@@ -137,7 +152,12 @@ impl<M: Machine> Host<M> {
         let Some(lead) = &mut self.lead else { return };
         let has_commands = !decision.commands.is_empty();
         if has_commands {
-            let payload = M::encode_commands(&decision.commands);
+            let is_rash = is_planted(self.replica.settings().mutant, Mutant::AboveTheLevel);
+            let level = if is_rash { self.reads } else { self.committed.level() };
+            for command in &decision.commands {
+                assert!(M::since(command) <= level, "nothing is proposed above the cluster's level");
+            }
+            let payload = M::encode_commands(&decision.commands, level);
             let proposed = self.replica.propose(EntryKind::Commands, now.wall, payload);
             // It would be too large the next time as well: "not leader" would have it asked again for ever.
             assert!(proposed != Err(Dropped::TooLarge), "`decide` keeps to the room it is given");
@@ -168,10 +188,10 @@ impl<M: Machine> Host<M> {
     }
 
     /// Whether the entries of an append could be applied: they are of no kind but commands that this build knows.
-    pub fn check(entries: &[RaftEntry]) -> Result<(), Undecodable> {
+    pub fn check(&self, entries: &[RaftEntry]) -> Result<(), Undecodable> {
         for entry in entries {
             match u8::try_from(entry.kind).ok().and_then(EntryKind::parse) {
-                Some(EntryKind::Commands) => drop(M::decode_commands(&entry.payload)?),
+                Some(EntryKind::Commands) => drop(M::decode_commands(&entry.payload, self.reads)?),
                 Some(EntryKind::Batch) => {
                     return Err(Undecodable { what: "commands", reason: "it is a record batch".into() });
                 }
@@ -190,7 +210,7 @@ impl<M: Machine> Host<M> {
         assert!(entry.index == self.applied.index.next(), "entries are applied in order, each once");
         let stamp = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
         if entry.kind == EntryKind::Commands {
-            for command in M::decode_commands(&entry.payload)? {
+            for command in M::decode_commands(&entry.payload, self.reads)? {
                 told(&self.committed, &command);
                 self.committed.apply(stamp, &command);
             }
@@ -247,7 +267,7 @@ impl<M: Machine> Host<M> {
         state: &[u8],
         out: &mut Vec<Replied<M::Reply>>,
     ) -> Result<(), Undecodable> {
-        (_, self.committed) = Host::decode_state(state)?;
+        (_, self.committed) = Host::decode_state(state, self.reads)?;
         self.applied = at;
         self.abandon(out);
         Ok(())
@@ -298,7 +318,8 @@ impl<M: Machine> Host<M> {
         &mut self.replica
     }
 
-    /// The committed state as bytes, for a checkpoint or a snapshot: the time in the log, then the machine.
+    /// The committed state as bytes, for a checkpoint or a snapshot: kind and version, the time in the log (i64, big
+    /// endian), then the machine's own.
     pub fn encode(&self) -> BytesMut {
         Host::encode_state(self.applied.wall, &self.committed)
     }
@@ -306,6 +327,7 @@ impl<M: Machine> Host<M> {
     /// What `encode` gives for that state.
     pub fn encode_state(wall: Wall, machine: &M) -> BytesMut {
         let mut bytes = BytesMut::new();
+        codec::encode_head(&STATE, &mut bytes);
         bytes.put_i64(wall.0);
         machine.encode(&mut bytes);
         bytes
@@ -314,6 +336,7 @@ impl<M: Machine> Host<M> {
     /// The time in the log and the state without its pages, for a checkpoint.
     pub fn head(wall: Wall, machine: &M) -> Bytes {
         let mut bytes = BytesMut::new();
+        codec::encode_head(&STATE, &mut bytes);
         bytes.put_i64(wall.0);
         bytes.put_slice(&machine.head());
         bytes.freeze()
@@ -323,26 +346,39 @@ impl<M: Machine> Host<M> {
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn unfold(folded: &Folded) -> Result<(Wall, M), Undecodable> {
+    pub fn unfold(folded: &Folded, reads: Level) -> Result<(Wall, M), Undecodable> {
         let (head, pages) = match folded {
-            Folded::Whole(bytes) => return Host::decode_state(bytes),
+            Folded::Whole(bytes) => return Host::decode_state(bytes, reads),
             Folded::Pages { head, pages } => (head, pages),
         };
-        let Some((wall, machine)) = head.split_first_chunk() else {
-            return Err(Undecodable { what: "machine state", reason: "it is cut".into() });
-        };
-        Ok((Wall(i64::from_be_bytes(*wall)), M::unfold(machine, pages)?))
+        let (wall, machine) = split_wall(head)?;
+        Ok((wall, M::unfold(machine, pages, reads)?))
+    }
+
+    /// The machine in a snapshot from another node.
+    ///
+    /// # Errors
+    /// A state that this build cannot read.
+    pub fn decode(&self, state: &[u8]) -> Result<M, Undecodable> {
+        Ok(Host::decode_state(state, self.reads)?.1)
     }
 
     /// What `encode_state` was given.
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn decode_state(bytes: &[u8]) -> Result<(Wall, M), Undecodable> {
-        let Some((wall, machine)) = bytes.split_first_chunk() else {
-            return Err(Undecodable { what: "machine state", reason: "it is cut".into() });
-        };
-        Ok((Wall(i64::from_be_bytes(*wall)), M::decode(machine)?))
+    pub fn decode_state(bytes: &[u8], reads: Level) -> Result<(Wall, M), Undecodable> {
+        let (wall, machine) = split_wall(bytes)?;
+        Ok((wall, M::decode(machine, reads)?))
+    }
+}
+
+/// The time in the log, and the machine's own bytes behind it.
+fn split_wall(bytes: &[u8]) -> Result<(Wall, &[u8]), Undecodable> {
+    let what = "state of a machine";
+    match codec::decode_head(what, &STATE, bytes)?.split_first_chunk() {
+        Some((wall, machine)) => Ok((Wall(i64::from_be_bytes(*wall)), machine)),
+        None => Err(Undecodable { what, reason: "it ends in the time of its log".into() }),
     }
 }
 

@@ -1,21 +1,21 @@
-//! What the metadata machine replicates, and its one codec. A new kind of command raises the feature level; a
-//! node that meets one it does not know stops rather than skip it.
+//! What the metadata machine replicates, and its shapes. A new kind of command, or a new version of one, raises the
+//! feature level; a node that meets one it does not know stops rather than skip it.
 
-use super::Topic;
-use crate::codec;
-use crate::ids::TopicId;
-use crate::machine::Undecodable;
-use bytes::Bytes;
+use super::{Placed, Registered};
+use crate::codec::{Broken, Kind, Reading, Shape, Writing};
+use crate::ids::{NodeId, TopicId};
+use crate::level::Level;
+use std::collections::BTreeMap;
 
 /// A change of the metadata.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A topic exists, its replicas placed.
     TopicCreated {
         /// Its id, never used before.
         id: TopicId,
         /// All about it.
-        topic: Topic,
+        topic: TopicBirth,
     },
     /// A topic is gone; its replicas stop and their files go.
     TopicDeleted {
@@ -27,14 +27,81 @@ pub enum Command {
         /// The first id that is still free.
         next: i64,
     },
+    /// From here on what is written from that feature level on may be proposed.
+    LevelRaised {
+        /// The level.
+        to: Level,
+    },
+    /// A node says of itself what is so now.
+    NodeRegistered {
+        /// Which.
+        node: NodeId,
+        /// All about it.
+        registered: Registered,
+    },
 }
 
-/// One entry's payload.
-pub(super) fn encode(commands: &[Command]) -> Bytes {
-    codec::encode(&commands)
+/// A topic as it is made.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct TopicBirth {
+    /// Its name.
+    pub name: String,
+    /// By number, the members that each partition is born with; the first is the preferred leader.
+    pub partitions: Vec<Vec<Placed>>,
+    /// What its creator set, by Kafka's names; the rest is default.
+    pub configs: BTreeMap<String, String>,
 }
 
-/// The commands of one entry.
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Command>, Undecodable> {
-    codec::decode(bytes, "metadata commands")
+const TOPIC_CREATED: u8 = 16;
+const TOPIC_DELETED: u8 = 17;
+const PRODUCER_IDS_TAKEN: u8 = 18;
+const LEVEL_RAISED: u8 = 19;
+const NODE_REGISTERED: u8 = 20;
+
+impl Shape for Command {
+    const WHAT: &'static str = "metadata command";
+    const KINDS: &'static [Kind] = &[
+        Kind::first(TOPIC_CREATED, "TopicCreated"),
+        Kind::first(TOPIC_DELETED, "TopicDeleted"),
+        Kind::first(PRODUCER_IDS_TAKEN, "ProducerIdsTaken"),
+        Kind::first(LEVEL_RAISED, "LevelRaised"),
+        Kind::first(NODE_REGISTERED, "NodeRegistered"),
+    ];
+
+    fn kind(&self) -> u8 {
+        match self {
+            Command::TopicCreated { .. } => TOPIC_CREATED,
+            Command::TopicDeleted { .. } => TOPIC_DELETED,
+            Command::ProducerIdsTaken { .. } => PRODUCER_IDS_TAKEN,
+            Command::LevelRaised { .. } => LEVEL_RAISED,
+            Command::NodeRegistered { .. } => NODE_REGISTERED,
+        }
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        match self {
+            Command::TopicCreated { id, topic } => {
+                to.put(id);
+                to.put(topic);
+            }
+            Command::TopicDeleted { id } => to.put(id),
+            Command::ProducerIdsTaken { next } => to.put(next),
+            Command::LevelRaised { to: level } => to.put(level),
+            Command::NodeRegistered { node, registered } => {
+                to.put(node);
+                to.put(registered);
+            }
+        }
+    }
+
+    fn read(kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Command, Broken> {
+        Ok(match kind {
+            TOPIC_CREATED => Command::TopicCreated { id: from.take()?, topic: from.take()? },
+            TOPIC_DELETED => Command::TopicDeleted { id: from.take()? },
+            PRODUCER_IDS_TAKEN => Command::ProducerIdsTaken { next: from.take()? },
+            LEVEL_RAISED => Command::LevelRaised { to: from.take()? },
+            NODE_REGISTERED => Command::NodeRegistered { node: from.take()?, registered: from.take()? },
+            _ => return Err(Broken::Unread),
+        })
+    }
 }

@@ -1,9 +1,9 @@
 //! Deciding a CreateTopics request: each topic by itself, in the order asked, each seeing the ones before it.
 //! A name that stands there twice is refused as a whole, as Kafka does, and answered once, at the end.
 
-use super::request::{CreatedTopic, NewTopic, Refusal};
+use super::request::{CreatedTopic, NewTopic, Refusal, Setting};
 use super::room::RoomLeft;
-use super::{Command, Metadata, Topic, placement, topic_name};
+use super::{Command, Metadata, TopicBirth, placement, topic_name};
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
@@ -94,15 +94,15 @@ fn create(
         id,
         partitions: i32::try_from(nodes.len()).expect("bounded by CREATE_PARTITIONS_MAX above"),
         replication_factor: i16::try_from(replication_factor).unwrap_or(i16::MAX),
-        configs: topic_config::describe(&configs),
+        settings: topic_config::describe(&configs).into_iter().map(Setting::from).collect(),
     };
-    let topic = Topic { name: new.name.clone(), partitions, configs };
+    let topic = TopicBirth { name: new.name.clone(), partitions, configs };
     Ok((Command::TopicCreated { id, topic }, created))
 }
 
 /// By partition, the nodes of its replicas.
 fn place(draft: &Metadata, new: &NewTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
-    let nodes: Vec<NodeId> = draft.members.keys().copied().collect();
+    let nodes: Vec<NodeId> = draft.nodes.keys().copied().collect();
     if !new.assignments.is_empty() {
         return assigned(&nodes, &new.assignments);
     }

@@ -5,7 +5,7 @@
 //! Invariant: in a state that is sound every replica belongs to one place, `next_replica` is above all of them, and
 //! counting on overflows nothing.
 
-use super::{Command, Metadata, Topic, topic_name};
+use super::{Assignment, Command, Metadata, Placed, Topic, TopicBirth, topic_name};
 use crate::ids::{NodeId, ReplicaId, TopicId};
 use crate::limits::{MEMBERS_MAX, PARTITIONS_MAX, PRODUCER_ID_BLOCK};
 use std::collections::BTreeSet;
@@ -20,33 +20,41 @@ impl Metadata {
             Command::TopicCreated { id, topic } => self.fits(*id, topic),
             Command::TopicDeleted { id } => self.topics.contains_key(id),
             Command::ProducerIdsTaken { next } => (self.next_producer..=PRODUCER_ID_MAX).contains(next),
+            Command::LevelRaised { to } => {
+                *to > self.level && self.nodes.values().all(|node| node.levels.contains(*to))
+            }
+            Command::NodeRegistered { node, registered } => {
+                let is_its = self.nodes.get(node).is_some_and(|known| known.disk == registered.disk);
+                is_its && registered.is_sound() && registered.levels.contains(self.level)
+            }
         }
     }
 
     /// Whether a topic can be added as it is: it and its name are new, and its replicas are, each higher than the one
     /// before, as they are numbered.
-    fn fits(&self, id: TopicId, topic: &Topic) -> bool {
+    fn fits(&self, id: TopicId, topic: &TopicBirth) -> bool {
         let is_new = !self.topics.contains_key(&id) && !self.names.contains_key(&topic.name);
         let has_room = self.partitions + topic.partitions.len() as u64 <= PARTITIONS_MAX as u64;
         let replicas = || topic.partitions.iter().flatten().map(|placed| placed.replica);
         let are_new = replicas().all(|replica| replica.0 >= self.next_replica && replica <= ReplicaId::MAX);
+        let are_born = topic.partitions.iter().all(|placed| Assignment::born(placed).is_some());
         is_new
             && has_room
+            && are_born
             && are_new
             && replicas().is_sorted_by(|one, next| one < next)
-            && self.is_placed(topic)
+            && self.is_placed(&topic.name, topic.partitions.iter().map(Vec::as_slice))
     }
 
-    /// Whether the topic's name is one, and each partition lies on different members.
-    fn is_placed(&self, topic: &Topic) -> bool {
+    /// Whether the topic's name is one, and each partition lies on different nodes.
+    fn is_placed<'a>(&self, name: &str, mut partitions: impl ExactSizeIterator<Item = &'a [Placed]>) -> bool {
         let is_placed = |nodes: &BTreeSet<NodeId>, count: usize| {
             (1..=MEMBERS_MAX).contains(&count)
                 && nodes.len() == count
-                && nodes.iter().all(|node| self.members.contains_key(node))
+                && nodes.iter().all(|node| self.nodes.contains_key(node))
         };
-        let mut partitions = topic.partitions.iter();
-        topic_name::fault(&topic.name).is_none()
-            && !topic.partitions.is_empty()
+        topic_name::fault(name).is_none()
+            && partitions.len() > 0
             && partitions
                 .all(|placed| is_placed(&placed.iter().map(|place| place.node).collect(), placed.len()))
     }
@@ -59,16 +67,28 @@ impl Metadata {
         if self.names.len() != self.topics.len() || !self.names.iter().all(is_named) {
             return Some("names and topics do not match");
         }
-        if !self.topics.values().all(|topic| self.is_placed(topic)) {
+        let is_placed = |topic: &Topic| {
+            self.is_placed(&topic.name, topic.partitions.iter().map(Assignment::target))
+                && topic.partitions.iter().all(Assignment::is_sound)
+        };
+        if !self.topics.values().all(is_placed) {
             return Some("a topic lies where none can");
         }
-        let placed = self.topics.values().flat_map(|topic| topic.partitions.iter().flatten());
-        let mut replicas: Vec<ReplicaId> = placed.map(|placed| placed.replica).collect();
-        replicas.extend(self.members.values().map(|member| member.replica));
+        if !self.voters.keys().all(|node| self.nodes.contains_key(node)) {
+            return Some("a voter is no node");
+        }
+        if !self.nodes.values().all(|node| node.is_sound() && node.levels.contains(self.level)) {
+            return Some("a node does not read the cluster's feature level");
+        }
+        let assignments = || self.topics.values().flat_map(|topic| &topic.partitions);
+        let mut replicas: Vec<ReplicaId> =
+            assignments().flat_map(Assignment::target).map(|placed| placed.replica).collect();
+        replicas.extend(self.voters.values());
         replicas.sort_unstable();
         let is_once = replicas.windows(2).all(|pair| pair[0] < pair[1]);
         let is_known = replicas.first().is_none_or(|first| *first != ReplicaId::NOBODY)
             && replicas.last().is_none_or(|last| last.0 < self.next_replica)
+            && assignments().all(|assignment| assignment.next_replica() <= self.next_replica)
             && self.next_replica <= ReplicaId::MAX.0 + 1;
         if !is_once || !is_known {
             return Some("its replicas cannot be");

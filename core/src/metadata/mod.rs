@@ -2,7 +2,8 @@
 //! It is the only owner of these facts; every node applies the same commands and reads its own copy, the
 //! *image*, which is simply the committed state.
 //!
-//! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics, `room`
+//! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
+//! `registry` about nodes and the feature level, `assignment` tells birth members from the target, `room`
 //! counts what that takes, `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which
 //! commands and states can be.
 //!
@@ -11,6 +12,7 @@
 //!
 //! - Invariant: a [`ReplicaId`] and a [`TopicId`] are given once, ever: `next_replica` only rises, and ids of
 //!   topics are drawn until they are new (claim C14).
+//! - Invariant: the feature level only rises, and every node of the registry reads it.
 //! - Invariant: producer-id blocks never overlap: `next_producer` only rises.
 //! - Invariant: every name in `names` leads to a topic of that name, and back.
 //! - Invariant: the encoded state <= `state_bytes_max` of the room that `decide` is given: what is accepted can be
@@ -19,25 +21,30 @@
 //! Left out, and what that costs: configurations changed after creation, more partitions, other members.
 //! Each is a command more.
 
+mod assignment;
 mod command;
 mod creation;
 mod deletion;
 mod fitting;
 mod placement;
+mod registry;
 mod request;
 mod room;
 #[cfg(test)]
 mod tests;
 mod topic_name;
 
-pub use command::Command;
-pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, TopicRef};
+pub use assignment::{Assignment, Placed};
+pub use command::{Command, TopicBirth};
+pub use registry::{Place, Registered};
+pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, Setting, TopicRef};
 pub use topic_name::fault as topic_name_fault;
 
-use crate::codec;
+use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
 use crate::entry::Stamp;
 use crate::ids::PageId;
 use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
+use crate::level::{Level, Levels};
 use crate::limits::PRODUCER_ID_BLOCK;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
@@ -46,11 +53,14 @@ use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
 /// The replicated state, and on every node the image of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
     cluster: ClusterId,
-    feature_level: u32,
-    members: BTreeMap<NodeId, Member>,
+    /// The level that the cluster was founded with, and the one that it has.
+    first_level: Level,
+    level: Level,
+    nodes: BTreeMap<NodeId, Registered>,
+    voters: BTreeMap<NodeId, ReplicaId>,
     topics: Paged<TopicId, Topic>,
     names: Paged<String, TopicId>,
     next_replica: u64,
@@ -58,12 +68,14 @@ pub struct Metadata {
     partitions: u64,
 }
 
-/// A node of the cluster and what binds its replicas to its disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct Member {
+/// A node that the cluster is founded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Founder {
+    /// Which.
+    pub node: NodeId,
     /// Its replica of the metadata partition.
     pub replica: ReplicaId,
-    /// The disk that its replicas are on.
+    /// The disk that its replicas are bound to.
     pub disk: DiskId,
 }
 
@@ -72,35 +84,37 @@ pub struct Member {
 pub struct Topic {
     /// Its name.
     pub name: String,
-    /// By number, where each partition's replicas are; the first is the preferred leader.
-    pub partitions: Vec<Vec<Placed>>,
+    /// By number, where each partition's replicas are.
+    pub partitions: Vec<Assignment>,
     /// What its creator set, by Kafka's names; the rest is default.
     pub configs: BTreeMap<String, String>,
 }
 
-/// A replica and the node it is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct Placed {
-    /// Which replica.
-    pub replica: ReplicaId,
-    /// Where.
-    pub node: NodeId,
-}
-
-/// The feature level that this build writes: it rises with every new kind of command.
-pub const FEATURE_LEVEL: u32 = 1;
-
 impl Metadata {
-    /// The state that a cluster is founded with: its members, each with its metadata replica and disk. Its producer
+    /// The state that a cluster is founded with: its level, and its first nodes, all voters, of which no more is known
+    /// than that they read that level. It is the same whenever it is told. Its producer
     /// ids begin at a place of its own, so that a producer that outlived another cluster at this address, such as a
     /// broker in memory before its restart, does not share its id with one that is new here.
-    pub fn founded(cluster: ClusterId, members: BTreeMap<NodeId, Member>) -> Metadata {
+    pub fn founded(cluster: ClusterId, level: Level, founders: &[Founder]) -> Metadata {
         // Blocks below 2^42 keep ids below 2^53: clients that hold numbers as doubles can tell them apart.
         let block = i64::try_from(cluster.0 & ((1 << 42) - 1)).expect("42 bits fit");
-        let next_replica = members.values().map(|member| member.replica.0).max().unwrap_or(0) + 1;
+        let next_replica = founders.iter().map(|founder| founder.replica.0).max().unwrap_or(0) + 1;
         let next_producer = block * PRODUCER_ID_BLOCK;
-        let feature_level = FEATURE_LEVEL;
-        Metadata { cluster, feature_level, members, next_replica, next_producer, ..Metadata::default() }
+        let voters = founders.iter().map(|founder| (founder.node, founder.replica)).collect();
+        let levels = Levels { oldest: level, newest: level };
+        let registered = |disk| Registered { disk, levels, place: None };
+        let nodes = founders.iter().map(|founder| (founder.node, registered(founder.disk))).collect();
+        let first_level = level;
+        Metadata {
+            cluster,
+            first_level,
+            level,
+            nodes,
+            voters,
+            next_replica,
+            next_producer,
+            ..Metadata::default()
+        }
     }
 
     /// The cluster's identity.
@@ -108,9 +122,24 @@ impl Metadata {
         self.cluster
     }
 
+    /// The feature level that the cluster was founded with.
+    pub fn first_level(&self) -> Level {
+        self.first_level
+    }
+
     /// The nodes by rising id.
-    pub fn members(&self) -> impl Iterator<Item = (NodeId, Member)> + '_ {
-        self.members.iter().map(|(node, member)| (*node, *member))
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Registered)> + '_ {
+        self.nodes.iter().map(|(node, registered)| (*node, registered))
+    }
+
+    /// What is known of a node.
+    pub fn node(&self, node: NodeId) -> Option<&Registered> {
+        self.nodes.get(&node)
+    }
+
+    /// The members of the metadata's own partition: their nodes by rising id, and their replicas.
+    pub fn voters(&self) -> impl Iterator<Item = (NodeId, ReplicaId)> + '_ {
+        self.voters.iter().map(|(node, replica)| (*node, *replica))
     }
 
     /// All topics by name.
@@ -133,20 +162,17 @@ impl Metadata {
         self.names.get(name).copied()
     }
 
-    /// Every partition with the replica that `node` holds of it.
-    #[cfg(feature = "simulation")]
-    pub fn replicas_on(&self, node: NodeId) -> impl Iterator<Item = (TopicPartition, ReplicaId)> + '_ {
-        self.topics.iter().flat_map(move |(id, topic)| {
-            topic.partitions.iter().enumerate().filter_map(move |(number, placed)| {
-                let here = placed.iter().find(|placed| placed.node == node)?;
-                Some((partition_of(*id, number), here.replica))
-            })
-        })
+    /// Where a partition's replicas are.
+    pub fn assignment(&self, of: TopicPartition) -> Option<&Assignment> {
+        self.topics.get(&of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)
     }
 
     /// Bytes of the state, encoded, but for a few numbers: counted as it changes.
     pub fn bytes(&self) -> usize {
-        codec::encoded_bytes(&self.members) + self.topics.bytes() + self.names.bytes()
+        codec::encoded_bytes(&self.nodes)
+            + codec::encoded_bytes(&self.voters)
+            + self.topics.bytes()
+            + self.names.bytes()
     }
 
     /// Whether a topic's name differs from `name` in nothing but '.' and '_': Kafka refuses the second, since both would
@@ -172,12 +198,16 @@ impl Metadata {
         }
     }
 
-    fn insert(&mut self, id: TopicId, topic: &Topic) {
-        let ids = topic.partitions.iter().flatten().map(|placed| placed.replica.0);
-        self.next_replica = self.next_replica.max(ids.max().map_or(0, |highest| highest + 1));
-        self.partitions += topic.partitions.len() as u64;
-        self.names.insert(topic.name.clone(), id);
-        self.topics.insert(id, topic.clone());
+    fn insert(&mut self, id: TopicId, birth: &TopicBirth) {
+        let TopicBirth { name, partitions, configs } = birth;
+        let partitions: Vec<Assignment> =
+            partitions.iter().filter_map(|placed| Assignment::born(placed)).collect();
+        assert!(partitions.len() == birth.partitions.len(), "`takes` has looked how they are numbered");
+        let next = partitions.iter().map(Assignment::next_replica).max().unwrap_or(0);
+        self.next_replica = self.next_replica.max(next);
+        self.partitions += partitions.len() as u64;
+        self.names.insert(name.clone(), id);
+        self.topics.insert(id, Topic { name: name.clone(), partitions, configs: configs.clone() });
     }
 
     fn remove(&mut self, id: TopicId) {
@@ -222,12 +252,23 @@ impl Machine for Metadata {
                 let (commands, results) = deletion::decide(self, topics, context.room);
                 (commands, Reply::DeleteTopics(results))
             }
-            Request::ProducerIds { .. } => {
+            Request::ProducerIds => {
                 let first = self.next_producer;
                 let next = first + PRODUCER_ID_BLOCK;
                 let is_overlapping = is_planted(context.mutant, Mutant::IdBlocksOverlap);
                 let taken = if is_overlapping { first + PRODUCER_ID_BLOCK / 2 } else { next };
                 (vec![Command::ProducerIdsTaken { next: taken }], Reply::ProducerIds { first, next })
+            }
+            Request::RaiseLevel { to, validate_only } => match registry::raise(self, to) {
+                Ok(_) if validate_only => (Vec::new(), Reply::LevelRaised(Ok(()))),
+                Ok(commands) => (commands, Reply::LevelRaised(Ok(()))),
+                Err(refusal) => (Vec::new(), Reply::LevelRaised(Err(refusal))),
+            },
+            Request::Register { node, registered } => {
+                match registry::register(self, context, node, registered) {
+                    Ok(commands) => (commands, Reply::Registered(Ok(()))),
+                    Err(refusal) => (Vec::new(), Reply::Registered(Err(refusal))),
+                }
             }
         };
         Decision::confirmed(commands, waiter, reply)
@@ -246,18 +287,26 @@ impl Machine for Metadata {
             Command::TopicCreated { id, topic } => self.insert(*id, topic),
             Command::TopicDeleted { id } => self.remove(*id),
             Command::ProducerIdsTaken { next } => self.next_producer = *next,
+            Command::LevelRaised { to } => self.level = *to,
+            Command::NodeRegistered { node, registered } => {
+                self.nodes.insert(*node, registered.clone());
+            }
         }
+        assert!(
+            self.nodes.values().all(|node| node.levels.contains(self.level)),
+            "every node reads the cluster's level"
+        );
         assert!(self.names.len() == self.topics.len(), "every topic has one name of its own");
     }
 
     fn encode(&self, into: &mut BytesMut) {
-        codec::encode_into(self, into);
+        codec::encode_into(self, self.level, into);
     }
 
-    fn decode(bytes: &[u8]) -> Result<Metadata, Undecodable> {
-        let state: Metadata = codec::decode(bytes, "metadata state")?;
+    fn decode(bytes: &[u8], reads: Level) -> Result<Metadata, Undecodable> {
+        let state: Metadata = codec::decode(bytes, reads)?;
         match state.fault() {
-            Some(reason) => Err(Undecodable { what: "metadata state", reason: reason.into() }),
+            Some(reason) => Err(Undecodable { what: Metadata::WHAT, reason: reason.into() }),
             None => Ok(state),
         }
     }
@@ -268,7 +317,8 @@ impl Machine for Metadata {
 
     fn head(&self) -> Bytes {
         let (topics, names) = (Paged::default(), Paged::default());
-        codec::encode(&Metadata { topics, names, members: self.members.clone(), ..*self })
+        let (nodes, voters) = (self.nodes.clone(), self.voters.clone());
+        codec::encode(&Metadata { topics, names, nodes, voters, ..*self }, self.level)
     }
 
     fn page_ids(&self) -> Vec<PageId> {
@@ -285,8 +335,8 @@ impl Machine for Metadata {
         page.map(|(_, bytes)| bytes)
     }
 
-    fn unfold(head: &[u8], pages: &[(PageId, Bytes)]) -> Result<Metadata, Undecodable> {
-        let mut state: Metadata = codec::decode(head, "metadata state")?;
+    fn unfold(head: &[u8], pages: &[(PageId, Bytes)], reads: Level) -> Result<Metadata, Undecodable> {
+        let mut state: Metadata = codec::decode(head, reads)?;
         for (id, bytes) in pages {
             let pushed = match id.table {
                 TOPICS => state.topics.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
@@ -296,16 +346,63 @@ impl Machine for Metadata {
             pushed.map_err(|reason| Undecodable { what: "page of the metadata", reason })?;
         }
         match state.fault() {
-            Some(reason) => Err(Undecodable { what: "metadata state", reason: reason.into() }),
+            Some(reason) => Err(Undecodable { what: Metadata::WHAT, reason: reason.into() }),
             None => Ok(state),
         }
     }
 
-    fn encode_commands(commands: &[Command]) -> Bytes {
-        command::encode(commands)
+    fn level(&self) -> Level {
+        self.level
     }
 
-    fn decode_commands(bytes: &[u8]) -> Result<Vec<Command>, Undecodable> {
-        command::decode(bytes)
+    fn since(command: &Command) -> Level {
+        codec::since(command)
+    }
+
+    fn encode_commands(commands: &[Command], level: Level) -> Bytes {
+        codec::encode_all(commands, level)
+    }
+
+    fn decode_commands(bytes: &[u8], reads: Level) -> Result<Vec<Command>, Undecodable> {
+        codec::decode_all(bytes, reads)
+    }
+}
+
+impl Shape for Metadata {
+    const WHAT: &'static str = "metadata state";
+    const KINDS: &'static [Kind] = &[Kind::first(2, "Metadata")];
+
+    fn kind(&self) -> u8 {
+        2
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        let Metadata { cluster, first_level, level, nodes, voters, topics, names, .. } = self;
+        let Metadata { next_replica, next_producer, partitions, .. } = self;
+        to.put(cluster);
+        to.put(first_level);
+        to.put(level);
+        to.put(nodes);
+        to.put(voters);
+        to.put(topics);
+        to.put(names);
+        to.put(next_replica);
+        to.put(next_producer);
+        to.put(partitions);
+    }
+
+    fn read(_kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Metadata, Broken> {
+        Ok(Metadata {
+            cluster: from.take()?,
+            first_level: from.take()?,
+            level: from.take()?,
+            nodes: from.take()?,
+            voters: from.take()?,
+            topics: from.take()?,
+            names: from.take()?,
+            next_replica: from.take()?,
+            next_producer: from.take()?,
+            partitions: from.take()?,
+        })
     }
 }

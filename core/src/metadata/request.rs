@@ -1,16 +1,19 @@
 //! What the metadata machine is asked and answers. Both travel between nodes when the asked node does not
-//! lead the metadata partition, so both have the codec of `codec`.
+//! lead the metadata partition: the types here are their shapes, which never change (`codec`). What changes is a type
+//! more, beside the old one.
 
-use crate::codec;
+use super::registry::Registered;
+use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
+use crate::level::{Level, Levels};
 use crate::limits::{ASKED_BYTES_MAX, ASKED_ELEMENTS_MAX, CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::Undecodable;
 use crate::topic_config::ConfigEntry;
 use bytes::Bytes;
 
 /// A question to the metadata leader.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Make topics, each by itself: one may fail while its neighbour succeeds.
     CreateTopics {
@@ -24,10 +27,21 @@ pub enum Request {
         /// Which.
         topics: Vec<TopicRef>,
     },
-    /// A block of producer ids for one node.
-    ProducerIds {
-        /// For whom.
+    /// A block of producer ids for the node that asks.
+    ProducerIds,
+    /// Raise the cluster's feature level.
+    RaiseLevel {
+        /// To this one.
+        to: Level,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// What a node says of itself.
+    Register {
+        /// Which.
         node: NodeId,
+        /// All about it.
+        registered: Registered,
     },
 }
 
@@ -74,7 +88,24 @@ pub struct CreatedTopic {
     /// How many replicas each.
     pub replication_factor: i16,
     /// All settings, defaults included.
-    pub configs: Vec<ConfigEntry>,
+    pub settings: Vec<Setting>,
+}
+
+/// A topic's setting with its value in force.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Setting {
+    /// Kafka's name for it.
+    pub name: String,
+    /// Its value, as text.
+    pub value: String,
+    /// Whether no one set it.
+    pub is_default: bool,
+}
+
+impl From<ConfigEntry> for Setting {
+    fn from(ConfigEntry { name, value, is_default }: ConfigEntry) -> Setting {
+        Setting { name, value, is_default }
+    }
 }
 
 /// What became of one topic of a DeleteTopics request.
@@ -89,7 +120,7 @@ pub struct Deletion {
 }
 
 /// An answer of the metadata leader.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// In the order asked.
     CreateTopics(Vec<(String, Result<CreatedTopic, Refusal>)>),
@@ -102,6 +133,10 @@ pub enum Reply {
         /// The one after the last.
         next: i64,
     },
+    /// The cluster has the level that was asked for, or why not.
+    LevelRaised(Result<(), Refusal>),
+    /// The registry says of the asker what it has told, or why not.
+    Registered(Result<(), Refusal>),
     /// The request as a whole would never be decided: what it asks is too much at once.
     Refused(Refusal),
     /// The asked node does not lead, or stopped leading before it could say. What was asked may still happen.
@@ -112,39 +147,162 @@ impl Request {
     /// Why this is too much at once for anyone to decide, or nothing. What passes can be sent to another node and
     /// read there, and so can its answer.
     pub fn excess(&self) -> Option<Refusal> {
-        let bytes = codec::encoded_bytes(self);
+        let bytes = codec::shape_bytes(self, Levels::BUILD.newest);
         let too_many = match self {
             Request::CreateTopics { topics, .. } => many_elements(topics),
             Request::DeleteTopics { topics } if topics.len() > PARTITIONS_MAX => {
                 Some(format!("one request deletes at most {PARTITIONS_MAX} topics"))
             }
-            Request::DeleteTopics { .. } | Request::ProducerIds { .. } => None,
+            _ => None,
         };
         let too_long = || format!("the request takes {bytes} bytes; one has at most {ASKED_BYTES_MAX}");
         let message = too_many.or_else(|| (bytes > ASKED_BYTES_MAX).then(too_long))?;
         Some(Refusal { code: ErrorCode::PolicyViolation, message })
     }
 
-    /// For the way between nodes.
-    pub fn encode(&self) -> Bytes {
-        codec::encode(self)
+    /// For the way between nodes of a cluster of that level.
+    pub fn encode(&self, level: Level) -> Bytes {
+        codec::encode(self, level)
     }
 
     /// From another node.
+    ///
+    /// # Errors
+    /// Bytes that are none that this build reads.
     pub fn decode(bytes: &[u8]) -> Result<Request, Undecodable> {
-        codec::decode(bytes, "metadata request")
+        codec::decode(bytes, Levels::READABLE)
     }
 }
 
 impl Reply {
-    /// For the way between nodes.
-    pub fn encode(&self) -> Bytes {
-        codec::encode(self)
+    /// For the way between nodes of a cluster of that level.
+    pub fn encode(&self, level: Level) -> Bytes {
+        codec::encode(self, level)
     }
 
     /// From another node.
+    ///
+    /// # Errors
+    /// Bytes that are none that this build reads.
     pub fn decode(bytes: &[u8]) -> Result<Reply, Undecodable> {
-        codec::decode(bytes, "metadata reply")
+        codec::decode(bytes, Levels::READABLE)
+    }
+}
+
+const CREATE_TOPICS: u8 = 48;
+const DELETE_TOPICS: u8 = 49;
+const PRODUCER_IDS: u8 = 50;
+const RAISE_LEVEL: u8 = 51;
+const REGISTER: u8 = 52;
+
+impl Shape for Request {
+    const WHAT: &'static str = "metadata request";
+    const KINDS: &'static [Kind] = &[
+        Kind::first(CREATE_TOPICS, "CreateTopics"),
+        Kind::first(DELETE_TOPICS, "DeleteTopics"),
+        Kind::first(PRODUCER_IDS, "ProducerIds"),
+        Kind::first(RAISE_LEVEL, "RaiseLevel"),
+        Kind::first(REGISTER, "Register"),
+    ];
+
+    fn kind(&self) -> u8 {
+        match self {
+            Request::CreateTopics { .. } => CREATE_TOPICS,
+            Request::DeleteTopics { .. } => DELETE_TOPICS,
+            Request::ProducerIds => PRODUCER_IDS,
+            Request::RaiseLevel { .. } => RAISE_LEVEL,
+            Request::Register { .. } => REGISTER,
+        }
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        match self {
+            Request::CreateTopics { topics, validate_only } => {
+                to.put(topics);
+                to.put(validate_only);
+            }
+            Request::DeleteTopics { topics } => to.put(topics),
+            Request::ProducerIds => {}
+            Request::RaiseLevel { to: level, validate_only } => {
+                to.put(level);
+                to.put(validate_only);
+            }
+            Request::Register { node, registered } => {
+                to.put(node);
+                to.put(registered);
+            }
+        }
+    }
+
+    fn read(kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Request, Broken> {
+        Ok(match kind {
+            CREATE_TOPICS => Request::CreateTopics { topics: from.take()?, validate_only: from.take()? },
+            DELETE_TOPICS => Request::DeleteTopics { topics: from.take()? },
+            PRODUCER_IDS => Request::ProducerIds,
+            RAISE_LEVEL => Request::RaiseLevel { to: from.take()?, validate_only: from.take()? },
+            REGISTER => Request::Register { node: from.take()?, registered: from.take()? },
+            _ => return Err(Broken::Unread),
+        })
+    }
+}
+
+const TOPICS_CREATED: u8 = 64;
+const TOPICS_DELETED: u8 = 65;
+const PRODUCER_IDS_GIVEN: u8 = 66;
+const REFUSED: u8 = 67;
+const NOT_CONTROLLER: u8 = 68;
+const LEVEL_RAISED: u8 = 69;
+const REGISTERED: u8 = 70;
+
+impl Shape for Reply {
+    const WHAT: &'static str = "metadata answer";
+    const KINDS: &'static [Kind] = &[
+        Kind::first(TOPICS_CREATED, "CreateTopics"),
+        Kind::first(TOPICS_DELETED, "DeleteTopics"),
+        Kind::first(PRODUCER_IDS_GIVEN, "ProducerIds"),
+        Kind::first(REFUSED, "Refused"),
+        Kind::first(NOT_CONTROLLER, "NotController"),
+        Kind::first(LEVEL_RAISED, "RaiseLevel"),
+        Kind::first(REGISTERED, "Register"),
+    ];
+
+    fn kind(&self) -> u8 {
+        match self {
+            Reply::CreateTopics(_) => TOPICS_CREATED,
+            Reply::DeleteTopics(_) => TOPICS_DELETED,
+            Reply::ProducerIds { .. } => PRODUCER_IDS_GIVEN,
+            Reply::Refused(_) => REFUSED,
+            Reply::NotController => NOT_CONTROLLER,
+            Reply::LevelRaised(_) => LEVEL_RAISED,
+            Reply::Registered(_) => REGISTERED,
+        }
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        match self {
+            Reply::CreateTopics(topics) => to.put(topics),
+            Reply::DeleteTopics(topics) => to.put(topics),
+            Reply::ProducerIds { first, next } => {
+                to.put(first);
+                to.put(next);
+            }
+            Reply::Refused(refusal) => to.put(refusal),
+            Reply::NotController => {}
+            Reply::LevelRaised(result) | Reply::Registered(result) => to.put(result),
+        }
+    }
+
+    fn read(kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Reply, Broken> {
+        Ok(match kind {
+            TOPICS_CREATED => Reply::CreateTopics(from.take()?),
+            TOPICS_DELETED => Reply::DeleteTopics(from.take()?),
+            PRODUCER_IDS_GIVEN => Reply::ProducerIds { first: from.take()?, next: from.take()? },
+            REFUSED => Reply::Refused(from.take()?),
+            NOT_CONTROLLER => Reply::NotController,
+            LEVEL_RAISED => Reply::LevelRaised(from.take()?),
+            REGISTERED => Reply::Registered(from.take()?),
+            _ => return Err(Broken::Unread),
+        })
     }
 }
 

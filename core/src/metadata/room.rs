@@ -10,16 +10,17 @@ use super::request::Refusal;
 use super::{Command, Metadata};
 use crate::codec;
 use crate::error_code::ErrorCode;
+use crate::level::Level;
 use crate::machine::Room;
 use crate::mutant::{Mutant, is_planted};
 
-/// What stands before the commands of a decision: the codec's version and their number.
-const COMMANDS_HEAD_BYTES: usize = 16;
-/// What stands before a state, and its own numbers: the log's time, the codec's version, the cluster's id and level,
+/// What stands before a state, and its own numbers: the log's time, kinds and versions, the cluster's id and levels,
 /// three counters and the lengths of two maps.
 const STATE_HEAD_BYTES: usize = 128;
 /// What a topic's name leads to: the topic's id, and a length.
 const NAME_BYTES: usize = 32;
+/// What a state holds of a partition's birth, besides where it is to be.
+const BIRTH_BYTES: usize = 16;
 /// A deletion among the commands.
 const DELETION_BYTES: usize = 24;
 
@@ -28,6 +29,7 @@ pub struct RoomLeft {
     room: Room,
     commands: usize,
     state: usize,
+    level: Level,
     is_blind: bool,
 }
 
@@ -37,8 +39,9 @@ impl RoomLeft {
         let state = metadata.bytes() + STATE_HEAD_BYTES;
         RoomLeft {
             room,
-            commands: room.commands_bytes_max.saturating_sub(COMMANDS_HEAD_BYTES),
+            commands: room.commands_bytes_max,
             state: room.state_bytes_max.saturating_sub(state),
+            level: metadata.level,
             is_blind: is_planted(mutant, Mutant::RoomIgnored),
         }
     }
@@ -48,8 +51,12 @@ impl RoomLeft {
     /// # Errors
     /// There is not so much: nothing was taken.
     pub fn take(&mut self, command: &Command, name: &str) -> Result<(), Refusal> {
-        let bytes = codec::encoded_bytes(command);
-        let kept = bytes + name.len() + NAME_BYTES;
+        let bytes = codec::shape_bytes(command, self.level);
+        let births = match command {
+            Command::TopicCreated { topic, .. } => topic.partitions.len() * BIRTH_BYTES,
+            _ => 0,
+        };
+        let kept = bytes + name.len() + NAME_BYTES + births;
         let refuse = |message| Err(Refusal { code: ErrorCode::PolicyViolation, message });
         if self.is_blind {
             return Ok(());
@@ -73,5 +80,5 @@ impl RoomLeft {
 
 /// How many deletions one decision may hold.
 pub fn deletions_max(room: Room) -> usize {
-    room.commands_bytes_max.saturating_sub(COMMANDS_HEAD_BYTES) / DELETION_BYTES
+    room.commands_bytes_max / DELETION_BYTES
 }

@@ -7,6 +7,7 @@ use crate::limits::{
     COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, PARTITIONS_MAX,
     PEER_MESSAGE_BYTES_MAX, READY_ITEM_BYTES, STATE_BYTES_MAX,
 };
+use crate::link::Address;
 use crate::machine::{Answer, Room};
 use crate::now::Now;
 use crate::rng::Rng;
@@ -33,9 +34,10 @@ impl Cluster {
     fn new(room: Room) -> Cluster {
         let member = |id: i32| {
             let replica = ReplicaId(u64::from(id.unsigned_abs()));
-            (NodeId(id), Member { replica, disk: DiskId::default() })
+            Founder { node: NodeId(id), replica, disk: DiskId::default() }
         };
-        let state = Metadata::founded(ClusterId::default(), (1..=3).map(member).collect());
+        let founders: Vec<Founder> = (1..=3).map(member).collect();
+        let state = Metadata::founded(ClusterId::default(), Levels::BUILD.newest, &founders);
         Cluster { state, rng: Rng::stream(1, "metadata"), room }
     }
 
@@ -44,14 +46,14 @@ impl Cluster {
         if let Some(refusal) = request.excess() {
             return Reply::Refused(refusal);
         }
-        let sent = request.encode();
+        let sent = request.encode(self.state.level());
         assert!(sent.len() + 100 <= PEER_MESSAGE_BYTES_MAX, "the request is {} bytes", sent.len());
         let request = Request::decode(&sent).expect("what may be asked can be read");
         let (now, rng, room) = (Now::default(), &mut self.rng, self.room);
-        let mut context = Context { now, rng, image: &(), room, mutant: None };
+        let mut context = Context { now, rng, image: &(), room, level: self.state.level(), mutant: None };
         let decision = self.state.decide(&mut (), &mut context, Waiter(1), request);
         let [Answer { reply, .. }] = &decision.answers[..] else { panic!("every request is answered once") };
-        let told = reply.encode();
+        let told = reply.encode(self.state.level());
         assert!(told.len() + 100 <= PEER_MESSAGE_BYTES_MAX, "the answer is {} bytes", told.len());
         assert_eq!(Reply::decode(&told).as_ref(), Ok(reply));
         self.apply(&decision.commands);
@@ -59,9 +61,13 @@ impl Cluster {
     }
 
     fn apply(&mut self, commands: &[Command]) {
-        let payload = Metadata::encode_commands(commands);
+        if commands.is_empty() {
+            return;
+        }
+        let payload = Metadata::encode_commands(commands, self.state.level());
         assert!(payload.len() <= self.room.commands_bytes_max, "{} bytes are proposed", payload.len());
-        let replayed = Metadata::decode_commands(&payload).expect("what is proposed can be replayed");
+        let replayed =
+            Metadata::decode_commands(&payload, Levels::READABLE).expect("what is proposed can be replayed");
         assert_eq!(replayed, commands);
         for command in &replayed {
             self.state.apply(Stamp::default(), command);
@@ -74,7 +80,11 @@ impl Cluster {
             "{counted} of {} counted",
             state.len()
         );
-        assert_eq!(Metadata::decode(&state).as_ref(), Ok(&self.state), "a checkpoint is read back");
+        assert_eq!(
+            Metadata::decode(&state, Levels::READABLE).as_ref(),
+            Ok(&self.state),
+            "a checkpoint is read back"
+        );
     }
 
     fn encoded(&self) -> Bytes {
@@ -178,6 +188,43 @@ fn lists_of_many_small_elements_are_refused_before_they_travel() {
     assert!(matches!(cluster.ask(Request::DeleteTopics { topics }), Reply::Refused(_)));
 }
 
+fn registered(oldest: u32, newest: u32) -> Registered {
+    let levels = Levels { oldest: Level(oldest), newest: Level(newest) };
+    let at = |port| Address { host: "h".into(), port };
+    let place = Place { api: at(9092), rpc: at(9093), rack: Some("r".into()), host: None };
+    Registered { disk: DiskId::default(), levels, place: Some(place) }
+}
+
+#[test]
+fn a_level_is_raised_once_all_nodes_read_it_and_is_never_lowered() {
+    let mut cluster = Cluster::new(WHOLE);
+    let raise = |to: u32| Request::RaiseLevel { to: Level(to), validate_only: false };
+    let register =
+        |node: i32, newest: u32| Request::Register { node: NodeId(node), registered: registered(1, newest) };
+    let said = |reply: Reply| match reply {
+        Reply::LevelRaised(result) | Reply::Registered(result) => result.map_err(|refusal| refusal.message),
+        other => panic!("{other:?}"),
+    };
+    for node in 1..=2 {
+        assert_eq!(said(cluster.ask(register(node, 2))), Ok(()));
+    }
+    let behind = said(cluster.ask(raise(2))).expect_err("one has not said that it reads it");
+    assert_eq!(behind, "node 3 reads feature levels 1 to 1, not 2");
+    assert_eq!(said(cluster.ask(register(3, 3))), Ok(()));
+    let only_said = Request::RaiseLevel { to: Level(2), validate_only: true };
+    assert_eq!((said(cluster.ask(only_said)), cluster.state.level()), (Ok(()), Level(1)));
+    assert_eq!((said(cluster.ask(raise(2))), cluster.state.level()), (Ok(()), Level(2)));
+    assert_eq!(said(cluster.ask(raise(2))), Ok(()), "it is so");
+    assert!(said(cluster.ask(raise(1))).expect_err("never").contains("never lowered"));
+    assert!(said(cluster.ask(register(3, 1))).is_err(), "who does not read the level is no node");
+    let stranger = Registered { disk: DiskId(9), ..registered(1, 2) };
+    for (node, registered) in [(3, stranger), (4, registered(1, 2))] {
+        assert!(said(cluster.ask(Request::Register { node: NodeId(node), registered })).is_err());
+    }
+    assert_eq!(cluster.state.nodes().count(), 3);
+    assert_eq!(cluster.state.first_level(), Level(1), "it was founded so");
+}
+
 fn any_name() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => "[a-f]{1,2}",
@@ -229,7 +276,16 @@ fn any_request() -> impl Strategy<Value = Request> {
         2 => prop::collection::vec(any_name().prop_map(plain), 0..10)
             .prop_map(|topics| Request::CreateTopics { topics, validate_only: false }),
         2 => prop::collection::vec(reference, 0..8).prop_map(|topics| Request::DeleteTopics { topics }),
-        1 => Just(Request::ProducerIds { node: NodeId(2) }),
+        1 => Just(Request::ProducerIds),
+        1 => (any::<i32>(), "[a-z.]{0,300}", 0..3_u32).prop_map(|(node, rack, newest)| {
+            let levels = Levels { oldest: Level(1), newest: Level(newest) };
+            let at = |port| Address { host: rack.clone(), port };
+            let place = Place { api: at(9), rpc: at(8), rack: Some(rack.clone()), host: None };
+            let registered = Registered { disk: DiskId::default(), levels, place: Some(place) };
+            Request::Register { node: NodeId(node.rem_euclid(5)), registered }
+        }),
+        1 => (0..4_u32, any::<bool>())
+            .prop_map(|(to, validate_only)| Request::RaiseLevel { to: Level(to), validate_only }),
     ]
 }
 

@@ -148,7 +148,7 @@ impl Asking {
         {
             let ((index, waiter), reply) = first.remove_entry();
             match self.for_peers.remove(&waiter) {
-                Some((node, id)) => ports.peers.forwarded(node, id, index, reply.encode()),
+                Some((node, id)) => ports.peers.forwarded(node, id, index, reply.encode(residents.level())),
                 None => ports.news.replied.push((waiter, reply)),
             }
         }
@@ -169,7 +169,8 @@ impl Asking {
         };
         let Some(leader) = leader else { return Some(unasked) };
         if leader != ports.node {
-            let Some(call) = ports.peers.forward(leader, unasked.request.encode(), now.mono) else {
+            let request = unasked.request.encode(residents.level());
+            let Some(call) = ports.peers.forward(leader, request, now.mono) else {
                 return Some(unasked);
             };
             self.forwarded.insert(call, (unasked.waiter, unasked.request.not_leader()));

@@ -11,7 +11,8 @@
 
 use crate::entry::{Entry, EntryKind};
 use crate::ids::{Index, TopicId};
-use crate::machine::Machine;
+use crate::level::Level;
+use crate::machine::{Machine, Undecodable};
 use crate::metadata::{Command, Metadata};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,17 +26,19 @@ pub(super) struct DeletedAhead {
 
 impl DeletedAhead {
     /// Looks through the entries that the journal had above the image.
-    pub fn read(entries: &[Entry]) -> DeletedAhead {
+    ///
+    /// # Errors
+    /// One of them holds what this build cannot read: what it deletes is not known, so nothing may start.
+    pub fn read(entries: &[Entry], reads: Level) -> Result<DeletedAhead, Undecodable> {
         let mut topics = BTreeMap::new();
         for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
-            // What cannot be decoded stops the node when it is applied.
-            for command in Metadata::decode_commands(&entry.payload).unwrap_or_default() {
+            for command in Metadata::decode_commands(&entry.payload, reads)? {
                 if let Command::TopicDeleted { id } = command {
                     topics.insert(id, entry.index);
                 }
             }
         }
-        DeletedAhead { topics, last: entries.last().map_or(Index(0), |entry| entry.index) }
+        Ok(DeletedAhead { topics, last: entries.last().map_or(Index(0), |entry| entry.index) })
     }
 
     /// Whether a log that is truncated at `from` may undo any of it.

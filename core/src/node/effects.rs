@@ -11,7 +11,7 @@ use crate::entry::Members;
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::metadata::{Metadata, partition_of};
 use crate::now::Now;
-use crate::resident::{Effect, Kind, Means, Resident, unborn};
+use crate::resident::{Effect, Kind, METADATA, Means, Resident, unborn};
 use crate::storage::{CommittedBatch, RecoveredReplica, Roll};
 use std::collections::BTreeSet;
 
@@ -32,6 +32,10 @@ impl Node {
                 for topic in self.deleted_ahead.passed(index) {
                     self.start_topic(now, topic, actions);
                 }
+            }
+            Effect::LevelRaised(to) => {
+                actions.push(Action::Note(Notice::LevelRaised { to }));
+                self.level_is(now, actions);
             }
             Effect::ImageReplaced(before) => self.image_replaced(now, &before, actions),
         }
@@ -59,21 +63,19 @@ impl Node {
         }
         let Some(topic) = self.image().and_then(|image| image.topic(id)).cloned() else { return };
         let kind = Kind::of_topic(&topic);
-        for (number, placed) in topic.partitions.iter().enumerate() {
+        for (number, assignment) in topic.partitions.iter().enumerate() {
             let of = partition_of(id, number);
-            let Some(here) = placed.iter().find(|placed| placed.node == self.config.node) else { continue };
-            if self.residents.of(of).is_some() || self.identity.is_dead(here.replica) {
+            let Some(id) = assignment.on(self.config.node) else { continue };
+            if self.residents.of(of).is_some() || self.identity.is_dead(id) {
                 continue;
             }
-            let id = here.replica;
             // The first that is there is to lead; the others' turns come after it, should it fail.
-            let rank = placed
+            let rank = assignment
+                .target()
                 .iter()
                 .filter(|placed| self.ports.is_alive(placed.node))
                 .position(|placed| placed.replica == id);
-            let voters = placed.iter().map(|placed| placed.replica).collect();
-            let members = Members { voters, learners: Vec::new() };
-            self.start_partition((of, id), members, kind, actions);
+            self.start_partition((of, id), assignment.members_at_start(id), kind, actions);
             self.mendings.started(now, id, &mut self.residents, &mut self.ports);
             self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
         }
@@ -87,7 +89,7 @@ impl Node {
         actions: &mut Vec<Action>,
     ) {
         let known = match self.unclaimed.claim(id) {
-            // A replica that was only added, and has seen no checkpoint: its members are the image's.
+            // A replica that was only added, and has seen no checkpoint: it begins as it did.
             Some(known) if known.members.voters.is_empty() => RecoveredReplica { members, ..known },
             Some(known) => known,
             None => {
@@ -107,7 +109,12 @@ impl Node {
     pub(super) fn start(&mut self, kind: Kind, known: RecoveredReplica, actions: &mut Vec<Action>) -> bool {
         let of = known.of;
         let settings = settings::of_replica(&self.config, self.seed, of);
-        let means = Means { seed: self.seed, room: settings::room(&self.config, &settings) };
+        let means = Means {
+            seed: self.seed,
+            room: settings::room(&self.config, &settings),
+            reads: self.config.levels.newest,
+            level: self.residents.level(),
+        };
         match Resident::start(kind, means, settings, known) {
             Ok(resident) => {
                 self.residents.insert(resident);
@@ -136,7 +143,22 @@ impl Node {
         for topic in placed {
             self.start_topic(now, topic, actions);
         }
+        self.level_is(now, actions);
         self.asking.answered(&self.residents, &mut self.ports);
+    }
+
+    /// The image shows the cluster's feature level: what this node writes is of it from here on, and who does not read
+    /// it is no peer. If this build does not, it was started where a newer one has been, and goes no further.
+    pub(super) fn level_is(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let (level, levels) = (self.residents.level(), self.config.levels);
+        if !levels.contains(level) {
+            let reason = format!(
+                "{METADATA}: feature level {level}; this build reads levels {levels}, start a newer one"
+            );
+            return self.halt(HaltReason::Undecodable { reason }, actions);
+        }
+        self.residents.for_each_partition(|_, partition| partition.level_raised(level));
+        self.ports.peers.level_raised(level, now.mono);
     }
 
     fn stop_topic(&mut self, id: TopicId, name: String, actions: &mut Vec<Action>) {

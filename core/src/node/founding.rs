@@ -18,7 +18,8 @@ use super::ports::Ports;
 use crate::config::Config;
 use crate::entry::Members;
 use crate::ids::{ClusterId, DiskId, NodeId, ReplicaId};
-use crate::metadata::{Member, Metadata};
+use crate::level::Level;
+use crate::metadata::{self, Metadata};
 use crate::now::Now;
 use crate::peer::{Founder, Founding};
 use crate::resident::founded;
@@ -113,8 +114,11 @@ impl Membership {
         let Some(disks) = disks else { return };
         let founder = |(replica, (node, disk))| Founder { replica, node, disk };
         let members = (1..).map(ReplicaId).zip(disks).map(founder).collect();
+        let newest = |node: NodeId| ports.peers.greeting(node).map(|greeting| greeting.levels.newest);
+        let others = config.members.iter().filter_map(|member| newest(member.node));
+        let level = others.fold(config.levels.newest, Level::min);
         let cluster = ClusterId(ports.rng.next_u128());
-        self.join(Founding { cluster, members }, ports);
+        self.join(Founding { cluster, level, members }, ports);
     }
 
     /// A member says how the cluster was founded.
@@ -132,7 +136,8 @@ impl Membership {
             .any(|founder| founder.node == config.node && Some(founder.disk) == identity.disk());
         let is_expected = members.len() == config.members.len()
             && members.iter().all(|founder| config.members.iter().any(|member| member.node == founder.node));
-        if self.stage != Stage::Alone || !is_meant || !is_expected {
+        let is_readable = config.levels.contains(founding.level);
+        if self.stage != Stage::Alone || !is_meant || !is_expected || !is_readable {
             return;
         }
         if ports.peers.is_vouched(node) {
@@ -180,12 +185,12 @@ impl Membership {
         let own = founding.members.iter().find(|founder| founder.node == ports.node);
         let id = own.expect("both callers have looked that this node is among the members").replica;
         let voters = founding.members.iter().map(|founder| founder.replica).collect();
-        let members = founding
+        let founders: Vec<metadata::Founder> = founding
             .members
             .iter()
-            .map(|founder| (founder.node, Member { replica: founder.replica, disk: founder.disk }))
+            .map(|&Founder { replica, node, disk }| metadata::Founder { node, replica, disk })
             .collect();
-        let state = Metadata::founded(founding.cluster, members);
+        let state = Metadata::founded(founding.cluster, founding.level, &founders);
         let known = founded(id, Members { voters, learners: Vec::new() }, &state);
         let reset = Reset {
             index: known.applied,
@@ -203,9 +208,10 @@ impl Membership {
     }
 }
 
-/// What a peer that is not founded yet must be told.
+/// What a peer that is not founded yet must be told: what was said when the cluster was founded, whatever came since.
 pub(super) fn founding_of(image: &Metadata) -> Founding {
     let founder =
-        |(node, member): (NodeId, Member)| Founder { replica: member.replica, node, disk: member.disk };
-    Founding { cluster: image.cluster(), members: image.members().map(founder).collect() }
+        |(node, replica): (NodeId, ReplicaId)| Some(Founder { replica, node, disk: image.node(node)?.disk });
+    let (cluster, level) = (image.cluster(), image.first_level());
+    Founding { cluster, level, members: image.voters().filter_map(founder).collect() }
 }

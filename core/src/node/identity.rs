@@ -7,7 +7,7 @@
 use super::ports::Ports;
 use crate::action::HaltReason;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId};
-use crate::metadata::FEATURE_LEVEL;
+use crate::level::Levels;
 use crate::peer;
 use crate::storage::{JournalLoss, NodeMeta};
 use std::collections::BTreeSet;
@@ -96,10 +96,10 @@ impl Identity {
         self.cluster
     }
 
-    /// What peers are greeted with.
-    pub fn greeting(&self) -> Option<peer::Identity> {
+    /// What peers are greeted with, by a build that reads those levels.
+    pub fn greeting(&self, levels: Levels) -> Option<peer::Identity> {
         let (disk, boot, cluster) = (self.disk?, self.boot, self.cluster);
-        Some(peer::Identity { disk, boot, cluster, feature_level: FEATURE_LEVEL })
+        Some(peer::Identity { disk, boot, cluster, levels })
     }
 
     /// Whether this replica must not run.

@@ -48,6 +48,7 @@ mod ports;
 mod reading;
 mod ready;
 mod recovery;
+mod registering;
 mod requests;
 mod retention;
 mod scrubbing;
@@ -90,6 +91,7 @@ use identity::Identity;
 use mending::Mendings;
 use ports::Ports;
 use reading::Reading;
+use registering::Registering;
 use retention::Retention;
 use rust_mq_proto::records::Decompressor;
 use scrubbing::Scrubbing;
@@ -123,6 +125,7 @@ pub struct Node {
     serving: Serving,
     mendings: Mendings,
     scrubbing: Scrubbing,
+    registering: Registering,
     handing_over: HandingOver,
     checkpoints: Checkpoints,
     retention: Retention,
@@ -158,6 +161,7 @@ impl Node {
             catch_ups: CatchUps::default(),
             serving: Serving::default(),
             mendings: Mendings::default(),
+            registering: Registering::default(),
             scrubbing: Scrubbing::new(config.storage.scrub_bytes_per_second),
             handing_over: HandingOver::new(settings::election_ticks(&config)),
             checkpoints: Checkpoints::new(&config.storage),

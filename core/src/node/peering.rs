@@ -54,7 +54,7 @@ impl Node {
 
     /// From now on other nodes are dialled and greeted: who this node is, is on its disk.
     pub(super) fn greet(&mut self, now: Now) {
-        if let Some(greeting) = self.identity.greeting() {
+        if let Some(greeting) = self.identity.greeting(self.config.levels) {
             self.ports.peers.started(greeting, now.mono);
         }
     }

@@ -119,7 +119,13 @@ impl Node {
         }
         match metadata.into_iter().next() {
             Some(known) => {
-                self.deleted_ahead = DeletedAhead::read(&known.entries);
+                match DeletedAhead::read(&known.entries, self.config.levels.newest) {
+                    Ok(ahead) => self.deleted_ahead = ahead,
+                    Err(error) => {
+                        let reason = format!("the journal, {}: {error}", known.of);
+                        return self.halt(HaltReason::Undecodable { reason }, actions);
+                    }
+                }
                 self.start_metadata(now, known, actions);
             }
             None if self.identity.cluster().is_some() => {
@@ -144,7 +150,7 @@ impl Node {
             return;
         }
         let image = self.residents.image().expect("the resident that was just taken in is the metadata");
-        let rank = image.members().position(|(node, _)| node == self.config.node);
+        let rank = image.voters().position(|(node, _)| node == self.config.node);
         let topics: Vec<TopicId> = image.topics().map(|(id, _)| id).collect();
         let founding = founding_of(image);
         self.identity.joined(founding.cluster);
@@ -153,6 +159,8 @@ impl Node {
         }
         self.membership.is_member();
         self.bind_peers(now, &founding);
+        self.level_is(now, actions);
+        self.registering.look_soon(now);
         self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
         for topic in topics {
             self.start_topic(now, topic, actions);

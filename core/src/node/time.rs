@@ -1,6 +1,7 @@
 //! What time brings to a node: ticks of Raft, retention, and the deadlines of the rooms below.
 
 use super::handing_over::hand_over_all;
+use super::registering::NOBODY;
 use super::{Node, behind};
 use crate::action::Action;
 use crate::ids::ReplicaId;
@@ -21,6 +22,7 @@ impl Node {
         self.alarms.woke(now, residents, ports);
         self.asking.answered(residents, ports);
         self.asking.ask_again(now, residents, ports);
+        self.look_at_registry(now);
         if self.ticks.take_due(now) {
             self.tick(now);
         }
@@ -40,6 +42,7 @@ impl Node {
             self.scrubbing.next_deadline(&self.residents),
             self.alarms.next_deadline(),
             self.asking.next_deadline(),
+            self.registering.next_deadline(),
             self.retention.next_deadline(&self.residents),
         ])
     }
@@ -48,6 +51,14 @@ impl Node {
     #[cfg(feature = "simulation")]
     pub fn peers_deadline(&self) -> Option<Mono> {
         self.ports.peers.next_deadline()
+    }
+
+    /// Asks for what the registry should say of this node, and does not.
+    fn look_at_registry(&mut self, now: Now) {
+        let image = self.residents.image().filter(|_| self.is_serving() && !self.is_stopping());
+        for request in self.registering.due(now, image, &self.config) {
+            self.asking.ask(now, NOBODY, request.into(), &mut self.residents, &mut self.ports);
+        }
     }
 
     fn tick(&mut self, now: Now) {

@@ -8,11 +8,12 @@
 use super::{Partition, PartitionCommand};
 use crate::entry::EntryKind;
 use crate::ids::{Index, Offset, Term};
+use crate::machine::Undecodable;
 use rust_mq_proto::peer::raft::{RaftEntry, RaftMessage};
 use rust_mq_proto::records::Batch;
 
 /// Why an entry cannot stand in a partition's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Its payload is no record batch, or a damaged one.
     #[error("an entry that holds no sound record batch")]
@@ -20,9 +21,9 @@ pub enum Unfit {
     /// It does not begin where the log ends.
     #[error("a batch that does not begin where the log ends")]
     Place,
-    /// Its payload is no command of this version.
-    #[error("an entry that holds no command of a partition")]
-    Command,
+    /// Its payload is no command that this build reads.
+    #[error(transparent)]
+    Command(#[from] Undecodable),
 }
 
 impl Partition {
@@ -39,7 +40,7 @@ impl Partition {
                     end = end.map(|_| next);
                 }
                 Some(EntryKind::Commands) => {
-                    PartitionCommand::decode(&entry.payload).map_err(|_| Unfit::Command)?;
+                    PartitionCommand::decode(&entry.payload)?;
                 }
                 // The guard judges the other kinds.
                 _ => {}

@@ -7,10 +7,11 @@ use super::epochs::Epochs;
 use super::newest::Newest;
 use super::producers::{ProducerBatch, Producers};
 use super::{Applied, AppliedBatch};
-use crate::codec;
+use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
 use crate::entry::{Entry, EntryKind};
 use crate::ids::PageId;
 use crate::ids::{Index, Offset, Term};
+use crate::level::{Level, Levels};
 use crate::machine::Undecodable;
 use crate::now::Wall;
 use crate::paged::{Folded, Paged};
@@ -21,7 +22,7 @@ use rust_mq_proto::records::{Batch, Producer, TimestampType};
 const PRODUCERS: u8 = 0;
 
 /// What the applied entries add up to.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogState {
     /// The first offset there is.
     pub start: Offset,
@@ -40,7 +41,7 @@ pub struct LogState {
 }
 
 /// A replicated change of a partition that is no record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionCommand {
     /// Records below this offset are gone (retention).
     LogStart(Offset),
@@ -49,14 +50,80 @@ pub enum PartitionCommand {
 }
 
 impl PartitionCommand {
-    /// An entry's payload.
-    pub fn encode(self) -> Bytes {
-        codec::encode(&self)
+    /// An entry's payload, as it is written at that level.
+    pub fn encode(self, level: Level) -> Bytes {
+        codec::encode(&self, level)
     }
 
     /// From an entry's payload.
+    ///
+    /// # Errors
+    /// Bytes that are no command that this build reads.
     pub fn decode(bytes: &[u8]) -> Result<PartitionCommand, Undecodable> {
-        codec::decode(bytes, "partition command")
+        codec::decode(bytes, Levels::READABLE)
+    }
+}
+
+const LOG_START: u8 = 32;
+const FORGET_PRODUCERS: u8 = 33;
+
+impl Shape for PartitionCommand {
+    const WHAT: &'static str = "partition command";
+    const KINDS: &'static [Kind] =
+        &[Kind::first(LOG_START, "LogStart"), Kind::first(FORGET_PRODUCERS, "ForgetProducers")];
+
+    fn kind(&self) -> u8 {
+        match self {
+            PartitionCommand::LogStart(_) => LOG_START,
+            PartitionCommand::ForgetProducers(_) => FORGET_PRODUCERS,
+        }
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        match self {
+            PartitionCommand::LogStart(start) => to.put(start),
+            PartitionCommand::ForgetProducers(count) => to.put(count),
+        }
+    }
+
+    fn read(kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<PartitionCommand, Broken> {
+        Ok(match kind {
+            LOG_START => PartitionCommand::LogStart(from.take()?),
+            FORGET_PRODUCERS => PartitionCommand::ForgetProducers(from.take()?),
+            _ => return Err(Broken::Unread),
+        })
+    }
+}
+
+impl Shape for LogState {
+    const WHAT: &'static str = "partition state";
+    const KINDS: &'static [Kind] = &[Kind::first(3, "LogState")];
+
+    fn kind(&self) -> u8 {
+        3
+    }
+
+    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+        let LogState { start, end, first_term, epochs, producers, wall, newest } = self;
+        to.put(start);
+        to.put(end);
+        to.put(first_term);
+        to.put(epochs);
+        to.put(producers);
+        to.put(wall);
+        to.put(newest);
+    }
+
+    fn read(_kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<LogState, Broken> {
+        Ok(LogState {
+            start: from.take()?,
+            end: from.take()?,
+            first_term: from.take()?,
+            epochs: from.take()?,
+            producers: from.take()?,
+            wall: from.take()?,
+            newest: from.take()?,
+        })
     }
 }
 
@@ -131,8 +198,8 @@ impl LogState {
     }
 
     /// The state without its pages.
-    pub fn head(&self) -> Bytes {
-        codec::encode(&LogState { producers: self.producers.without_entries(), ..self.clone() })
+    pub fn head(&self, level: Level) -> Bytes {
+        codec::encode(&LogState { producers: self.producers.without_entries(), ..self.clone() }, level)
     }
 
     /// Its pages, in order.
@@ -155,7 +222,7 @@ impl LogState {
             Folded::Whole(bytes) => return LogState::decode(bytes),
             Folded::Pages { head, pages } => (head, pages),
         };
-        let mut state: LogState = codec::decode(head, "partition state")?;
+        let mut state: LogState = codec::decode(head, Levels::READABLE)?;
         let mut entries = Paged::default();
         for (id, bytes) in pages {
             let fault = match id.table {
@@ -168,19 +235,22 @@ impl LogState {
         state.checked()
     }
 
-    /// Appends the state to `into`.
-    pub fn encode(&self, into: &mut BytesMut) {
-        codec::encode_into(self, into);
+    /// Appends the state to `into`, as it is written at that level.
+    pub fn encode(&self, level: Level, into: &mut BytesMut) {
+        codec::encode_into(self, level, into);
     }
 
     /// The state that `encode` wrote.
+    ///
+    /// # Errors
+    /// Bytes that are no state that this build reads.
     pub fn decode(bytes: &[u8]) -> Result<LogState, Undecodable> {
-        codec::decode::<LogState>(bytes, "partition state")?.checked()
+        codec::decode::<LogState>(bytes, Levels::READABLE)?.checked()
     }
 
     fn checked(self) -> Result<LogState, Undecodable> {
         let state = self;
-        let undecodable = |reason: String| Err(Undecodable { what: "partition state", reason });
+        let undecodable = |reason: String| Err(Undecodable { what: LogState::WHAT, reason });
         if state.start > state.end || state.start.0 < 0 || state.end > Offset::MAX {
             return undecodable(format!("it starts at {} and ends at {}", state.start, state.end));
         }
@@ -212,7 +282,8 @@ mod tests {
             };
             log.producers.applied(&Producer { id, epoch: 0, base_sequence: 0 }, batch, Wall(0));
         }
-        let command = PartitionCommand::decode(&PartitionCommand::ForgetProducers(4).encode());
+        let command =
+            PartitionCommand::decode(&PartitionCommand::ForgetProducers(4).encode(Levels::BUILD.newest));
         assert_eq!(log.apply_command(command.expect("what was encoded")), Applied::default());
         assert_eq!(log.producers.len(), 6);
         assert!(log.producers.entry(ProducerId(3)).is_none() && log.producers.entry(ProducerId(4)).is_some());

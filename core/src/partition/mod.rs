@@ -45,6 +45,7 @@ pub use retention::Retained;
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::level::{Level, Levels};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
@@ -67,6 +68,8 @@ pub struct Partition {
     replica: Replica,
     log: LogState,
     applied: Stamp,
+    /// The cluster's feature level.
+    level: Level,
     overlay: Overlay,
     followers: Followers,
     refused: Refused,
@@ -144,6 +147,7 @@ impl Partition {
             replica,
             log,
             applied,
+            level: Levels::BUILD.oldest,
             overlay,
             followers: Followers::default(),
             refused: Refused::default(),
@@ -152,6 +156,11 @@ impl Partition {
             watchers: BTreeSet::new(),
             looked: Looked::default(),
         }
+    }
+
+    /// The cluster has this feature level, or a higher one: what it writes is of it.
+    pub fn level_raised(&mut self, level: Level) {
+        self.level = self.level.max(level);
     }
 
     /// Takes a committed entry in.
@@ -377,7 +386,7 @@ impl Partition {
     /// Proposes to forget so many of the longest idle producers. Whether that is on its way.
     pub fn forget_producers(&mut self, now: Now, count: usize) -> bool {
         let command = PartitionCommand::ForgetProducers(u32::try_from(count).unwrap_or(u32::MAX));
-        self.replica.propose(EntryKind::Commands, now.wall, command.encode()).is_ok()
+        self.replica.propose(EntryKind::Commands, now.wall, command.encode(self.level)).is_ok()
     }
 
     /// The replica below.
@@ -393,8 +402,13 @@ impl Partition {
     /// The state as bytes, for a snapshot.
     pub fn encode(&self) -> BytesMut {
         let mut bytes = BytesMut::new();
-        self.told().encode(&mut bytes);
+        self.told().encode(self.level, &mut bytes);
         bytes
+    }
+
+    /// The level that what it writes is of.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// The state as it is told to others and to the disk.

@@ -51,7 +51,7 @@ impl Partition {
         if start <= self.log.start || (term == proposed_in && start <= proposed) {
             return false;
         }
-        let command = PartitionCommand::LogStart(start).encode();
+        let command = PartitionCommand::LogStart(start).encode(self.level);
         let is_proposed = self.replica.propose(EntryKind::Commands, now.wall, command).is_ok();
         if is_proposed {
             self.looked.proposed = (term, start);

@@ -4,9 +4,11 @@
 
 use crate::event::Nonce;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId};
+use crate::level::{Level, Levels};
 use crate::rng;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{Hello, IAm, PROTOCOL_VERSION, Turned};
+use rust_mq_proto::peer::message::{Hello, IAm, PROTOCOL_NEWEST, PROTOCOL_OLDEST, Turned};
+use std::fmt;
 
 /// Who this node is, once its disk has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +19,17 @@ pub struct Identity {
     pub boot: BootId,
     /// The cluster it belongs to; `None` before it is founded.
     pub cluster: Option<ClusterId>,
-    /// The newest feature level it knows.
-    pub feature_level: u32,
+    /// The feature levels that it reads.
+    pub levels: Levels,
+}
+
+/// The versions of the messages between nodes that a build speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// The first.
+    pub oldest: u32,
+    /// The last.
+    pub newest: u32,
 }
 
 /// Who a peer says it is, checked.
@@ -32,8 +43,10 @@ pub struct Greeting {
     pub boot: BootId,
     /// The cluster it belongs to; `None` before it is founded.
     pub cluster: Option<ClusterId>,
-    /// The newest feature level it knows.
-    pub feature_level: u32,
+    /// The feature levels that it reads.
+    pub levels: Levels,
+    /// What it speaks.
+    pub protocol: Protocol,
 }
 
 /// What one side said of itself: all that its hello holds.
@@ -47,8 +60,12 @@ pub(super) struct Said {
 /// Why a peer is turned away.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("a node speaks version {0} of the peers' protocol, this one {PROTOCOL_VERSION}")]
-    Version(u32),
+    #[error("node {node} speaks versions {theirs} of the protocol between nodes, this one {ours}")]
+    Protocol { node: NodeId, theirs: Protocol, ours: Protocol },
+    #[error("node {node} reads feature levels {theirs}, and this one {ours}: they have none in common")]
+    Levels { node: NodeId, theirs: Levels, ours: Levels },
+    #[error("node {node} reads feature levels {theirs}, and the cluster has level {level}")]
+    Level { node: NodeId, theirs: Levels, level: Level },
     #[error("a hello of node {0} with ids that are none")]
     Ids(i32),
     #[error("node {0} is this node itself: two processes have the same node id, or an address is wrong")]
@@ -75,7 +92,8 @@ impl Refusal {
     /// By which lines about it are counted.
     pub fn kind(&self) -> &'static str {
         match self {
-            Refusal::Version(_) => "version",
+            Refusal::Protocol { .. } => "protocol versions",
+            Refusal::Levels { .. } | Refusal::Level { .. } => "feature levels",
             Refusal::Ids(_) => "ids",
             Refusal::Myself(_) => "myself",
             Refusal::Unexpected { .. } => "unexpected",
@@ -92,7 +110,8 @@ impl Refusal {
     /// What the one who is turned away is told.
     pub fn told(&self) -> Turned {
         match self {
-            Refusal::Version(_) => Turned::Version,
+            Refusal::Protocol { .. } | Refusal::Levels { .. } => Turned::Version,
+            Refusal::Level { .. } => Turned::Level,
             Refusal::Stranger(_) | Refusal::Unexpected { .. } | Refusal::Myself(_) => Turned::Stranger,
             Refusal::OtherMembers(_) => Turned::Members,
             Refusal::OtherCluster { .. } => Turned::Cluster,
@@ -109,6 +128,8 @@ pub(super) struct Me {
     pub node: NodeId,
     pub members: Vec<NodeId>,
     pub identity: Identity,
+    /// The cluster's feature level, once this node knows it.
+    pub level: Option<Level>,
 }
 
 impl Me {
@@ -117,8 +138,10 @@ impl Me {
         Hello {
             nonce: Bytes::copy_from_slice(&nonce.0),
             proofs: Vec::new(),
-            protocol_version: PROTOCOL_VERSION,
-            feature_level: self.identity.feature_level,
+            protocol_oldest: self.protocol().oldest,
+            protocol_newest: self.protocol().newest,
+            level_oldest: self.identity.levels.oldest.0,
+            level_newest: self.identity.levels.newest.0,
             cluster: self.identity.cluster.map_or_else(Bytes::new, |cluster| id_bytes(cluster.0)),
             node: self.node.0,
             disk: id_bytes(self.identity.disk.0),
@@ -129,8 +152,8 @@ impl Me {
 
     /// What that hello says, as a proof counts it.
     pub fn said(&self, nonce: Nonce) -> Said {
-        let Identity { disk, boot, cluster, feature_level } = self.identity;
-        let greeting = Greeting { node: self.node, disk, boot, cluster, feature_level };
+        let Identity { disk, boot, cluster, levels } = self.identity;
+        let greeting = Greeting { node: self.node, disk, boot, cluster, levels, protocol: self.protocol() };
         Said { greeting, members_checksum: self.members_checksum(), nonce }
     }
 
@@ -144,8 +167,9 @@ impl Me {
     /// lower id.
     pub fn check(&self, hello: &Hello, expected: Option<NodeId>) -> Result<Said, Refusal> {
         let node = NodeId(hello.node);
-        if hello.protocol_version != PROTOCOL_VERSION {
-            return Err(Refusal::Version(hello.protocol_version));
+        let protocol = Protocol { oldest: hello.protocol_oldest, newest: hello.protocol_newest };
+        if protocol.common(self.protocol()).is_none() {
+            return Err(Refusal::Protocol { node, theirs: protocol, ours: self.protocol() });
         }
         if node == self.node {
             return Err(Refusal::Myself(node));
@@ -168,13 +192,44 @@ impl Me {
         if hello.members_checksum != self.members_checksum() {
             return Err(Refusal::OtherMembers(node));
         }
+        self.check_levels(node, greeting.levels)?;
         Ok(said)
+    }
+
+    /// Whether a node that reads those levels can be in a cluster with this one.
+    fn check_levels(&self, node: NodeId, theirs: Levels) -> Result<(), Refusal> {
+        let ours = self.identity.levels;
+        match self.level {
+            Some(level) if !theirs.contains(level) => Err(Refusal::Level { node, theirs, level }),
+            None if theirs.common(ours).is_none() => Err(Refusal::Levels { node, theirs, ours }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What this node speaks. Only the simulator has nodes of a build that is ahead of this one.
+    pub fn protocol(&self) -> Protocol {
+        let newest = u32::from(PROTOCOL_NEWEST) + self.identity.levels.ahead();
+        Protocol { oldest: u32::from(PROTOCOL_OLDEST), newest }
     }
 
     /// Ids alone: each member may well be known by another address elsewhere.
     fn members_checksum(&self) -> u64 {
         let ids: Vec<u64> = self.members.iter().map(|node| u64::from(node.0.unsigned_abs())).collect();
         rng::hash(&ids)
+    }
+}
+
+impl Protocol {
+    /// The newest version that both speak.
+    pub fn common(self, other: Protocol) -> Option<u8> {
+        let newest = self.newest.min(other.newest);
+        if self.oldest.max(other.oldest) > newest { None } else { u8::try_from(newest).ok() }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} to {}", self.oldest, self.newest)
     }
 }
 
@@ -202,7 +257,8 @@ fn read(hello: &Hello) -> Option<Said> {
         disk: DiskId(read_id(&hello.disk)?),
         boot: BootId(hello.boot),
         cluster: read_cluster(&hello.cluster)?,
-        feature_level: hello.feature_level,
+        levels: Levels { oldest: Level(hello.level_oldest), newest: Level(hello.level_newest) },
+        protocol: Protocol { oldest: hello.protocol_oldest, newest: hello.protocol_newest },
     };
     let nonce = Nonce(hello.nonce.as_ref().try_into().ok()?);
     Some(Said { greeting, members_checksum: hello.members_checksum, nonce })
@@ -217,9 +273,9 @@ mod tests {
             disk: DiskId(u128::try_from(node).expect("positive")),
             boot: BootId(1),
             cluster: Some(ClusterId(9)),
-            feature_level: 1,
+            levels: Levels::BUILD,
         };
-        Me { node: NodeId(node), members: vec![NodeId(1), NodeId(2), NodeId(3)], identity }
+        Me { node: NodeId(node), members: vec![NodeId(1), NodeId(2), NodeId(3)], identity, level: None }
     }
 
     /// What node 2 says to a hello of node 1 that was changed so.
@@ -237,8 +293,18 @@ mod tests {
         assert_eq!(judged(Some(one), |_| {}), Ok(good));
         assert!(judged(None, |hello| hello.cluster = Bytes::new()).is_ok(), "one side may be unfounded");
         let theirs = ClusterId(8);
-        let cases: [(Result<Greeting, Refusal>, Refusal); 9] = [
-            (judged(None, |hello| hello.protocol_version = 1), Refusal::Version(1)),
+        let ours = Protocol { oldest: 3, newest: 3 };
+        let of_protocol =
+            |oldest, newest| Refusal::Protocol { node: one, theirs: Protocol { oldest, newest }, ours };
+        let levels = Levels { oldest: Level(2), newest: Level(4) };
+        let of_levels = Refusal::Levels { node: one, theirs: levels, ours: Levels::BUILD };
+        let cases: [(Result<Greeting, Refusal>, Refusal); 11] = [
+            (judged(None, |hello| hello.protocol_newest = 2), of_protocol(3, 2)),
+            (
+                judged(None, |hello| (hello.protocol_oldest, hello.protocol_newest) = (4, 9)),
+                of_protocol(4, 9),
+            ),
+            (judged(None, |hello| (hello.level_oldest, hello.level_newest) = (2, 4)), of_levels),
             (judged(None, |hello| hello.nonce = Bytes::from_static(b"short")), Refusal::Ids(1)),
             (judged(None, |hello| hello.node = 2), Refusal::Myself(two)),
             (judged(Some(NodeId(3)), |_| {}), Refusal::Unexpected { expected: NodeId(3), found: one }),
@@ -254,5 +320,29 @@ mod tests {
         for (judged, refusal) in cases {
             assert_eq!(judged, Err(refusal));
         }
+    }
+
+    #[test]
+    fn ranges_that_overlap_are_enough_and_the_newest_that_both_speak_is_spoken() {
+        let wider = judged(None, |hello| {
+            (hello.protocol_oldest, hello.protocol_newest) = (2, 7);
+            (hello.level_oldest, hello.level_newest) = (0, 9);
+        });
+        let wider = wider.expect("they overlap");
+        assert_eq!(me(2).protocol().common(wider.protocol), Some(PROTOCOL_NEWEST));
+        assert_eq!(wider.levels, Levels { oldest: Level(0), newest: Level(9) });
+    }
+
+    #[test]
+    fn who_does_not_read_the_clusters_level_is_turned_away() {
+        let hello = me(1).hello(Nonce([5; 32]));
+        let mut raised = me(2);
+        raised.identity.levels.newest = Level(2);
+        raised.level = Some(Level(1));
+        assert!(raised.check(&hello, None).is_ok(), "before it is raised");
+        raised.level = Some(Level(2));
+        let refusal = raised.check(&hello, None).expect_err("it would find what it cannot read");
+        let said = "node n1 reads feature levels 1 to 1, and the cluster has level 2";
+        assert_eq!((refusal.to_string(), refusal.told()), (said.to_owned(), Turned::Level));
     }
 }

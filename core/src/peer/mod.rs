@@ -14,6 +14,9 @@
 //! no other's place, may bring `PEER_STRANGER_BYTES_MAX` in all, and makes way for a newer stranger when there are too
 //! many. Who is turned away is told so, and why (`Refused`).
 //!
+//! Hellos say ranges: which versions of the messages a build speaks, and which feature levels it reads. Two nodes speak
+//! the newest version that both do, and who does not read the cluster's level is turned away.
+//!
 //! Where the cluster has a secret, both hellos' answers prove that it is known (`proof`). Where it has none, whoever
 //! dials in could be anybody, and a cluster's founding is for ever: before a node founds with, or joins by the word
 //! of, a peer that has dialled it, it asks once at that peer's configured address who is there (`vouch`).
@@ -24,6 +27,7 @@
 //! may break alone.
 //!
 //! Invariants:
+//! - a peer that is up reads the cluster's feature level, and is told nothing in a version that it does not speak;
 //! - a hello is the first message on each lane, both ways, and the only one;
 //! - a node that has secrets has no peer that did not prove to know one of them;
 //! - a peer is up only with the same cluster (or one of both unfounded), the same fixed members, and the disk
@@ -55,7 +59,7 @@ mod sign;
 mod tests;
 
 pub use bulk::{Bulk, BulkRefused, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWanted};
-pub use hello::{Greeting, Identity};
+pub use hello::{Greeting, Identity, Protocol};
 pub use outcome::{Founder, Founding, Outcome};
 pub use peers::Peers;
 pub use sign::Sign;

@@ -3,6 +3,7 @@
 use super::bulk::{Bulk, CallId};
 use super::hello::{Greeting, id_bytes, read_id};
 use crate::ids::{ClusterId, DiskId, Index, NodeId, ReplicaId};
+use crate::level::Level;
 use crate::limits::MEMBERS_MAX;
 use bytes::Bytes;
 use rust_mq_proto::peer::message::{self as wire, PeerBody, Turned};
@@ -55,6 +56,8 @@ pub enum Outcome {
 pub struct Founding {
     /// Its id.
     pub cluster: ClusterId,
+    /// Its first feature level.
+    pub level: Level,
     /// The metadata partition's members.
     pub members: Vec<Founder>,
 }
@@ -80,6 +83,7 @@ impl Founding {
         };
         PeerBody::Found(wire::Found {
             cluster: id_bytes(self.cluster.0),
+            level: self.level.0,
             members: self.members.into_iter().map(member).collect(),
         })
     }
@@ -105,6 +109,7 @@ impl Founding {
             count(members.iter().map(|founder| founder.disk.0).collect()),
         ];
         let is_sound = members.iter().all(is_replica) && distinct.iter().all(|count| *count == members.len());
-        is_sound.then_some(Founding { cluster: ClusterId(read_id(&found.cluster)?), members })
+        let (cluster, level) = (ClusterId(read_id(&found.cluster)?), Level(found.level));
+        (is_sound && level > Level(0)).then_some(Founding { cluster, level, members })
     }
 }

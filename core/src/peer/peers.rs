@@ -19,6 +19,7 @@ use crate::action::{Action, Notice};
 use crate::config::{Config, Secrets};
 use crate::event::Nonce;
 use crate::ids::{ClusterId, DiskId, Index, LinkId, NodeId, Term, TopicId, TopicPartition};
+use crate::level::Level;
 use crate::limits::{
     PEER_CREDIT_BYTES, PEER_HELLO_MAX, PEER_MESSAGE_BYTES_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX,
 };
@@ -28,7 +29,7 @@ use crate::now::{Mono, earliest};
 use crate::rng::Rng;
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::peer::codec::parse;
-use rust_mq_proto::peer::message::{Alive, Forward, Forwarded, PeerBody};
+use rust_mq_proto::peer::message::{Alive, Forward, Forwarded, PROTOCOL_NEWEST, PeerBody};
 use rust_mq_proto::peer::raft::RaftMessage;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -129,7 +130,8 @@ impl Peers {
 
     /// The disk has been read: from now on peers are dialled, and those that wait are greeted.
     pub fn started(&mut self, identity: Identity, now: Mono) {
-        self.me = Some(Me { node: self.node, members: self.members.clone(), identity });
+        let members = self.members.clone();
+        self.me = Some(Me { node: self.node, members, identity, level: None });
         for remote in self.remotes.values_mut().filter(|remote| remote.is_dialled) {
             remote.raft.dial_at(now);
             remote.bulk.dial_at(now);
@@ -145,6 +147,28 @@ impl Peers {
     /// This node belongs to a cluster now. Lanes that stand stay.
     pub fn founded(&mut self, cluster: ClusterId) {
         self.me.as_mut().expect("a node founds or joins after its start").identity.cluster = Some(cluster);
+    }
+
+    /// The cluster has this feature level: who does not read it is no peer.
+    pub fn level_raised(&mut self, level: Level, now: Mono) {
+        let Some(me) = &mut self.me else { return };
+        me.level = Some(level);
+        let reads = |remote: &Remote| remote.greeting.is_none_or(|greeting| greeting.levels.contains(level));
+        let behind = self.remotes.iter().filter(|(_, remote)| !reads(remote));
+        let behind: Vec<(NodeId, [Option<LinkId>; 2])> =
+            behind.map(|(node, remote)| (*node, [remote.raft.link(), remote.bulk.link()])).collect();
+        for (node, links) in behind {
+            let theirs = self.greeting(node).map(|greeting| greeting.levels).unwrap_or_default();
+            for link in links.into_iter().flatten() {
+                self.send_away(link, &Refusal::Level { node, theirs, level }, node, now);
+            }
+        }
+    }
+
+    /// The last version of peers' messages that this node speaks.
+    fn newest(&self) -> u8 {
+        let newest = self.me.as_ref().map_or(0, |me| me.protocol().newest);
+        u8::try_from(newest).unwrap_or(u8::MAX).max(PROTOCOL_NEWEST)
     }
 
     /// The disk that a peer's replicas are bound to: with another one it is turned away.
@@ -202,7 +226,7 @@ impl Peers {
         if bytes.len() > most {
             return self.reject(link, format!("a peer message of {} bytes", bytes.len()), now);
         }
-        match parse(bytes.freeze()) {
+        match parse(bytes.freeze(), self.newest()) {
             Ok(body) => self.heard(link, body, now),
             Err(bad) => self.reject(link, bad.to_string(), now),
         }
@@ -414,7 +438,8 @@ impl Peers {
 
     fn queue(&mut self, node: NodeId, body: PeerBody) -> Result<(), BulkRefused> {
         let remote = self.remotes.get_mut(&node).ok_or(BulkRefused::Down)?;
-        remote.bulk.queue(body.into_parts())
+        let version = remote.version;
+        remote.bulk.queue(body.into_parts(version))
     }
 
     fn dial_due(&mut self, now: Mono) {

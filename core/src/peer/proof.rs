@@ -1,9 +1,9 @@
 //! What shows that a node knows the cluster's secret: a MAC over who opened this link, both ways.
 //!
 //! ```text
-//! HMAC-SHA256(secret, "rust-mq peers" version role lane dialler acceptor)
+//! HMAC-SHA256(secret, "rust-mq peers" role lane dialler acceptor)
 //! role, lane      one byte each: what one side shows is of no use to the other, nor on the other lane
-//! dialler and     all of their hellos, in fixed places: versions, members, node, disk, boot, cluster, and
+//! dialler and     all of their hellos, in fixed places: the versions and levels that they offer, members, node, disk, boot, cluster, and
 //! acceptor        the nonce, which makes what was overheard useless
 //! ```
 //! A node that holds several secrets shows one MAC for each, and believes a peer that shows one it knows: so a secret
@@ -20,7 +20,6 @@ use crate::config::{SECRETS_MAX, Secret, Secrets};
 use crate::link::LaneKind;
 use bytes::{BufMut, Bytes, BytesMut};
 use hmac::{Hmac, Mac};
-use rust_mq_proto::peer::message::PROTOCOL_VERSION;
 use sha2::Sha256;
 
 /// Who shows it.
@@ -60,12 +59,12 @@ fn mac(secret: &Secret, role: Role, talk: &Talk) -> Hmac<Sha256> {
     };
     let mut said = BytesMut::new();
     said.put_slice(b"rust-mq peers");
-    said.put_u32(PROTOCOL_VERSION);
     said.put_u8(role as u8);
     said.put_u8(lane);
     for side in [&talk.dialler, &talk.acceptor] {
-        let Greeting { node, disk, boot, cluster, feature_level } = side.greeting;
-        said.put_u32(feature_level);
+        let Greeting { node, disk, boot, cluster, levels, protocol } = side.greeting;
+        let numbers = [protocol.oldest, protocol.newest, levels.oldest.0, levels.newest.0];
+        numbers.into_iter().for_each(|number| said.put_u32(number));
         said.put_i32(node.0);
         said.put_slice(&id_bytes(disk.0));
         said.put_u64(boot.0);
@@ -83,6 +82,8 @@ mod tests {
     use super::*;
     use crate::event::Nonce;
     use crate::ids::{BootId, ClusterId, DiskId, NodeId};
+    use crate::level::Levels;
+    use crate::peer::hello::Protocol;
 
     fn said(node: i32) -> Said {
         let greeting = Greeting {
@@ -90,7 +91,8 @@ mod tests {
             disk: DiskId(7),
             boot: BootId(8),
             cluster: Some(ClusterId(9)),
-            feature_level: 1,
+            levels: Levels::BUILD,
+            protocol: Protocol { oldest: 3, newest: 3 },
         };
         Said { greeting, members_checksum: 3, nonce: Nonce([u8::try_from(node).expect("small"); 32]) }
     }
@@ -124,7 +126,8 @@ mod tests {
             change(|talk| talk.acceptor.greeting.disk = DiskId(1)),
             change(|talk| talk.dialler.greeting.boot = BootId(1)),
             change(|talk| talk.acceptor.greeting.cluster = None),
-            change(|talk| talk.dialler.greeting.feature_level = 2),
+            change(|talk| talk.dialler.greeting.levels.newest.0 = 2),
+            change(|talk| talk.acceptor.greeting.protocol.newest = 2),
             change(|talk| talk.dialler.members_checksum = 4),
         ];
         for other in others {

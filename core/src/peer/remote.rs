@@ -12,7 +12,7 @@ use crate::limits::{PEER_MESSAGE_BYTES_MAX, PEER_QUEUE_BYTES_MAX};
 use crate::link::{Address, LaneKind};
 use crate::now::{Mono, earliest};
 use rust_mq_proto::peer::codec::{FIELDS_MAX, raft_bytes, raft_parts};
-use rust_mq_proto::peer::message::{Alive, PeerBody};
+use rust_mq_proto::peer::message::{Alive, PROTOCOL_OLDEST, PeerBody};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct Remote {
     pub bulk: Lane,
     /// While the raft lane is ready: who is there.
     pub greeting: Option<Greeting>,
+    /// The version that both sides speak, since they last greeted each other.
+    pub version: u8,
     /// What it last said of itself.
     pub sign: Option<Sign>,
     /// When something last came on the raft lane.
@@ -48,6 +50,7 @@ impl Remote {
             address,
             is_dialled,
             is_vouched: false,
+            version: PROTOCOL_OLDEST,
             disk: None,
             raft: Lane::default(),
             bulk: Lane::default(),
@@ -140,15 +143,15 @@ impl Remote {
         let before = actions.len();
         let table = std::mem::take(&mut self.owes_table).then(|| leaders.whole());
         for alive in table.as_deref().unwrap_or(news) {
-            self.raft.send(PeerBody::Alive(sign.written(alive)).into_parts(), now, actions);
+            self.raft.send(PeerBody::Alive(sign.written(alive)).into_parts(self.version), now, actions);
         }
         for body in self.others.drain(..) {
-            self.raft.send(body.into_parts(), now, actions);
+            self.raft.send(body.into_parts(self.version), now, actions);
         }
         self.flush_raft(now, actions);
         if actions.len() == before && self.spoke_at + heartbeat <= now {
             let alive = sign.written(&Alive::default());
-            self.raft.send(PeerBody::Alive(alive).into_parts(), now, actions);
+            self.raft.send(PeerBody::Alive(alive).into_parts(self.version), now, actions);
         }
         if actions.len() > before {
             self.spoke_at = now;
@@ -168,13 +171,13 @@ impl Remote {
             let more = raft_bytes(&messages[at]);
             assert!(more <= PEER_MESSAGE_BYTES_MAX - HEAD_BYTES_MAX, "a Raft message fits a peer message");
             if bytes + more > PEER_MESSAGE_BYTES_MAX - HEAD_BYTES_MAX || at - start == FIELDS_MAX {
-                self.raft.send(raft_parts(&messages[start..at]), now, actions);
+                self.raft.send(raft_parts(&messages[start..at], self.version), now, actions);
                 (start, bytes) = (at, 0);
             }
             bytes += more;
         }
         if start < messages.len() {
-            self.raft.send(raft_parts(&messages[start..]), now, actions);
+            self.raft.send(raft_parts(&messages[start..], self.version), now, actions);
         }
         messages.clear();
         self.messages = messages;

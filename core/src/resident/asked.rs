@@ -5,6 +5,7 @@
 
 use super::METADATA;
 use crate::ids::TopicPartition;
+use crate::level::Level;
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::{self, Metadata};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -48,10 +49,10 @@ impl Request {
         }
     }
 
-    /// For the way between nodes.
-    pub fn encode(&self) -> Bytes {
+    /// For the way between nodes of a cluster of that level.
+    pub fn encode(&self, level: Level) -> Bytes {
         match self {
-            Request::Metadata(request) => numbered(METADATA_NUMBER, &request.encode()),
+            Request::Metadata(request) => numbered(METADATA_NUMBER, &request.encode(level)),
         }
     }
 
@@ -68,10 +69,10 @@ impl Request {
 }
 
 impl Reply {
-    /// For the way between nodes.
-    pub fn encode(&self) -> Bytes {
+    /// For the way between nodes of a cluster of that level.
+    pub fn encode(&self, level: Level) -> Bytes {
         match self {
-            Reply::Metadata(reply) => numbered(METADATA_NUMBER, &reply.encode()),
+            Reply::Metadata(reply) => numbered(METADATA_NUMBER, &reply.encode(level)),
         }
     }
 

@@ -74,7 +74,7 @@ impl Residents {
         }
         match resident {
             Resident::Records(partition) => partition.check(message)?,
-            Resident::Metadata(_) => Host::<Metadata>::check(&message.entries)?,
+            Resident::Metadata(host) => host.check(&message.entries)?,
         }
         Ok(())
     }
@@ -127,13 +127,13 @@ fn check_log(partition: &Partition, snapshot: &Snapshot) -> Result<(), Disbelief
 }
 
 fn check_image(host: &Host<Metadata>, snapshot: &Snapshot) -> Result<(), Disbelief> {
-    let (_, state) = Host::<Metadata>::decode_state(&snapshot.state)?;
+    let state = host.decode(&snapshot.state)?;
     let here = host.committed();
     if (snapshot.log_start, snapshot.segment_end) != (Offset(0), Offset(0)) {
         return Err(Disbelief::Extent(snapshot.log_start, snapshot.segment_end, Offset(0), Offset(0)));
     }
     // Members are fixed by the configuration.
-    let is_ours = state.cluster() == here.cluster() && state.members().eq(here.members());
+    let is_ours = state.cluster() == here.cluster() && state.voters().eq(here.voters());
     if !is_ours || snapshot.members != *host.replica().members() {
         return Err(Disbelief::Members);
     }

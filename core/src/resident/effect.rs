@@ -1,6 +1,7 @@
 //! What an applied entry asks of the node. Only what is applied has effects; a leader's tip has none.
 
 use crate::ids::{Index, Offset, ReplicaId, TopicId};
+use crate::level::Level;
 use crate::metadata::{Command, Metadata};
 use crate::storage::CommittedBatch;
 
@@ -29,6 +30,8 @@ pub enum Effect {
         /// All replicas it had, on any node.
         replicas: Vec<ReplicaId>,
     },
+    /// The cluster has this feature level now.
+    LevelRaised(Level),
     /// The image shows everything up to there now.
     ImageAt(Index),
     /// Another image has taken the place of this one.
@@ -45,13 +48,16 @@ impl Effect {
                 Some(Effect::TopicCreated { id: *id, name: topic.name.clone(), partitions })
             }
             Command::TopicDeleted { id } => Some(Effect::deleted(before, *id)),
-            Command::ProducerIdsTaken { .. } => None,
+            Command::LevelRaised { .. } if !before.takes(command) => None,
+            Command::LevelRaised { to } => Some(Effect::LevelRaised(*to)),
+            Command::ProducerIdsTaken { .. } | Command::NodeRegistered { .. } => None,
         }
     }
 
     /// A topic of the image `before` is gone.
     fn deleted(before: &Metadata, id: TopicId) -> Effect {
-        let placed = before.topic(id).into_iter().flat_map(|topic| topic.partitions.iter().flatten());
+        let assignments = before.topic(id).into_iter().flat_map(|topic| &topic.partitions);
+        let placed = assignments.flat_map(|assignment| assignment.target());
         let replicas = placed.map(|placed| placed.replica).collect();
         Effect::TopicDeleted { id, name: before.name_of(id), replicas }
     }

@@ -6,6 +6,7 @@
 use super::Resident;
 use crate::host::Host;
 use crate::ids::PageId;
+use crate::level::Level;
 use crate::machine::Machine;
 use crate::metadata::Metadata;
 use crate::now::Wall;
@@ -16,8 +17,8 @@ use bytes::Bytes;
 
 /// A state.
 pub enum Frozen {
-    /// A partition's.
-    Records(LogState),
+    /// A partition's, and the level that it is written at.
+    Records(LogState, Level),
     /// The metadata machine's, with the time in its log.
     Metadata(Wall, Box<Metadata>),
     /// One that nobody has claimed since the start: as the disk had it.
@@ -28,12 +29,12 @@ impl Frozen {
     /// What goes into the checkpoint itself: all of it if it takes less than `inline_bytes`.
     pub fn part(&self, inline_bytes: u64) -> PartState {
         match self {
-            Frozen::Records(log) if (log.producers.entries().bytes() as u64) < inline_bytes => {
+            Frozen::Records(log, level) if (log.producers.entries().bytes() as u64) < inline_bytes => {
                 let mut bytes = bytes::BytesMut::new();
-                log.encode(&mut bytes);
+                log.encode(*level, &mut bytes);
                 PartState::Whole(bytes.freeze())
             }
-            Frozen::Records(log) => PartState::Head(log.head()),
+            Frozen::Records(log, level) => PartState::Head(log.head(*level)),
             Frozen::Metadata(wall, state) if (state.state_bytes() as u64) < inline_bytes => {
                 PartState::Whole(Host::encode_state(*wall, &**state).freeze())
             }
@@ -46,7 +47,7 @@ impl Frozen {
     /// Its pages, in order.
     pub fn page_ids(&self) -> Vec<PageId> {
         match self {
-            Frozen::Records(log) => log.page_ids(),
+            Frozen::Records(log, _) => log.page_ids(),
             Frozen::Metadata(_, state) => state.page_ids(),
             Frozen::Known(Folded::Pages { pages, .. }) => pages.iter().map(|(id, _)| *id).collect(),
             Frozen::Known(Folded::Whole(_)) => Vec::new(),
@@ -56,7 +57,7 @@ impl Frozen {
     /// A page's bytes.
     pub fn page(&self, number: usize) -> Option<Bytes> {
         match self {
-            Frozen::Records(log) => log.page(number),
+            Frozen::Records(log, _) => log.page(number),
             Frozen::Metadata(_, state) => state.page(number),
             Frozen::Known(Folded::Pages { pages, .. }) => pages.get(number).map(|(_, bytes)| bytes.clone()),
             Frozen::Known(Folded::Whole(_)) => None,
@@ -68,7 +69,7 @@ impl Resident {
     /// Its state as it is now. No page is copied.
     pub fn freeze(&self) -> Frozen {
         match self {
-            Resident::Records(partition) => Frozen::Records(partition.told()),
+            Resident::Records(partition) => Frozen::Records(partition.told(), partition.level()),
             Resident::Metadata(host) => {
                 Frozen::Metadata(host.applied().wall, Box::new(host.committed().clone()))
             }

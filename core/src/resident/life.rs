@@ -3,14 +3,15 @@
 //! Invariant: what starts, starts from what the disk knows of it, at the index that its state is as of.
 
 use super::{METADATA, Resident};
-use crate::entry::{HardState, Members, Stamp};
+use crate::entry::{EntryKind, HardState, Members, Stamp};
 use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::level::Level;
 use crate::machine::{Room, Undecodable};
 use crate::metadata::{Metadata, Topic};
 use crate::now::Wall;
 use crate::paged::Folded;
-use crate::partition::{LogState, Partition};
+use crate::partition::{LogState, Partition, PartitionCommand};
 use crate::peer::{Snapshot, SnapshotWanted};
 use crate::replica::{Recovered, Replica, Settings, StartFault};
 use crate::rng::Rng;
@@ -37,6 +38,10 @@ pub struct Means {
     pub seed: u64,
     /// What it may make of requests.
     pub room: Room,
+    /// The newest feature level that this node reads.
+    pub reads: Level,
+    /// The cluster's feature level.
+    pub level: Level,
 }
 
 impl Kind {
@@ -87,22 +92,25 @@ impl Resident {
     ) -> Result<Resident, Unstartable> {
         match kind {
             Kind::Records(config) => {
+                // What could not be applied stops the node before it promises anything.
+                for entry in known.entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
+                    PartitionCommand::decode(&entry.payload)?;
+                }
                 let log = LogState::unfold(&known.state)?;
                 let (of, applied) = (known.of, stamp(&known, log.wall));
                 let replica = start_replica(settings, known, applied)?;
-                Ok(Resident::Records(Partition::new(of, config, replica, log, applied)))
+                let mut partition = Partition::new(of, config, replica, log, applied);
+                partition.level_raised(means.level);
+                Ok(Resident::Records(partition))
             }
             Kind::Metadata => {
-                let (wall, state) = Host::unfold(&known.state)?;
+                let (wall, state) = Host::unfold(&known.state, means.reads)?;
                 let applied = stamp(&known, wall);
                 let replica = start_replica(settings, known, applied)?;
-                Ok(Resident::Metadata(Host::new(
-                    replica,
-                    state,
-                    applied,
-                    Rng::stream(means.seed, "metadata"),
-                    means.room,
-                )))
+                let rng = Rng::stream(means.seed, "metadata");
+                let mut host = Host::new(replica, state, applied, rng, means.room);
+                host.read_up_to(means.reads);
+                Ok(Resident::Metadata(host))
             }
         }
     }
@@ -188,4 +196,57 @@ fn start_replica(settings: Settings, known: RecoveredReplica, applied: Stamp) ->
     let recovered =
         Recovered { hard_state: known.hard_state, members: known.members, applied, entries: known.entries };
     Replica::start(settings, known.replica, recovered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{NodeId, PartitionId, TopicId};
+    use crate::level::Levels;
+    use crate::metadata::{Assignment, Placed};
+    use rust_mq_proto::peer::raft::RaftKind;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Whom a replica that the disk never held asks for votes, and whether it leads, after a long time alone.
+    fn alone(assignment: &Assignment, replica: u64) -> (BTreeSet<u64>, bool) {
+        let of = TopicPartition { topic: TopicId([3; 16]), partition: PartitionId(0) };
+        let known = unborn(ReplicaId(replica), of, assignment.members_at_start(ReplicaId(replica)));
+        let config = TopicConfig::read(&BTreeMap::new());
+        let settings = Settings::new(NodeId(1), 1, 7);
+        let room = Room { commands_bytes_max: 1 << 20, partitions_max: 10, state_bytes_max: 1 << 20 };
+        let means = Means { seed: 1, room, reads: Levels::BUILD.newest, level: Levels::BUILD.newest };
+        let mut resident =
+            Resident::start(Kind::Records(config), means, settings, known).expect("nothing contradicts it");
+        let mut asked = BTreeSet::new();
+        resident.replica_mut().campaign();
+        for _ in 0..2 * settings.election_ticks_max {
+            resident.replica_mut().tick();
+            while let Some(ready) = resident.replica_mut().take_ready(1 << 20) {
+                let mut said = ready.messages;
+                if ready.must_persist {
+                    said.extend(resident.replica_mut().persisted(ready.number));
+                }
+                let is_vote = |kind| matches!(kind, RaftKind::Vote | RaftKind::PreVote);
+                asked.extend(said.iter().filter(|said| is_vote(said.kind())).map(|said| said.to));
+            }
+        }
+        (asked, resident.replica().is_leader())
+    }
+
+    #[test]
+    fn who_was_added_later_elects_nobody() {
+        let placed = |(replica, node)| Placed { replica: ReplicaId(replica), node: NodeId(node) };
+        let born = Assignment::born(&[(7, 1), (8, 2), (9, 3)].map(placed)).expect("numbered in a row");
+        // With the target for its members, 20 would be elected by 21, and neither knows anything of the log.
+        let moved = born.moved([(7, 1), (20, 4), (21, 5)].map(placed).to_vec());
+        assert_eq!(alone(&moved, 20), (BTreeSet::new(), false));
+        assert_eq!(
+            alone(&moved, 7),
+            (BTreeSet::from([8, 9]), false),
+            "who was born with it knows who else was"
+        );
+        // Nor does one that is to be alone.
+        let last = born.moved([(20, 4)].map(placed).to_vec());
+        assert_eq!(alone(&last, 20), (BTreeSet::new(), false));
+    }
 }

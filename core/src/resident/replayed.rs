@@ -5,6 +5,7 @@ use super::{METADATA, Resident};
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::host::Host;
 use crate::ids::TopicPartition;
+use crate::level::Levels;
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::Metadata;
 use crate::now::Wall;
@@ -33,7 +34,7 @@ impl Replayed {
     /// Bytes that no state has.
     pub fn decode(of: TopicPartition, state: &[u8]) -> Result<Replayed, Undecodable> {
         Ok(if of == METADATA {
-            Replayed::Metadata(Box::new(Host::decode_state(state)?.1))
+            Replayed::Metadata(Box::new(Host::decode_state(state, Levels::READABLE)?.1))
         } else {
             Replayed::Partition(Box::new(LogState::decode(state)?))
         })
@@ -47,7 +48,8 @@ impl Replayed {
         match self {
             Replayed::Metadata(machine) if entry.kind == EntryKind::Commands => {
                 let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
-                let commands = Metadata::decode_commands(&entry.payload)?;
+                // What stands in the log can be read by every build that reads the level that the log had there.
+                let commands = Metadata::decode_commands(&entry.payload, machine.level())?;
                 commands.iter().for_each(|command| machine.apply(at, command));
             }
             Replayed::Metadata(_) => {}
@@ -80,12 +82,13 @@ impl Resident {
 
 fn hash_of_log(log: &LogState) -> u64 {
     let mut state = BytesMut::new();
-    log.encode(&mut state);
+    log.encode(Levels::BUILD.newest, &mut state);
     hash_of_state(&state)
 }
 
-/// The hash of a state's bytes, as a snapshot carries them.
+/// The hash of a state's bytes, as a snapshot carries them. Their head does not count: which version says the same.
 pub fn hash_of_state(bytes: &[u8]) -> u64 {
+    let bytes = bytes.get(2..).unwrap_or_default();
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);

@@ -11,8 +11,9 @@
 use super::{METADATA, Moment, Request, Resident, Told};
 use crate::host::{Host, Replied};
 use crate::ids::{Index, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
-use crate::machine::Waiter;
-use crate::metadata::Metadata;
+use crate::level::{Level, Levels};
+use crate::machine::{Machine, Waiter};
+use crate::metadata::{Assignment, Metadata};
 use crate::now::Now;
 use crate::partition::{Partition, Weight};
 use crate::replica::Replica;
@@ -281,14 +282,16 @@ impl Residents {
         self.metadata().map(Host::committed)
     }
 
+    /// The cluster's feature level, as the image shows it; before there is one, the oldest that this build reads.
+    pub fn level(&self) -> Level {
+        self.image().map_or(Levels::BUILD.oldest, Machine::level)
+    }
+
     /// Where the image says that the replicas of a partition are.
     pub fn members(&self, of: TopicPartition) -> impl Iterator<Item = (NodeId, ReplicaId)> + '_ {
-        let own = self.image().filter(|_| of == METADATA).into_iter().flat_map(Metadata::members);
-        let topic = self.image().and_then(|image| image.topic(of.topic));
-        let number = usize::try_from(of.partition.0).ok();
-        let placed = topic.and_then(|topic| topic.partitions.get(number?)).into_iter().flatten();
-        own.map(|(node, member)| (node, member.replica))
-            .chain(placed.map(|placed| (placed.node, placed.replica)))
+        let own = self.image().filter(|_| of == METADATA).into_iter().flat_map(Metadata::voters);
+        let assignment = self.image().and_then(|image| image.assignment(of)).into_iter();
+        own.chain(assignment.flat_map(Assignment::target).map(|placed| (placed.node, placed.replica)))
     }
 
     /// The node that a replica of a partition is on.

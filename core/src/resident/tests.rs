@@ -3,6 +3,7 @@
 use super::{Kind, Means, Resident, Residents, unborn};
 use crate::entry::{EntryKind, Members};
 use crate::ids::{NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
+use crate::level::Levels;
 use crate::machine::Room;
 use crate::now::Wall;
 use crate::replica::Settings;
@@ -21,7 +22,7 @@ fn records(replica: u64, topic: u8, number: i32) -> Resident {
     let settings = Settings::new(NodeId(1), 1, 1);
     Resident::start(
         Kind::Records(TopicConfig::read(&BTreeMap::new())),
-        Means { seed: 1, room },
+        Means { seed: 1, room, reads: Levels::BUILD.newest, level: Levels::BUILD.newest },
         settings,
         known,
     )

@@ -6,16 +6,16 @@
 //! body: sequence u64, has cluster u8, cluster u128, node i32, disk u128, dead replicas,
 //!       has loss u8, loss: file u32, at u64, sequence u64, is missing u8
 //! ```
-//! The blocks between are never written: the file has holes. Format 1 had its second slot at 4 KiB, and no loss; format
-//! 2 had no pages of state (`checkpoint/state_files`).
+//! The blocks between are never written: the file has holes.
 //!
 //! - Invariant: frames are written only once a meta is durable, so a disk with data and no readable meta is
 //!   damaged, not empty.
 //! - Invariant: no dead replica is forgotten while a checkpoint or the image may name it. There are as many as
 //!   replicas on this disk at most, so far fewer than `DEAD_REPLICAS_MAX`.
 //!
-//! The format number is the whole directory's: a newer program that writes anything this one cannot read
-//! raises it here, and this one then refuses the directory without touching it.
+//! The format number is the whole directory's: a build that writes anything which an older one cannot read raises it
+//! here, and a build refuses a directory of a format that it does not read, by name and without touching it. In
+//! formats 1 to 3 commands and states named no kinds (docs/decisions/0015).
 
 use super::codec::{Cursor, Sink};
 use super::disk::Disk;
@@ -29,14 +29,13 @@ use crate::limits::DEAD_REPLICAS_MAX;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Bytes that a slot may have: where the second begins.
 pub(super) const SLOT_BYTES: usize = 256 << 10;
-/// Where the second slot of format 1 began.
-const SLOT_BYTES_1: usize = 4096;
 const MAGIC: [u8; 4] = *b"RMQn";
-/// The format of the whole data directory.
-const FORMAT: u32 = 3;
+/// The formats of a whole data directory that this build reads; it writes the last.
+pub(super) const FORMATS: RangeInclusive<u32> = 4..=4;
 
 /// Who a data directory belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +82,8 @@ impl fmt::Display for JournalLoss {
 pub(super) enum Slot {
     /// Nothing readable.
     Bad,
-    /// A directory of a newer program.
-    Newer(u32),
+    /// A directory in a format that this build does not read.
+    Other(u32),
     /// A meta and its sequence.
     Good(u64, NodeMeta),
 }
@@ -104,8 +103,8 @@ pub(super) fn encode(sequence: u64, meta: &NodeMeta) -> Bytes {
     let body = body.into_bytes();
     let mut slot = Sink::default();
     slot.slice(&MAGIC);
-    slot.u32(FORMAT);
-    slot.u32(crc(FORMAT, &body));
+    slot.u32(*FORMATS.end());
+    slot.u32(crc(*FORMATS.end(), &body));
     slot.count(body.len());
     slot.slice(&body);
     let padding = slot.len().next_multiple_of(BLOCK_BYTES as usize) - slot.len();
@@ -126,21 +125,10 @@ fn decode_loss(body: &mut Cursor) -> Option<JournalLoss> {
     Some(JournalLoss { file, at, sequence, is_missing: body.u8()? != 0 })
 }
 
-/// Whether a file was written by a program of this format: what is older is written anew before anything else, so that
-/// an older program refuses the directory.
-pub(super) fn is_of_this_format(bytes: &Bytes) -> bool {
-    bytes.get(4..8) == Some(&FORMAT.to_be_bytes()[..])
-}
-
 /// Both slots of a file.
 pub(super) fn slots(bytes: &Bytes) -> [Slot; 2] {
     let slot = |at: usize| decode(bytes.slice(at.min(bytes.len())..));
-    let second = match slot(SLOT_BYTES) {
-        // A file that no program of this format has written yet.
-        Slot::Bad if bytes.len() <= 2 * SLOT_BYTES_1 => slot(SLOT_BYTES_1),
-        second => second,
-    };
-    [slot(0), second]
+    [slot(0), slot(SLOT_BYTES)]
 }
 
 /// The slot that `bytes` start with.
@@ -159,8 +147,8 @@ fn parse(mut cursor: Cursor) -> Option<Slot> {
     if crc(format, &body) != expected {
         return None;
     }
-    if format > FORMAT {
-        return Some(Slot::Newer(format));
+    if !FORMATS.contains(&format) {
+        return Some(Slot::Other(format));
     }
     let mut body = Cursor::new(body);
     let sequence = body.u64()?;
@@ -171,7 +159,7 @@ fn parse(mut cursor: Cursor) -> Option<Slot> {
         node: NodeId(body.i32()?),
         disk: DiskId(body.u128()?),
         dead: body.replicas()?,
-        loss: if format >= 2 && body.u8()? != 0 { Some(decode_loss(&mut body)?) } else { None },
+        loss: if body.u8()? != 0 { Some(decode_loss(&mut body)?) } else { None },
     };
     Some(Slot::Good(sequence, meta))
 }

@@ -6,6 +6,8 @@
 //! | bulk | `Hello` first, then `Proof` (who dialled), then `Forward`, `Forwarded`, `Fetch`, `Fetched`, `SnapshotWanted`, `Snapshot`, `CatchUp` |
 //! | either | instead of all that `Refused`, the last message; or `WhoAreYou`, answered by `IAm`, the last one |
 //!
+//! Each message says its version (`codec`) and, by the number of its body, its kind.
+//!
 //! Owns shapes and their bounds. 128-bit ids are 16 bytes, big-endian. Payloads (record batches, requests,
 //! states) are slices of the received buffer, and are sent by reference where they are large.
 //!
@@ -14,8 +16,13 @@
 
 use bytes::Bytes;
 
-/// The version of everything in this room. A node refuses a peer that speaks another one.
-pub const PROTOCOL_VERSION: u32 = 2;
+/// The version that hellos have, and all that is said before two nodes know which versions both speak. It never
+/// changes: their shapes only grow by fields that an older build skips.
+pub const GREETING_VERSION: u8 = 1;
+/// The first version of all other messages that this build speaks.
+pub const PROTOCOL_OLDEST: u8 = 3;
+/// The last one. Two nodes speak the newest that both do.
+pub const PROTOCOL_NEWEST: u8 = 3;
 
 /// One message of a lane.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -75,15 +82,48 @@ pub enum PeerBody {
     IAm(IAm),
 }
 
+impl PeerBody {
+    /// The kinds by number: what people call them, and whether they are said before versions are agreed on.
+    pub(super) const KINDS: [(u32, &'static str, bool); 15] = [
+        (1, "Hello", true),
+        (2, "Found", false),
+        (3, "Raft", false),
+        (4, "Alive", false),
+        (5, "Forward", false),
+        (6, "Forwarded", false),
+        (7, "Fetch", false),
+        (8, "Fetched", false),
+        (9, "SnapshotWanted", false),
+        (10, "Snapshot", false),
+        (11, "CatchUp", false),
+        (12, "Proof", true),
+        (13, "Refused", true),
+        (14, "WhoAreYou", true),
+        (15, "IAm", true),
+    ];
+
+    /// Whether it is said before two nodes know which versions both speak.
+    pub(super) fn is_greeting(&self) -> bool {
+        matches!(
+            self,
+            PeerBody::Hello(_)
+                | PeerBody::Proof(_)
+                | PeerBody::Refused(_)
+                | PeerBody::WhoAreYou(_)
+                | PeerBody::IAm(_)
+        )
+    }
+}
+
 /// Who I am.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Hello {
-    /// [`PROTOCOL_VERSION`].
+    /// The last version of the other messages that I speak.
     #[prost(uint32, tag = "1")]
-    pub protocol_version: u32,
-    /// The newest feature level I know.
+    pub protocol_newest: u32,
+    /// The last feature level that I read.
     #[prost(uint32, tag = "2")]
-    pub feature_level: u32,
+    pub level_newest: u32,
     /// The cluster I belong to; empty before it is founded.
     #[prost(bytes = "bytes", tag = "3")]
     pub cluster: Bytes,
@@ -105,6 +145,12 @@ pub struct Hello {
     /// Who accepted: a MAC under each secret that I hold. Who dialled says it in its `Proof`.
     #[prost(bytes = "bytes", repeated, tag = "9")]
     pub proofs: Vec<Bytes>,
+    /// The first version of the other messages that I speak.
+    #[prost(uint32, tag = "10")]
+    pub protocol_oldest: u32,
+    /// The first feature level that I read.
+    #[prost(uint32, tag = "11")]
+    pub level_oldest: u32,
 }
 
 /// What shows that I know a secret: who dialled says it once it has the other's hello.
@@ -144,6 +190,8 @@ pub enum Turned {
     Disk = 5,
     /// It does not show that it knows the secret.
     Secret = 6,
+    /// It does not read the cluster's feature level.
+    Level = 7,
 }
 
 /// Who are you? The first message on a link of its own, where no secret says it.
@@ -183,6 +231,9 @@ pub struct Found {
     /// The metadata partition's members.
     #[prost(message, repeated, tag = "2")]
     pub members: Vec<FoundMember>,
+    /// The cluster's first feature level.
+    #[prost(uint32, tag = "3")]
+    pub level: u32,
 }
 
 /// A first member of the metadata partition.

@@ -7,7 +7,7 @@ use super::{Claim, Verdict};
 use crate::wire::Place;
 use bytes::Bytes;
 use rust_mq_proto::peer::codec::parse;
-use rust_mq_proto::peer::message::PeerBody;
+use rust_mq_proto::peer::message::{PROTOCOL_NEWEST, PeerBody};
 use std::collections::BTreeSet;
 
 /// Processes with a secret that is not the cluster's, by site and life.
@@ -29,7 +29,7 @@ impl Strangers {
         if self.0.is_empty() || is_stranger(ends[0]) == is_stranger(ends[1]) {
             return;
         }
-        let Ok(body) = parse(Bytes::from(parts.concat())) else { return };
+        let Ok(body) = parse(Bytes::from(parts.concat()), PROTOCOL_NEWEST + 1) else { return };
         let is_opening = matches!(
             body,
             PeerBody::Hello(_)
@@ -56,7 +56,7 @@ mod tests {
         let place = |site, boot| Some(Place::Site { site, boot });
         let is_breach = |other, body: PeerBody| {
             let mut verdict = Verdict::default();
-            let parts: Vec<Bytes> = body.into_parts();
+            let parts: Vec<Bytes> = body.into_parts(PROTOCOL_NEWEST);
             strangers.says([place(0, 1), other], &parts, &mut verdict);
             verdict.is_broken()
         };

@@ -30,7 +30,7 @@ use rust_mq_core::config::Config;
 use rust_mq_core::ids::{ReplicaId, TopicId, TopicPartition};
 use rust_mq_core::now::Now;
 use rust_mq_proto::peer::codec::parse;
-use rust_mq_proto::peer::message::PeerBody;
+use rust_mq_proto::peer::message::{PROTOCOL_NEWEST, PeerBody};
 use rust_mq_proto::peer::raft::RaftKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,7 +127,7 @@ impl NodeClaims {
             [one] => one.clone(),
             many => Bytes::from(many.concat()),
         };
-        let Ok(PeerBody::Raft(packed)) = parse(bytes) else { return };
+        let Ok(PeerBody::Raft(packed)) = parse(bytes, PROTOCOL_NEWEST + 1) else { return };
         for message in packed.parse().unwrap_or_default() {
             let group = self.shadows[site].replica(message.from).and_then(|durable| durable.group);
             if group.is_some_and(|group| self.gone.contains(&group)) {

@@ -15,7 +15,7 @@ use rust_mq_core::event::LinkKind;
 use rust_mq_core::ids::{LinkId, ReplicaId};
 use rust_mq_core::rng::hash;
 use rust_mq_proto::peer::codec::parse;
-use rust_mq_proto::peer::message::PeerBody;
+use rust_mq_proto::peer::message::{PROTOCOL_NEWEST, PeerBody};
 use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Write};
@@ -274,7 +274,7 @@ fn read(bytes: &Bytes, from: usize, replicas: &Replicas) -> Message {
         bytes: digest(bytes),
         carries: Vec::new(),
     };
-    match parse(bytes.clone()) {
+    match parse(bytes.clone(), PROTOCOL_NEWEST + 1) {
         Ok(PeerBody::Raft(packed)) => {
             let pack = packed.parse().unwrap_or_default();
             pack.iter().for_each(|one| take_in(&mut message, one, replicas));
@@ -404,7 +404,7 @@ mod tests {
 
     fn question(id: u64) -> Bytes {
         let body = PeerBody::SnapshotWanted(SnapshotWanted { id, ..SnapshotWanted::default() });
-        Bytes::from(body.into_parts().concat())
+        Bytes::from(body.into_parts(PROTOCOL_NEWEST).concat())
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
     let links = storms::links(&mut root.stream("links", &[]), count, weather);
     let rehearse_every = draw_rehearsals(&mut root.stream("rehearsals", &[]));
+    mix_builds(&mut root.stream("builds", &[]), &mut sites);
     Plan {
         seed,
         sites,
@@ -71,6 +72,19 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
         mutant: None,
         rehearse_every,
         demands,
+    }
+}
+
+/// In a half of the runs some nodes are of a build that is one newer, or become it with a restart; in a few all of them.
+fn mix_builds(dice: &mut Dice, sites: &mut [SitePlan]) {
+    let mix = dice.below(16);
+    for site in sites {
+        site.newer_from = match mix {
+            0 => Some(0),
+            1 | 2 => Some(1),
+            3..8 => *dice.pick(&[None, None, Some(0), Some(1)]),
+            _ => None,
+        };
     }
 }
 

@@ -25,6 +25,7 @@ pub fn site(dice: &mut Dice, sites: usize) -> SitePlan {
         touch_ns: dice.log_uniform(5 * MICRO, 200 * MICRO),
         sync_ns: dice.log_uniform(100 * MICRO, 10 * MILLI),
         byte_ps: dice.log_uniform(100, 4_000),
+        newer_from: None,
     }
 }
 

@@ -28,6 +28,7 @@ impl World {
         }
         node.boot += 1;
         let boot = node.boot;
+        node.config.levels = self.plan.sites[site].levels(boot - 1);
         let seed = self.root.key("boot", &[site as u64]).throw(u64::from(boot)).word();
         node.process = Some(Process::new(node.config.clone(), seed));
         if self.strange.contains(&site) {

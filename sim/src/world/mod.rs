@@ -362,6 +362,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         },
         storage: knobs.storage.clone(),
         secrets: secrets(plan, site),
+        levels: plan.sites[site].levels(0),
         mutant: plan.mutant,
     }
 }

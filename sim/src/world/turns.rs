@@ -375,7 +375,10 @@ fn look_at_fetches(site: usize, broker: &Broker, woke: Option<Mono>, looks: bool
 
 /// What a node says to a peer, for whoever watches.
 fn said(parts: &[Bytes]) -> String {
-    let body = rust_mq_proto::peer::codec::parse(Bytes::from(parts.concat()));
+    let body = rust_mq_proto::peer::codec::parse(
+        Bytes::from(parts.concat()),
+        rust_mq_proto::peer::message::PROTOCOL_NEWEST + 1,
+    );
     let mut words = match body {
         Ok(rust_mq_proto::peer::message::PeerBody::Raft(packed)) => {
             let messages = packed.parse().unwrap_or_default();

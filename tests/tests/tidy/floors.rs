@@ -17,6 +17,7 @@ pub const FLOORS: [Floor; 9] = [
     Floor {
         rooms: &[
             "ids",
+            "level",
             "now",
             "rng",
             "limits",

@@ -9,6 +9,7 @@ use super::toy::{Image, Reply, Request, Toy};
 use crate::entry::{Entry, EntryKind, HardState, Members, Stamp};
 use crate::host::{Host, Replied};
 use crate::ids::{Index, NodeId, ReplicaId, Term};
+use crate::level::Levels;
 use crate::machine::{Machine, Room, Waiter};
 use crate::now::{Mono, Now, Wall};
 use crate::replica::{Ready, ReadyNumber, Recovered, Replica, Settings};
@@ -414,7 +415,7 @@ impl Member {
             entries: disk.entries.clone(),
         };
         let replica = Replica::start(settings, ReplicaId(id), recovered).expect("the disk keeps its word");
-        let (_, state) = Host::decode_state(&disk.state).expect("our own encoding");
+        let (_, state) = Host::decode_state(&disk.state, Levels::BUILD.newest).expect("our own encoding");
         let host = Host::new(replica, state, disk.applied, Rng::stream(seed, "host"), ROOM);
         Member { host, disk, owed: VecDeque::new(), is_cut: false }
     }
@@ -431,7 +432,7 @@ impl Member {
 fn apply(machine: &mut Toy, entry: &Entry) {
     let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
     if entry.kind == EntryKind::Commands {
-        let commands = Toy::decode_commands(&entry.payload).expect("our own encoding");
+        let commands = Toy::decode_commands(&entry.payload, Levels::BUILD.newest).expect("our own encoding");
         commands.iter().for_each(|command| machine.apply(at, command));
     }
 }

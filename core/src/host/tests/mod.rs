@@ -6,6 +6,7 @@ mod toy;
 
 use super::Host;
 use crate::ids::Index;
+use crate::level::Levels;
 use crate::machine::Machine;
 use cluster::{Cluster, Weather};
 use toy::{Reply, Request, Toy};
@@ -143,7 +144,11 @@ fn a_state_is_read_back_as_it_was_written() {
     cluster.ask(0, Request::Add { key: 9, amount: 4 });
     cluster.calm();
     let host = cluster.host(0);
-    let (wall, toy) = Host::<Toy>::decode_state(&host.encode()).expect("our own encoding");
+    let (wall, toy) =
+        Host::<Toy>::decode_state(&host.encode(), Levels::BUILD.newest).expect("our own encoding");
     assert_eq!((wall, &toy), (host.applied().wall, host.committed()));
-    assert!(Toy::decode(&[1]).is_err() && Host::<Toy>::decode_state(&[]).is_err());
+    assert!(
+        Toy::decode(&[1], Levels::BUILD.newest).is_err()
+            && Host::<Toy>::decode_state(&[], Levels::BUILD.newest).is_err()
+    );
 }

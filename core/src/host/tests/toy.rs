@@ -1,6 +1,7 @@
 //! A machine for tests that uses all of the contract: numbers by key, which are added to, read, and waited for.
 
 use crate::entry::Stamp;
+use crate::level::{Level, Levels};
 use crate::machine::{Answer, Built, Context, Decision, Machine, Proof, Undecodable, Waiter};
 use crate::now::Mono;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -144,12 +145,20 @@ impl Machine for Toy {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Result<Toy, Undecodable> {
+    fn level(&self) -> Level {
+        Levels::BUILD.newest
+    }
+
+    fn since(_command: &(u8, u64)) -> Level {
+        Levels::BUILD.oldest
+    }
+
+    fn decode(bytes: &[u8], _reads: Level) -> Result<Toy, Undecodable> {
         let numbers = decode(bytes)?.into_iter().collect();
         Ok(Toy { numbers })
     }
 
-    fn encode_commands(commands: &[(u8, u64)]) -> Bytes {
+    fn encode_commands(commands: &[(u8, u64)], _level: Level) -> Bytes {
         let mut bytes = BytesMut::new();
         for (key, amount) in commands {
             bytes.put_u8(*key);
@@ -158,7 +167,7 @@ impl Machine for Toy {
         bytes.freeze()
     }
 
-    fn decode_commands(bytes: &[u8]) -> Result<Vec<(u8, u64)>, Undecodable> {
+    fn decode_commands(bytes: &[u8], _reads: Level) -> Result<Vec<(u8, u64)>, Undecodable> {
         decode(bytes)
     }
 }

@@ -3,6 +3,7 @@
 use super::{House, at};
 use crate::action::HaltReason;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId};
+use crate::level::Levels;
 use crate::limits::TICK;
 use crate::node::company::Company;
 use crate::node::elections::Elections;
@@ -44,7 +45,7 @@ fn nobody_joins_by_the_word_of_who_is_not_vouched_for() {
     let disk = identity.disk().expect("it was drawn");
     let founder = |node, disk| Founder { replica: ReplicaId(node as u64), node: NodeId(node), disk };
     let members = vec![founder(1, DiskId(9)), founder(2, disk)];
-    let told = (NodeId(1), Founding { cluster: ClusterId(5), members });
+    let told = (NodeId(1), Founding { cluster: ClusterId(5), level: Levels::BUILD.newest, members });
     membership.told(at(1), told.clone(), &identity, &house.config, &mut house.ports);
     assert_eq!(
         membership.stage(),
@@ -64,7 +65,7 @@ fn a_founding_that_means_another_disk_is_not_joined() {
     let (identity, mut membership) = (identity(&mut house), Membership::new());
     membership.identified();
     let other = Founder { replica: ReplicaId(1), node: NodeId(1), disk: DiskId(9) };
-    let founding = Founding { cluster: ClusterId(5), members: vec![other] };
+    let founding = Founding { cluster: ClusterId(5), level: Levels::BUILD.newest, members: vec![other] };
     membership.told(at(1), (NodeId(2), founding), &identity, &house.config, &mut house.ports);
     assert_eq!(membership.stage(), Stage::Alone);
     assert!(membership.vouched(NodeId(2), Some(ClusterId(5)), &mut house.ports), "nothing was kept of it");

@@ -12,6 +12,7 @@ use crate::config::{Config, Member};
 use crate::entry::Members;
 use crate::event::DoneResult;
 use crate::ids::{NodeId, PartitionId, ReplicaId, Ticket, TopicId, TopicPartition};
+use crate::level::Levels;
 use crate::link::Address;
 use crate::now::{Mono, Now, Wall};
 use crate::resident::{Kind, Means, Resident, Residents, unborn};
@@ -56,7 +57,12 @@ impl House {
         let members = (0..voters).map(|other| ReplicaId(replica + 100 * other)).collect();
         let known = unborn(id, of, Members { voters: members, learners: Vec::new() });
         let settings = settings::of_replica(&self.config, 1, of);
-        let means = Means { seed: 1, room: settings::room(&self.config, &settings) };
+        let means = Means {
+            seed: 1,
+            room: settings::room(&self.config, &settings),
+            reads: Levels::BUILD.newest,
+            level: Levels::BUILD.newest,
+        };
         let kind = Kind::Records(TopicConfig::read(&BTreeMap::new()));
         self.residents.insert(Resident::start(kind, means, settings, known).expect("nothing to contradict"));
         (id, of)

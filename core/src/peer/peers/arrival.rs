@@ -16,13 +16,15 @@ use crate::peer::outcome::{Founding, Outcome};
 use crate::peer::proof::{self, Role, Talk};
 use crate::peer::sign::Sign;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{Forward, Forwarded, Hello, PeerBody, Proof, Refused, Turned};
+use rust_mq_proto::peer::message::{
+    Forward, Forwarded, GREETING_VERSION, Hello, PeerBody, Proof, Refused, Turned,
+};
 
 impl Peers {
     /// Says hello, outside any queue: it is the first message.
     pub(super) fn greet(&mut self, link: LinkId, now: Mono) {
         let me = self.me.as_ref().expect("nobody is greeted before the start");
-        let parts = PeerBody::Hello(me.hello(self.links[&link].nonce)).into_parts();
+        let parts = PeerBody::Hello(me.hello(self.links[&link].nonce)).into_parts(GREETING_VERSION);
         self.send_now(link, parts, now);
     }
 
@@ -78,7 +80,8 @@ impl Peers {
         if dialled.is_none() {
             let talk = Talk { lane, dialler: said, acceptor: mine };
             let proofs = proof::show(&self.secrets, Role::Acceptor, &talk);
-            let parts = PeerBody::Hello(Hello { proofs, ..me.hello(mine.nonce) }).into_parts();
+            let parts =
+                PeerBody::Hello(Hello { proofs, ..me.hello(mine.nonce) }).into_parts(GREETING_VERSION);
             let endpoint = self.links.get_mut(&link).expect("looked at just now");
             (endpoint.stage, endpoint.talk) = (Stage::Confirming, Some(talk));
             self.actions.push(Action::Send { link, parts });
@@ -90,7 +93,7 @@ impl Peers {
         }
         self.accepted(link, said.greeting, now);
         let proofs = proof::show(&self.secrets, Role::Dialler, &talk);
-        self.send_now(link, PeerBody::Proof(Proof { proofs }).into_parts(), now);
+        self.send_now(link, PeerBody::Proof(Proof { proofs }).into_parts(GREETING_VERSION), now);
         self.become_ready(link, now);
     }
 
@@ -137,7 +140,7 @@ impl Peers {
             self.actions.push(Action::Note(Notice::PeerRefused { reason }));
         }
         let why = refusal.told() as i32;
-        let parts = PeerBody::Refused(Refused { node: self.node.0, why }).into_parts();
+        let parts = PeerBody::Refused(Refused { node: self.node.0, why }).into_parts(GREETING_VERSION);
         self.actions.push(Action::Send { link, parts });
         self.actions.push(Action::Close { link });
         self.closed(link, now);
@@ -175,8 +178,11 @@ impl Peers {
         endpoint.stage = Stage::Ready;
         let kind = endpoint.kind;
         let greeting = endpoint.greeting.expect("both sides have said hello");
+        let ours = self.me.as_ref().expect("nobody is greeted before the start").protocol();
         let remote = self.remotes.get_mut(&greeting.node).expect("the check knows all members");
         remote.lane(kind).become_ready();
+        remote.version =
+            ours.common(greeting.protocol).expect("the check has found a version that both speak");
         if kind == LaneKind::Raft {
             remote.come_up(greeting, now);
             self.note_whom_it_hears();
@@ -289,6 +295,9 @@ fn reason(why: Turned) -> &'static str {
              others go on as long as they are a majority"
         }
         Turned::Secret => "this node does not show the cluster's secret: give it the same cluster.secret",
+        Turned::Level => {
+            "this build does not read the cluster's feature level: start the build that it ran before, or a newer one"
+        }
         Turned::Otherwise => "it did not say why: look in its log",
     }
 }

@@ -18,7 +18,7 @@ use crate::now::Mono;
 use crate::peer::hello::{read_cluster, read_id};
 use crate::peer::outcome::Outcome;
 use bytes::Bytes;
-use rust_mq_proto::peer::message::{IAm, PeerBody, WhoAreYou};
+use rust_mq_proto::peer::message::{GREETING_VERSION, IAm, PeerBody, WhoAreYou};
 
 impl Peers {
     /// Whether it is known that a peer that is up is the one that was configured.
@@ -41,7 +41,7 @@ impl Peers {
     /// The address answers: what is to be said first.
     pub(super) fn ask(&mut self, link: LinkId) {
         let nonce = Bytes::copy_from_slice(&self.links[&link].nonce.0);
-        let parts = PeerBody::WhoAreYou(WhoAreYou { nonce }).into_parts();
+        let parts = PeerBody::WhoAreYou(WhoAreYou { nonce }).into_parts(GREETING_VERSION);
         self.actions.push(Action::Send { link, parts });
     }
 
@@ -51,7 +51,7 @@ impl Peers {
             return self.reject(link, "asks who is here, which the secret would show".into(), now);
         }
         let me = self.me.as_ref().expect("without credit nothing comes before the start");
-        let parts = PeerBody::IAm(me.i_am(asked.nonce)).into_parts();
+        let parts = PeerBody::IAm(me.i_am(asked.nonce)).into_parts(GREETING_VERSION);
         self.actions.push(Action::Send { link, parts });
         self.actions.push(Action::Close { link });
         self.links.remove(&link);

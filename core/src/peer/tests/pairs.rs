@@ -4,6 +4,7 @@ use super::world::{World, config, identity, secrets};
 use crate::action::{Action, Notice};
 use crate::event::Nonce;
 use crate::ids::{ClusterId, DiskId, LinkId, NodeId, PartitionId, Term, TopicId, TopicPartition};
+use crate::level::Level;
 use crate::limits::{PEER_HELLO_MAX, PEER_STRANGER_BYTES_MAX, PEER_STRANGERS_MAX, PEER_UNREAD_MAX};
 use crate::link::LaneKind;
 use crate::now::Mono;
@@ -124,7 +125,7 @@ fn an_unfounded_node_is_welcome_and_learns_of_the_founding() {
         node: NodeId(node),
         disk: DiskId(u128::try_from(node).expect("positive")),
     };
-    let founding = Founding { cluster: ClusterId(7), members: vec![founder(1), founder(2)] };
+    let founding = Founding { cluster: ClusterId(7), level: Level(1), members: vec![founder(1), founder(2)] };
     let peers = &mut world.node(1).peers;
     peers.founded(founding.cluster);
     peers.send_found(NodeId(2), founding.clone());
@@ -345,7 +346,7 @@ fn a_stranger_who_does_not_prove_takes_nobodys_place() {
     let peers = &mut nodes.get_mut(&3).expect("started").peers;
     peers.opened(LinkId(9000), LaneKind::Raft, Nonce([2; 32]), now);
     peers.received(LinkId(9000), BytesMut::from(&hello[..]), now);
-    let nothing = rust_mq_proto::peer::message::PeerBody::Proof(Default::default()).into_parts().concat();
+    let nothing = rust_mq_proto::peer::message::PeerBody::Proof(Default::default()).into_parts(1).concat();
     peers.received(LinkId(9000), BytesMut::from(&nothing[..]), now);
     world.run(1000);
     assert_eq!(world.node(3).ups_and_downs(), [], "node 1 never went");

@@ -5,6 +5,7 @@ use crate::action::{Action, Notice};
 use crate::config::{Config, Member, Secret, Secrets};
 use crate::event::Nonce;
 use crate::ids::{BootId, ClusterId, DiskId, LinkId, NodeId};
+use crate::level::Levels;
 use crate::link::{Address, LaneKind};
 use crate::now::Mono;
 use crate::peer::{Identity, Outcome, Peers};
@@ -59,7 +60,7 @@ pub fn secrets(texts: &[&str]) -> Secrets {
 
 pub fn identity(node: i32, boot: u64) -> Identity {
     let disk = DiskId(u128::try_from(node).expect("positive"));
-    Identity { disk, boot: BootId(boot), cluster: Some(ClusterId(7)), feature_level: 1 }
+    Identity { disk, boot: BootId(boot), cluster: Some(ClusterId(7)), levels: Levels::BUILD }
 }
 
 pub fn config(node: i32, members: i32) -> Config {

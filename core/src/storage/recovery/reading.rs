@@ -150,13 +150,15 @@ impl Reading {
 
     fn meta_read(&mut self, bytes: &Bytes, disk: &mut Disk<'_>) -> Reached {
         let slots = node_meta::slots(bytes);
-        self.findings.is_meta_whole = slots[0] == slots[1] && node_meta::is_of_this_format(bytes);
+        self.findings.is_meta_whole = slots[0] == slots[1];
         self.findings.has_meta_bytes = bytes.iter().any(|byte| *byte != 0);
         for (number, slot) in (0..).zip(slots) {
             match slot {
-                Slot::Newer(format) => {
+                Slot::Other(format) => {
+                    let (oldest, newest) = (node_meta::FORMATS.start(), node_meta::FORMATS.end());
                     return Reached::Refused(format!(
-                        "the data directory has format {format}, which a newer version wrote; start that one"
+                        "node.meta says that the data directory has format {format}; this build reads {oldest} to \
+                         {newest}. Start the build that wrote it"
                     ));
                 }
                 Slot::Good(sequence, meta) if sequence > self.findings.meta_sequence => {

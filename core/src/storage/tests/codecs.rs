@@ -124,9 +124,9 @@ fn a_small_frame_has_these_bytes() {
 }
 
 #[test]
-fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
+fn a_node_meta_is_written_as_it_was_and_another_format_is_named() {
     let slot = |format: u32| {
-        // Sequence, cluster, node, disk, one dead replica; from format 2 on no loss.
+        // Sequence, cluster, node, disk, one dead replica, no loss.
         let mut body = Sink::default();
         body.u64(3);
         body.u8(1);
@@ -134,9 +134,7 @@ fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
         body.i32(1);
         body.u128(9);
         body.replicas(&[ReplicaId(8)]);
-        if format >= 2 {
-            body.u8(0);
-        }
+        body.u8(0);
         let body = body.into_bytes();
         let crc = checksum(CrcAlgorithm::Crc32Iscsi, &[&format.to_be_bytes(), &body[..]].concat());
         let mut slot = Sink::default();
@@ -147,13 +145,14 @@ fn a_node_meta_of_format_1_is_read_and_a_newer_one_refused() {
         slot.slice(&body);
         let mut bytes = slot.into_bytes().to_vec();
         bytes.resize(4096, 0);
-        bytes
+        Bytes::from(bytes)
     };
     let named = NodeMeta { dead: vec![ReplicaId(8)], ..meta() };
-    let old = Bytes::from([slot(1), slot(1)].concat());
-    assert_eq!(node_meta::slots(&old), [Slot::Good(3, named.clone()), Slot::Good(3, named.clone())]);
-    assert_eq!(Bytes::from(slot(3)), node_meta::encode(3, &named), "what is written now");
-    assert_eq!(node_meta::slots(&Bytes::from(slot(4)))[0], Slot::Newer(4));
+    assert_eq!(slot(4), node_meta::encode(3, &named), "what is written now");
+    assert_eq!(node_meta::slots(&slot(4))[0], Slot::Good(3, named));
+    for other in [1, 2, 3, 5] {
+        assert_eq!(node_meta::slots(&slot(other))[0], Slot::Other(other));
+    }
 }
 
 fn full_checkpoint() -> Bytes {

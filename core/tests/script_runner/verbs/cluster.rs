@@ -1,11 +1,12 @@
 //! `cluster nodes=3`: the nodes of the story, small in everything. Node 1 founds (or `founder=`). All start at
-//! once, and time passes until each serves; `start=2,3` starts some and waits for nothing, `start=none` nobody.
+//! once, and time passes until each serves and is registered; `start=2,3` starts some and waits for nothing, `start=none` nobody.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::process::Process;
 use crate::script_runner::world::World;
 use rust_mq_core::config::{Config, Member, StorageConfig, TopicDefaults};
 use rust_mq_core::ids::NodeId;
+use rust_mq_core::limits::REGISTER_LOOK_AFTER;
 use rust_mq_core::link::Address;
 use std::time::Duration;
 
@@ -44,7 +45,11 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     }
     let is_serving = |world: &World| world.running().all(|(_, node)| node.is_serving());
     match world.pass_until(Duration::from_secs(10), is_serving) {
-        Some(_) => Ok(()),
+        Some(_) => {
+            // Each node has the registry say where it is: no story begins in the middle of that.
+            world.pass(REGISTER_LOOK_AFTER * 2);
+            Ok(())
+        }
         None => {
             world.say("some node does not serve after 10s");
             Ok(())

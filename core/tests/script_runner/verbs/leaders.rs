@@ -61,8 +61,7 @@ fn view(id: i32, node: &Node, partition: Option<&(String, i32)>) -> Option<View>
 
 fn node_of(node: &Node, of: TopicPartition, replica: &Replica) -> Option<NodeId> {
     let leader: ReplicaId = replica.leader();
-    let placed = node.image()?.topic(of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)?;
-    placed.iter().find(|placed| placed.replica == leader).map(|placed| placed.node)
+    node.image()?.assignment(of)?.node_of(leader)
 }
 
 fn line(views: &[View]) -> String {
