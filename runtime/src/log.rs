@@ -103,6 +103,9 @@ impl NoticeLog {
                 info!(topic = escaped(name), partitions, "topic created");
             }
             Notice::TopicDeleted { name, .. } => info!(topic = escaped(name), "topic deleted"),
+            Notice::LevelRaised { to } => {
+                info!(level = to.0, "the cluster's feature level is raised: older builds cannot join it any more");
+            }
         }
     }
 }
