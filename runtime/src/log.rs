@@ -104,7 +104,10 @@ impl NoticeLog {
             }
             Notice::TopicDeleted { name, .. } => info!(topic = escaped(name), "topic deleted"),
             Notice::LevelRaised { to } => {
-                info!(level = to.0, "the cluster's feature level is raised: older builds cannot join it any more");
+                info!(
+                    level = to.0,
+                    "the cluster's feature level is raised: older builds cannot join it any more"
+                );
             }
         }
     }

@@ -9,8 +9,8 @@
 
 use super::Waiting;
 use super::desk::{Desk, NEVER};
-use super::metadata;
 use super::origin::Origin;
+use super::topics::metadata;
 use crate::limits::TOPICS_AWAITED_MAX;
 use crate::node::Node;
 use crate::now::Now;

@@ -1,7 +1,9 @@
-//! Kafka's APIs: one handler file each, named as in `proto/src/kafka/api`. A handler reads the request, asks the
-//! node, and answers at once or parks what it still needs at the desk.
+//! Kafka's APIs: one handler file each, named as in `proto/src/kafka/api`, in the room of its family. A handler reads the
+//! request, asks the node, and answers at once or parks what it still needs at the desk.
 //!
 //! ```text
+//! records  topics  cluster: the families of APIs
+//!
 //! desk   the table of those that wait, their deadlines, answers    origin   who asks, and how the answer is written
 //! early  what came before the node is open                          leaders  what waits until new topics have leaders
 //! ```
@@ -37,7 +39,7 @@
 //!    the oracle by themselves, but for the line of its defaults in `proto/tests/oracle.rs`; one that Kafka does not have
 //!    gets a number from `OURS_FROM` on.
 //! 2. Its golden bytes: `RECORD=1 cargo test -p rust-mq-proto --test wire` writes `proto/tests/wire/NAME.txt`; read it.
-//! 3. Its handler: `core/src/api/NAME.rs`, and its arm in `dispatch`. What it names it names once (`named`); what a request
+//! 3. Its handler: `core/src/api/*/NAME.rs` in the room of its family, its arm there and its key in `dispatch`. What it names it names once (`named`); what a request
 //!    may ask for at most, and what it makes this node keep, has its bound in `limits`.
 //! 4. Stories: a verb in `core/tests/script_runner/verbs`, what is told of its answer in `script_runner/answer.rs`, and
 //!    scripts in `core/tests/scripts`: `RECORD=1 cargo test -p rust-mq-core --test stories FILTER` writes what came of them.
@@ -53,25 +55,16 @@
 //! (`Processor.parseRequestHeader`), ApiVersions excepted (KIP-511).
 
 mod addresses;
-mod allowance;
-mod api_versions;
-mod create_topics;
-mod delete_topics;
-mod describe_cluster;
+mod cluster;
 mod desk;
 mod early;
-mod fetch;
-mod fetch_partition;
-mod init_producer_id;
 mod leaders;
-mod list_offsets;
-mod metadata;
 mod named;
-mod offset_for_leader_epoch;
 mod operations;
 mod origin;
-mod produce;
 mod producer_ids;
+mod records;
+mod topics;
 mod work;
 
 pub use desk::Desk;
@@ -87,10 +80,13 @@ use crate::now::Mono;
 use crate::now::Now;
 use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
+use cluster::api_versions;
 use desk::Vain;
 use origin::{Caller, Format, Origin};
+use records::{fetch, init_producer_id, list_offsets, produce};
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
 use rust_mq_proto::kafka::{Reader, RequestStart};
+use topics::{create_topics, delete_topics, metadata};
 
 /// A request that waits, or a part of one.
 enum Waiting {
@@ -333,7 +329,7 @@ impl Desk {
     }
 }
 
-/// What a request asks, by its API, each of which has its file. The error ends the link.
+/// What a request asks, by the family of its API, whose room it stands in. The error ends the link.
 fn dispatch(
     desk: &mut Desk,
     node: &mut Node,
@@ -341,21 +337,20 @@ fn dispatch(
     origin: Origin,
     body: RequestBody,
 ) -> Result<(), String> {
-    match body {
-        RequestBody::Produce(request) => produce::handle(desk, node, now, origin, request),
-        RequestBody::Fetch(request) => return fetch::handle(desk, node, now, origin, request),
-        RequestBody::ListOffsets(request) => list_offsets::handle(desk, node, now, origin, request),
-        RequestBody::Metadata(request) => return metadata::handle(desk, node, now, origin, request),
-        RequestBody::ApiVersions(request) => api_versions::handle(desk, node, origin, &request),
-        RequestBody::CreateTopics(request) => create_topics::handle(desk, node, now, origin, request),
-        RequestBody::DeleteTopics(request) => delete_topics::handle(desk, node, now, origin, request),
-        RequestBody::InitProducerId(request) => init_producer_id::handle(desk, node, now, origin, &request),
-        RequestBody::OffsetForLeaderEpoch(request) => {
-            offset_for_leader_epoch::handle(desk, node, origin, request)
+    match body.key() {
+        ApiKey::Produce
+        | ApiKey::Fetch
+        | ApiKey::ListOffsets
+        | ApiKey::OffsetForLeaderEpoch
+        | ApiKey::InitProducerId => records::dispatch(desk, node, now, origin, body),
+        ApiKey::Metadata | ApiKey::CreateTopics | ApiKey::DeleteTopics => {
+            topics::dispatch(desk, node, now, origin, body)
         }
-        RequestBody::DescribeCluster(request) => describe_cluster::handle(desk, node, origin, &request),
+        ApiKey::ApiVersions | ApiKey::DescribeCluster => {
+            cluster::dispatch(desk, node, origin, &body);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 impl Waiting {

@@ -1,7 +1,8 @@
 //! What the metadata machine replicates, and its shapes. A new kind of command, or a new version of one, raises the
 //! feature level; a node that meets one it does not know stops rather than skip it.
 
-use super::{Placed, Registered};
+use super::Placed;
+use super::registered::Registered;
 use crate::codec::{Broken, Kind, Reading, Shape, Writing};
 use crate::ids::{NodeId, TopicId};
 use crate::level::Level;

@@ -27,6 +27,7 @@ mod creation;
 mod deletion;
 mod fitting;
 mod placement;
+mod registered;
 mod registry;
 mod request;
 mod room;
@@ -36,7 +37,7 @@ mod topic_name;
 
 pub use assignment::{Assignment, Placed};
 pub use command::{Command, TopicBirth};
-pub use registry::{Place, Registered};
+pub use registered::{Place, Registered};
 pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, Setting, TopicRef};
 pub use topic_name::fault as topic_name_fault;
 

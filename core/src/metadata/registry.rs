@@ -6,55 +6,14 @@
 //!
 //! Invariant: the cluster's level is one that every registered node reads.
 
+use super::registered::Registered;
 use super::request::Refusal;
 use super::room::RoomLeft;
 use super::{Command, Metadata};
 use crate::error_code::ErrorCode;
-use crate::ids::{DiskId, NodeId};
-use crate::level::{Level, Levels};
-use crate::link::Address;
+use crate::ids::NodeId;
+use crate::level::Level;
 use crate::machine::Context;
-
-/// A node of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct Registered {
-    /// The disk that its replicas are bound to.
-    pub disk: DiskId,
-    /// The feature levels that it reads.
-    pub levels: Levels,
-    /// Where it is; `None` until it has registered for the first time.
-    pub place: Option<Place>,
-}
-
-/// Where a node is.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct Place {
-    /// Where it advertises its Kafka listener.
-    pub api: Address,
-    /// Where it listens for the other nodes.
-    pub rpc: Address,
-    /// The rack that it stands in, if that is known.
-    pub rack: Option<String>,
-    /// The machine that it runs on, if that is known: there may be several nodes on one.
-    pub host: Option<String>,
-}
-
-/// Longest name of a rack or a host, bytes. Source: chosen; a host name has at most 255.
-const NAME_BYTES_MAX: usize = 255;
-
-impl Registered {
-    /// Whether a node may say so of itself.
-    pub(super) fn is_sound(&self) -> bool {
-        let is_short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_BYTES_MAX);
-        let is_place = |place: &Place| {
-            is_short(&place.rack)
-                && is_short(&place.host)
-                && place.api.host.len() <= NAME_BYTES_MAX
-                && place.rpc.host.len() <= NAME_BYTES_MAX
-        };
-        self.levels.oldest <= self.levels.newest && self.place.as_ref().is_none_or(is_place)
-    }
-}
 
 /// Deciding that a node says of itself what is so now.
 ///

@@ -2,7 +2,7 @@
 //! lead the metadata partition: the types here are their shapes, which never change (`codec`). What changes is a type
 //! more, beside the old one.
 
-use super::registry::Registered;
+use super::registered::Registered;
 use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};

@@ -9,12 +9,12 @@
 //! - Invariant: reads are charged from when they are asked for until the fetch is answered, or looks anew.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
-use super::Waiting;
-use super::addresses;
-use super::desk::{Desk, NEVER, Vain};
 use super::fetch_partition::{self, Part, Read};
-use super::named::{self, Topic};
-use super::origin::Origin;
+use crate::api::Waiting;
+use crate::api::addresses;
+use crate::api::desk::{Desk, NEVER, Vain};
+use crate::api::named::{self, Topic};
+use crate::api::origin::Origin;
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A fetch and what it has found so far.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     topics: Vec<(String, [u8; 16])>,
     parts: Vec<Part>,
@@ -55,7 +55,7 @@ pub(super) struct Pending {
     is_parked: bool,
 }
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -218,7 +218,7 @@ impl Pending {
 }
 
 /// One of its partitions has news.
-pub(super) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
+pub(in crate::api) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
     // With a read under way everything is looked at once that is done.
     let is_free =
         |waiting: &mut Waiting| matches!(waiting, Waiting::Fetch(pending) if pending.reads.is_empty());
@@ -230,7 +230,7 @@ pub(super) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Wai
 }
 
 /// Its time is up, or the node stops: it is answered with what there is. What the disk has not given is refused.
-pub(super) fn in_vain(
+pub(in crate::api) fn in_vain(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -249,7 +249,7 @@ pub(super) fn in_vain(
 }
 
 /// A cold read ended.
-pub(super) fn read_done(
+pub(in crate::api) fn read_done(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,

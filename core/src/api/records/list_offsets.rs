@@ -4,11 +4,11 @@
 //! (ReadIndex), or a deposed leader would tell a consumer an end that others have long passed (claim C9). The
 //! earliest offset and times need no such round: they may only be too old by what retention has moved since.
 
-use super::Waiting;
 use super::allowance::Allowance;
-use super::desk::{Desk, Vain};
-use super::named::{self, Topic};
-use super::origin::Origin;
+use crate::api::Waiting;
+use crate::api::desk::{Desk, Vain};
+use crate::api::named::{self, Topic};
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BYTES};
@@ -34,7 +34,7 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
 /// A request of which some parts wait, or are not looked at yet.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     response: ListOffsetsResponse,
     /// Where the answers of those parts go that wait still.
@@ -49,7 +49,7 @@ pub(super) struct Pending {
 }
 
 /// One such part, which has a waiter of its own.
-pub(super) struct Part {
+pub(in crate::api) struct Part {
     request: Waiter,
     at: (usize, usize),
     of: TopicPartition,
@@ -69,7 +69,7 @@ enum Found {
     Read(TopicPartition, ReadId, i64),
 }
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -95,7 +95,13 @@ pub(super) fn handle(
 }
 
 /// Looks up what is left of a request, or, if this turn has done its share, some of it.
-pub(super) fn go_on(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Pending) {
+pub(in crate::api) fn go_on(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    waiter: Waiter,
+    mut pending: Pending,
+) {
     while let Some(asked) = pending.next() {
         pending.look_up(desk, node, now, waiter, &asked);
         if !desk.work.is_left() && pending.has_more() {
@@ -314,7 +320,7 @@ fn answer(partition: &Partition, index: i32, offset: Offset, timestamp: i64) -> 
 }
 
 /// This replica still leads, or does not.
-pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_leading: bool) {
+pub(in crate::api) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_leading: bool) {
     let Some(Waiting::OffsetPart(part)) = desk.take_out(waiter) else { return };
     let found = match node.partition(part.of) {
         Some(partition) if is_leading => {
@@ -326,7 +332,7 @@ pub(super) fn confirmed(desk: &mut Desk, node: &mut Node, waiter: Waiter, is_lea
 }
 
 /// A cold read ended.
-pub(super) fn read_done(
+pub(in crate::api) fn read_done(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -366,7 +372,7 @@ pub(super) fn read_done(
 }
 
 /// What is not known yet is asked again, of another node if this one stops.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
     let code = match vain {
         Vain::TooLate => ErrorCode::RequestTimedOut,
         Vain::GivenUp => ErrorCode::NotLeaderOrFollower,

@@ -1,14 +1,14 @@
 //! ApiVersions: what is served. The one API that is answered in any version (KIP-511).
 
-use super::desk::Desk;
-use super::origin::{Format, Origin};
+use crate::api::desk::Desk;
+use crate::api::origin::{Format, Origin};
 use crate::error_code::ErrorCode;
 use crate::mutant::Mutant;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::ApiKey;
 use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
+pub(in crate::api) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
     let is_named = origin.format.version < 3
         || is_software_name(&request.client_software_name)
             && is_software_name(&request.client_software_version);
@@ -22,7 +22,7 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: 
 
 /// A version that is newer than ours: the answer is in version 0 and lists everything, so that the client can
 /// ask again in one we share. The body was not read.
-pub(super) fn answer_unknown_version(desk: &mut Desk, node: &mut Node, origin: Origin) {
+pub(in crate::api) fn answer_unknown_version(desk: &mut Desk, node: &mut Node, origin: Origin) {
     let error_code = ErrorCode::UnsupportedVersion.code();
     let response = ApiVersionsResponse { error_code, api_keys: served(node), ..Default::default() };
     desk.answer(node, Origin { format: Format { version: 0, ..origin.format }, ..origin }, &response);

@@ -4,12 +4,12 @@
 //! Invariant: an answer describes each topic once, however often the request names it: by its name, its id or both.
 //! (Kafka reads the names of a request into a set.)
 
-use super::Then;
-use super::Waiting;
-use super::desk::Desk;
-use super::leaders;
-use super::origin::Origin;
-use super::{addresses, operations};
+use crate::api::Then;
+use crate::api::Waiting;
+use crate::api::desk::Desk;
+use crate::api::leaders;
+use crate::api::origin::Origin;
+use crate::api::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::limits::{AUTO_CREATIONS_MAX, DECISION_AWAITED_MAX, METADATA_TOPICS_MAX};
@@ -23,7 +23,7 @@ use rust_mq_proto::kafka::api::metadata::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A request that waits for the topics it made.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     wanted: Vec<MetadataRequestTopic>,
     allowed: Allowed,
@@ -40,7 +40,7 @@ struct Allowed {
     on_topics: bool,
 }
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -81,7 +81,7 @@ pub(super) fn handle(
 }
 
 /// Whether a request asks for all topics there are.
-pub(super) fn wants_all(request: &MetadataRequest, version: i16) -> bool {
+pub(in crate::api) fn wants_all(request: &MetadataRequest, version: i16) -> bool {
     // Version 0 has no null: empty is all there.
     request.topics.as_ref().is_none_or(|topics| version == 0 && topics.is_empty())
 }
@@ -113,7 +113,7 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
 }
 
 /// The topics are made, or not; the image shows what is.
-pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Reply) {
+pub(in crate::api) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Reply) {
     desk.auto_creations -= pending.made;
     let mut topics = Vec::new();
     if let Reply::Refused(refusal) = reply {
@@ -137,7 +137,7 @@ pub(super) fn replied(desk: &mut Desk, now: Now, mut pending: Pending, reply: Re
 }
 
 /// Nobody knows whether the topics will be made.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending) {
     desk.auto_creations -= pending.made;
     pending.nobody_decided();
     answer(desk, node, &pending);
@@ -151,7 +151,7 @@ impl Pending {
     }
 }
 
-pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
+pub(in crate::api) fn answer(desk: &mut Desk, node: &mut Node, pending: &Pending) {
     let mut described = BTreeSet::new();
     let mut topics = Vec::with_capacity(pending.wanted.len());
     for wanted in &pending.wanted {

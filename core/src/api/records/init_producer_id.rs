@@ -6,9 +6,9 @@
 //!
 //! Invariant: an id is handed out once (`producer_ids`).
 
-use super::Waiting;
-use super::desk::Desk;
-use super::origin::Origin;
+use crate::api::Waiting;
+use crate::api::desk::Desk;
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::limits::DECISION_AWAITED_MAX;
 use crate::metadata::{Reply, Request};
@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -36,7 +36,7 @@ pub(super) fn handle(
     serve(desk, node, now);
 }
 
-pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply) {
+pub(in crate::api) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply) {
     desk.producer_ids.is_asked = false;
     if let Reply::ProducerIds { first, next } = reply
         && first <= next
@@ -54,12 +54,12 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, reply: &Reply)
 
 /// There is no id for it. Kafka's own code where no block of ids is there yet: for "coordinator not available" Java and
 /// kafka-python look for a coordinator, which an idempotent producer has none of, and end for good.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, origin: Origin) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, origin: Origin) {
     refuse(desk, node, origin, ErrorCode::CoordinatorLoadInProgress);
 }
 
 /// Nobody has told which ids are next: whoever asks now asks anew.
-pub(super) fn not_told(desk: &mut Desk) {
+pub(in crate::api) fn not_told(desk: &mut Desk) {
     desk.producer_ids.is_asked = false;
 }
 

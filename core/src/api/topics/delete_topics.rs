@@ -1,8 +1,8 @@
 //! DeleteTopics: decided by the metadata leader, whichever node was asked.
 
-use super::Waiting;
-use super::desk::{Desk, Vain, decision_patience};
-use super::origin::Origin;
+use crate::api::Waiting;
+use crate::api::desk::{Desk, Vain, decision_patience};
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::metadata::{Deletion, Reply, Request, TopicRef};
@@ -13,14 +13,14 @@ use rust_mq_proto::kafka::api::delete_topics::{
 };
 
 /// A request that waits for the metadata leader.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     topics: Vec<TopicRef>,
     /// Those that are named by both name and id, which is one too many.
     ambiguous: Vec<DeleteTopicState>,
 }
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -42,7 +42,7 @@ pub(super) fn handle(
     node.ask(now, waiter, Request::DeleteTopics { topics });
 }
 
-pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
+pub(in crate::api) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
     match reply {
         Reply::DeleteTopics(deletions) => answer(desk, node, pending, deletions),
         Reply::Refused(refusal) => refuse(desk, node, pending, refusal.code),
@@ -51,7 +51,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, pending: Pending, reply:
 }
 
 /// Nobody knows whether they will go.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
     refuse(desk, node, pending, vain.undecided());
 }
 

@@ -1,9 +1,9 @@
 //! DescribeCluster: the nodes, without the topics. Controllers are not a kind of node here (KIP-919's endpoint
 //! type 2 is refused): every node leads what it is elected for.
 
-use super::desk::Desk;
-use super::origin::Origin;
-use super::{addresses, operations};
+use crate::api::desk::Desk;
+use crate::api::origin::Origin;
+use crate::api::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::describe_cluster::{
@@ -13,7 +13,12 @@ use rust_mq_proto::kafka::api::describe_cluster::{
 const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &DescribeClusterRequest) {
+pub(in crate::api) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    origin: Origin,
+    request: &DescribeClusterRequest,
+) {
     if request.endpoint_type != BROKERS {
         let error = match request.endpoint_type {
             CONTROLLERS => ErrorCode::MismatchedEndpointType,

@@ -3,12 +3,12 @@
 //! apart. acks=0 gets no answer at all; a refusal closes its connection, as in Kafka, or a client that sends to
 //! the wrong node would never ask who leads now.
 
-use super::Waiting;
-use super::addresses;
 use super::allowance::Allowance;
-use super::desk::{Desk, Vain};
-use super::named::{self, Topic};
-use super::origin::Origin;
+use crate::api::Waiting;
+use crate::api::addresses;
+use crate::api::desk::{Desk, Vain};
+use crate::api::named::{self, Topic};
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::{LinkId, TopicId};
 use crate::limits::BATCH_BYTES_MAX_CEILING;
@@ -26,7 +26,7 @@ use std::time::Duration;
 use std::vec::IntoIter;
 
 /// A request with batches that wait for their commit.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     answers: Answers,
     left: usize,
@@ -40,7 +40,7 @@ struct Answers {
 }
 
 /// A request of which some batches are appended, and others are not yet. Its link's next request waits for it.
-pub(super) struct Appending {
+pub(in crate::api) struct Appending {
     pending: Pending,
     /// Topics that are not begun, and what is left of the one that is.
     topics: IntoIter<Topic<PartitionProduceData>>,
@@ -54,7 +54,13 @@ pub(super) struct Appending {
     until: Mono,
 }
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: ProduceRequest) {
+pub(in crate::api) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    origin: Origin,
+    request: ProduceRequest,
+) {
     let conditions = Conditions {
         is_zstd_known: origin.format.version >= 7,
         is_transactional: request.transactional_id.is_some(),
@@ -86,7 +92,13 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
 }
 
 /// Appends what is left of a request, or, if this turn has done its share, some of it.
-pub(super) fn go_on(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut appending: Appending) {
+pub(in crate::api) fn go_on(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    waiter: Waiter,
+    mut appending: Appending,
+) {
     while let Some(data) = appending.next() {
         appending.append(desk, node, now, waiter, data);
         if !desk.work.is_left() && appending.has_more() {
@@ -209,7 +221,7 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
 }
 
 /// A batch is committed, or its leader gone.
-pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
+pub(in crate::api) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     let (pending, is_all_appended) = match desk.waiting_mut(settled.waiter) {
         Some(Waiting::Produce(pending)) => (pending, true),
         Some(Waiting::Appending(appending)) => (&mut appending.pending, false),
@@ -235,7 +247,13 @@ pub(super) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
 }
 
 /// What is not appended yet is not any more.
-pub(super) fn broken_off(desk: &mut Desk, node: &mut Node, now: Now, mut appending: Appending, vain: Vain) {
+pub(in crate::api) fn broken_off(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    mut appending: Appending,
+    vain: Vain,
+) {
     node.release_client(appending.pending.origin.caller.link);
     appending.refuse_rest(unsure(vain));
     match appending.wants_answer {
@@ -252,7 +270,7 @@ fn unsure(vain: Vain) -> ErrorCode {
 }
 
 /// What is not committed yet gets a code that promises nothing: it may still become so.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, mut pending: Pending, vain: Vain) {
     let code = unsure(vain);
     let is_open = |part: &&mut PartitionProduceResponse| part.error_code == 0 && part.base_offset == -1;
     pending.answers.parts.iter_mut().filter(is_open).for_each(|part| part.error_code = code.code());

@@ -1,7 +1,7 @@
 //! OffsetForLeaderEpoch: where an epoch ended (KIP-279, KIP-320).
 
-use super::desk::Desk;
-use super::origin::Origin;
+use crate::api::desk::Desk;
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::Term;
 use crate::mutant::Mutant;
@@ -11,7 +11,12 @@ use rust_mq_proto::kafka::api::offset_for_leader_epoch::{
     OffsetForLeaderTopicResult,
 };
 
-pub(super) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: OffsetForLeaderEpochRequest) {
+pub(in crate::api) fn handle(
+    desk: &mut Desk,
+    node: &mut Node,
+    origin: Origin,
+    request: OffsetForLeaderEpochRequest,
+) {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions =
             topic.partitions.iter().map(|partition| look_up(node, &topic.topic, partition)).collect();

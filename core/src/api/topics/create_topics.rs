@@ -1,11 +1,11 @@
 //! CreateTopics: decided by the metadata leader, whichever node was asked. The answer leaves once this node's
 //! image shows the topics, and they have leaders or `limits::LEADERS_AWAITED_MAX` has passed.
 
-use super::Then;
-use super::Waiting;
-use super::desk::{Desk, Vain, decision_patience};
-use super::leaders;
-use super::origin::Origin;
+use crate::api::Then;
+use crate::api::Waiting;
+use crate::api::desk::{Desk, Vain, decision_patience};
+use crate::api::leaders;
+use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
@@ -20,12 +20,12 @@ const TOPIC_CONFIG: i8 = 1;
 const DEFAULT_CONFIG: i8 = 5;
 
 /// A request that waits for the metadata leader.
-pub(super) struct Pending {
+pub(in crate::api) struct Pending {
     origin: Origin,
     names: Vec<String>,
 }
 
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     desk: &mut Desk,
     node: &mut Node,
     now: Now,
@@ -58,7 +58,7 @@ fn new_topic(node: &Node, topic: CreatableTopic) -> NewTopic {
     }
 }
 
-pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pending, reply: Reply) {
+pub(in crate::api) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pending, reply: Reply) {
     let created = match &reply {
         Reply::CreateTopics(results) => {
             results.iter().filter_map(|(_, result)| Some(result.as_ref().ok()?.id)).collect()
@@ -73,7 +73,7 @@ pub(super) fn replied(desk: &mut Desk, node: &mut Node, now: Now, pending: Pendi
     leaders::wait(desk, now, topics, Then::Created(pending, reply));
 }
 
-pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
+pub(in crate::api) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: Reply) {
     let topics = match reply {
         Reply::CreateTopics(results) => results
             .into_iter()
@@ -94,7 +94,7 @@ pub(super) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending, reply: 
 }
 
 /// Nobody knows whether they will be made.
-pub(super) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
+pub(in crate::api) fn in_vain(desk: &mut Desk, node: &mut Node, pending: Pending, vain: Vain) {
     refuse(desk, node, pending, vain.undecided());
 }
 
