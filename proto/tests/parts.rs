@@ -31,6 +31,25 @@ fn produced(parts: &[&'static [u8]]) -> ProduceRequest {
 }
 
 #[test]
+fn many_long_batches_are_sent_as_they_are_and_the_writer_goes_on() {
+    let batches: Vec<Bytes> = (1..=3).map(|fill| Bytes::from(vec![fill; SHARED_BYTES_MIN])).collect();
+    let mut writer = Writer::new();
+    for _ in 0..2 {
+        let response = fetched(batches.clone());
+        write_response(&mut writer, 12, 1, &response);
+        write_response(&mut writer, 12, 2, &response);
+        drop(response);
+        let length = writer.len();
+        let parts = writer.take();
+        let sent: Vec<*const u8> = parts.iter().map(|part| part.as_ptr()).collect();
+        let kept: Vec<*const u8> = batches.iter().map(|batch| batch.as_ptr()).collect();
+        assert_eq!((&sent[1..4], &sent[5..8]), (&kept[..], &kept[..]), "head, batches, head, batches, tail");
+        assert_eq!((parts.len(), parts.iter().map(Bytes::len).sum::<usize>()), (9, length));
+    }
+    assert!(writer.is_empty());
+}
+
+#[test]
 fn long_records_are_sent_without_a_copy_and_short_ones_with() {
     let long = Bytes::from(vec![7; SHARED_BYTES_MIN]);
     let short = Bytes::from(vec![8; SHARED_BYTES_MIN - 1]);

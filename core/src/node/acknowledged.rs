@@ -25,12 +25,11 @@ impl Acknowledged {
     }
 
     /// Answers, in those that were touched, what has waited long enough.
-    pub fn settle(&mut self, touched: &BTreeSet<ReplicaId>, residents: &mut Residents, ports: &mut Ports) {
+    pub fn settle(&mut self, touched: &[ReplicaId], residents: &mut Residents, ports: &mut Ports) {
         if self.awaited.is_empty() {
             return;
         }
-        let touched: Vec<ReplicaId> = self.awaited.intersection(touched).copied().collect();
-        for id in touched {
+        for id in touched.iter().copied().filter(|id| self.awaited.contains(id)).collect::<Vec<_>>() {
             let of = residents.partition_of(id);
             let in_sync =
                 of.and_then(|of| Company::of(residents, ports).in_sync(of)).map_or(0, |nodes| nodes.len());
@@ -46,6 +45,6 @@ impl Acknowledged {
 
     /// Who is in sync may have changed: all are looked at at the end of the turn.
     pub fn look_again(&self, ports: &mut Ports) {
-        ports.touched.extend(&self.awaited);
+        ports.touched.extend(self.awaited.iter().copied());
     }
 }

@@ -167,7 +167,7 @@ impl Node {
             if let Some(mut resident) = self.residents.remove(replica) {
                 resident.abandon(&mut self.ports.told());
             }
-            self.ports.touched.remove(&replica);
+            self.ports.touched.remove(replica);
             self.ports.storage.drop_replica(replica);
             self.left(replica);
         }

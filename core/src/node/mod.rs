@@ -59,6 +59,7 @@ mod settings;
 mod tests;
 mod ticks;
 mod time;
+mod touched;
 mod unclaimed;
 
 pub use ports::News;

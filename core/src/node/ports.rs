@@ -4,6 +4,7 @@
 //! Invariant: what is put here in a turn (`news`, `touched`, `actions`) is taken before the turn ends, or, of `touched`,
 //! waits for room in a frame.
 
+use super::touched::Touched;
 use crate::action::Action;
 use crate::config::Config;
 use crate::host::Replied;
@@ -15,7 +16,6 @@ use crate::peer::{CallId, Peers};
 use crate::resident::{Reply, Resident, Told};
 use crate::rng::Rng;
 use crate::storage::{Chunk, Outcome, ReadFault, ReadId, Storage};
-use std::collections::BTreeSet;
 
 /// What parts are lent.
 pub struct Ports {
@@ -28,7 +28,7 @@ pub struct Ports {
     /// What happened for requests that wait.
     pub news: News,
     /// Replicas to which something happened: they make a ready at the end of the turn.
-    pub touched: BTreeSet<ReplicaId>,
+    pub touched: Touched,
     /// What is asked of the disk, and noted, between two events.
     pub actions: Vec<Action>,
     /// What storage told meanwhile.
@@ -80,7 +80,7 @@ impl Ports {
             storage,
             peers: Peers::new(config, seed),
             news: News::default(),
-            touched: BTreeSet::new(),
+            touched: Touched::default(),
             actions: Vec::new(),
             outcomes: Vec::new(),
             answered: Vec::new(),

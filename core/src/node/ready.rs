@@ -18,7 +18,7 @@ use rust_mq_proto::peer::raft::RaftMessage;
 impl Node {
     /// Lets every touched replica make its ready.
     pub fn make_ready(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let touched = std::mem::take(&mut self.ports.touched);
+        let touched = self.ports.touched.take();
         for id in touched.iter().copied() {
             let room = self.ports.storage.room();
             let Some(replica) = self.residents.replica_mut(id) else { continue };
@@ -36,6 +36,7 @@ impl Node {
             self.residents.weigh(id);
         }
         self.acknowledged.settle(&touched, &mut self.residents, &mut self.ports);
+        self.ports.touched.reuse(touched);
         self.look_at_image();
         self.behind.bound_producers(now, &mut self.residents, &mut self.ports);
         self.asking.ask_again(now, &mut self.residents, &mut self.ports);
@@ -45,7 +46,7 @@ impl Node {
     /// for the disk, whose answer is an event: turning until then would only burn the processor.
     pub fn can_go_on(&self) -> bool {
         let has_room = |replica: &Replica| replica.ready_bytes() <= self.ports.storage.room();
-        let mut touched = self.ports.touched.iter().filter_map(|id| self.residents.replica(*id));
+        let mut touched = self.ports.touched.iter().filter_map(|id| self.residents.replica(id));
         self.ports.storage.can_gather() || touched.any(|replica| replica.has_ready() && has_room(replica))
     }
 

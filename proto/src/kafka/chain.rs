@@ -3,10 +3,13 @@
 //! Two chains are equal when their bytes are, however they are cut: a receiver gets them as one part.
 
 use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
 
-/// A rope of bytes. Cloning and encoding never copy a long part.
-#[derive(Clone, Debug, Default)]
-pub struct Chain(Vec<Bytes>);
+/// A rope of bytes. Cloning and encoding never copy a long part, and a clone of a rope is one count, however many its
+/// parts are.
+#[derive(Clone, Default)]
+pub struct Chain(Option<Arc<Vec<Bytes>>>);
 
 impl Chain {
     /// Nothing yet.
@@ -16,40 +19,51 @@ impl Chain {
 
     /// Adds a part at the end.
     pub fn push(&mut self, part: Bytes) {
-        self.0.push(part);
+        Arc::make_mut(self.0.get_or_insert_default()).push(part);
     }
 
     /// Bytes of all parts together.
     pub fn len(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
+        self.parts().iter().map(Bytes::len).sum()
     }
 
     /// Whether there is no byte in it.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Bytes::is_empty)
+        self.parts().iter().all(Bytes::is_empty)
     }
 
     /// The parts, in order.
     pub fn parts(&self) -> &[Bytes] {
-        &self.0
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// The parts, in order: as they are if nobody else has this chain, else counted once more each.
+    pub fn into_parts(self) -> Vec<Bytes> {
+        self.0.map_or_else(Vec::new, Arc::unwrap_or_clone)
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Chain").field(&self.parts()).finish()
     }
 }
 
 impl From<Bytes> for Chain {
     fn from(part: Bytes) -> Chain {
-        Chain(vec![part])
+        Chain::from(vec![part])
     }
 }
 
 impl From<Vec<Bytes>> for Chain {
     fn from(parts: Vec<Bytes>) -> Chain {
-        Chain(parts)
+        Chain((!parts.is_empty()).then(|| Arc::new(parts)))
     }
 }
 
 impl PartialEq for Chain {
     fn eq(&self, other: &Chain) -> bool {
-        self.len() == other.len() && self.0.iter().flatten().eq(other.0.iter().flatten())
+        self.len() == other.len() && self.parts().iter().flatten().eq(other.parts().iter().flatten())
     }
 }
 

@@ -269,7 +269,7 @@ impl MayBeNull for Chain {
     #[inline]
     fn write_nullable(value: Option<&Chain>, writer: &mut Writer, at: Version) {
         writer.length(at.is_flexible, value.map(Chain::len));
-        value.into_iter().flat_map(Chain::parts).for_each(|part| writer.shared(part));
+        value.into_iter().for_each(|chain| writer.chain(chain));
     }
 }
 

@@ -13,6 +13,7 @@
 //! ```
 //! Invariants: the places of shared parts never fall; `len() == own bytes + shared bytes`.
 
+use super::chain::Chain;
 use bytes::{Bytes, BytesMut};
 
 /// Parts shorter than this are copied (bytes; chosen: a copy of 1 KiB costs less than a part of its own
@@ -34,14 +35,21 @@ const STRING_BYTES_MAX: usize = i16::MAX as usize;
 pub struct Writer {
     own: BytesMut,
     shared: Vec<Shared>,
+    shared_parts: usize,
     shared_bytes: usize,
 }
 
-/// A part that belongs before `own[at..]`.
+/// What belongs before `own[at..]`.
 #[derive(Debug)]
 struct Shared {
     at: usize,
-    part: Bytes,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Part(Bytes),
+    Chain(Chain),
 }
 
 /// The place of a section of tagged fields: its count is written back.
@@ -71,19 +79,22 @@ impl Writer {
 
     /// Everything written, in order; the writer is empty afterwards and can be used again.
     pub fn take(&mut self) -> Vec<Bytes> {
-        let mut parts = Vec::with_capacity(2 * self.shared.len() + 1);
+        let mut parts = Vec::with_capacity(self.shared_parts + self.shared.len() + 1);
         let mut taken = 0;
-        for Shared { at, part } in self.shared.drain(..) {
+        for Shared { at, what } in self.shared.drain(..) {
             if at > taken {
                 parts.push(self.own.split_to(at - taken).freeze());
                 taken = at;
             }
-            parts.push(part);
+            match what {
+                What::Part(part) => parts.push(part),
+                What::Chain(chain) => parts.extend(chain.into_parts()),
+            }
         }
         if !self.own.is_empty() {
             parts.push(self.own.split().freeze());
         }
-        self.shared_bytes = 0;
+        (self.shared_parts, self.shared_bytes) = (0, 0);
         parts
     }
 
@@ -120,8 +131,20 @@ impl Writer {
             self.bytes(part);
         } else {
             self.shared_bytes += part.len();
-            self.shared.push(Shared { at: self.own.len(), part: part.clone() });
+            self.shared_parts += 1;
+            self.shared.push(Shared { at: self.own.len(), what: What::Part(part.clone()) });
         }
+    }
+
+    /// Adds a chain: whole by reference if each of its parts would be.
+    pub fn chain(&mut self, chain: &Chain) {
+        let parts = chain.parts();
+        if parts.len() < 2 || parts.iter().any(|part| part.len() < SHARED_BYTES_MIN) {
+            return parts.iter().for_each(|part| self.shared(part));
+        }
+        self.shared_bytes += chain.len();
+        self.shared_parts += parts.len();
+        self.shared.push(Shared { at: self.own.len(), what: What::Chain(chain.clone()) });
     }
 
     /// An unsigned varint.

@@ -50,7 +50,7 @@ fn an_answer_that_nobody_waits_for_and_a_question_that_cannot_be_read_change_not
     let mut asking = Asking::default();
     asking.forwarded(CallId(7), Some((Index(0), &[0, 1, 2])), residents, ports);
     asking.asked_by(at(5), (NodeId(2), CallId(1)), &[255, 1], residents, ports);
-    assert!(ports.news.is_empty() && ports.answered.is_empty() && ports.touched.is_empty());
+    assert!(ports.news.is_empty() && ports.answered.is_empty() && ports.touched.take().is_empty());
 }
 
 #[test]
