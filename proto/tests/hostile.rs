@@ -115,7 +115,7 @@ fn api_versions_sends_no_default_tag_and_no_tag_in_its_header() {
 }
 
 #[test]
-fn keys_that_are_not_served_are_unknown() {
+fn keys_that_are_not_described_are_unknown() {
     for key in i16::MIN..=i16::MAX {
         assert_eq!(
             ApiKey::parse(key).map(ApiKey::number),

@@ -6,7 +6,9 @@
 //! equal bytes alone would not notice two fields that have changed places.
 //!
 //! Of an API of ours, which Kafka does not have (`ApiKey::is_ours`), there is no oracle: its golden bytes (`wire`) and
-//! the laws of `hostile` are all that hold it.
+//! the laws of `hostile` are all that hold it. The same goes for the few versions that the oracle does not know yet
+//! ([`NEWER_REQUESTS`], [`NEWER_RESPONSES`]); their golden bytes were once compared with Kafka's own classes
+//! (`org.apache.kafka.common.message` of `kafka-clients` 4.4.0).
 
 mod debugged;
 
@@ -21,6 +23,13 @@ use rust_mq_proto::kafka::{Reader, Writer};
 
 const BUDGET_BYTES: usize = 1 << 20;
 const CASES_PER_VERSION: u32 = 64;
+
+/// Requests of Kafka 4.4 that the oracle does not know.
+const NEWER_REQUESTS: [(ApiKey, i16); 3] =
+    [(ApiKey::OffsetCommit, 10), (ApiKey::OffsetFetch, 10), (ApiKey::DeleteGroups, 3)];
+
+/// Responses of Kafka 4.4 that the oracle does not know.
+const NEWER_RESPONSES: [(ApiKey, i16); 1] = [(ApiKey::DeleteGroups, 3)];
 
 /// The law for one body of one version, over our enum of bodies and the oracle's.
 macro_rules! assert_agreement {
@@ -43,7 +52,7 @@ macro_rules! assert_agreement {
 
 #[test]
 fn requests_are_read_and_written_as_the_oracle_does() {
-    for_every_version(|key, version, chance| {
+    for_every_version(&NEWER_REQUESTS, |key, version, chance| {
         let bytes = sampled(key, key.api().request, version, chance);
         assert_agreement!(RequestBody, RequestKind, key, version, bytes);
     });
@@ -51,7 +60,7 @@ fn requests_are_read_and_written_as_the_oracle_does() {
 
 #[test]
 fn responses_are_read_and_written_as_the_oracle_does() {
-    for_every_version(|key, version, chance| {
+    for_every_version(&NEWER_RESPONSES, |key, version, chance| {
         let bytes = sampled(key, key.api().response, version, chance);
         assert_agreement!(ResponseBody, ResponseKind, key, version, bytes);
     });
@@ -83,16 +92,44 @@ fn every_api_has_a_default_equal_to_the_oracles() {
     }
     same_default! {
         api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+        consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
+        consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
         create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+        delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
         delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
         describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+        describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
         fetch::{FetchRequest, FetchResponse};
+        find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+        heartbeat::{HeartbeatRequest, HeartbeatResponse};
         init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+        join_group::{JoinGroupRequest, JoinGroupResponse};
+        leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+        list_groups::{ListGroupsRequest, ListGroupsResponse};
         list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
         metadata::{MetadataRequest, MetadataResponse};
+        offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+        offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
+        offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
         offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
         produce::{ProduceRequest, ProduceResponse};
+        sync_group::{SyncGroupRequest, SyncGroupResponse};
     }
+}
+
+#[test]
+fn what_the_oracle_does_not_know_is_named() {
+    let all = || kafkas().flat_map(|key| key.versions().iter().map(move |version| (key, version)));
+    let requests = all().filter(|(key, version)| {
+        let bytes = sampled(*key, key.api().request, *version, &[]);
+        RequestKind::decode(their_key(*key), &mut bytes.clone(), *version).is_err()
+    });
+    assert!(requests.eq(NEWER_REQUESTS));
+    let responses = all().filter(|(key, version)| {
+        let bytes = sampled(*key, key.api().response, *version, &[]);
+        ResponseKind::decode(their_key(*key), &mut bytes.clone(), *version).is_err()
+    });
+    assert!(responses.eq(NEWER_RESPONSES));
 }
 
 /// The APIs that Kafka has, too.
@@ -107,9 +144,9 @@ fn what_is_ours_is_not_kafkas() {
     }
 }
 
-fn for_every_version(law: impl Fn(ApiKey, i16, &[u8])) {
+fn for_every_version(but: &[(ApiKey, i16)], law: impl Fn(ApiKey, i16, &[u8])) {
     for key in kafkas() {
-        for version in key.versions().iter() {
+        for version in key.versions().iter().filter(|version| !but.contains(&(key, *version))) {
             let config =
                 ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES_PER_VERSION) };
             let chance = proptest::collection::vec(any::<u8>(), 0..400);

@@ -42,9 +42,9 @@ impl Marks {
 
     /// The served versions in which nothing was answered.
     pub fn unspoken(&self) -> Vec<String> {
-        let all = ApiKey::ALL.iter().flat_map(|key| {
+        let all = ApiKey::served().flat_map(|key| {
             let served = key.versions();
-            (served.first..=served.last).map(|version| (*key, version))
+            (served.first..=served.last).map(move |version| (key, version))
         });
         all.filter(|one| !self.spoken.contains(one))
             .map(|(key, version)| format!("{key} {version}"))

@@ -87,7 +87,7 @@ fn request(key: ApiKey) -> Vec<u8> {
 
 #[test]
 fn every_api_that_is_served_has_an_input_of_its_own() {
-    for &key in ApiKey::ALL {
+    for key in ApiKey::served() {
         let mut name = String::new();
         for letter in key.api().name.chars() {
             if letter.is_ascii_uppercase() && !name.is_empty() {

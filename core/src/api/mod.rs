@@ -35,9 +35,9 @@
 //!
 //! To serve another API, NAME being its name in snake case (the tidy test demands each step for all that are served):
 //!
-//! 1. Its shape: `proto/src/kafka/api/NAME.rs`, and its row in the `table!` of that folder. Kafka's own are compared with
-//!    the oracle by themselves, but for the line of its defaults in `proto/tests/oracle.rs`; one that Kafka does not have
-//!    gets a number from `OURS_FROM` on.
+//! 1. Its shape: `proto/src/kafka/api/NAME.rs`, and its row in the `table!` of that folder, which ends in `not served`
+//!    until the rest is there. Kafka's own are compared with the oracle by themselves, but for the line of its defaults in
+//!    `proto/tests/oracle.rs`; one that Kafka does not have gets a number from `OURS_FROM` on.
 //! 2. Its golden bytes: `RECORD=1 cargo test -p rust-mq-proto --test wire` writes `proto/tests/wire/NAME.txt`; read it.
 //! 3. Its handler: `core/src/api/*/NAME.rs` in the room of its family, its arm there and its key in `dispatch`. What it names it names once (`named`); what a request
 //!    may ask for at most, and what it makes this node keep, has its bound in `limits`.
@@ -129,8 +129,9 @@ impl Desk {
         let mut reader = Reader::new(taken.bytes, decoded_bytes_max);
         let start = RequestStart::read(&mut reader).map_err(|error| format!("no request header: {error}"))?;
         let version = start.api_version;
-        let key =
-            ApiKey::parse(start.api_key).ok_or_else(|| format!("API key {} is not served", start.api_key))?;
+        let key = ApiKey::parse(start.api_key)
+            .filter(|key| key.is_served())
+            .ok_or_else(|| format!("API key {} is not served", start.api_key))?;
         let format = Format { version, correlation_id: start.correlation_id };
         let caller = Caller { link };
         let mut origin = Origin { caller, slot: taken.slot, format, buffer_bytes, held_bytes: 0 };
@@ -350,6 +351,20 @@ fn dispatch(
             cluster::dispatch(desk, node, origin, &body);
             Ok(())
         }
+        // Described, and refused by its number before its body is read.
+        ApiKey::OffsetCommit
+        | ApiKey::OffsetFetch
+        | ApiKey::FindCoordinator
+        | ApiKey::JoinGroup
+        | ApiKey::Heartbeat
+        | ApiKey::LeaveGroup
+        | ApiKey::SyncGroup
+        | ApiKey::DescribeGroups
+        | ApiKey::ListGroups
+        | ApiKey::DeleteGroups
+        | ApiKey::OffsetDelete
+        | ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe => Err(format!("{} is not served", body.key())),
     }
 }
 

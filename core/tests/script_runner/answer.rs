@@ -37,6 +37,7 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
             let brokers: Vec<String> = body.brokers.iter().map(|one| one.broker_id.to_string()).collect();
             vec![format!("controller {}, brokers {}", body.controller_id, brokers.join(" "))]
         }
+        body => vec![format!("an answer to {}, of which no story tells", body.key())],
     }
 }
 

@@ -19,9 +19,10 @@ pub enum Value {
 /// Newtypes that one of the two wraps around a plain value.
 const TRANSPARENT: [&str; 5] = ["BrokerId", "ProducerId", "TopicName", "TransactionalId", "Chain"];
 
-/// Fields of the oracle that we do not describe: it keeps unknown tags, and knows later versions.
-const THEIRS_ONLY: [(&str, &str); 6] = [
+/// Fields that one of the two does not describe: the oracle keeps unknown tags, and each knows some later versions.
+const ONE_SIDED: [(&str, &str); 7] = [
     ("*", "unknown_tagged_fields"),
+    ("DeletableGroupResult", "error_message"),
     ("FetchPartition", "high_watermark"),
     ("InitProducerIdRequest", "enable_2_pc"),
     ("InitProducerIdRequest", "keep_prepared_txn"),
@@ -84,8 +85,8 @@ fn fields(name: String, rest: &mut &str) -> Value {
         let field = word(rest);
         assert!(eat(rest, ": "), "a value of {field}");
         let value = if eat(rest, "{}") { Value::List(Vec::new()) } else { value(rest) };
-        let is_theirs = |(of, only): &(&str, &str)| (*of == "*" || *of == name) && *only == field;
-        if !THEIRS_ONLY.iter().any(is_theirs) {
+        let is_one_sided = |(of, only): &(&str, &str)| (*of == "*" || *of == name) && *only == field;
+        if !ONE_SIDED.iter().any(is_one_sided) {
             fields.push((field, value));
         }
     }

@@ -120,6 +120,17 @@ fn g05_api_versions_may_come_first_and_unserved_security_keys_are_not_listed() {
 }
 
 #[test]
+fn no_key_is_answered_that_is_not_listed() {
+    let node = Node::in_memory();
+    let listed = ranges(&mut node.connect());
+    for key in (0..100).filter(|key| !listed.contains_key(key)) {
+        let mut client = node.connect();
+        client.send_message(&bare(key, 0)).expect("a fresh connection takes a few bytes");
+        assert_eq!(client.receive(PATIENCE), Reply::Closed, "key {key}");
+    }
+}
+
+#[test]
 fn g06_produce_is_advertised_from_0_and_served_from_3() {
     let node = Node::in_memory();
     assert_eq!(ranges(&mut node.connect())[&0].0, 0, "old librdkafka compresses only then");

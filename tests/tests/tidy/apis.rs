@@ -1,12 +1,12 @@
 //! An API has one name in all its mirrors. What they are stands in one checklist, at the head of `core/src/api/mod.rs`:
 //! each path there that has `NAME` in it must exist for every API of the table in `proto/src/kafka/api/mod.rs`. What no
 //! path can say is looked for here: that a story, a gotcha and the simulator's clients use it, and that README tells
-//! which versions are served.
+//! which versions are served. An API that is described and `not served` yet has only what `proto` has of it.
 
 use crate::tree::Tree;
 use crate::{Breach, demand};
 
-/// The table of what is served.
+/// The table of what is described.
 const TABLE: &str = "proto/src/kafka/api/mod.rs";
 
 /// The essay with the checklist.
@@ -15,14 +15,15 @@ const CHECKLIST: &str = "core/src/api/mod.rs";
 /// The verbs of stories, and which file runs each.
 const VERBS: &str = "core/tests/script_runner/verbs/mod.rs";
 
-/// One API of the table: `Fetch: fetch, FetchRequest -> FetchResponse`.
-struct Served<'a> {
+/// One API of the table: `Fetch: fetch, FetchRequest -> FetchResponse`, and `, not served` where it is not.
+struct Described<'a> {
     name: &'a str,
     module: &'a str,
     request: &'a str,
+    is_served: bool,
 }
 
-fn served(tree: &Tree) -> Vec<Served<'_>> {
+fn described(tree: &Tree) -> Vec<Described<'_>> {
     let text = tree.text(TABLE).unwrap_or_default();
     let rows = text.split_once("\ntable! {").and_then(|(_, rest)| rest.split_once("\n}"));
     rows.map_or("", |(rows, _)| rows)
@@ -31,7 +32,8 @@ fn served(tree: &Tree) -> Vec<Served<'_>> {
             let (name, rest) = row.trim().split_once(':')?;
             let (module, rest) = rest.split_once(',')?;
             let request = rest.split_whitespace().next()?;
-            Some(Served { name, module: module.trim(), request })
+            let is_served = !row.ends_with(", not served");
+            Some(Described { name, module: module.trim(), request, is_served })
         })
         .collect()
 }
@@ -53,7 +55,7 @@ fn is_there(tree: &Tree, path: &str) -> bool {
 }
 
 /// Whether a story has a command of a verb whose file sends that request.
-fn is_told(tree: &Tree, api: &Served<'_>) -> bool {
+fn is_told(tree: &Tree, api: &Described<'_>) -> bool {
     let body = format!("RequestBody::{}(", api.name);
     let arms = tree.text(VERBS).unwrap_or_default().lines().filter_map(|line| {
         let (verb, run) = line.trim().strip_prefix('"')?.split_once("\" => ")?;
@@ -76,7 +78,7 @@ fn is_told(tree: &Tree, api: &Served<'_>) -> bool {
 }
 
 /// README's row of an API, by what its description says is served and advertised: `| Produce | 3 to 13 |`.
-fn row_of(tree: &Tree, api: &Served<'_>) -> String {
+fn row_of(tree: &Tree, api: &Described<'_>) -> String {
     let text = tree.text(&format!("proto/src/kafka/api/{}.rs", api.module)).unwrap_or_default();
     let versions = text.lines().find_map(|line| line.trim().strip_prefix("versions ")).unwrap_or_default();
     let range = versions.split([',', ';']).next().unwrap_or_default();
@@ -87,13 +89,16 @@ fn row_of(tree: &Tree, api: &Served<'_>) -> String {
 fn without_mirror(tree: &Tree) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mirrors = mirrors(tree);
-    for api in served(tree) {
+    for api in described(tree) {
         let mut lacks = |path: &str, what: String| breaches.push(Breach::new(path, 0, what));
-        for mirror in &mirrors {
+        for mirror in mirrors.iter().filter(|mirror| api.is_served || mirror.starts_with("proto/")) {
             let path = mirror.replace("NAME", api.module);
             if !is_there(tree, &path) {
-                lacks(&path, format!("{} is served, and this is not there", api.name));
+                lacks(&path, format!("{} is in the table, and this is not there", api.name));
             }
+        }
+        if !api.is_served {
+            continue;
         }
         let names = |folder: &str| tree.rust(folder).any(|(_, text)| text.contains(api.request));
         for folder in ["tests/tests/gotchas/", "sim/src/client/"] {
@@ -113,13 +118,13 @@ fn without_mirror(tree: &Tree) -> Vec<Breach> {
 }
 
 #[test]
-fn every_api_that_is_served_has_all_its_mirrors() {
+fn every_api_has_all_its_mirrors() {
     let tree = Tree::of_this_workspace();
     demand(
         &without_mirror(tree),
         "the checklist at the head of core/src/api/mod.rs says what each is, and which command makes it",
     );
-    assert!(!served(tree).is_empty(), "{TABLE} has no `table!`");
+    assert!(!described(tree).is_empty(), "{TABLE} has no `table!`");
     assert!(mirrors(tree).len() >= 4, "{CHECKLIST} has lost its checklist");
 }
 
@@ -152,5 +157,24 @@ mod tests {
         assert_eq!(without("tests/tests/gotchas/records.rs"), ["tests/tests/gotchas/:0"]);
         assert_eq!(without("sim/src/client/consumer.rs"), ["sim/src/client/:0"]);
         assert_eq!(without("README.md"), ["README.md:0"]);
+    }
+
+    #[test]
+    fn an_api_that_is_not_served_has_a_shape_and_golden_bytes() {
+        let whole = [
+            (
+                TABLE,
+                "\ntable! {\n    JoinGroup: join_group,\n        JoinGroupRequest -> A, not served;\n}\n",
+            ),
+            (
+                CHECKLIST,
+                "//! `proto/src/kafka/api/NAME.rs`, `proto/tests/wire/NAME.txt`, `core/src/api/NAME.rs`.\n",
+            ),
+            ("proto/src/kafka/api/join_group.rs", "    versions 0-9, flexible 6+;\n"),
+            ("proto/tests/wire/join_group.txt", ""),
+        ];
+        assert_eq!(places(&without_mirror(&Tree::of(&whole))), [""; 0]);
+        let shapeless = places(&without_mirror(&Tree::of(&whole[..2])));
+        assert_eq!(shapeless, ["proto/src/kafka/api/join_group.rs:0", "proto/tests/wire/join_group.txt:0"]);
     }
 }

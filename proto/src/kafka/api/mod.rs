@@ -1,23 +1,38 @@
-//! The API table: every API that is served, one file each, and the two enums over all of them.
+//! The API table: every API that is described, one file each, and the two enums over all of them.
 //!
 //! To serve another: the checklist at the head of `core/src/api/mod.rs`. Its description comes first, beside the others,
-//! with its line in `table!` below; the oracle tests find it by themselves.
+//! with its line in `table!` below; the oracle tests find it by themselves. Until it works whole its line ends in
+//! `not served`: it can be read and written, no node advertises it, and whoever asks for it is told so as of any number
+//! that is unknown.
 //!
 //! An API that Kafka does not have gets a number from [`OURS_FROM`] on, which Kafka will not give out soon: clients pass
 //! over what they do not know, and what is compared with Kafka's own table passes over it, too.
 //!
-//! Invariant: `ApiKey::ALL` rises by key, and what it names is what ApiVersions advertises.
+//! Invariant: `ApiKey::ALL` rises by key, and what of it is served is what ApiVersions advertises.
 
 pub mod api_versions;
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
 pub mod create_topics;
+pub mod delete_groups;
 pub mod delete_topics;
 pub mod describe_cluster;
+pub mod describe_groups;
 pub mod fetch;
+pub mod find_coordinator;
+pub mod heartbeat;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
+pub mod sync_group;
 
 use super::message::{Request, Response, write_request, write_response};
 use super::schema::{Api, Version, Versions};
@@ -28,8 +43,8 @@ use std::fmt;
 pub const OURS_FROM: i16 = 0x7000;
 
 macro_rules! table {
-    ($($name:ident: $module:ident, $request:ident -> $response:ident;)+) => {
-        /// An API that is served.
+    ($($name:ident: $module:ident, $request:ident -> $response:ident $(, not $served:ident)?;)+) => {
+        /// An API that is described.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]
         pub enum ApiKey {
@@ -40,15 +55,23 @@ macro_rules! table {
         }
 
         impl ApiKey {
-            /// Every one, rising by key: what ApiVersions lists.
+            /// Every one, rising by key.
             pub const ALL: &'static [ApiKey] = &[$(ApiKey::$name),+];
 
-            /// The API of that number, if it is served.
+            /// The API of that number, if it is described.
             #[inline]
             pub fn parse(key: i16) -> Option<ApiKey> {
                 match key {
                     $( $module::KEY => Some(ApiKey::$name), )+
                     _ => None,
+                }
+            }
+
+            /// Whether a node answers it. One that is not served is to its clients as one that nobody knows.
+            #[inline]
+            pub const fn is_served(self) -> bool {
+                match self {
+                    $( ApiKey::$name => is_served!($($served)?), )+
                 }
             }
 
@@ -151,21 +174,52 @@ macro_rules! table {
     };
 }
 
+/// Whether a row of the table does without its `not served`.
+macro_rules! is_served {
+    () => {
+        true
+    };
+    (served) => {
+        false
+    };
+}
+
 table! {
     Produce: produce, ProduceRequest -> ProduceResponse;
     Fetch: fetch, FetchRequest -> FetchResponse;
     ListOffsets: list_offsets, ListOffsetsRequest -> ListOffsetsResponse;
     Metadata: metadata, MetadataRequest -> MetadataResponse;
+    OffsetCommit: offset_commit, OffsetCommitRequest -> OffsetCommitResponse, not served;
+    OffsetFetch: offset_fetch, OffsetFetchRequest -> OffsetFetchResponse, not served;
+    FindCoordinator: find_coordinator,
+        FindCoordinatorRequest -> FindCoordinatorResponse, not served;
+    JoinGroup: join_group, JoinGroupRequest -> JoinGroupResponse, not served;
+    Heartbeat: heartbeat, HeartbeatRequest -> HeartbeatResponse, not served;
+    LeaveGroup: leave_group, LeaveGroupRequest -> LeaveGroupResponse, not served;
+    SyncGroup: sync_group, SyncGroupRequest -> SyncGroupResponse, not served;
+    DescribeGroups: describe_groups, DescribeGroupsRequest -> DescribeGroupsResponse, not served;
+    ListGroups: list_groups, ListGroupsRequest -> ListGroupsResponse, not served;
     ApiVersions: api_versions, ApiVersionsRequest -> ApiVersionsResponse;
     CreateTopics: create_topics, CreateTopicsRequest -> CreateTopicsResponse;
     DeleteTopics: delete_topics, DeleteTopicsRequest -> DeleteTopicsResponse;
     InitProducerId: init_producer_id, InitProducerIdRequest -> InitProducerIdResponse;
     OffsetForLeaderEpoch: offset_for_leader_epoch,
         OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
+    DeleteGroups: delete_groups, DeleteGroupsRequest -> DeleteGroupsResponse, not served;
+    OffsetDelete: offset_delete, OffsetDeleteRequest -> OffsetDeleteResponse, not served;
     DescribeCluster: describe_cluster, DescribeClusterRequest -> DescribeClusterResponse;
+    ConsumerGroupHeartbeat: consumer_group_heartbeat,
+        ConsumerGroupHeartbeatRequest -> ConsumerGroupHeartbeatResponse, not served;
+    ConsumerGroupDescribe: consumer_group_describe,
+        ConsumerGroupDescribeRequest -> ConsumerGroupDescribeResponse, not served;
 }
 
 impl ApiKey {
+    /// Those that are served, rising by key: what ApiVersions lists.
+    pub fn served() -> impl Iterator<Item = ApiKey> {
+        ApiKey::ALL.iter().copied().filter(|key| key.is_served())
+    }
+
     /// Kafka's number.
     #[inline]
     pub const fn number(self) -> i16 {
@@ -177,7 +231,7 @@ impl ApiKey {
         self.number() >= OURS_FROM
     }
 
-    /// What is served.
+    /// The versions that are described, and answered if it is served.
     #[inline]
     pub const fn versions(self) -> Versions {
         self.api().versions
