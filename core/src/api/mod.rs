@@ -229,7 +229,9 @@ impl Desk {
         }
         woken.sort_unstable();
         woken.dedup();
-        self.woken.extend(woken.drain(..));
+        for (waiter, of) in woken.drain(..) {
+            fetch::has_news(self, waiter, of);
+        }
         while self.work.is_left()
             && let Some(waiter) = self.woken.pop_front()
         {

@@ -68,7 +68,7 @@ use crate::action::{Action, HaltReason};
 use crate::config::Config;
 use crate::connection::{Budget, Connections};
 use crate::host::Host;
-use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId};
+use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId, TopicPartition};
 use crate::machine::Waiter;
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
@@ -220,7 +220,7 @@ impl Node {
     }
 
     /// The vectors that most news came in: their room is used again next turn.
-    pub fn reuse(&mut self, settled: Vec<Settled>, woken: Vec<Waiter>) {
+    pub fn reuse(&mut self, settled: Vec<Settled>, woken: Vec<(Waiter, TopicPartition)>) {
         assert!(settled.is_empty() && woken.is_empty(), "all news was taken");
         let news = &mut self.ports.news;
         if news.settled.is_empty() && news.woken.is_empty() {

@@ -8,7 +8,7 @@ use super::touched::Touched;
 use crate::action::Action;
 use crate::config::Config;
 use crate::host::Replied;
-use crate::ids::{NodeId, Offset, ReplicaId};
+use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
 use crate::machine::Waiter;
 use crate::mutant::{Mutant, is_planted};
 use crate::partition::Settled;
@@ -49,8 +49,8 @@ pub struct News {
     pub settled: Vec<Settled>,
     /// Machines' answers, the image being there.
     pub replied: Vec<(Waiter, Reply)>,
-    /// Fetches to look at again.
-    pub woken: Vec<Waiter>,
+    /// Fetches to look at again, and which of their partitions has news.
+    pub woken: Vec<(Waiter, TopicPartition)>,
     /// Cold reads that ended.
     pub read: Vec<(ReadId, Result<Chunk, ReadFault>)>,
     /// Reads of a leader that is confirmed to lead; `false` where it does not.

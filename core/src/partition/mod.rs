@@ -369,8 +369,9 @@ impl Partition {
     }
 
     /// Whoever is to be woken.
-    pub fn take_watchers(&mut self) -> BTreeSet<Waiter> {
-        std::mem::take(&mut self.watchers)
+    pub fn wake_watchers(&mut self, woken: &mut Vec<(Waiter, TopicPartition)>) {
+        let of = self.of();
+        woken.extend(std::mem::take(&mut self.watchers).into_iter().map(|waiter| (waiter, of)));
     }
 
     /// How many wait for records.

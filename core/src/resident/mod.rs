@@ -63,8 +63,8 @@ pub enum Resident {
 pub struct Told<'a> {
     /// Batches that are committed, or lost their leader.
     pub settled: &'a mut Vec<Settled>,
-    /// Who waits for records, and is to look again.
-    pub woken: &'a mut Vec<Waiter>,
+    /// Who waits for records, and is to look again at which partition.
+    pub woken: &'a mut Vec<(Waiter, TopicPartition)>,
     /// What machines answer.
     pub replied: &'a mut Vec<Replied<Reply>>,
 }
@@ -123,7 +123,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => {
                 partition.settle(told.settled);
-                told.woken.extend(partition.take_watchers());
+                partition.wake_watchers(told.woken);
             }
             Resident::Metadata(host) => told.by_metadata(|out| host.settle(moment.now, &(), out)),
         }
@@ -185,16 +185,16 @@ impl Resident {
         match self {
             Resident::Records(partition) => {
                 told.settled.extend(partition.abandon());
-                told.woken.extend(partition.take_watchers());
+                partition.wake_watchers(told.woken);
             }
             Resident::Metadata(host) => told.by_metadata(|out| host.abandon(out)),
         }
     }
 
     /// Something about its records has changed: whoever waits for them is to look again.
-    pub fn wake_readers(&mut self, woken: &mut Vec<Waiter>) {
+    pub fn wake_readers(&mut self, woken: &mut Vec<(Waiter, TopicPartition)>) {
         if let Resident::Records(partition) = self {
-            woken.extend(partition.take_watchers());
+            partition.wake_watchers(woken);
         }
     }
 

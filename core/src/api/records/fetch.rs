@@ -1,5 +1,5 @@
 //! Fetch: record batches from an offset on. A fetch that finds less than it wants is parked on its partitions and
-//! looked at again when one of them has news, until its time is up (long polling).
+//! looked at again, where there are news, until its time is up (long polling).
 //!
 //! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
 //!
@@ -7,6 +7,7 @@
 //! - Invariant: `desk.parked` counts all fetches that were parked and are not answered, and their parts.
 //! - Invariant: a partition knows a fetch that waits, and none that is answered.
 //! - Invariant: reads are charged from when they are asked for until the fetch is answered, or looks anew.
+//! - Invariant: what was found of a part holds until its partition has news, or the fetch looks anew at all.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
 use super::fetch_partition::{self, Part, Read};
@@ -17,7 +18,7 @@ use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
-use crate::ids::TopicId;
+use crate::ids::{TopicId, TopicPartition};
 use crate::limits::{
     DISK_AWAITED_MAX, FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX,
     FETCHES_PARKED_MAX, PARTITIONS_MAX, SEGMENT_READ_BYTES_MAX, SEGMENT_READ_BYTES_MIN,
@@ -41,6 +42,8 @@ pub(in crate::api) struct Pending {
     parts: Vec<Part>,
     /// By part; `None` while its cold read is under way.
     found: Vec<Option<PartitionData>>,
+    /// Bytes of records in that.
+    found_bytes: usize,
     /// The cold reads under way, and whose part each is.
     reads: BTreeMap<ReadId, usize>,
     /// What is charged for them until the fetch is answered.
@@ -52,7 +55,10 @@ pub(in crate::api) struct Pending {
     min_bytes: usize,
     max_bytes: usize,
     until: Mono,
-    is_parked: bool,
+    /// Its parked parts by partition, once it is parked.
+    parked: Vec<(TopicPartition, usize)>,
+    /// The parked parts that have had news since they were looked at.
+    moved: BTreeSet<usize>,
 }
 
 pub(in crate::api) fn handle(
@@ -94,6 +100,7 @@ pub(in crate::api) fn handle(
         origin,
         topics,
         found: Vec::new(),
+        found_bytes: 0,
         reads: BTreeMap::new(),
         reads_bytes: 0,
         first: None,
@@ -101,7 +108,8 @@ pub(in crate::api) fn handle(
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
-        is_parked: false,
+        parked: Vec::new(),
+        moved: BTreeSet::new(),
         parts,
     });
     let waiter = desk.waiter();
@@ -124,38 +132,48 @@ fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
 fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Box<Pending>) {
-    let unread = node.answer_bytes_max(pending.origin.caller.link, pending.origin.slot);
-    let mut left = pending.max_bytes.min(unread);
-    let mut bytes = 0;
-    let mut has_error = false;
     pending.found.clear();
-    pending.first = None;
+    pending.found.resize_with(pending.parts.len(), || None);
+    (pending.found_bytes, pending.first) = (0, None);
     give_back_reads(node, &mut pending);
-    for (position, part) in pending.parts.iter().enumerate() {
-        let is_first = bytes == 0 && pending.reads.is_empty();
+    let all = 0..pending.parts.len();
+    look_at(desk, node, now, waiter, pending, all);
+}
+
+/// Reads these parts; what was found of the others still holds.
+fn look_at(
+    desk: &mut Desk,
+    node: &mut Node,
+    now: Now,
+    waiter: Waiter,
+    mut pending: Box<Pending>,
+    positions: impl Iterator<Item = usize> + Clone,
+) {
+    let unread = node.answer_bytes_max(pending.origin.caller.link, pending.origin.slot);
+    positions.clone().for_each(|position| pending.forget(position));
+    let mut left = pending.max_bytes.min(unread).saturating_sub(pending.found_bytes);
+    let mut has_error = false;
+    for position in positions.clone() {
+        desk.work.part(0);
+        let part = &pending.parts[position];
+        let is_first = pending.found_bytes == 0 && pending.reads.is_empty();
         let read = match pending.refused.contains(&position) {
             true => Read::Done(part.unreadable()),
             false => fetch_partition::read(node, part, left, is_first),
         };
         match read {
             Read::Done(data) => {
-                let size = data.records.as_ref().map_or(0, |records| records.len());
-                desk.work.part(0);
-                bytes += size;
-                pending.first = pending.first.or((size > 0).then_some(position));
-                left = left.saturating_sub(size);
+                left = left.saturating_sub(record_bytes(&data));
                 has_error |= !fetch_partition::may_come(node, part, &data);
-                pending.found.push(Some(data));
+                pending.find(position, data);
             }
             Read::Later(read) => {
                 let asked = part.max_bytes.min(left);
-                desk.work.part(0);
                 left -= asked;
                 pending.reads_bytes +=
                     (asked + SEGMENT_READ_BYTES_MIN as usize).min(SEGMENT_READ_BYTES_MAX as usize);
                 desk.reads.entry(read).or_default().push(waiter);
                 pending.reads.insert(read, position);
-                pending.found.push(None);
             }
         }
     }
@@ -163,41 +181,71 @@ fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending:
         node.charge(Purpose::Reads, pending.reads_bytes);
         desk.wait(now, waiter, now.mono + DISK_AWAITED_MAX, Waiting::Fetch(pending));
     } else if has_error
-        || bytes >= pending.min_bytes
+        || pending.found_bytes >= pending.min_bytes
         || pending.parts.is_empty()
         || pending.until <= now.mono
         || node.is_stopping()
     {
         answer(desk, node, waiter, pending);
     } else {
-        park(desk, node, waiter, pending);
+        park(desk, node, waiter, pending, positions);
     }
 }
 
-fn park(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
+fn record_bytes(data: &PartitionData) -> usize {
+    data.records.as_ref().map_or(0, |records| records.len())
+}
+
+/// Waits for news of the parts that were looked at; of the others it waits still.
+fn park(
+    desk: &mut Desk,
+    node: &mut Node,
+    waiter: Waiter,
+    mut pending: Box<Pending>,
+    mut positions: impl Iterator<Item = usize>,
+) {
     pending.refused.clear();
-    for part in &pending.parts {
-        let is_forgotten = pending.is_parked && node.is_planted(Mutant::LongPollNotWatchedAgain);
-        if let Ok(of) = part.of
-            && !is_forgotten
-        {
-            node.watch(of, waiter);
-        }
-    }
-    if !pending.is_parked {
-        pending.is_parked = true;
+    let (is_first_time, until) = (pending.parked.is_empty(), pending.until);
+    if is_first_time {
+        let parts = pending.parts.iter().enumerate();
+        pending.parked = parts.filter_map(|(position, part)| Some((part.of.ok()?, position))).collect();
+        pending.parked.sort_unstable();
+        assert_eq!(pending.parked.len(), pending.parts.len(), "a part that is none ends its fetch at once");
         desk.parked.fetches += 1;
         desk.parked.parts += pending.parts.len();
         Desk::keeps(node, &mut pending.origin, pending.parts.len() * FETCH_PARKED_PART_BYTES);
-        if node.is_planted(Mutant::LongPollForgotten) {
-            return desk.put(waiter, NEVER, Waiting::Fetch(pending));
-        }
-        return desk.wait_until(waiter, pending.until, Waiting::Fetch(pending));
     }
-    desk.put(waiter, pending.until, Waiting::Fetch(pending));
+    if is_first_time || !node.is_planted(Mutant::LongPollNotWatchedAgain) {
+        let of = |position: usize| pending.parts[position].of.ok();
+        positions.by_ref().filter_map(of).for_each(|of| node.watch(of, waiter));
+    }
+    if !is_first_time {
+        desk.put(waiter, until, Waiting::Fetch(pending));
+    } else if node.is_planted(Mutant::LongPollForgotten) {
+        desk.put(waiter, NEVER, Waiting::Fetch(pending));
+    } else {
+        desk.wait_until(waiter, until, Waiting::Fetch(pending));
+    }
 }
 
 impl Pending {
+    /// What was found of this part holds no longer.
+    fn forget(&mut self, position: usize) {
+        if let Some(data) = self.found[position].take() {
+            self.found_bytes -= record_bytes(&data);
+        }
+    }
+
+    /// This was found of a part of which nothing was.
+    fn find(&mut self, position: usize, data: PartitionData) {
+        let bytes = record_bytes(&data);
+        self.found_bytes += bytes;
+        if bytes > 0 {
+            self.first = Some(self.first.map_or(position, |first| first.min(position)));
+        }
+        self.found[position] = Some(data);
+    }
+
     /// Whether the disk is asked for some of it.
     pub fn is_reading(&self) -> bool {
         !self.reads.is_empty()
@@ -206,26 +254,42 @@ impl Pending {
     /// Whether its time is up, and no read is awaited.
     #[cfg(feature = "simulation")]
     pub fn is_overdue(&self, now: Mono) -> bool {
-        self.is_parked && self.reads.is_empty() && self.until <= now
+        !self.parked.is_empty() && self.reads.is_empty() && self.until <= now
     }
 
     /// Whether it waits for any record, and one is there.
     #[cfg(feature = "simulation")]
     pub fn is_unwoken(&self, node: &Node) -> bool {
-        let waits = self.is_parked && self.reads.is_empty() && self.min_bytes <= 1;
+        let waits = !self.parked.is_empty() && self.reads.is_empty() && self.min_bytes <= 1;
         waits && self.parts.iter().any(|part| part.has_come(node))
     }
 }
 
-/// One of its partitions has news.
-pub(in crate::api) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
+/// A partition has news: the fetch is looked at in its turn.
+pub(in crate::api) fn has_news(desk: &mut Desk, waiter: Waiter, of: TopicPartition) {
+    let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
+    let found = pending.parked.binary_search_by_key(&of, |(of, _)| *of);
     // With a read under way everything is looked at once that is done.
-    let is_free =
-        |waiting: &mut Waiting| matches!(waiting, Waiting::Fetch(pending) if pending.reads.is_empty());
-    if desk.waiting_mut(waiter).is_some_and(is_free)
+    if let Ok(at) = found
+        && pending.reads.is_empty()
+    {
+        let is_first = pending.moved.is_empty();
+        pending.moved.insert(pending.parked[at].1);
+        if is_first {
+            desk.woken.push_back(waiter);
+        }
+    }
+}
+
+/// Looks at those of its partitions that have news.
+pub(in crate::api) fn look_again(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter) {
+    let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
+    let moved = std::mem::take(&mut pending.moved);
+    if !moved.is_empty()
+        && pending.reads.is_empty()
         && let Some(Waiting::Fetch(pending)) = desk.take_out(waiter)
     {
-        look(desk, node, now, waiter, pending);
+        look_at(desk, node, now, waiter, pending, moved.iter().copied());
     }
 }
 
@@ -264,10 +328,7 @@ pub(in crate::api) fn read_done(
         pending.refused.insert(position);
     }
     let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
-    if is_first && data.records.as_ref().is_some_and(|records| !records.is_empty()) {
-        pending.first = Some(position);
-    }
-    pending.found[position] = Some(data);
+    pending.find(position, data);
     if pending.reads.is_empty()
         && let Some(Waiting::Fetch(pending)) = desk.take_out(waiter)
     {
@@ -294,12 +355,10 @@ fn give_back_reads(node: &mut Node, pending: &mut Pending) {
 
 fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
     give_back_reads(node, &mut pending);
-    if pending.is_parked {
+    if !pending.parked.is_empty() {
         desk.parked.fetches -= 1;
         desk.parked.parts -= pending.parts.len();
-        for of in pending.parts.iter().filter_map(|part| part.of.ok()) {
-            node.unwatch(of, waiter);
-        }
+        pending.parked.iter().for_each(|(of, _)| node.unwatch(*of, waiter));
     }
     let Pending { origin, topics, parts, found, .. } = *pending;
     let mut responses: Vec<FetchableTopicResponse> = topics
