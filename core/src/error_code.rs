@@ -98,6 +98,7 @@ codes! {
     InvalidRecord = 87,
     UnstableOffsetCommit = 88,
     ThrottlingQuotaExceeded = 89,
+    InvalidUpdateVersion = 95,
     FeatureUpdateFailed = 96,
     UnknownTopicId = 100,
     InconsistentTopicId = 103,

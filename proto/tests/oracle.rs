@@ -114,6 +114,7 @@ fn every_api_has_a_default_equal_to_the_oracles() {
         offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
         produce::{ProduceRequest, ProduceResponse};
         sync_group::{SyncGroupRequest, SyncGroupResponse};
+        update_features::{UpdateFeaturesRequest, UpdateFeaturesResponse};
     }
 }
 

@@ -24,7 +24,7 @@
 //! | Fetch | what there is | what there is |
 //! | Fetch that reads from the disk | what came; the rest is refused: KAFKA_STORAGE_ERROR | the same |
 //! | ListOffsets | REQUEST_TIMED_OUT | NOT_LEADER_OR_FOLLOWER |
-//! | CreateTopics, DeleteTopics | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
+//! | CreateTopics, DeleteTopics, UpdateFeatures | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
 //! | Metadata that makes topics | LEADER_NOT_AVAILABLE | LEADER_NOT_AVAILABLE |
 //! | InitProducerId | COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_LOAD_IN_PROGRESS |
 //! | for leaders of new topics | the answer, without leaders | the answer, without leaders |
@@ -80,7 +80,7 @@ use crate::now::Mono;
 use crate::now::Now;
 use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
-use cluster::api_versions;
+use cluster::{api_versions, update_features};
 use desk::Vain;
 use origin::{Caller, Format, Origin};
 use records::{fetch, init_producer_id, list_offsets, produce};
@@ -97,6 +97,7 @@ enum Waiting {
     OffsetPart(list_offsets::Part),
     CreateTopics(create_topics::Pending),
     DeleteTopics(delete_topics::Pending),
+    UpdateFeatures(update_features::Pending),
     AutoCreate(metadata::Pending),
     ProducerId(Origin),
     /// This node's wish for more producer ids: nobody's request.
@@ -308,6 +309,7 @@ impl Desk {
         match self.take_out(waiter) {
             Some(Waiting::CreateTopics(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Waiting::DeleteTopics(pending)) => delete_topics::replied(self, node, pending, reply),
+            Some(Waiting::UpdateFeatures(pending)) => update_features::replied(self, node, pending, reply),
             Some(Waiting::AutoCreate(pending)) => metadata::replied(self, now, pending, reply),
             Some(Waiting::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
             // It has been ended meanwhile.
@@ -349,8 +351,8 @@ fn dispatch(
         ApiKey::Metadata | ApiKey::CreateTopics | ApiKey::DeleteTopics => {
             topics::dispatch(desk, node, now, origin, body)
         }
-        ApiKey::ApiVersions | ApiKey::DescribeCluster => {
-            cluster::dispatch(desk, node, origin, &body);
+        ApiKey::ApiVersions | ApiKey::DescribeCluster | ApiKey::UpdateFeatures => {
+            cluster::dispatch(desk, node, now, origin, body);
             Ok(())
         }
         // Described, and refused by its number before its body is read.
@@ -382,6 +384,7 @@ impl Waiting {
             Waiting::OffsetPart(_) => {}
             Waiting::CreateTopics(pending) => create_topics::in_vain(desk, node, pending, vain),
             Waiting::DeleteTopics(pending) => delete_topics::in_vain(desk, node, pending, vain),
+            Waiting::UpdateFeatures(pending) => update_features::in_vain(desk, node, pending, vain),
             Waiting::AutoCreate(pending) => metadata::in_vain(desk, node, pending),
             Waiting::ProducerId(origin) => init_producer_id::in_vain(desk, node, origin),
             Waiting::ProducerIds => init_producer_id::not_told(desk),

@@ -69,7 +69,8 @@ use crate::config::Config;
 use crate::connection::{Budget, Connections};
 use crate::host::Host;
 use crate::ids::{BootId, ClusterId, DiskId, NodeId, ReplicaId, TopicPartition};
-use crate::machine::Waiter;
+use crate::level::Level;
+use crate::machine::{Machine, Waiter};
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
 use crate::partition::Settled;
@@ -187,6 +188,11 @@ impl Node {
     /// The cluster this node belongs to.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.identity.cluster()
+    }
+
+    /// The cluster's feature level, as far as this node knows it.
+    pub fn level(&self) -> Option<Level> {
+        self.image().map(Machine::level)
     }
 
     /// The id of its disk, once that is known.

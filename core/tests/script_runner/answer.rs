@@ -31,7 +31,15 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
             vec![format!("producer {} epoch {}", body.producer_id, body.producer_epoch)]
         }
         ResponseBody::ApiVersions(body) => {
-            vec![format!("{}, {} APIs", error(body.error_code), body.api_keys.len())]
+            let apis = format!("{}, {} APIs", error(body.error_code), body.api_keys.len());
+            let finalized = body.finalized_features.iter();
+            let finalized =
+                finalized.map(|feature| format!(", {} {}", feature.name, feature.max_version_level));
+            vec![finalized.fold(apis, |line, feature| line + &feature)]
+        }
+        ResponseBody::UpdateFeatures(body) => {
+            let why = body.error_message.as_deref().map(|why| format!(": {why}"));
+            vec![format!("{}{}", error(body.error_code), why.unwrap_or_default())]
         }
         ResponseBody::DescribeCluster(body) => {
             let brokers: Vec<String> = body.brokers.iter().map(|one| one.broker_id.to_string()).collect();

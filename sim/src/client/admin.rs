@@ -8,12 +8,14 @@ use super::connection::Connections;
 use super::plan::TopicPlan;
 use super::purpose::{Answered, Purpose};
 use crate::dice::Dice;
+use rust_mq_core::level::Levels;
 use rust_mq_proto::kafka::api::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use rust_mq_proto::kafka::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
+use rust_mq_proto::kafka::api::update_features::{FeatureUpdateKey, UpdateFeaturesRequest};
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use std::collections::BTreeMap;
 
@@ -107,6 +109,7 @@ impl Admin {
         restless.describe(site, connections, chance, street);
         restless.create(site, connections, chance.of(ApiKey::CreateTopics), street);
         restless.delete(site, connections, chance.of(ApiKey::DeleteTopics), street);
+        restless.raise(site, connections, chance.of(ApiKey::UpdateFeatures), street);
         restless.want(site, connections, chance.of(ApiKey::Metadata), street);
     }
 
@@ -171,6 +174,32 @@ impl Restless {
             include_cluster_authorized_operations: dice.coin(),
             endpoint_type: *dice.pick(&[1, 1, 2, 0, -1]),
             include_fenced_brokers: dice.coin(),
+        };
+        self.asked += usize::from(connections.request(site, &request, Purpose::Nothing, street));
+    }
+
+    /// The feature level, to one that builds of a run read, now and then to nonsense.
+    fn raise(
+        &mut self,
+        site: usize,
+        connections: &mut Connections,
+        dice: &mut Dice,
+        street: &mut Street<'_>,
+    ) {
+        if dice.below(8) > 0 {
+            return;
+        }
+        let now = i16::try_from(Levels::BUILD.newest.0).unwrap_or(i16::MAX);
+        let update = FeatureUpdateKey {
+            feature: (*dice.pick(&["rust-mq.level", "rust-mq.level", "metadata.version", ""])).into(),
+            max_version_level: *dice.pick(&[now + 1, now + 1, now, now - 1, 0, i16::MAX]),
+            allow_downgrade: dice.coin(),
+            upgrade_type: *dice.pick(&[1, 1, 1, 3, 0]),
+        };
+        let request = UpdateFeaturesRequest {
+            timeout_ms: *dice.pick(&[5_000, 0, i32::MAX]),
+            feature_updates: vec![update; usize::from(dice.below(9) > 0)],
+            validate_only: dice.below(4) == 0,
         };
         self.asked += usize::from(connections.request(site, &request, Purpose::Nothing, street));
     }

@@ -317,6 +317,7 @@ impl World {
             Notice::Rejected { .. } => self.marks.hit("core.rejected_a_link"),
             Notice::LeftInPlace { .. } => self.marks.hit("core.left_a_file_in_place"),
             Notice::Serving { .. } => self.marks.hit("core.served"),
+            Notice::LevelRaised { .. } => self.marks.hit("core.raised_the_level"),
             _ => {}
         }
     }

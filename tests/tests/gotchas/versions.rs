@@ -1,7 +1,8 @@
 //! What ApiVersions says, in which bytes, and that it is true.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
+use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, UpdateFeaturesRequest};
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use rust_mq_proto::kafka::api::OURS_FROM;
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use tests::node::Node;
 const API_VERSIONS: i16 = 18;
 const UNSUPPORTED_VERSION: i16 = 35;
 const INVALID_REQUEST: i16 = 42;
+const FEATURE_UPDATE_FAILED: i16 = 96;
 
 fn request(name: &'static str, version: &'static str) -> ApiVersionsRequest {
     ApiVersionsRequest::default()
@@ -204,6 +206,7 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
         (20, (1, 6)),
         (22, (0, 5)),
         (23, (2, 4)),
+        (57, (0, 2)),
         (60, (0, 2)),
     ];
     assert_eq!(ranges, BTreeMap::from(kafka_4_1));
@@ -216,5 +219,28 @@ fn g31_what_is_not_served_is_not_listed_so_that_clients_fall_back() {
     // The Java admin client asks 75 first, groups begin with 10, transactions with 24, telemetry with 71.
     for key in [75, 10, 8, 9, 11, 24, 26, 71, 32, 44] {
         assert!(!listed.contains_key(&key), "key {key}");
+    }
+}
+
+#[test]
+fn features_are_told_and_changed_by_name_in_every_version() {
+    let node = Node::in_memory();
+    let mut client = node.connect();
+    let known = client.ask(4, &request("tests", "1"));
+    let level = StrBytes::from_static_str("rust-mq.level");
+    let now = known.finalized_features.iter().find(|feature| feature.name == level).expect("it has a level");
+    assert!(known.finalized_features_epoch >= 0, "-1 is unknown, and clients then use none");
+    for version in 0..=2 {
+        let mut raise = |to: i16| {
+            let update = FeatureUpdateKey::default().with_feature(level.clone()).with_max_version_level(to);
+            let update = if version > 0 { update.with_upgrade_type(1) } else { update };
+            client.ask(version, &UpdateFeaturesRequest::default().with_feature_updates(vec![update]))
+        };
+        let same = raise(now.max_version_level);
+        assert_eq!((same.error_code, same.results.len()), (0, usize::from(version < 2)), "version {version}");
+        let unknown = raise(i16::MAX);
+        assert_eq!(unknown.error_code, FEATURE_UPDATE_FAILED, "version {version}");
+        assert!(unknown.error_message.is_some(), "a person reads it");
+        assert!(unknown.results.iter().all(|one| one.error_code == FEATURE_UPDATE_FAILED));
     }
 }

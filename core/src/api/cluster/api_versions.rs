@@ -1,19 +1,26 @@
 //! ApiVersions: what is served. The one API that is answered in any version (KIP-511).
 
+use super::features;
 use crate::api::desk::Desk;
 use crate::api::origin::{Format, Origin};
 use crate::error_code::ErrorCode;
 use crate::mutant::Mutant;
 use crate::node::Node;
 use rust_mq_proto::kafka::api::ApiKey;
-use rust_mq_proto::kafka::api::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use rust_mq_proto::kafka::api::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 
 pub(in crate::api) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
     let is_named = origin.format.version < 3
         || is_software_name(&request.client_software_name)
             && is_software_name(&request.client_software_version);
     let response = if is_named {
-        ApiVersionsResponse { api_keys: served(node), ..Default::default() }
+        with_features(
+            node,
+            origin.format.version,
+            ApiVersionsResponse { api_keys: served(node), ..Default::default() },
+        )
     } else {
         ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
     };
@@ -36,6 +43,31 @@ fn served(node: &Node) -> Vec<ApiVersion> {
     let next = ApiVersion { api_key: i16::MAX, min_version: 0, max_version: 0 };
     let next = node.is_planted(Mutant::OneMoreApi).then_some(next);
     ApiKey::served().map(row).chain(next).collect()
+}
+
+fn with_features(node: &Node, version: i16, response: ApiVersionsResponse) -> ApiVersionsResponse {
+    let features = features::all(node);
+    let supported = features.iter().filter(|feature| version >= 4 || feature.supported[0] > 0);
+    let finalized = features.iter().filter_map(|feature| Some((feature.name, feature.finalized?)));
+    ApiVersionsResponse {
+        supported_features: supported
+            .map(|feature| SupportedFeatureKey {
+                name: feature.name.into(),
+                min_version: feature.supported[0],
+                max_version: feature.supported[1],
+            })
+            .collect(),
+        // It rises when one of them does.
+        finalized_features_epoch: node.level().map_or(0, |level| i64::from(level.0)),
+        finalized_features: finalized
+            .map(|(name, level)| FinalizedFeatureKey {
+                name: name.into(),
+                max_version_level: level,
+                min_version_level: level,
+            })
+            .collect(),
+        ..response
+    }
 }
 
 /// Kafka's rule: letters, digits, '-' and '.', not '-' or '.' at either end.

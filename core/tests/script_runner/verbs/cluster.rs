@@ -1,11 +1,13 @@
 //! `cluster nodes=3`: the nodes of the story, small in everything. Node 1 founds (or `founder=`). All start at
-//! once, and time passes until each serves and is registered; `start=2,3` starts some and waits for nothing, `start=none` nobody.
+//! once, and time passes until each serves and is registered; `start=2,3` starts some and waits for nothing, `start=none`
+//! nobody. `older=2,3` are of a build that reads a feature level less.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::process::Process;
 use crate::script_runner::world::World;
 use rust_mq_core::config::{Config, Member, StorageConfig, TopicDefaults};
 use rust_mq_core::ids::NodeId;
+use rust_mq_core::level::{Level, Levels};
 use rust_mq_core::limits::REGISTER_LOOK_AFTER;
 use rust_mq_core::link::Address;
 use std::time::Duration;
@@ -21,6 +23,7 @@ const OPTIONS: &[&str] = &[
     "tail",
     "retention_check",
     "scrub",
+    "older",
 ];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
@@ -28,7 +31,11 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     let count: i32 = command.option_or("nodes", 1)?;
     let founder: i32 = command.option_or("founder", 1)?;
     for id in 1..=count {
-        let config = config(id, count, founder, command)?;
+        let mut config = config(id, count, founder, command)?;
+        let older: String = command.option_or("older", String::new())?;
+        if older.split(',').any(|one| one == id.to_string()) {
+            config.levels.newest = Level(Levels::BUILD.newest.0 - 1);
+        }
         world.nodes.insert(id, Process::new(config));
     }
     let start: String = command.option_or("start", "all".to_owned())?;

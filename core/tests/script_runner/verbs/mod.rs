@@ -11,6 +11,7 @@
 //! producer 1                       a producer id; txn= with a transactional id
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
 //! versions 1, brokers 1            which APIs a node serves; which nodes it says there are
+//! raise 1 2                        the cluster's feature level is to be 2
 //! holds 1                          what clients make a node keep
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
@@ -43,6 +44,7 @@ mod metadata;
 mod process;
 mod produce;
 mod producer;
+mod raise;
 mod raw;
 mod rolled_back_disk;
 mod rot;
@@ -85,6 +87,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "kill" => process::kill(world, command),
         "produce" => produce::run(world, command),
         "producer" => producer::run(world, command),
+        "raise" => raise::run(world, command),
         "raw" => raw::run(world, command),
         "rot" => rot::rot(world, command),
         "lose" => rot::lose(world, command),

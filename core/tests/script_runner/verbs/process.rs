@@ -1,4 +1,4 @@
-//! `start 2`: the process starts on the disk that is there. `crash 2`: the power fails, unsynced bytes are gone.
+//! `start 2`: the process starts on the disk that is there; `upgrade=yes`: it is of our build from now on. `crash 2`: the power fails, unsynced bytes are gone.
 //! `wipe 2`: so is the disk, and an empty one takes its place. `kill 2`: only the process is gone. `stop 2`: it is asked to stop, and time passes until it has
 //! (`wait=no`: none passes). Each takes
 //! several nodes, which do it at once.
@@ -7,11 +7,18 @@ use crate::script_runner::command::Command;
 use crate::script_runner::disk::Disk;
 use crate::script_runner::world::World;
 use rust_mq_core::event::{Event, Question};
+use rust_mq_core::level::Levels;
 use std::time::Duration;
 
 pub fn start(world: &mut World, command: &Command) -> Result<(), String> {
-    command.allow(&[])?;
-    nodes(command)?.into_iter().try_for_each(|id| world.start(id))?;
+    command.allow(&["upgrade"])?;
+    let is_upgraded = command.option::<String>("upgrade")?.is_some_and(|upgrade| upgrade == "yes");
+    for id in nodes(command)? {
+        if is_upgraded {
+            world.node(id)?.config.levels = Levels::BUILD;
+        }
+        world.start(id)?;
+    }
     world.settle();
     Ok(())
 }

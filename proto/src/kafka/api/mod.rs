@@ -33,6 +33,7 @@ pub mod offset_fetch;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod sync_group;
+pub mod update_features;
 
 use super::message::{Request, Response, write_request, write_response};
 use super::schema::{Api, Version, Versions};
@@ -207,6 +208,7 @@ table! {
         OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
     DeleteGroups: delete_groups, DeleteGroupsRequest -> DeleteGroupsResponse, not served;
     OffsetDelete: offset_delete, OffsetDeleteRequest -> OffsetDeleteResponse, not served;
+    UpdateFeatures: update_features, UpdateFeaturesRequest -> UpdateFeaturesResponse;
     DescribeCluster: describe_cluster, DescribeClusterRequest -> DescribeClusterResponse;
     ConsumerGroupHeartbeat: consumer_group_heartbeat,
         ConsumerGroupHeartbeatRequest -> ConsumerGroupHeartbeatResponse, not served;
