@@ -107,6 +107,11 @@ impl Disk {
         std::mem::swap(&mut self.short, &mut other.short);
     }
 
+    /// Whether work on a file of that kind was asked for, and is not performed yet.
+    pub fn is_asked_for(&self, kind: FileKind) -> bool {
+        self.queues.keys().any(|file| FileKind::of(*file) == kind)
+    }
+
     /// Whether somebody took something of that file away.
     pub fn is_short(&self, file: File) -> bool {
         self.short.contains(&file)
