@@ -1,7 +1,8 @@
 //! Requests that came too early: before this node is open, or, of those that ask for all topics, before it knows them.
 //! Every other request has a word for "not yet"; a list has none, and what it lacks is taken for what there is not.
 //!
-//! - Invariant: requests of one kind are taken up in the order they came.
+//! - Invariant: requests of one kind are taken up in the order they came, no more of them in a turn than it may do, and
+//!   none of a link whose last one is not finished.
 //! - Invariant: a list waits for at most `limits::TOPICS_AWAITED_MAX`; then its connection is closed, and the client asks
 //!   another node. Whatever else came too early waits as long as the node takes to open.
 //!
@@ -25,7 +26,8 @@ pub(super) struct Held {
 
 impl Held {
     fn is_ripe(&self, node: &Node) -> bool {
-        node.is_open() && (!self.is_list || node.knows_topics())
+        let is_next = !node.is_client_held(self.origin.caller.link);
+        is_next && node.is_open() && (!self.is_list || node.knows_topics())
     }
 
     /// Its time is up, or the node stops.
@@ -69,8 +71,11 @@ pub(super) fn hold(
 pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
     let sends_away = node.sends_clients_away();
     for waiter in std::mem::take(&mut desk.early) {
+        let may_begin = desk.may_begin();
         match desk.waiting_mut(waiter) {
-            Some(Waiting::Early(held)) if !sends_away && !held.is_ripe(node) => desk.early.push_back(waiter),
+            Some(Waiting::Early(held)) if !sends_away && !(may_begin && held.is_ripe(node)) => {
+                desk.early.push_back(waiter);
+            }
             _ => {
                 let Some(Waiting::Early(held)) = desk.take_out(waiter) else { continue };
                 if sends_away {

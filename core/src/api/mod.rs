@@ -167,11 +167,12 @@ impl Desk {
     /// A turn begins: goes on with what an earlier one has left.
     pub fn go_on(&mut self, node: &mut Node, now: Now) {
         self.work.begin();
-        for _ in 0..self.unfinished.len() {
-            if !self.work.is_half_left() {
-                return;
-            }
-            let Some(waiter) = self.unfinished.pop_front() else { return };
+        let mut left = self.unfinished.len();
+        while left > 0
+            && self.work.is_left()
+            && let Some(waiter) = self.unfinished.pop_front()
+        {
+            left -= 1;
             match self.take_out(waiter) {
                 Some(Waiting::Appending(appending)) => {
                     node.release_client(appending.link());
@@ -183,6 +184,7 @@ impl Desk {
                 Some(_) => unreachable!("nothing else is left unfinished"),
             }
         }
+        self.work.lend_all();
     }
 
     /// Whether this turn may begin something more for clients.

@@ -3,8 +3,9 @@
 //! small, as some. What other requests cost has bounds of its own (`limits`), and is not counted here.
 //!
 //! When a turn has done its share no further request is taken up, one of many parts goes on in the next turn, and so do
-//! fetches that were woken: each in the order in which they came, links in turn. What began before is finished: a turn
-//! does at most its share and one step, and a step is one batch or one request without its batches.
+//! fetches that were woken: each in the order in which they came, links in turn. What goes on takes half of a turn at most,
+//! so that what is new has the rest. What began before is finished: a turn does at most its share and one step, and a step
+//! is one batch or one request without its batches.
 //!
 //! Invariant: done <= share (`limits::TURN_WORK_BYTES`) + one step.
 
@@ -14,18 +15,25 @@ use crate::limits::PART_WORK_BYTES;
 #[derive(Debug)]
 pub(super) struct Work {
     share: usize,
+    /// How much of it may be used by now.
+    lent: usize,
     done: usize,
 }
 
 impl Work {
     /// Turns that do so many bytes, and a step.
     pub fn new(share: usize) -> Work {
-        Work { share, done: 0 }
+        Work { share, lent: share, done: 0 }
     }
 
-    /// A turn begins.
+    /// A turn begins, with what earlier ones have left: half of it is kept for others.
     pub fn begin(&mut self) {
-        self.done = 0;
+        (self.lent, self.done) = (self.share.div_ceil(2), 0);
+    }
+
+    /// The rest of the turn is for everybody.
+    pub fn lend_all(&mut self) {
+        self.lent = self.share;
     }
 
     /// So many bytes were looked at, for one part.
@@ -35,12 +43,7 @@ impl Work {
 
     /// Whether more may be begun.
     pub fn is_left(&self) -> bool {
-        self.done < self.share
-    }
-
-    /// Whether what was begun in an earlier turn may go on: it leaves half a turn's share to others.
-    pub fn is_half_left(&self) -> bool {
-        self.done < self.share.div_ceil(2)
+        self.done < self.lent
     }
 
     /// Bytes, for the simulator's bounds.

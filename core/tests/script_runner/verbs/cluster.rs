@@ -1,6 +1,7 @@
 //! `cluster nodes=3`: the nodes of the story, small in everything. Node 1 founds (or `founder=`). All start at
 //! once, and time passes until each serves and is registered; `start=2,3` starts some and waits for nothing, `start=none`
 //! nobody. `older=2,3` are of a build that reads a feature level less.
+//! `work=1`: a turn does so many bytes for clients.
 
 use crate::script_runner::command::Command;
 use crate::script_runner::process::Process;
@@ -8,7 +9,7 @@ use crate::script_runner::world::World;
 use rust_mq_core::config::{Config, Member, StorageConfig, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use rust_mq_core::level::{Level, Levels};
-use rust_mq_core::limits::REGISTER_LOOK_AFTER;
+use rust_mq_core::limits::{REGISTER_LOOK_AFTER, TURN_WORK_BYTES};
 use rust_mq_core::link::Address;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ const OPTIONS: &[&str] = &[
     "retention_check",
     "scrub",
     "older",
+    "work",
 ];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
@@ -93,6 +95,7 @@ fn config(id: i32, count: i32, founder: i32, command: &Command) -> Result<Config
             auto_create: auto_create == "yes",
         },
         storage,
+        turn_work_bytes: command.option_or("work", TURN_WORK_BYTES)?,
         ..Config::default()
     })
 }
