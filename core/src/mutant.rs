@@ -172,6 +172,14 @@ pub enum Mutant {
     OneMoreApi,
     /// A leader writes what its own build knows, whatever level the cluster has.
     AboveTheLevel,
+    /// A link's next request does not wait for one of which only some batches are appended.
+    UnfinishedOvertaken,
+    /// A page that was changed is named where it lay before.
+    OldPageNamed,
+    /// A checkpoint does not wait for the pages that it names.
+    PagesNotAwaited,
+    /// A file of state that is being emptied goes although pages of it are named.
+    StateFileGoesEarly,
 }
 
 /// Whether that bug is planted.

@@ -91,7 +91,7 @@ impl Storage {
     /// Names the next page where it lies already. False if it does not, or is to be written anew: then it is taken.
     pub fn name_page(&mut self, replica: ReplicaId, id: PageId) -> bool {
         let Some(running) = self.running() else { return true };
-        let place = running.state.place_of(replica, id);
+        let place = running.state.place_of(replica, id, running.mutant);
         place.iter().for_each(|place| running.checkpointer.take_page(id, *place));
         place.is_some()
     }

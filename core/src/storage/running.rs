@@ -385,7 +385,8 @@ impl Running {
     pub(super) fn advance_checkpoint(&mut self, turn: &mut Turn<'_>) {
         // A write under way on a file that is synced would, on a full disk, look like a sync that failed: of logs that
         // are here none is; one that is gone may have left one.
-        let is_quiet = self.mending.is_empty() && self.state.is_idle() && self.behind.orphaned_bytes() == 0;
+        let is_written = self.state.is_idle() || is_planted(self.mutant, Mutant::PagesNotAwaited);
+        let is_quiet = self.mending.is_empty() && is_written && self.behind.orphaned_bytes() == 0;
         if is_quiet && self.checkpointer.begins_to_sync() {
             let synced = self.behind.unsynced();
             if synced.is_empty() || is_planted(self.mutant, Mutant::SegmentsNotSynced) {
@@ -424,7 +425,7 @@ impl Running {
             std::mem::take(&mut self.doomed).into_iter().partition(|name| named.contains(name));
         self.doomed = stays;
         self.remove(&goes, turn);
-        let dead = self.state.named(made.live, made.kept);
+        let dead = self.state.named(made.live, made.kept, self.mutant);
         self.removals.begin(dead, &mut turn.disk(&mut self.tickets));
         if self.removals.is_idle() {
             self.forget_generations();

@@ -1,11 +1,15 @@
-//! C8: per idempotent producer and partition, the order of the log is the order of sending.
+//! C8: per idempotent producer and partition, the order of the log is the order of sending; and what one connection
+//! brought of a partition, idempotent or not, stands in the order in which it was sent there.
 //!
 //! Looked at: epoch and base sequence of each batch whose place becomes known, by an acknowledgment or a reader,
 //! against its neighbours of the same producer id. A later epoch lies behind an earlier one, whatever its sequences;
-//! after the largest sequence comes 0, so that of two the later one is the nearer one ahead.
+//! after the largest sequence comes 0, so that of two the later one is the nearer one ahead. And of each batch that was
+//! sent once, the connection that brought it, against its neighbours of the same connection. (What is sent again may
+//! stand where an earlier attempt put it.)
 
 use super::ledger::{Author, Shelf};
 use super::{Claim, Verdict};
+use crate::wire::WireId;
 
 /// Sequences there are.
 const SEQUENCES: i64 = 1 << 31;
@@ -24,6 +28,23 @@ pub fn check_order(
     let precedes = after.is_none_or(|after| is_ahead(sent, after));
     verdict.hold(follows && precedes, Claim::C8, || {
         format!("{shelf:?}: sequence {sequence} of {author:?} at {base} is out of order")
+    });
+}
+
+/// The batch that a wire brought as its `number`th is at a place of a log; `around` are the numbers of what the same wire
+/// brought before and after it.
+pub fn check_wire(
+    (shelf, base): (Shelf, i64),
+    (wire, number): (WireId, u64),
+    around: [Option<u64>; 2],
+    verdict: &mut Verdict,
+) {
+    let [before, after] = around;
+    let is_between = before.is_none_or(|before| before < number) && after.is_none_or(|after| number < after);
+    verdict.hold(is_between, Claim::C8, || {
+        format!(
+            "{shelf:?}: what wire {wire} brought as number {number} is at {base}, among {around:?} of its own"
+        )
     });
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
 
+use crate::wire::WireId;
 use bytes::{BufMut, BytesMut};
 use rust_mq_core::ids::TopicId;
 use rust_mq_core::rng::hash;
@@ -72,6 +73,20 @@ pub struct Batch {
     pub body: Option<BytesMut>,
     /// The leader epoch that it bears in the log, once a reader has met it.
     pub epoch: Option<i32>,
+    /// How it was sent.
+    pub sent: Sent,
+}
+
+/// How a batch was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sent {
+    /// Not yet.
+    #[default]
+    Never,
+    /// Over that wire, and as the which of all that was ever sent.
+    Once(WireId, u64),
+    /// Several times.
+    Again,
 }
 
 /// A record's value as it was read.
@@ -90,6 +105,9 @@ pub struct Ledger {
     pub(super) shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
     /// Epoch and sequence of each producer's batches in a log, by offset.
     sent: BTreeMap<(Shelf, i64), BTreeMap<i64, (i16, i32)>>,
+    /// What each wire brought of a log, by offset.
+    brought: BTreeMap<(Shelf, WireId), BTreeMap<i64, u64>>,
+    sendings: u64,
     /// Topics whose leaders' clocks stamp the records.
     stamped: BTreeSet<[u8; 16]>,
     /// Acknowledged batches.
@@ -145,6 +163,7 @@ impl Ledger {
             append_time: None,
             body: None,
             epoch: None,
+            sent: Sent::Never,
         });
         self.batches.len() as u64 - 1
     }
@@ -239,6 +258,26 @@ impl Ledger {
         let before = sent.range(..base).next_back().map(|(_, sent)| *sent);
         let after = sent.range(base..).next().map(|(_, sent)| *sent);
         sent.insert(base, (author.epoch, sequence));
+        [before, after]
+    }
+
+    /// A batch leaves over that wire.
+    pub fn leaves(&mut self, batch: BatchId, wire: WireId) {
+        self.sendings += 1;
+        let sent = &mut self.batches[batch as usize].sent;
+        *sent = if *sent == Sent::Never { Sent::Once(wire, self.sendings) } else { Sent::Again };
+    }
+
+    /// What a wire brought is at `base`. Returns what it had brought that lies before and after in that log.
+    pub(super) fn note_brought(
+        &mut self,
+        (shelf, base): (Shelf, i64),
+        (wire, number): (WireId, u64),
+    ) -> [Option<u64>; 2] {
+        let brought = self.brought.entry((shelf, wire)).or_default();
+        let before = brought.range(..base).next_back().map(|(_, number)| *number);
+        let after = brought.range(base..).next().map(|(_, number)| *number);
+        brought.insert(base, number);
         [before, after]
     }
 

@@ -1,7 +1,7 @@
 //! Where batches and records are said to be: acknowledgments, refusals and reads go into the ledger, and each is held
 //! against the claims that have something to say of it (C7 to C10 and C14) where it becomes known.
 
-use super::ledger::{BatchId, Fate, Ledger, Shelf, Value};
+use super::ledger::{BatchId, Fate, Ledger, Sent, Shelf, Value};
 use super::{
     Claim, Verdict, c07_acked_is_there, c08_send_order, c09_readers_see_one_log, c10_refused_never_appears,
     c14_ids_are_new,
@@ -47,7 +47,7 @@ impl Ledger {
             return c07_acked_is_there::check_place(batch, entry, base, verdict);
         }
         entry.place = Some(base);
-        let (shelf, count, author) = (entry.shelf, i64::from(entry.count), entry.author);
+        let (shelf, count, author, sent) = (entry.shelf, i64::from(entry.count), entry.author, entry.sent);
         let offsets = self.shelves.entry(shelf).or_default();
         let before = offsets.range(..base + count).next_back();
         let before = before.map(|(at, other)| (*other, *at, self.batches[*other as usize].count));
@@ -56,6 +56,10 @@ impl Ledger {
         if let Some((author, sequence)) = author {
             let around = self.note_sent((shelf, base), author, sequence);
             c08_send_order::check_order((shelf, base), author, sequence, around, verdict);
+        }
+        if let Sent::Once(wire, number) = sent {
+            let around = self.note_brought((shelf, base), (wire, number));
+            c08_send_order::check_wire((shelf, base), (wire, number), around, verdict);
         }
     }
 }
@@ -108,6 +112,29 @@ mod tests {
                 ledger.see(SHELF, 5, value(one), verdict);
             }),
             Some(Claim::C10)
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let [one, two, other] = [0; 3].map(|_| ledger.intend(SHELF, 1, None));
+                ledger.leaves(one, 3);
+                ledger.leaves(other, 4);
+                ledger.leaves(two, 3);
+                ledger.see(SHELF, 9, value(two), verdict);
+                ledger.see(SHELF, 10, value(other), verdict);
+                ledger.see(SHELF, 8, value(one), verdict);
+            }),
+            None,
+            "in the order of one wire, with what another brought behind both"
+        );
+        assert_eq!(
+            broken(|ledger, verdict| {
+                let [one, two] = [0; 2].map(|_| ledger.intend(SHELF, 1, None));
+                ledger.leaves(one, 3);
+                ledger.leaves(two, 3);
+                ledger.see(SHELF, 8, value(two), verdict);
+                ledger.see(SHELF, 9, value(one), verdict);
+            }),
+            Some(Claim::C8)
         );
         assert_eq!(
             broken(|ledger, verdict| {

@@ -130,10 +130,17 @@ impl Connections {
         true
     }
 
-    /// Sends a request that gets no answer.
-    pub fn tell<R: Request>(&mut self, site: usize, body: &R, street: &mut Street<'_>) -> bool {
+    /// Sends batches that get no answer.
+    pub fn tell<R: Request>(
+        &mut self,
+        site: usize,
+        body: &R,
+        parts: &[Part],
+        street: &mut Street<'_>,
+    ) -> bool {
         let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return false };
         let connection = self.open.get_mut(&site).expect("dialled before it is framed");
+        parts.iter().for_each(|part| street.ledger.leaves(part.batch, connection.wire));
         connection.waiting.push(frame);
         flush(connection, street);
         true
@@ -322,6 +329,9 @@ impl Connections {
         let connection = self.open.get_mut(&site).expect("dialled before it is framed");
         if let Purpose::Lookups(asks) = &mut pending.purpose {
             asks.iter_mut().for_each(|ask| ask.asked = street.stand(connection.wire, ask.shelf));
+        }
+        if let Purpose::Produce { parts } = &pending.purpose {
+            parts.iter().for_each(|part| street.ledger.leaves(part.batch, connection.wire));
         }
         connection.waiting.push(frame);
         connection.pending.push_back(pending);

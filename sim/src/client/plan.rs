@@ -70,6 +70,9 @@ pub struct ProducerHabits {
     /// Batches of one request, each of another partition, at most.
     #[serde(default = "one")]
     pub spread: usize,
+    /// Collects batches for so many requests at a time, and sends these one upon the other.
+    #[serde(default = "one")]
+    pub bursts: usize,
     /// How it stamps its records.
     #[serde(default)]
     pub stamps: Stamps,
@@ -106,6 +109,7 @@ impl Default for ProducerHabits {
             is_stubborn: false,
             dies_ppm: 0,
             spread: 1,
+            bursts: 1,
             stamps: Stamps::Now,
             spoils_ppm: 0,
             fills_ppm: 0,

@@ -235,7 +235,7 @@ impl Producer {
                 return;
             }
         }
-        for _ in 0..dice.between(1, self.habits.spread as u64) {
+        for _ in 0..dice.between(1, (self.habits.spread * self.habits.bursts) as u64) {
             if let Some((topic, partition)) = self.choose(map, dice) {
                 let lane = self.lane(&topic, partition, map);
                 if self.lanes[lane].has_room() {
@@ -375,7 +375,7 @@ impl Producer {
             street.marks.hit("client.produced_to_many_partitions");
         }
         if acks == 0 {
-            if !connections.tell(site, &request, street) {
+            if !connections.tell(site, &request, &parts, street) {
                 return false;
             }
             street.marks.hit("client.produced_with_acks_0");

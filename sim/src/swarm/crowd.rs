@@ -107,6 +107,23 @@ pub fn newcomers(root: Root, topics: &mut Vec<TopicPlan>, sites: usize) -> Vec<C
     clients
 }
 
+/// In some runs producers send what they have collected for a while, as those do that linger: several requests of many
+/// partitions at once. There a turn does so little that such a request takes several.
+pub fn burst(dice: &mut Dice, knobs: &mut Knobs, clients: &mut [ClientPlan]) {
+    if dice.below(3) > 0 {
+        return;
+    }
+    knobs.turn_work_bytes = dice.log_uniform(500, 4_000) as usize;
+    for client in clients {
+        let Role::Producer(habits) = &mut client.role else { continue };
+        habits.spread = habits.spread.max(4);
+        habits.in_flight = 5;
+        // What is sent again keeps no order of its own.
+        habits.is_idempotent &= dice.coin();
+        habits.bursts = dice.between(2, 4) as usize;
+    }
+}
+
 /// Of those who begin new epochs half come back in one that they have left.
 pub fn haunt(root: Root, clients: &mut [ClientPlan]) {
     for (number, client) in (0..).zip(clients) {
@@ -186,6 +203,7 @@ fn producer(dice: &mut Dice) -> ClientPlan {
         is_stubborn: dice.below(4) == 0,
         dies_ppm: if dice.below(3) == 0 { dice.log_uniform(1_000, 100_000) } else { 0 },
         spread: *dice.pick(&[1, 1, 3, 8]),
+        bursts: 1,
         stamps: stamps(dice),
         // An idempotent one begins anew after each, so that it comes to nothing else if there are many.
         spoils_ppm: match dice.below(3) {

@@ -53,6 +53,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     crowd::starve(&mut root.stream("starve", &[]), &mut knobs, &clients);
     crowd::fill(&mut root.stream("fill", &[]), &mut knobs, &mut weather, &mut topics, &mut clients);
     crowd::haunt(root, &mut clients);
+    crowd::burst(&mut root.stream("bursts", &[]), &mut knobs, &mut clients);
     crowd::greet(&mut root.stream("greet", &[]), &mut clients);
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
     let links = storms::links(&mut root.stream("links", &[]), count, weather);

@@ -71,6 +71,7 @@ pub fn faults(root: Root, area: Area, core: &[usize], demands: Demands, faults: 
     if let Some(site) = outside {
         losses(&mut root.stream("losses", &[]), area, site, faults);
         worn_out(&mut root.stream("worn out", &[]), area, site, faults);
+        unheard(&mut root.stream("unheard", &[]), area, (site, core), faults);
     }
     network(&mut root.stream("network storms", &[]), area, faults);
     power(&mut root.stream("power storms", &[]), area, faults);
@@ -143,7 +144,36 @@ fn worn_out(dice: &mut Dice, area: Area, site: usize, faults: &mut Vec<Fault>) {
     }
     let what = if dice.coin() { Trouble::Full { site } } else { Trouble::Slow { site, factor: 100_000_000 } };
     faults.retain(|fault| fault.lasts_ms < FOR_EVER_MS);
-    push(faults, area.chaos_ms - 1 - dice.below(10_000), FOR_EVER_MS, what);
+    for_ever_in_the_lead(dice, area, site, what, faults);
+}
+
+/// In a fifth of the runs one of the core never hears one of the others again, which may lead: a majority hears it, and so
+/// it goes on. Nothing else lasts for ever then.
+fn unheard(dice: &mut Dice, area: Area, (site, core): (usize, &[usize]), faults: &mut Vec<Fault>) {
+    let to = Spot::Site(*dice.pick(core));
+    if dice.below(5) == 0 {
+        faults.retain(|fault| fault.lasts_ms < FOR_EVER_MS);
+        let what = Trouble::Cut { from: Spot::Site(site), to };
+        for_ever_in_the_lead(dice, area, site, what, faults);
+    }
+}
+
+/// From late in the run on something lasts for ever, which shows where that site leads, and only there. So in most runs
+/// each of the others is cut off from its peers just before, long enough to lose what it leads, and nothing else comes in
+/// between; in the rest it comes as it may.
+fn for_ever_in_the_lead(dice: &mut Dice, area: Area, site: usize, what: Trouble, faults: &mut Vec<Fault>) {
+    let at_ms = area.chaos_ms - 1 - dice.below(10_000);
+    if dice.below(4) > 0 {
+        let away_ms = area.election_min_ms + dice.between(100, 600);
+        let others: Vec<usize> = (0..area.sites).filter(|other| *other != site).collect();
+        let gap_ms = away_ms + 200;
+        let from_ms = at_ms.saturating_sub(gap_ms * others.len() as u64);
+        faults.retain(|fault| fault.at_ms < from_ms && fault.at_ms.saturating_add(fault.lasts_ms) < from_ms);
+        for (turn, other) in (0..).zip(others) {
+            push(faults, from_ms + turn * gap_ms, away_ms, Trouble::Halves { left: vec![other] });
+        }
+    }
+    push(faults, at_ms, FOR_EVER_MS, what);
 }
 
 /// Disks lose whatever they have, anywhere, several at a time.

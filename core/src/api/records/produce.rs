@@ -102,7 +102,9 @@ pub(in crate::api) fn go_on(
     while let Some(data) = appending.next() {
         appending.append(desk, node, now, waiter, data);
         if !desk.work.is_left() && appending.has_more() {
-            node.hold_client(appending.pending.origin.caller.link);
+            if !node.is_planted(Mutant::UnfinishedOvertaken) {
+                node.hold_client(appending.pending.origin.caller.link);
+            }
             desk.unfinished.push_back(waiter);
             let until = appending.until;
             return desk.wait(now, waiter, until, Waiting::Appending(Box::new(appending)));

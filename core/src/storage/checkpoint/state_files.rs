@@ -19,6 +19,7 @@ use crate::event::DoneResult;
 use crate::file::File;
 use crate::ids::PageId;
 use crate::ids::{ReplicaId, Ticket};
+use crate::mutant::{Mutant, is_planted};
 use crate::storage::codec::{Cursor, Sink};
 use crate::storage::disk::Disk;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
@@ -151,9 +152,15 @@ impl StateFiles {
     }
 
     /// Where a page lies already, unless it is to be written anew.
-    pub fn place_of(&mut self, replica: ReplicaId, id: PageId) -> Option<Place> {
+    pub fn place_of(&mut self, replica: ReplicaId, id: PageId, mutant: Option<Mutant>) -> Option<Place> {
         let pages = self.kept.get(&replica)?;
-        let place = pages[pages.binary_search_by_key(&id, |page| page.id).ok()?].place;
+        let place = match pages.binary_search_by_key(&id, |page| page.id) {
+            Ok(found) => pages[found].place,
+            Err(after) if is_planted(mutant, Mutant::OldPageNamed) => {
+                pages[..after].last().filter(|page| page.id.table == id.table)?.place
+            }
+            Err(_) => return None,
+        };
         if self.tired.contains(&place.file) && self.renewable >= u64::from(place.bytes) {
             self.renewable -= u64::from(place.bytes);
             return None;
@@ -231,10 +238,15 @@ impl StateFiles {
         &mut self,
         live: BTreeMap<u32, u64>,
         kept: BTreeMap<ReplicaId, Vec<NamedPage>>,
+        mutant: Option<Mutant>,
     ) -> Vec<File> {
         self.live = live;
         self.keep(kept);
-        let is_dead = |number: &u32| *number != self.current && !self.live.contains_key(number);
+        let is_named = |number: &u32| {
+            let is_tired = self.tired.contains(number) && is_planted(mutant, Mutant::StateFileGoesEarly);
+            self.live.contains_key(number) && !is_tired
+        };
+        let is_dead = |number: &u32| *number != self.current && !is_named(number);
         let dead: Vec<u32> = self.ends.keys().copied().filter(is_dead).collect();
         dead.iter().for_each(|number| {
             self.ends.remove(number);
