@@ -73,7 +73,7 @@ pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
     for waiter in std::mem::take(&mut desk.early) {
         let may_begin = desk.may_begin();
         match desk.waiting_mut(waiter) {
-            Some(Waiting::Early(held)) if !sends_away && !(may_begin && held.is_ripe(node)) => {
+            Some(Waiting::Early(held)) if !(sends_away || may_begin && held.is_ripe(node)) => {
                 desk.early.push_back(waiter);
             }
             _ => {
