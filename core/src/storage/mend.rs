@@ -79,8 +79,10 @@ impl Storage {
             return Err(MendRefused::Unfit);
         }
         running.mending.insert(replica);
-        let job = Job::Mend(replica, name, from);
-        Disk::new(&mut running.tickets, actions).write(job, File::Segment(name), at, vec![bytes]);
+        let (job, file) = (Job::Mend(replica, name, from), File::Segment(name));
+        let mut disk = Disk::new(&mut running.tickets, actions);
+        running.removals.claim(file, &mut disk);
+        disk.write(job, file, at, vec![bytes]);
         Ok(())
     }
 }

@@ -246,7 +246,7 @@ impl Running {
             return;
         }
         let indexes = &mut self.reads.indexes;
-        let mut io = Io { disk: turn.disk(&mut self.tickets), indexes };
+        let mut io = Io { disk: turn.disk(&mut self.tickets), removals: &mut self.removals, indexes };
         self.behind.write(&self.config, replica, &mut local.log, goal, &mut io);
         let Some(drained) = self.behind.draining(replica) else { return };
         let log = &mut local.log;

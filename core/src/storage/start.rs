@@ -7,6 +7,7 @@ use super::checkpoint::checkpointer::Checkpointer;
 use super::checkpoint::slot::Record;
 use super::disk::Disk;
 use super::disk::plan::PlanProgress;
+use super::disk::removals::Removals;
 use super::disk::space::Space;
 use super::disk::ticket::Tickets;
 use super::local::Local;
@@ -154,6 +155,8 @@ impl Starting {
         };
         let mut tickets = std::mem::take(&mut self.tickets);
         resumed.journal.seal_now(&mut Disk::new(&mut tickets, actions));
+        let mut removals = Removals::of(resumed.left_over);
+        removals.begin([], &mut Disk::new(&mut tickets, actions));
         Started::Running(Box::new(Running {
             tickets,
             meta: MetaFile::found(resumed.meta_sequence, resumed.meta.is_some()),
@@ -170,7 +173,7 @@ impl Starting {
             reads: Default::default(),
             space: Space::new(self.config.free_bytes_floor, self.config.free_bytes_short),
             doomed: resumed.doomed,
-            removals: Default::default(),
+            removals,
             generations: resumed.generations,
             left: resumed.left,
             stalled: Default::default(),

@@ -15,7 +15,6 @@ use std::collections::VecDeque;
 pub enum Work {
     Write { file: File, at: u64, parts: Vec<Bytes> },
     Sync { files: Vec<File> },
-    Truncate { file: File, len: u64 },
     Remove { file: File },
 }
 
@@ -61,7 +60,6 @@ impl Plan {
             match work.clone() {
                 Work::Write { file, at, parts } => drop(disk.write(Job::Recovery, file, at, parts)),
                 Work::Sync { files } => drop(disk.sync(Job::Recovery, files)),
-                Work::Truncate { file, len } => disk.truncate(Job::Recovery, file, len),
                 Work::Remove { file } => disk.remove(Job::Recovery, file),
             }
         }

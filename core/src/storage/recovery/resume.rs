@@ -5,7 +5,8 @@
 //!   what we then say to peers rests on it. The last frame and the checkpoint are written once more before: if
 //!   a sync of them failed while the process died, nobody was told, and the system takes its pages for clean
 //!   although the disk never got them. Anything older was synced, and somebody saw it.
-//! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed.
+//! - Segments are cut to the end that checkpoint and resets name, files no longer named are removed: not here, for
+//!   that takes as long as there are many; what is `left_over` goes while the disk is served from.
 //! - A seal is the next frame, where the torn one lay if there was one: it follows the last whole frame, and
 //!   what is left of the torn one behind it follows nothing.
 //! - After rot: the dead, what was lost and a new disk id are written to node.meta, then a checkpoint without
@@ -29,6 +30,7 @@ use crate::storage::checkpoint::slot::{self, Checkpoint, RESERVED_BYTES, Record}
 use crate::storage::checkpoint::state_files::StateFiles;
 use crate::storage::codec::Sink;
 use crate::storage::disk::plan::{Plan, Work};
+use crate::storage::disk::removals::Leftover;
 use crate::storage::journal::frame::{BLOCK_BYTES, Chain};
 use crate::storage::journal::frames::Journal;
 use crate::storage::journal::ring::Ring;
@@ -55,6 +57,8 @@ pub struct Resumed {
     pub segments: Files,
     /// Segments to be removed after the next checkpoint.
     pub doomed: Vec<SegmentName>,
+    /// What is to be cut off, and removed, while the disk is served from.
+    pub left_over: BTreeMap<File, Leftover>,
     pub generations: BTreeMap<TopicPartition, u32>,
     /// Segments of partitions that no replica here holds.
     pub left: BTreeMap<TopicPartition, Vec<SegmentName>>,
@@ -116,6 +120,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         dead: Vec::new(),
         segments: segments_of(&findings),
         doomed: Vec::new(),
+        left_over: BTreeMap::new(),
         generations: findings.replay.generations,
         left,
         slot: false,
@@ -173,7 +178,6 @@ fn go_on(
         let what = format!("a page of the state of {replica} cannot be read: it never runs again");
         Notice::Damaged { file: *file, what }
     }));
-    plan.then(trim.work);
     plan.then(unnamed_state(&findings));
 
     let ring = Ring::new(config, &walk.chain, &journal_files(&findings), &walk.live);
@@ -189,6 +193,7 @@ fn go_on(
         dead,
         segments,
         doomed: given_up,
+        left_over: trim.left_over,
         generations: findings.replay.generations,
         left,
         slot,
@@ -260,6 +265,7 @@ fn bury(
         dead,
         segments: segments_of(&findings),
         doomed: Vec::new(),
+        left_over: BTreeMap::new(),
         generations: findings.replay.generations,
         left,
         slot: !slot,
@@ -336,12 +342,12 @@ fn journal_files(findings: &Findings) -> BTreeMap<u32, u64> {
 
 #[derive(Default)]
 struct Trim {
-    work: Vec<Work>,
+    left_over: BTreeMap<File, Leftover>,
     shortened: Vec<Shortened>,
     notices: Vec<Notice>,
 }
 
-/// Cuts segments to the ends they are known to have, and removes what was given up or is left over.
+/// Segments are to be cut to the ends they are known to have, and what was given up or is left over is to go.
 fn trim_segments(
     findings: &Findings,
     records: &BTreeMap<ReplicaId, Record>,
@@ -360,7 +366,7 @@ fn trim_segments(
         let (file, bytes) = (File::Segment(*name), segment.bytes);
         let len = findings.files.get(&file).copied().unwrap_or(0);
         if len > bytes {
-            trim.work.push(Work::Truncate { file, len: bytes });
+            trim.left_over.insert(file, Leftover::Behind(bytes));
         }
         if len < bytes {
             let what = format!("{bytes} bytes were synced and {len} are there: reads beyond will be refused");
@@ -374,7 +380,7 @@ fn trim_segments(
         let is_known = of_ours.contains(&name.of) || findings.replay.dropped.contains(&name.of);
         let is_left_over = is_known && !given_up.contains(name);
         if !named.contains_key(name) && (is_left_over || doomed.contains(name)) {
-            trim.work.push(Work::Remove { file: *file });
+            trim.left_over.insert(*file, Leftover::Whole);
         }
     }
     trim

@@ -15,6 +15,7 @@ use crate::ids::{Offset, ReplicaId};
 use crate::limits::LOGS_WRITTEN_EARLY;
 use crate::now::Mono;
 use crate::storage::disk::Disk;
+use crate::storage::disk::removals::Removals;
 use crate::storage::disk::ticket::{Job, Synced};
 use crate::timer::Deadlines;
 use bytes::BytesMut;
@@ -138,6 +139,7 @@ impl WriteBehind {
             }
             return;
         };
+        io.removals.claim(File::Segment(write.name), &mut io.disk);
         let job = Job::Segment(replica, write.name);
         io.disk.write(job, File::Segment(write.name), write.at, write.parts);
         if !write.index.is_empty() {
@@ -145,6 +147,7 @@ impl WriteBehind {
             write.index.iter().for_each(|entry| entry.encode(&mut bytes));
             io.indexes.extend(write.name, &write.index);
             let file = File::SegmentIndex(write.name);
+            io.removals.claim(file, &mut io.disk);
             let at = u64::from(write.index_from) * ENTRY_BYTES as u64;
             io.disk.write(Job::Index(file), file, at, vec![bytes.freeze()]);
         }
@@ -287,6 +290,7 @@ fn takes_one(counts: &mut BTreeMap<ReplicaId, usize>, replica: ReplicaId) -> boo
 /// Where requests for file work go, and what they leave behind in memory.
 pub struct Io<'a> {
     pub disk: Disk<'a>,
+    pub removals: &'a mut Removals,
     pub indexes: &'a mut IndexCache,
 }
 

@@ -40,6 +40,8 @@ pub struct Disk {
     /// Bytes all files may take together.
     pub limit: Option<u64>,
     pub fails_syncs: bool,
+    /// Whether nothing is removed or cut for now, nor anything done that is queued behind that.
+    pub removes_nothing: bool,
     pub halted: Option<HaltReason>,
     pub notes: Vec<String>,
     /// Everything that was asked for, a line each.
@@ -82,6 +84,7 @@ impl Disk {
             .queues
             .iter()
             .filter(|(_, queue)| match queue.front() {
+                Some(Queued::Act(Action::Remove { .. } | Action::Truncate { .. })) => !self.removes_nothing,
                 Some(Queued::Act(_)) => true,
                 Some(Queued::Join(ticket)) => self.joins[ticket].iter().all(
                     |file| matches!(self.queues[file].front(), Some(Queued::Join(first)) if first == ticket),

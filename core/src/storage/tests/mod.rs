@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod full;
 mod gather;
+mod leftovers;
 mod model;
 mod states;
 mod world;
