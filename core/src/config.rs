@@ -108,7 +108,7 @@ pub struct StorageConfig {
     /// How fast segments are read through in the background, bytes a second; 0: not at all.
     #[serde(default)]
     pub scrub_bytes_per_second: u64,
-    /// State that one turn encodes for a checkpoint, bytes, besides one page more.
+    /// State that one turn encodes for a checkpoint, bytes, besides one page more; and that one turn of a start decodes.
     #[serde(default = "gathered_bytes")]
     pub gathered_bytes: u64,
     /// Size at which a file of state is followed by another, bytes.

@@ -121,6 +121,9 @@ pub const COMMANDS_BYTES_MAX: usize = 4 << 20;
 pub const GATHERED_BYTES_MAX: u64 = 512 << 10;
 /// What a replica counts among that whatever its state takes. Source: measured, rounded up. Bytes.
 pub const GATHERED_REPLICA_BYTES: u64 = 512;
+/// What a replica that starts counts among the state that a turn decodes, whatever its state takes. Source: measured: with
+/// it a turn starts some 500, which takes as long as decoding what it may. Bytes.
+pub const STARTED_REPLICA_BYTES: u64 = 1 << 10;
 /// What a page counts among that which is named where it lies. Source: measured, rounded up. Bytes.
 pub const GATHERED_PAGE_BYTES: u64 = 32;
 /// State that is read back in one piece at a start, bytes, unless a page is larger. Source: chosen, as much as a turn

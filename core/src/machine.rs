@@ -198,12 +198,22 @@ pub trait Machine: Clone + Default {
         None
     }
 
-    /// The state that `head` and `page` wrote.
-    fn unfold(head: &[u8], pages: &[(PageId, Bytes)], reads: Level) -> Result<Self, Undecodable> {
-        match pages.len() {
-            0 => Self::decode(head, reads),
-            count => Err(Undecodable { what: "machine state", reason: format!("{count} pages of no map") }),
-        }
+    /// The state that `head` wrote, for its pages to be pushed. A machine without maps has no more than that.
+    fn unfold(head: &[u8], reads: Level) -> Result<Self, Undecodable> {
+        Self::decode(head, reads)
+    }
+
+    /// The next page that `page` wrote.
+    fn push_page(&mut self, id: PageId, _bytes: &[u8]) -> Result<(), Undecodable> {
+        Err(Undecodable {
+            what: "machine state",
+            reason: format!("a page of table {}, and of no map", id.table),
+        })
+    }
+
+    /// The state, once all its pages are there, if it can be one.
+    fn checked(self) -> Result<Self, Undecodable> {
+        Ok(self)
     }
 
     /// The state that `encode` wrote, if it is of a level that `reads` reaches.

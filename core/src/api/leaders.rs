@@ -40,10 +40,11 @@ pub(super) fn look(desk: &mut Desk, node: &mut Node) {
 impl Awaiting {
     /// Whether all partitions have leaders. Each is looked at until it has one, and then no more: a turn that
     /// brings no leader costs one look-up.
-    fn have_leaders(&mut self, node: &Node) -> bool {
+    fn have_leaders(&mut self, node: &mut Node) -> bool {
         while let Some(topic) = self.topics.last() {
             self.led = node.led_from(*topic, self.led);
             if self.led < node.partition_count(*topic) {
+                node.topic_id_wanted(*topic);
                 return false;
             }
             self.topics.pop();

@@ -73,13 +73,15 @@ impl Broker {
             return;
         }
         let first = actions.len();
-        self.node.take_disk_news(now, actions);
+        self.node.turn_begins(now, actions);
         self.desk.go_on(&mut self.node, now);
         self.desk.take_early(&mut self.node, now);
         self.take_held_back(now);
         for event in events.drain(..) {
             self.take(now, event, actions);
         }
+        // Whom the turn's events asked for has come first.
+        self.node.go_on_starting(now, actions);
         self.node.hurry_retention(now);
         self.node.make_ready(now, actions);
         self.desk.settle(&mut self.node, now);

@@ -29,7 +29,6 @@ use crate::level::{Level, Levels};
 use crate::machine::{Answer, Built, Context, Decision, Machine, Proof, Room, Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now, Wall};
-use crate::paged::Folded;
 use crate::replica::{Confirming, Dropped, ReadContext, Replica};
 use crate::rng::Rng;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -342,17 +341,13 @@ impl<M: Machine> Host<M> {
         bytes.freeze()
     }
 
-    /// What a checkpoint holds of it.
+    /// What `head` gave: the time in the log, and the machine, for its pages to be pushed.
     ///
     /// # Errors
     /// A state that this build cannot read.
-    pub fn unfold(folded: &Folded, reads: Level) -> Result<(Wall, M), Undecodable> {
-        let (head, pages) = match folded {
-            Folded::Whole(bytes) => return Host::decode_state(bytes, reads),
-            Folded::Pages { head, pages } => (head, pages),
-        };
+    pub fn unfold(head: &[u8], reads: Level) -> Result<(Wall, M), Undecodable> {
         let (wall, machine) = split_wall(head)?;
-        Ok((wall, M::unfold(machine, pages, reads)?))
+        Ok((wall, M::unfold(machine, reads)?))
     }
 
     /// The machine in a snapshot from another node.

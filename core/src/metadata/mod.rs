@@ -305,11 +305,7 @@ impl Machine for Metadata {
     }
 
     fn decode(bytes: &[u8], reads: Level) -> Result<Metadata, Undecodable> {
-        let state: Metadata = codec::decode(bytes, reads)?;
-        match state.fault() {
-            Some(reason) => Err(Undecodable { what: Metadata::WHAT, reason: reason.into() }),
-            None => Ok(state),
-        }
+        codec::decode::<Metadata>(bytes, reads)?.checked()
     }
 
     fn state_bytes(&self) -> usize {
@@ -336,19 +332,23 @@ impl Machine for Metadata {
         page.map(|(_, bytes)| bytes)
     }
 
-    fn unfold(head: &[u8], pages: &[(PageId, Bytes)], reads: Level) -> Result<Metadata, Undecodable> {
-        let mut state: Metadata = codec::decode(head, reads)?;
-        for (id, bytes) in pages {
-            let pushed = match id.table {
-                TOPICS => state.topics.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
-                NAMES => state.names.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
-                table => Err(format!("there is no table {table}")),
-            };
-            pushed.map_err(|reason| Undecodable { what: "page of the metadata", reason })?;
-        }
-        match state.fault() {
+    fn unfold(head: &[u8], reads: Level) -> Result<Metadata, Undecodable> {
+        codec::decode(head, reads)
+    }
+
+    fn push_page(&mut self, id: PageId, bytes: &[u8]) -> Result<(), Undecodable> {
+        let pushed = match id.table {
+            TOPICS => self.topics.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+            NAMES => self.names.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+            table => Err(format!("there is no table {table}")),
+        };
+        pushed.map_err(|reason| Undecodable { what: "page of the metadata", reason })
+    }
+
+    fn checked(self) -> Result<Metadata, Undecodable> {
+        match self.fault() {
             Some(reason) => Err(Undecodable { what: Metadata::WHAT, reason: reason.into() }),
-            None => Ok(state),
+            None => Ok(self),
         }
     }
 

@@ -5,13 +5,13 @@
 //! never held it: its first frame is a `ReplicaAdded` that precedes all it ever promised.
 
 use super::deleted_ahead::DeletedAhead;
+use super::unstarted::Open;
 use super::{Node, settings};
 use crate::action::{Action, HaltReason, Notice};
-use crate::entry::Members;
 use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::metadata::{Metadata, partition_of};
 use crate::now::Now;
-use crate::resident::{Effect, Kind, METADATA, Means, Resident, unborn};
+use crate::resident::{Effect, Kind, METADATA, Means, Unfolding, Unstartable, unborn};
 use crate::storage::{CommittedBatch, RecoveredReplica, Roll};
 use std::collections::BTreeSet;
 
@@ -56,39 +56,51 @@ impl Node {
         self.ports.storage.keep(id, batch);
     }
 
-    /// Starts this node's replicas of a topic that the image shows.
+    /// Starts this node's replicas of a topic that the image shows, as many of them as this turn may.
     pub(super) fn start_topic(&mut self, now: Now, id: TopicId, actions: &mut Vec<Action>) {
         if self.deleted_ahead.holds(id) {
             return;
         }
-        let Some(topic) = self.image().and_then(|image| image.topic(id)).cloned() else { return };
-        let kind = Kind::of_topic(&topic);
+        let Some(topic) = self.residents.image().and_then(|image| image.topic(id)) else { return };
         for (number, assignment) in topic.partitions.iter().enumerate() {
             let of = partition_of(id, number);
-            let Some(id) = assignment.on(self.config.node) else { continue };
-            if self.residents.of(of).is_some() || self.identity.is_dead(id) {
-                continue;
+            if let Some(id) = assignment.on(self.config.node)
+                && self.residents.of(of).is_none()
+            {
+                self.unstarted.add(of, id);
             }
-            // The first that is there is to lead; the others' turns come after it, should it fail.
-            let rank = assignment
-                .target()
-                .iter()
-                .filter(|placed| self.ports.is_alive(placed.node))
-                .position(|placed| placed.replica == id);
-            self.start_partition((of, id), assignment.members_at_start(id), kind, actions);
-            self.mendings.started(now, id, &mut self.residents, &mut self.ports);
-            self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
+        }
+        self.go_on_starting(now, actions);
+    }
+
+    /// Goes on with what is to start, as far as this turn may.
+    pub fn go_on_starting(&mut self, now: Now, actions: &mut Vec<Action>) {
+        while !self.service.is_halting() {
+            match self.unstarted.read() {
+                Ok(Some(open)) => self.begin(now, *open, actions),
+                Ok(None) if self.unstarted.is_reading() => return,
+                Ok(None) => match self.unstarted.next() {
+                    Some(of) => self.start_partition(of, actions),
+                    None => return,
+                },
+                Err((of, fault)) => self.undecodable(of, &fault, actions),
+            }
         }
     }
 
-    fn start_partition(
-        &mut self,
-        (of, id): (TopicPartition, ReplicaId),
-        members: Members,
-        kind: Kind,
-        actions: &mut Vec<Action>,
-    ) {
-        let known = match self.unclaimed.claim(id) {
+    /// Begins with one that was to start, if the image shows it still.
+    fn start_partition(&mut self, of: TopicPartition, actions: &mut Vec<Action>) {
+        let image = self.residents.image();
+        let Some(topic) = image.and_then(|image| image.topic(of.topic)) else { return };
+        let number = usize::try_from(of.partition.0).unwrap_or(usize::MAX);
+        let Some(assignment) = topic.partitions.get(number) else { return };
+        let Some(id) = assignment.on(self.config.node) else { return };
+        if self.deleted_ahead.holds(of.topic) || self.residents.of(of).is_some() || self.identity.is_dead(id)
+        {
+            return;
+        }
+        let (kind, members) = (Kind::of_topic(topic), assignment.members_at_start(id));
+        let known = match self.unclaimed.read(id) {
             // A replica that was only added, and has seen no checkpoint: it begins as it did.
             Some(known) if known.members.voters.is_empty() => RecoveredReplica { members, ..known },
             Some(known) => known,
@@ -97,16 +109,11 @@ impl Node {
                 unborn(id, of, members)
             }
         };
-        if self.start(kind, known, actions)
-            && let Kind::Records(config) = kind
-        {
-            let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms };
-            self.ports.storage.set_roll(id, roll);
-        }
+        self.open(kind, known, actions);
     }
 
-    /// Takes in what the disk has of a resident. Returns whether it could be read; otherwise the process ends.
-    pub(super) fn start(&mut self, kind: Kind, known: RecoveredReplica, actions: &mut Vec<Action>) -> bool {
+    /// Begins with what the disk has of a resident.
+    pub(super) fn open(&mut self, kind: Kind, known: RecoveredReplica, actions: &mut Vec<Action>) {
         let of = known.of;
         let settings = settings::of_replica(&self.config, self.seed, of);
         let means = Means {
@@ -115,17 +122,38 @@ impl Node {
             reads: self.config.levels.newest,
             level: self.residents.level(),
         };
-        match Resident::start(kind, means, settings, known) {
-            Ok(resident) => {
-                self.residents.insert(resident);
-                self.ticks.started();
-                true
-            }
-            Err(fault) => {
-                self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
-                false
-            }
+        match Unfolding::begin(kind, means, known) {
+            Ok(state) => self.unstarted.opened(Open { of, kind, state }),
+            Err(fault) => self.undecodable(of, &fault, actions),
         }
+    }
+
+    /// The state of a resident is whole: it runs from here on.
+    fn begin(&mut self, now: Now, Open { of, kind, state }: Open, actions: &mut Vec<Action>) {
+        let resident = match state.finish(settings::of_replica(&self.config, self.seed, of)) {
+            Ok(resident) => resident,
+            Err(fault) => return self.undecodable(of, &fault, actions),
+        };
+        let id = resident.replica().id();
+        self.residents.insert(resident);
+        self.ticks.started();
+        let Kind::Records(config) = kind else { return self.metadata_starts(now, id, actions) };
+        self.unclaimed.claim(id);
+        let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms };
+        self.ports.storage.set_roll(id, roll);
+        // The first that is there is to lead; the others' turns come after it, should it fail.
+        let assignment = self.residents.image().and_then(|image| image.assignment(of));
+        let rank = assignment.and_then(|assignment| {
+            let mut live = assignment.target().iter().filter(|placed| self.ports.is_alive(placed.node));
+            live.position(|placed| placed.replica == id)
+        });
+        self.mendings.started(now, id, &mut self.residents, &mut self.ports);
+        self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
+    }
+
+    /// What the disk has of a resident cannot be read: the process ends.
+    fn undecodable(&mut self, of: TopicPartition, fault: &Unstartable, actions: &mut Vec<Action>) {
+        self.halt(HaltReason::Undecodable { reason: format!("{of}: {fault}") }, actions);
     }
 
     /// A snapshot took the place of the image: no command says what has changed, so what runs here is compared
@@ -171,6 +199,7 @@ impl Node {
             self.ports.storage.drop_replica(replica);
             self.left(replica);
         }
+        self.unstarted.forget(id);
         for replica in self.unclaimed.forget(id) {
             self.ports.storage.drop_replica(replica);
         }

@@ -54,7 +54,8 @@ impl Node {
     /// Says once that clients are served.
     pub fn say_serving(&mut self, actions: &mut Vec<Action>) {
         if !self.service.has_said_serving() && self.is_serving() && self.leads_all_it_must() {
-            self.service.say_serving(self.residents.partition_count(), actions);
+            let partitions = self.residents.partition_count() + self.unstarted.count();
+            self.service.say_serving(partitions, actions);
         }
     }
 
@@ -67,7 +68,8 @@ impl Node {
     }
 
     fn leads_all_it_must(&self) -> bool {
-        let is_leading_all = || self.residents.iter().all(|(_, resident)| resident.is_leading());
+        let is_leading_all =
+            || !self.unstarted.has_more() && self.residents.iter().all(|(_, resident)| resident.is_leading());
         !self.config.is_single() || self.image().is_some() && is_leading_all()
     }
 }

@@ -14,7 +14,8 @@
 //! The stages of a node's life: *recovering* (nothing is known yet), *alone* (who it is is on its disk, the
 //! cluster is not founded), *member* (it has a replica of the metadata partition).
 //!
-//! - Invariant: a replica of a user partition runs only while the image places it on this node.
+//! - Invariant: a replica of a user partition runs only while the image places it on this node. Which is placed and does
+//!   not run waits in `unstarted`, is dead, or is of a topic that is `deleted_ahead`.
 //! - Invariant: everything that waits for this node (`settled`, `replied`, `woken`, `read`) is taken by `api` in
 //!   the same turn.
 //!
@@ -61,6 +62,7 @@ mod ticks;
 mod time;
 mod touched;
 mod unclaimed;
+mod unstarted;
 
 pub use ports::News;
 
@@ -101,6 +103,7 @@ use service::Service;
 use serving::Serving;
 use ticks::Ticks;
 use unclaimed::Unclaimed;
+use unstarted::Unstarted;
 
 /// All of a node but the requests that wait in `api/`.
 pub struct Node {
@@ -116,6 +119,8 @@ pub struct Node {
     service: Service,
     /// Replicas that the disk knows and that do not run.
     unclaimed: Unclaimed,
+    /// What is to run and does not yet.
+    unstarted: Unstarted,
     deleted_ahead: DeletedAhead,
     elections: Elections,
     alarms: Alarms,
@@ -153,6 +158,7 @@ impl Node {
             membership: Membership::new(),
             service: Service::default(),
             unclaimed: Unclaimed::default(),
+            unstarted: Unstarted::new(config.storage.gathered_bytes),
             deleted_ahead: DeletedAhead::default(),
             elections: Elections::default(),
             alarms: Alarms::default(),

@@ -194,6 +194,12 @@ impl Node {
 
     fn step(&mut self, now: Now, node: NodeId, message: RaftMessage) {
         let id = ReplicaId(message.to);
+        if self.unstarted.hurry_replica(id) {
+            // If this turn may not start it any more, the message is lost: Raft sends again what matters.
+            let mut actions = std::mem::take(&mut self.ports.actions);
+            self.go_on_starting(now, &mut actions);
+            self.ports.actions.splice(0..0, actions);
+        }
         if let Err(said) = self.residents.check_message(node, &message) {
             return self.ports.peers.disbelieve(node, said.kind(), &said, now.mono);
         }

@@ -42,12 +42,15 @@ impl Node {
         self.asking.ask_again(now, &mut self.residents, &mut self.ports);
     }
 
-    /// Whether a checkpoint could go on at once, or a touched replica make a ready. One whose ready the next frame has no room for waits
-    /// for the disk, whose answer is an event: turning until then would only burn the processor.
+    /// Whether a checkpoint or a start could go on at once, or a touched replica make a ready. One whose ready the next
+    /// frame has no room for waits for the disk, whose answer is an event: turning until then would only burn the
+    /// processor.
     pub fn can_go_on(&self) -> bool {
         let has_room = |replica: &Replica| replica.ready_bytes() <= self.ports.storage.room();
         let mut touched = self.ports.touched.iter().filter_map(|id| self.residents.replica(id));
-        self.ports.storage.can_gather() || touched.any(|replica| replica.has_ready() && has_room(replica))
+        self.unstarted.has_more()
+            || self.ports.storage.can_gather()
+            || touched.any(|replica| replica.has_ready() && has_room(replica))
     }
 
     fn carry(

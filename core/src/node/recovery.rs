@@ -1,7 +1,8 @@
 //! What the disk tells: first what it holds, then that this and that is durable or read.
 //!
-//! Invariant: before `Recovered` nothing else of the node runs; after it, what the image places here runs, and
-//! what the image does not know yet waits in `unclaimed`.
+//! Invariant: before `Recovered` nothing else of the node runs; after it the metadata starts, over as many turns as its
+//! state takes; then what the image places here, in its turn (`unstarted`), and what the image does not know yet waits in
+//! `unclaimed`.
 
 use super::deleted_ahead::DeletedAhead;
 use super::founding::{Stage, founding_of};
@@ -13,7 +14,7 @@ use crate::mutant::Mutant;
 use crate::now::Now;
 use crate::replica::ReadyNumber;
 use crate::resident::{Kind, metadata_among, sort_out};
-use crate::storage::{Chunk, Files, JournalLoss, Outcome, ReadFault, ReadId, RecoveredReplica, Recovery};
+use crate::storage::{Chunk, Files, JournalLoss, Outcome, ReadFault, ReadId, Recovery};
 use std::fmt;
 
 impl Node {
@@ -36,8 +37,9 @@ impl Node {
         }
     }
 
-    /// What storage told at the end of the last turn.
-    pub fn take_disk_news(&mut self, now: Now, actions: &mut Vec<Action>) {
+    /// A turn begins: what storage told at the end of the last one is taken.
+    pub fn turn_begins(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.unstarted.turn_begins();
         if !self.ports.outcomes.is_empty() {
             let news = std::mem::take(&mut self.ports.outcomes);
             self.disk_outcomes(now, news, actions);
@@ -63,7 +65,8 @@ impl Node {
                 let (cluster, known) = self.membership.joined();
                 self.identity.joined(cluster);
                 self.identity.write(ports);
-                self.start_metadata(now, known, actions);
+                self.open(Kind::Metadata, known, actions);
+                self.go_on_starting(now, actions);
             }
             Outcome::Persisted { replica, number } => self.persisted(replica, ReadyNumber(number)),
             Outcome::Read { read, replica, result } => {
@@ -126,7 +129,8 @@ impl Node {
                         return self.halt(HaltReason::Undecodable { reason }, actions);
                     }
                 }
-                self.start_metadata(now, known, actions);
+                self.open(Kind::Metadata, known, actions);
+                self.go_on_starting(now, actions);
             }
             None if self.identity.cluster().is_some() => {
                 self.halt(HaltReason::CannotStart { reason: without_metadata.to_string() }, actions);
@@ -144,11 +148,7 @@ impl Node {
     }
 
     /// From here on this node is a member: its image is there, and what it places here starts.
-    fn start_metadata(&mut self, now: Now, known: RecoveredReplica, actions: &mut Vec<Action>) {
-        let id = known.replica;
-        if !self.start(Kind::Metadata, known, actions) {
-            return;
-        }
+    pub(super) fn metadata_starts(&mut self, now: Now, id: ReplicaId, actions: &mut Vec<Action>) {
         let image = self.residents.image().expect("the resident that was just taken in is the metadata");
         let rank = image.voters().position(|(node, _)| node == self.config.node);
         let topics: Vec<TopicId> = image.topics().map(|(id, _)| id).collect();

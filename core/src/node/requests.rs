@@ -36,6 +36,25 @@ impl Node {
         }
     }
 
+    /// A client asks for a partition: if it has not started yet, it is next.
+    pub fn wanted(&mut self, of: TopicPartition) {
+        self.unstarted.hurry(of);
+    }
+
+    /// The same of all of a topic.
+    pub fn topic_wanted(&mut self, topic: &str) {
+        if self.unstarted.has_more()
+            && let Some(id) = self.image().and_then(|image| image.topic_id(topic))
+        {
+            self.topic_id_wanted(id);
+        }
+    }
+
+    /// The same, by its id.
+    pub fn topic_id_wanted(&mut self, topic: TopicId) {
+        self.unstarted.hurry_topic(topic);
+    }
+
     /// This node's replica of a partition.
     pub fn partition(&self, of: TopicPartition) -> Option<&Partition> {
         self.residents.partition_at(of)
@@ -144,6 +163,7 @@ impl Node {
         records: BytesMut,
         conditions: Conditions,
     ) -> Result<(), AppendRefusal> {
+        self.wanted(of);
         let not_here = || AppendRefusal::new(ErrorCode::NotLeaderOrFollower, "");
         let id = self.residents.replica_of(of).filter(|_| !self.is_stopping()).ok_or_else(not_here)?;
         let counts =

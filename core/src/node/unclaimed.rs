@@ -4,6 +4,7 @@
 //! Invariant: a replica is here or among the residents, never both.
 
 use crate::ids::{ReplicaId, TopicId};
+use crate::paged::Folded;
 use crate::resident::Frozen;
 use crate::storage::{Part, RecoveredReplica};
 use std::collections::BTreeMap;
@@ -23,6 +24,15 @@ impl Unclaimed {
     /// One of them is to run.
     pub fn claim(&mut self, replica: ReplicaId) -> Option<RecoveredReplica> {
         self.known.remove(&replica)
+    }
+
+    /// One of them is to run once its state was read: one in pages stays here until it was, for that may take several
+    /// turns, and a checkpoint names it meanwhile as the disk had it.
+    pub fn read(&mut self, replica: ReplicaId) -> Option<RecoveredReplica> {
+        match self.known.get(&replica)?.state {
+            Folded::Pages { .. } => self.known.get(&replica).cloned(),
+            Folded::Whole(_) => self.claim(replica),
+        }
     }
 
     /// Their topic is gone.

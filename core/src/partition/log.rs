@@ -14,7 +14,6 @@ use crate::ids::{Index, Offset, Term};
 use crate::level::{Level, Levels};
 use crate::machine::Undecodable;
 use crate::now::Wall;
-use crate::paged::{Folded, Paged};
 use bytes::{Bytes, BytesMut};
 use rust_mq_proto::records::{Batch, Producer, TimestampType};
 
@@ -212,27 +211,32 @@ impl LogState {
         self.producers.entries().page(number).map(|(_, bytes)| bytes)
     }
 
-    /// What `head` and `page` gave.
+    /// What `head` gave: the state, for its pages to be pushed.
     ///
     /// # Errors
-    /// They are of no state that this build can read.
-    pub fn unfold(folded: &Folded) -> Result<LogState, Undecodable> {
-        let (head, pages) = match folded {
-            Folded::Whole(bytes) if bytes.is_empty() => return Ok(LogState::default()),
-            Folded::Whole(bytes) => return LogState::decode(bytes),
-            Folded::Pages { head, pages } => (head, pages),
+    /// It is of no state that this build can read.
+    pub fn unfold(head: &[u8]) -> Result<LogState, Undecodable> {
+        codec::decode(head, Levels::READABLE)
+    }
+
+    /// The next of its pages.
+    ///
+    /// # Errors
+    /// It is none that this build can read, or not the next.
+    pub fn push_page(&mut self, id: PageId, bytes: &[u8]) -> Result<(), Undecodable> {
+        let pushed = match id.table {
+            PRODUCERS => self.producers.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+            table => Err(format!("there is no table {table}")),
         };
-        let mut state: LogState = codec::decode(head, Levels::READABLE)?;
-        let mut entries = Paged::default();
-        for (id, bytes) in pages {
-            let fault = match id.table {
-                PRODUCERS => entries.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
-                table => Err(format!("there is no table {table}")),
-            };
-            fault.map_err(|reason| Undecodable { what: "page of a partition's state", reason })?;
-        }
-        state.producers.set_entries(entries);
-        state.checked()
+        pushed.map_err(|reason| Undecodable { what: "page of a partition's state", reason })
+    }
+
+    /// A state in one piece, as the disk has it: nothing of a replica that has none.
+    ///
+    /// # Errors
+    /// Bytes that are no state that this build reads.
+    pub fn decode_whole(bytes: &[u8]) -> Result<LogState, Undecodable> {
+        if bytes.is_empty() { Ok(LogState::default()) } else { LogState::decode(bytes) }
     }
 
     /// Appends the state to `into`, as it is written at that level.
@@ -248,7 +252,11 @@ impl LogState {
         codec::decode::<LogState>(bytes, Levels::READABLE)?.checked()
     }
 
-    fn checked(self) -> Result<LogState, Undecodable> {
+    /// The state, if it can be one: once all its pages are there.
+    ///
+    /// # Errors
+    /// It contradicts itself.
+    pub fn checked(self) -> Result<LogState, Undecodable> {
         let state = self;
         let undecodable = |reason: String| Err(Undecodable { what: LogState::WHAT, reason });
         if state.start > state.end || state.start.0 < 0 || state.end > Offset::MAX {

@@ -39,6 +39,8 @@ pub use append::{Appended, Conditions, Settled};
 pub use arriving::Unfit;
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
+#[cfg(test)]
+pub use producers::ProducerBatch;
 pub use refusal::AppendRefusal;
 pub use retention::Retained;
 

@@ -13,12 +13,12 @@
 //!   is bounded above, by a command of the log (`node/behind.rs`).
 
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ProducerId};
+use crate::ids::{Edition, Index, Offset, ProducerId};
 use crate::limits::{
     PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_EXPIRED_MAX, PRODUCERS_PER_PARTITION_MAX,
 };
 use crate::now::Wall;
-use crate::paged::Paged;
+use crate::paged::{PageFault, Paged};
 use rust_mq_proto::records::Producer;
 use std::collections::VecDeque;
 
@@ -160,9 +160,12 @@ impl Producers {
         &self.by_id
     }
 
-    /// Puts entries in the place of those that are there.
-    pub fn set_entries(&mut self, entries: Paged<ProducerId, ProducerEntry>) {
-        self.by_id = entries;
+    /// Adds a page of entries behind those that are there.
+    ///
+    /// # Errors
+    /// It is none, or it does not belong there.
+    pub fn push_page(&mut self, edition: Edition, bytes: &[u8]) -> Result<(), PageFault> {
+        self.by_id.push_page(edition, bytes)
     }
 
     /// What is remembered of that producer.

@@ -2,8 +2,9 @@
 //!
 //! Invariant: what starts, starts from what the disk knows of it, at the index that its state is as of.
 
+use super::unfolding::Unfolding;
 use super::{METADATA, Resident};
-use crate::entry::{EntryKind, HardState, Members, Stamp};
+use crate::entry::{HardState, Members, Stamp};
 use crate::host::Host;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
 use crate::level::Level;
@@ -11,7 +12,7 @@ use crate::machine::{Room, Undecodable};
 use crate::metadata::{Metadata, Topic};
 use crate::now::Wall;
 use crate::paged::Folded;
-use crate::partition::{LogState, Partition, PartitionCommand};
+use crate::partition::{LogState, Partition};
 use crate::peer::{Snapshot, SnapshotWanted};
 use crate::replica::{Recovered, Replica, Settings, StartFault};
 use crate::rng::Rng;
@@ -80,7 +81,7 @@ pub fn unborn(replica: ReplicaId, of: TopicPartition, members: Members) -> Recov
 }
 
 impl Resident {
-    /// A resident as the disk has it.
+    /// A resident as the disk has it, all at once.
     ///
     /// # Errors
     /// What is there cannot be read, or contradicts itself.
@@ -90,29 +91,39 @@ impl Resident {
         settings: Settings,
         known: RecoveredReplica,
     ) -> Result<Resident, Unstartable> {
-        match kind {
-            Kind::Records(config) => {
-                // What could not be applied stops the node before it promises anything.
-                for entry in known.entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
-                    PartitionCommand::decode(&entry.payload)?;
-                }
-                let log = LogState::unfold(&known.state)?;
-                let (of, applied) = (known.of, stamp(&known, log.wall));
-                let replica = start_replica(settings, known, applied)?;
-                let mut partition = Partition::new(of, config, replica, log, applied);
-                partition.level_raised(means.level);
-                Ok(Resident::Records(partition))
-            }
-            Kind::Metadata => {
-                let (wall, state) = Host::unfold(&known.state, means.reads)?;
-                let applied = stamp(&known, wall);
-                let replica = start_replica(settings, known, applied)?;
-                let rng = Rng::stream(means.seed, "metadata");
-                let mut host = Host::new(replica, state, applied, rng, means.room);
-                host.read_up_to(means.reads);
-                Ok(Resident::Metadata(host))
-            }
-        }
+        let mut unfolding = Unfolding::begin(kind, means, known)?;
+        while unfolding.take_page()? {}
+        unfolding.finish(settings)
+    }
+
+    /// User data with this state.
+    pub(super) fn of_records(
+        config: TopicConfig,
+        means: Means,
+        settings: Settings,
+        known: RecoveredReplica,
+        log: LogState,
+    ) -> Result<Resident, Unstartable> {
+        let (of, applied) = (known.of, stamp(&known, log.wall));
+        let replica = start_replica(settings, known, applied)?;
+        let mut partition = Partition::new(of, config, replica, log, applied);
+        partition.level_raised(means.level);
+        Ok(Resident::Records(partition))
+    }
+
+    /// The metadata machine with this state, as of that time in its log.
+    pub(super) fn of_machine(
+        means: Means,
+        settings: Settings,
+        known: RecoveredReplica,
+        (wall, state): (Wall, Metadata),
+    ) -> Result<Resident, Unstartable> {
+        let applied = stamp(&known, wall);
+        let replica = start_replica(settings, known, applied)?;
+        let rng = Rng::stream(means.seed, "metadata");
+        let mut host = Host::new(replica, state, applied, rng, means.room);
+        host.read_up_to(means.reads);
+        Ok(Resident::Metadata(host))
     }
 
     /// Its part of a checkpoint, as of what it has applied, with the state as it is there.

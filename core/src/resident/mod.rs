@@ -10,8 +10,8 @@
 //! the rooms above but what its commands do to a node, if they do anything.
 //!
 //! `residents` is the table, `asked` what machines are asked and answer, `effect` what an entry asks of the node,
-//! `belief` what may take the place of what is here, `frozen` a state while a checkpoint takes it, `life` how a resident
-//! starts and ends.
+//! `belief` what may take the place of what is here, `frozen` a state while a checkpoint takes it, `unfolding` one
+//! while it is read from the disk, `life` how a resident starts and ends.
 //!
 //! - Invariant: a resident's state is a function of the entries up to `applied`.
 //! - Invariant: only here it is asked which partition is the metadata's.
@@ -28,6 +28,7 @@ pub mod replayed;
 mod residents;
 #[cfg(test)]
 mod tests;
+mod unfolding;
 
 pub use asked::{Reply, Request};
 pub use belief::Disbelief;
@@ -35,6 +36,7 @@ pub use effect::Effect;
 pub use frozen::Frozen;
 pub use life::{Kind, Means, Unstartable, founded, metadata_among, sort_out, unborn};
 pub use residents::Residents;
+pub use unfolding::Unfolding;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::host::{Host, Replied};

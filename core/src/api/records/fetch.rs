@@ -92,6 +92,7 @@ pub(in crate::api) fn handle(
             } else {
                 node.named(&topic.name, partition.partition)
             };
+            of.iter().for_each(|of| node.wanted(*of));
             parts.push(Part::new(of, topics.len(), partition, is_committed_only));
         }
         topics.push((topic.name, topic.id));

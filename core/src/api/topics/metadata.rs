@@ -63,6 +63,9 @@ pub(in crate::api) fn handle(
     if wanted.len() > METADATA_TOPICS_MAX {
         return Err(format!("Metadata names {} topics; the limit is {METADATA_TOPICS_MAX}", wanted.len()));
     }
+    for name in wanted.iter().filter_map(|topic| topic.name.as_ref()) {
+        node.topic_wanted(name);
+    }
     let may_create = request.allow_auto_topic_creation && node.config().topics.auto_create;
     let mut missing = if may_create { missing(node, &wanted) } else { Vec::new() };
     // Not now: the client asks again, as it would for a topic that has no leader yet.
