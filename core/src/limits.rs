@@ -136,6 +136,9 @@ pub const PAGE_BYTES: usize = 16 << 10;
 /// peer's message holds as a snapshot; 20,000 topics with the longest names take 11 MiB. At the edge: POLICY_VIOLATION
 /// for new topics.
 pub const STATE_BYTES_MAX: usize = FRAME_BYTES_MAX - (64 << 10);
+/// A machine's state takes, encoded, at most one part in so many of a node's memory. Source: chosen: in memory it is two to
+/// three times as large, and what an old copy shares with a new one counts once. At the edge: as at `STATE_BYTES_MAX`.
+pub const STATE_SHARE: u64 = 8;
 /// Producers remembered per partition. Source: chosen, 2 MB. At the edge: the longest idle goes.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 10_000;
 /// Batches remembered of a log whose timestamps fall, for the largest timestamp of what it holds. Source: chosen, 1 KiB

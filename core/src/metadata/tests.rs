@@ -4,8 +4,8 @@
 use super::*;
 use crate::error_code::ErrorCode;
 use crate::limits::{
-    COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, PARTITIONS_MAX,
-    PEER_MESSAGE_BYTES_MAX, READY_ITEM_BYTES, STATE_BYTES_MAX,
+    COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, GATHERED_BYTES_MAX,
+    PARTITIONS_MAX, PEER_MESSAGE_BYTES_MAX, READY_ITEM_BYTES, STATE_BYTES_MAX,
 };
 use crate::link::Address;
 use crate::machine::{Answer, Room};
@@ -341,4 +341,25 @@ fn what_a_command_copies_does_not_depend_on_what_there_is() {
     cluster.create(vec![plain("one.more".into())]);
     let copied = unlike(&cluster.state, &tip);
     assert!((1..=4).contains(&copied), "{copied} pages of {} bytes", tip.bytes());
+}
+
+#[test]
+fn the_largest_metadata_is_read_back_page_by_page() {
+    let mut cluster = Cluster::new(WHOLE);
+    let many = |number: usize| {
+        let plain = plain(format!("t.{number}"));
+        NewTopic { partitions: CREATE_PARTITIONS_MAX as i32 / 100, replication_factor: 3, ..plain }
+    };
+    for from in (0..PARTITIONS_MAX / (CREATE_PARTITIONS_MAX / 100)).step_by(100) {
+        cluster.create((from..from + 100).map(many).collect());
+    }
+    let state = &cluster.state;
+    assert_eq!(state.topics().map(|(_, topic)| topic.partitions.len()).sum::<usize>(), PARTITIONS_MAX);
+    let mut read = Metadata::unfold(&state.head(), Levels::READABLE).expect("what was written can be read");
+    for (number, id) in state.page_ids().into_iter().enumerate() {
+        let page = state.page(number).expect("it was counted");
+        assert!(page.len() <= GATHERED_BYTES_MAX as usize / 8, "{} bytes at once", page.len());
+        read.push_page(id, &page).expect("what was written can be read");
+    }
+    assert_eq!(read.checked().as_ref(), Ok(state));
 }

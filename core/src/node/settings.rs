@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::ids::TopicPartition;
 use crate::limits::{
     COMMANDS_BYTES_MAX, ENTRY_ITEM_BYTES, PARTITION_BYTES, PARTITIONS_BESIDES_BYTES, PARTITIONS_MAX,
-    PARTITIONS_SHARE, READY_ITEM_BYTES, STATE_BYTES_MAX, TICK,
+    PARTITIONS_SHARE, READY_ITEM_BYTES, STATE_BYTES_MAX, STATE_SHARE, TICK,
 };
 use crate::machine::Room;
 use crate::mutant::{Mutant, is_planted};
@@ -38,15 +38,17 @@ pub(super) fn of_replica(config: &Config, seed: u64, of: TopicPartition) -> Sett
 }
 
 /// What the metadata machine may make of requests: its commands fit one proposal and its state one frame, which is
-/// less than what a message between peers holds.
+/// less than what a message between peers holds, and its share of the node's memory.
 pub(super) fn room(config: &Config, replica: &Settings) -> Room {
     let proposal_bytes = replica.uncommitted_bytes_max - ENTRY_ITEM_BYTES;
     let partitions = config.memory_limit / PARTITIONS_SHARE + PARTITIONS_BESIDES_BYTES;
     let partitions_max = usize::try_from(partitions / PARTITION_BYTES).unwrap_or(usize::MAX);
+    let in_memory = usize::try_from(config.memory_limit / STATE_SHARE).unwrap_or(usize::MAX);
+    let in_frame = frame_bytes(config).saturating_sub(2 * READY_ITEM_BYTES);
     Room {
         commands_bytes_max: COMMANDS_BYTES_MAX.min(proposal_bytes),
         partitions_max: partitions_max.min(PARTITIONS_MAX),
-        state_bytes_max: STATE_BYTES_MAX.min(frame_bytes(config).saturating_sub(2 * READY_ITEM_BYTES)),
+        state_bytes_max: STATE_BYTES_MAX.min(in_frame).min(in_memory),
     }
 }
 
@@ -66,4 +68,18 @@ fn frame_bytes(config: &Config) -> usize {
 
 fn ticks(wait: Duration) -> usize {
     usize::try_from(wait.as_nanos() / TICK.as_nanos()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_takes_no_more_than_its_share_of_the_memory() {
+        for (memory_limit, state) in [(64 << 20, 8 << 20), (1 << 30, STATE_BYTES_MAX), (8 << 20, 1 << 20)] {
+            let config = Config { memory_limit, ..Config::default() };
+            let replica = of_replica(&config, 1, TopicPartition::default());
+            assert_eq!(room(&config, &replica).state_bytes_max, state, "of {memory_limit}");
+        }
+    }
 }
