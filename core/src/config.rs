@@ -3,7 +3,7 @@
 
 use crate::ids::NodeId;
 use crate::level::Levels;
-use crate::limits::TURN_WORK_BYTES;
+use crate::limits::{GROUP_MEMBERS_MAX, GROUP_SESSION_MS, OFFSET_METADATA_MAX, TURN_WORK_BYTES};
 use crate::link::Address;
 use crate::mutant::Mutant;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub struct Config {
     pub retention_interval: Duration,
     /// What topics are made of when a request does not say.
     pub topics: TopicDefaults,
+    /// What consumer groups may, and how their offsets are kept.
+    #[serde(default)]
+    pub groups: GroupSettings,
     /// Sizes on the disk.
     pub storage: StorageConfig,
     /// What the members of the cluster know and strangers do not. It has no written form: whoever reads a
@@ -75,6 +78,55 @@ pub struct TopicDefaults {
     pub replication_factor: i16,
     /// `auto.create.topics.enable`.
     pub auto_create: bool,
+}
+
+/// Kafka's broker-wide settings of consumer groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSettings {
+    /// `offsets.topic.num.partitions`: in how many partitions groups lie, once the topic is made.
+    pub offsets_partitions: i32,
+    /// `offsets.topic.replication.factor`; as many as there are nodes, if they are fewer.
+    pub offsets_replication_factor: i16,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_check_interval_ms: u64,
+    /// `offset.metadata.max.bytes`.
+    pub offset_metadata_max: usize,
+    /// `group.initial.rebalance.delay.ms`.
+    pub initial_rebalance_delay_ms: u32,
+    /// `group.min.session.timeout.ms`.
+    pub session_timeout_min_ms: i32,
+    /// `group.max.session.timeout.ms`.
+    pub session_timeout_max_ms: i32,
+    /// `group.max.size`.
+    pub members_max: usize,
+}
+
+impl GroupSettings {
+    /// Kafka's, but for fewer partitions, and no delay: a node alone is to be quick.
+    pub const DEFAULT: GroupSettings = GroupSettings {
+        offsets_partitions: 16,
+        offsets_replication_factor: 3,
+        offsets_retention_ms: 7 * 24 * 3_600_000,
+        offsets_check_interval_ms: 600_000,
+        offset_metadata_max: OFFSET_METADATA_MAX,
+        initial_rebalance_delay_ms: 0,
+        session_timeout_min_ms: GROUP_SESSION_MS.0,
+        session_timeout_max_ms: GROUP_SESSION_MS.1,
+        members_max: GROUP_MEMBERS_MAX,
+    };
+
+    /// `offsets.retention.check.interval.ms`.
+    pub fn offsets_check_interval(&self) -> Duration {
+        Duration::from_millis(self.offsets_check_interval_ms.max(1))
+    }
+}
+
+impl Default for GroupSettings {
+    fn default() -> GroupSettings {
+        GroupSettings::DEFAULT
+    }
 }
 
 /// Sizes on the disk. The simulator draws them small, so that rare states are common.
@@ -171,6 +223,7 @@ impl Default for Config {
             turn_work_bytes: TURN_WORK_BYTES,
             retention_interval: Duration::from_secs(15),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
+            groups: GroupSettings::default(),
             storage: StorageConfig::default(),
             secrets: Secrets::default(),
             levels: Levels::BUILD,

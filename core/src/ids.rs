@@ -124,6 +124,9 @@ impl TopicId {
     pub const ZERO: TopicId = TopicId([0; 16]);
     /// The partition of the metadata machine. Kafka reserves the same id (Uuid.METADATA_TOPIC_ID).
     pub const METADATA: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    /// Consumer groups and what they have committed: the topic that clients know as `__consumer_offsets`. It is known by
+    /// this id, of those that Kafka reserves, and is never deleted.
+    pub const CONSUMER_OFFSETS: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
 
     /// The id of 32 lower-case hexadecimal digits, as it stands in file names.
     pub fn parse(text: &str) -> Option<TopicId> {

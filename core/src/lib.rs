@@ -10,7 +10,7 @@
 //! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
-//! | 5 | [`host`]: puts a machine on a replica |
+//! | 5 | [`host`]: puts a machine on a replica; [`group`]: consumer groups, a machine that sees the metadata |
 //! | 6 | [`resident`]: the table of what is replicated on a node, of whatever kind |
 //! | 7 | [`node`]: all of one node, and the carrying between its rooms |
 //! | 8 | [`api`]: one handler file per Kafka API |
@@ -26,6 +26,7 @@ pub mod entry;
 pub mod error_code;
 pub mod event;
 pub mod file;
+pub mod group;
 pub mod host;
 pub mod ids;
 pub mod level;

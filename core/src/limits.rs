@@ -405,3 +405,39 @@ pub const WALK_READ_BYTES: u64 = 1 << 20;
 /// Logs written before their time at once when memory is short: those that have waited longest.
 /// Source: chosen. At the edge: the next ones follow when these are written.
 pub const LOGS_WRITTEN_EARLY: usize = 64;
+/// How long a new member that waits for a rebalance to end is waited for. Source: Kafka's new member join timeout. At the
+/// edge: it is no member, and joins anew.
+pub const GROUP_JOIN_AWAITED_MAX: Duration = Duration::from_secs(300);
+/// How long an answer of a coordinator is waited for that does not wait for members. Source: Kafka's
+/// offsets.commit.timeout.ms. At the edge: COORDINATOR_NOT_AVAILABLE, and what was asked may still be done.
+pub const GROUP_AWAITED_MAX: Duration = Duration::from_secs(5);
+/// How long a rebalance of an empty group waits for more members, in a cluster, milliseconds; alone not at all. Source:
+/// Kafka's group.initial.rebalance.delay.ms.
+pub const GROUP_INITIAL_REBALANCE_DELAY_MS: u32 = 3_000;
+/// When what was proposed about a group is looked at again: a proposal may be dropped. Source: chosen.
+pub const GROUP_LOOKED_AT_AGAIN: Duration = Duration::from_secs(1);
+/// Groups of one partition of `__consumer_offsets`. Source: chosen. At the edge: GROUP_MAX_SIZE_REACHED for who would make
+/// another, by joining or by committing.
+pub const GROUPS_MAX: usize = 200_000;
+/// Groups and members that one step of an election gives sessions. Source: chosen; well below a millisecond. At the edge:
+/// the next step.
+pub const GROUPS_SEATED: usize = 1_000;
+/// Alarms of groups that one turn looks at. Source: chosen. At the edge: the next turn.
+pub const GROUP_ALARMS: usize = 1_000;
+/// Offsets that one step looks at to see whether they are over, unless one group has more. Source: chosen; well below a
+/// millisecond. At the edge: the next step.
+pub const OFFSETS_SWEPT: usize = 2_000;
+/// Between two such steps. Source: chosen: a million offsets take five seconds, and a hundredth of a core.
+pub const OFFSETS_SWEPT_ON: Duration = Duration::from_millis(10);
+/// How often it is looked whether topics are gone for which offsets are kept. Source: chosen: they are not seen any more,
+/// and take space.
+pub const OFFSETS_SWEPT_AFTER: Duration = Duration::from_secs(30);
+/// Shortest and longest session of a member, unless it is set otherwise, milliseconds. Source: Kafka's
+/// group.min.session.timeout.ms and group.max.session.timeout.ms. At the edge: INVALID_SESSION_TIMEOUT.
+pub const GROUP_SESSION_MS: (i32, i32) = (6_000, 1_800_000);
+/// Members of a group, unless it is set lower. Source: chosen; Kafka has no limit by default. At the edge:
+/// GROUP_MAX_SIZE_REACHED.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// UTF-16 units of what a client says besides an offset. Source: Kafka's offset.metadata.max.bytes. At the edge:
+/// OFFSET_METADATA_TOO_LARGE.
+pub const OFFSET_METADATA_MAX: usize = 4_096;

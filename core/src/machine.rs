@@ -17,6 +17,7 @@
 //!
 //! Shape after Kafka's CoordinatorShard (KIP-848's runtime): handlers return records plus a reply.
 
+use crate::config::GroupSettings;
 use crate::entry::Stamp;
 use crate::ids::PageId;
 use crate::level::Level;
@@ -38,6 +39,8 @@ pub struct Room {
     pub partitions_max: usize,
     /// Most bytes of the whole state, encoded: it goes into one message as a snapshot, and into one frame as a reset.
     pub state_bytes_max: usize,
+    /// What consumer groups may.
+    pub groups: GroupSettings,
 }
 
 /// What `decide` may use besides the tip. `I` is what the machine sees of the rest of the cluster.

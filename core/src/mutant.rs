@@ -62,6 +62,8 @@ pub enum Mutant {
     ProducersAtPropose,
     /// 31: only a producer's last batch is known as a duplicate.
     OneBatchRemembered,
+    /// 39: a member commits in whatever generation.
+    CommitOfAnyGeneration,
     /// 48: a topic's id follows from its name.
     TopicIdOfName,
     /// 53: snapshots and checkpoints lack the leader epochs.

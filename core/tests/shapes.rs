@@ -10,8 +10,9 @@
 
 use bytes::BytesMut;
 use rust_mq_core::codec::{self, Shape};
-use rust_mq_core::entry::{Entry, EntryKind};
+use rust_mq_core::entry::{Entry, EntryKind, Stamp};
 use rust_mq_core::error_code::ErrorCode;
+use rust_mq_core::group::{self, ClassicMember, Commit, Generation, Groups};
 use rust_mq_core::host::Host;
 use rust_mq_core::ids::{ClusterId, DiskId, Index, NodeId, Offset, ReplicaId, Term, TopicId};
 use rust_mq_core::level::{Level, Levels};
@@ -125,13 +126,14 @@ fn registered() -> Registered {
     Registered { disk: DiskId(0x1234_5678_9abc), levels, place: Some(place) }
 }
 
-fn commands() -> [Command; 5] {
+fn commands() -> [Command; 6] {
     [
         Command::TopicCreated { id: TopicId([7; 16]), topic: birth() },
         Command::TopicDeleted { id: TopicId([8; 16]) },
         Command::ProducerIdsTaken { next: 70_000 },
         Command::LevelRaised { to: Level(2) },
         Command::NodeRegistered { node: NodeId(1), registered: registered() },
+        Command::MachineTopicCreated { id: TopicId::CONSUMER_OFFSETS, topic: birth() },
     ]
 }
 
@@ -139,7 +141,7 @@ fn refusal() -> Refusal {
     Refusal { code: ErrorCode::PolicyViolation, message: "too much".into() }
 }
 
-fn requests() -> [Request; 5] {
+fn requests() -> [Request; 6] {
     let topic = NewTopic {
         name: "orders".into(),
         partitions: -1,
@@ -153,10 +155,11 @@ fn requests() -> [Request; 5] {
         Request::ProducerIds,
         Request::RaiseLevel { to: Level(2), validate_only: false },
         Request::Register { node: NodeId(1), registered: registered() },
+        Request::MakeMachineTopic { id: TopicId::CONSUMER_OFFSETS, partitions: 16, replication_factor: 3 },
     ]
 }
 
-fn replies() -> [Reply; 7] {
+fn replies() -> [Reply; 8] {
     let setting = Setting { name: "retention.ms".into(), value: "100".into(), is_default: false };
     let id = TopicId([7; 16]);
     let created = CreatedTopic { id, partitions: 2, replication_factor: 2, settings: vec![setting] };
@@ -169,6 +172,7 @@ fn replies() -> [Reply; 7] {
         Reply::NotController,
         Reply::LevelRaised(Err(refusal())),
         Reply::Registered(Ok(())),
+        Reply::MachineTopic(Ok(TopicId::CONSUMER_OFFSETS)),
     ]
 }
 
@@ -182,13 +186,79 @@ fn metadata() -> Metadata {
     let founders: Vec<Founder> = (1..=3).map(founder).collect();
     let mut metadata = Metadata::founded(ClusterId(77), Level(1), &founders);
     let next = metadata.clone();
-    let [created, _, _, _, registered] = commands();
+    let [created, _, _, _, registered, _] = commands();
     for command in [created, registered] {
         assert!(metadata.takes(&command), "{command:?}");
         metadata.apply(Default::default(), &command);
     }
     assert_ne!(metadata, next);
     metadata
+}
+
+fn member(instance: Option<&str>) -> ClassicMember {
+    ClassicMember {
+        instance: instance.map(str::to_owned),
+        client_id: "client".into(),
+        client_host: "/127.0.0.1".into(),
+        rebalance_timeout_ms: 300_000,
+        session_timeout_ms: 45_000,
+        protocols: vec![("range".into(), vec![0, 1, 2]), ("sticky".into(), vec![3])],
+        assignment: vec![7; 3],
+    }
+}
+
+fn group_commands() -> [group::Command; 7] {
+    let group = || "g".to_owned();
+    let commit = |partition, retention_ms| Commit {
+        topic: TopicId([7; 16]),
+        partition,
+        offset: 70_000,
+        epoch: 3,
+        metadata: "said".into(),
+        retention_ms,
+    };
+    let generation = Generation {
+        number: 4,
+        protocol_type: "consumer".into(),
+        protocol: Some("range".into()),
+        leader: Some("m1".into()),
+    };
+    let joined = vec![("m1".into(), member(None)), ("m2".into(), member(Some("i")))];
+    [
+        group::Command::OffsetsCommitted {
+            group: group(),
+            seen: 300,
+            commits: vec![commit(0, None), commit(1, Some(60_000))],
+        },
+        group::Command::OffsetsRemoved { group: group(), partitions: vec![(TopicId([7; 16]), 0)] },
+        group::Command::GroupRemoved { group: group() },
+        group::Command::GenerationBegan { group: group(), generation, joined, left: vec!["m0".into()] },
+        group::Command::Assigned {
+            group: group(),
+            generation: 4,
+            assignments: vec![("m1".into(), vec![1]), ("m2".into(), vec![2, 3])],
+        },
+        group::Command::MembersLeft { group: group(), members: vec!["m1".into()] },
+        group::Command::MemberReplaced {
+            group: group(),
+            old: "m2".into(),
+            new: "m3".into(),
+            member: member(Some("i")),
+        },
+    ]
+}
+
+/// A state that has seen all commands that do not end it.
+fn groups() -> Groups {
+    let mut groups = Groups::default();
+    let [committed, _, _, began, assigned, _, replaced] = group_commands();
+    let at = Stamp { index: Index(5), term: Term(2), wall: Wall(1_700_000_000_000) };
+    for command in [committed, began, assigned, replaced] {
+        let before = groups.clone();
+        groups.apply(at, &command);
+        assert_ne!(groups, before, "{command:?}");
+    }
+    groups
 }
 
 fn log() -> LogState {
@@ -221,6 +291,10 @@ fn every_version_of_every_shape_is_read_and_the_newest_is_written_as_it_was() {
     });
     let forget = [PartitionCommand::LogStart(Offset(300)), PartitionCommand::ForgetProducers(4)];
     golden.hold(&forget, |bytes| PartitionCommand::decode(bytes).expect("recorded"));
+    golden.hold(&[groups()], |bytes| Groups::decode(bytes, LEVELS.newest).expect("recorded"));
+    golden.hold(&group_commands(), |bytes| {
+        Groups::decode_commands(bytes, LEVELS.newest).expect("recorded").remove(0)
+    });
     golden.hold(&requests(), |bytes| Request::decode(bytes).expect("recorded"));
     golden.hold(&replies(), |bytes| Reply::decode(bytes).expect("recorded"));
     golden.finish();
@@ -240,7 +314,7 @@ fn what_this_build_does_not_read_is_refused_by_name() {
     bytes[0] = 200;
     assert_eq!(
         refused(&bytes),
-        "undecodable metadata command: kind 200 in version 9; this build reads kinds 16, 17, 18, 19, 20"
+        "undecodable metadata command: kind 200 in version 9; this build reads kinds 16, 17, 18, 19, 20, 21"
     );
     assert_eq!(refused(&[]), "undecodable metadata command: it is cut before its kind and version");
     let cut = Metadata::encode_commands(&commands()[..1], LEVELS.newest);

@@ -10,6 +10,7 @@ use crate::limits::{CLUSTER_FILE_BYTES_MAX, EXCERPT_MAX};
 use crate::secrets::{self, WrittenSecrets};
 use rust_mq_core::config::{Config, Member, SECRETS_MAX, Secrets};
 use rust_mq_core::ids::NodeId;
+use rust_mq_core::limits::GROUP_INITIAL_REBALANCE_DELAY_MS;
 use rust_mq_core::link::Address;
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
@@ -165,6 +166,11 @@ impl ClusterFile {
             ..Config::default()
         };
         config.topics.replication_factor = i16::try_from(members.len().min(3)).unwrap_or(3);
+        if members.len() > 1 {
+            // Kafka's `group.initial.rebalance.delay.ms`: consumers that start together share one rebalance. Alone, they are
+            // likely tests, and waiting is all it would do.
+            config.groups.initial_rebalance_delay_ms = GROUP_INITIAL_REBALANCE_DELAY_MS;
+        }
         config.members = members;
         config
     }

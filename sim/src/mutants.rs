@@ -13,7 +13,7 @@
 //! needs clocks that run far apart, and a hundred random seeds did not bring it; the watchers stay to look for it),
 //! 10 (a link delivers once and in order), 11 (needs a disk that lies about the past), 12 (who loses its leader
 //! stands by rank, and pre-votes settle the rest: equal timeouts stay harmless), 26 (no DeleteRecords), 30 (a new
-//! producer begins at 0), 32 to 47 (no transactions, groups, or changes of members), 49 to 52 (no compaction; retention
+//! producer begins at 0), 32 to 38 and 44 to 47 (no transactions, or changes of members), 40 to 43 (not planted yet), 49 to 52 (no compaction; retention
 //! goes by the leader's clock, as in Kafka, and takes the newest segment too), 54 (raft-rs refuses it by itself).
 //!
 //! Planted, and without a row:
@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 78] = [
+pub const ALL: [Planted; 79] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -104,6 +104,7 @@ pub const ALL: [Planted; 78] = [
     numbered(28, Mutant::SnapshotWithoutProducers, &[Claim::C7, Claim::C6]),
     numbered(29, Mutant::ProducersAtPropose, &[Claim::C6]),
     numbered(31, Mutant::OneBatchRemembered, &[Claim::C8, Claim::C7]),
+    numbered(39, Mutant::CommitOfAnyGeneration, &[Claim::C13]),
     numbered(48, Mutant::TopicIdOfName, &[Claim::C14]),
     numbered(53, Mutant::SnapshotWithoutEpochs, &[Claim::C6]),
     numbered(55, Mutant::LongPollForgotten, &[Claim::C17]),

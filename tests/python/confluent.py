@@ -77,6 +77,68 @@ def admin(bootstrap, topic):
     return True
 
 
+def group(bootstrap, topic, name, count):
+    """Three consumers share a topic of three partitions; one leaves, and the others read on."""
+    consumers = [consumer_of(bootstrap, name) for _ in range(3)]
+    for consumer in consumers:
+        consumer.subscribe([topic])
+    read = gathered(consumers, int(count), [1, 1, 1])
+    for consumer in consumers:
+        consumer.commit(asynchronous=False)
+    consumers.pop().close()
+    read += gathered(consumers, 0, [1, 2])
+    for consumer in consumers:
+        consumer.close()
+    print(len(read), len(set(read)))
+    return True
+
+
+def gathered(consumers, count, shares):
+    """What they read until they have so much and so many partitions each."""
+    read = []
+    deadline = time.monotonic() + 40
+    while len(read) < count or sorted(len(one.assignment()) for one in consumers) != shares:
+        assert time.monotonic() < deadline, (len(read), [one.assignment() for one in consumers])
+        for consumer in consumers:
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                read.append((message.partition(), message.offset()))
+    return read
+
+
+def consumer_of(bootstrap, name):
+    return Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": name,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 500,
+    })
+
+
+def member(bootstrap, topic, name):
+    """A member that says when it has partitions, commits what it reads, and ends when it is killed."""
+    consumer = consumer_of(bootstrap, name)
+    consumer.subscribe([topic], on_assign=lambda _, given: print("has", len(given), flush=True))
+    while True:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            consumer.commit(message, asynchronous=False)
+            print("committed", message.partition(), message.offset() + 1, flush=True)
+
+
+def committed(bootstrap, topic, name):
+    """How far a group has come, all partitions together."""
+    consumer = consumer_of(bootstrap, name)
+    places = consumer.committed([TopicPartition(topic, number) for number in range(3)], timeout=20)
+    print(sum(max(place.offset, 0) for place in places))
+    consumer.close()
+    return True
+
+
 if __name__ == "__main__":
-    verb = {"produce": produce, "consume": consume, "admin": admin}[sys.argv[1]]
+    verbs = {"produce": produce, "consume": consume, "admin": admin, "group": group, "member": member,
+             "committed": committed}
+    verb = verbs[sys.argv[1]]
     sys.exit(0 if verb(*sys.argv[2:]) else 1)

@@ -61,6 +61,63 @@ def admin(bootstrap, topic):
     return True
 
 
+def group(bootstrap, topic, name, count):
+    """Three consumers share a topic of three partitions; one leaves, and the others read on."""
+    consumers = [consumer_of(bootstrap, name) for _ in range(3)]
+    for consumer in consumers:
+        consumer.subscribe([topic])
+    read = gathered(consumers, int(count), [1, 1, 1])
+    for consumer in consumers:
+        consumer.commit()
+    consumers.pop().close(autocommit=False)
+    read += gathered(consumers, 0, [1, 2])
+    for consumer in consumers:
+        consumer.close(autocommit=False)
+    print(len(read), len(set(read)))
+    return True
+
+
+def gathered(consumers, count, shares):
+    """What they read until they have so much and so many partitions each."""
+    read = []
+    deadline = time.monotonic() + 40
+    while len(read) < count or sorted(len(one.assignment()) for one in consumers) != shares:
+        assert time.monotonic() < deadline, (len(read), [one.assignment() for one in consumers])
+        for consumer in consumers:
+            for partition, messages in consumer.poll(timeout_ms=50).items():
+                read += [(partition.partition, message.offset) for message in messages]
+    return read
+
+
+def consumer_of(bootstrap, name):
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=name,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=500,
+    )
+
+
+def committed(bootstrap, topic, name):
+    """How far a group has come, all partitions together; and what an administrator is told of it."""
+    consumer = consumer_of(bootstrap, name)
+    places = [consumer.committed(TopicPartition(topic, number)) or 0 for number in range(3)]
+    print(sum(places))
+    consumer.close()
+    client = KafkaAdminClient(bootstrap_servers=bootstrap)
+    listed = client.list_groups()
+    assert any(name in str(group) for group in listed), listed
+    described = client.describe_groups([name])
+    assert "Empty" in str(described), described
+    client.delete_groups([name])
+    assert not any(name in str(group) for group in client.list_groups()), client.list_groups()
+    client.close()
+    return True
+
+
 if __name__ == "__main__":
-    verb = {"produce": produce, "consume": consume, "admin": admin}[sys.argv[1]]
+    verbs = {"produce": produce, "consume": consume, "admin": admin, "group": group, "committed": committed}
+    verb = verbs[sys.argv[1]]
     sys.exit(0 if verb(*sys.argv[2:]) else 1)

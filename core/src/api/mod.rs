@@ -27,6 +27,9 @@
 //! | CreateTopics, DeleteTopics, UpdateFeatures | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
 //! | Metadata that makes topics | LEADER_NOT_AVAILABLE | LEADER_NOT_AVAILABLE |
 //! | InitProducerId | COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_LOAD_IN_PROGRESS |
+//! | FindCoordinator that makes the topic | COORDINATOR_NOT_AVAILABLE | COORDINATOR_NOT_AVAILABLE |
+//! | JoinGroup, SyncGroup | REBALANCE_IN_PROGRESS | NOT_COORDINATOR |
+//! | another request to a coordinator | COORDINATOR_NOT_AVAILABLE: it may still be done | NOT_COORDINATOR |
 //! | for leaders of new topics | the answer, without leaders | the answer, without leaders |
 //! | for this node to be open | the link is closed | the link is closed |
 //!
@@ -58,6 +61,7 @@ mod addresses;
 mod cluster;
 mod desk;
 mod early;
+mod groups;
 mod leaders;
 mod named;
 mod operations;
@@ -82,6 +86,7 @@ use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
 use cluster::{api_versions, update_features};
 use desk::Vain;
+use groups::find_coordinator;
 use origin::{Caller, Format, Origin};
 use records::{fetch, init_producer_id, list_offsets, produce};
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
@@ -104,12 +109,17 @@ enum Waiting {
     ProducerIds,
     Leaders(Box<leaders::Awaiting>),
     Early(Box<early::Held>),
+    /// A request that waits for the topic of groups.
+    Coordinator(find_coordinator::Pending),
+    Group(Box<groups::Pending>),
+    GroupPart(groups::Part),
 }
 
 /// What is answered once new topics have leaders.
 enum Then {
     Created(create_topics::Pending, Reply),
     Metadata(metadata::Pending),
+    Coordinator(find_coordinator::Pending),
 }
 
 impl Desk {
@@ -144,7 +154,10 @@ impl Desk {
             return Err(format!("{key} version {version} is not served"));
         }
         let unreadable = |error| format!("unreadable {key} version {version}: {error}");
-        start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
+        let client_id = start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
+        if key == ApiKey::JoinGroup {
+            node.client_is_called(link, client_id);
+        }
         let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
         let decoded_bytes = decoded_bytes_max - reader.budget_left_bytes();
         // Records of a request that is held back keep all of its buffer.
@@ -307,12 +320,16 @@ impl Desk {
     }
 
     fn replied(&mut self, node: &mut Node, now: Now, waiter: Waiter, reply: resident::Reply) {
-        let resident::Reply::Metadata(reply) = reply;
+        let reply = match reply {
+            resident::Reply::Metadata(reply) => reply,
+            resident::Reply::Group(reply) => return groups::replied(self, node, waiter, reply),
+        };
         match self.take_out(waiter) {
             Some(Waiting::CreateTopics(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Waiting::DeleteTopics(pending)) => delete_topics::replied(self, node, pending, reply),
             Some(Waiting::UpdateFeatures(pending)) => update_features::replied(self, node, pending, reply),
             Some(Waiting::AutoCreate(pending)) => metadata::replied(self, now, pending, reply),
+            Some(Waiting::Coordinator(pending)) => find_coordinator::replied(self, now, pending, &reply),
             Some(Waiting::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
             // It has been ended meanwhile.
             None => {}
@@ -357,7 +374,6 @@ fn dispatch(
             cluster::dispatch(desk, node, now, origin, body);
             Ok(())
         }
-        // Described, and refused by its number before its body is read.
         ApiKey::OffsetCommit
         | ApiKey::OffsetFetch
         | ApiKey::FindCoordinator
@@ -368,9 +384,14 @@ fn dispatch(
         | ApiKey::DescribeGroups
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
-        | ApiKey::OffsetDelete
-        | ApiKey::ConsumerGroupHeartbeat
-        | ApiKey::ConsumerGroupDescribe => Err(format!("{} is not served", body.key())),
+        | ApiKey::OffsetDelete => {
+            groups::dispatch(desk, node, now, origin, body);
+            Ok(())
+        }
+        // Described, and refused by its number before its body is read.
+        ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => {
+            Err(format!("{} is not served", body.key()))
+        }
     }
 }
 
@@ -392,6 +413,10 @@ impl Waiting {
             Waiting::ProducerIds => init_producer_id::not_told(desk),
             Waiting::Leaders(awaiting) => awaiting.then.answer(desk, node),
             Waiting::Early(held) => held.end(desk, node, now),
+            Waiting::Coordinator(pending) => find_coordinator::answer(desk, node, &pending),
+            Waiting::Group(pending) => pending.in_vain(desk, node, vain),
+            // Its request ends, and that is enough.
+            Waiting::GroupPart(_) => {}
         }
     }
 }
@@ -402,6 +427,7 @@ impl Then {
         match self {
             Then::Created(pending, reply) => create_topics::answer(desk, node, pending, reply),
             Then::Metadata(pending) => metadata::answer(desk, node, &pending),
+            Then::Coordinator(pending) => find_coordinator::answer(desk, node, &pending),
         }
     }
 }

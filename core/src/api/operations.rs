@@ -24,6 +24,14 @@ pub(super) fn of_cluster(is_asked: bool) -> i32 {
     CREATE | ALTER | DESCRIBE | CLUSTER_ACTION | DESCRIBE_CONFIGS | ALTER_CONFIGS | IDEMPOTENT_WRITE
 }
 
+/// To a group.
+pub(super) fn of_group(is_asked: bool) -> i32 {
+    if !is_asked {
+        return NOT_ASKED;
+    }
+    READ | DELETE | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS
+}
+
 /// To a topic.
 pub(super) fn of_topic(is_asked: bool) -> i32 {
     if !is_asked {

@@ -108,7 +108,7 @@ impl Broker {
             Event::Started => self.node.started(actions),
             Event::Opened { link, kind } => match kind {
                 LinkKind::Kafka { listener, local, remote } => {
-                    let client = Client { listener, local, remote };
+                    let client = Client { listener, local, remote, name: String::new() };
                     self.node.client_opened(now, link, client);
                 }
                 LinkKind::Peer { lane, nonce } => self.node.peer_opened(now, link, lane, nonce),

@@ -168,12 +168,10 @@ impl Broker {
         self.node.residents().iter().map(|(_, resident)| state(resident)).collect()
     }
 
-    /// Whether the metadata machine's two copies are equal, where nothing is between them. What is applied beyond
-    /// the tip's index holds no commands: a leader's tip has seen all of its term.
+    /// Whether the two copies of each machine that leads here are equal, where nothing is between them.
     pub fn observe_tip(&self) -> Option<bool> {
-        let host = self.node.metadata()?;
-        let (tip, _) = host.tip().filter(|(_, index)| *index <= host.applied().index)?;
-        Some(tip == host.committed())
+        let machines = self.node.residents().iter();
+        machines.filter_map(|(_, resident)| resident.is_tip_committed()).reduce(|one, other| one && other)
     }
 
     /// What the disk remembers of replicas that the image does not know yet, with index and term of their entries.

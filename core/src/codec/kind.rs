@@ -5,6 +5,7 @@
 //! 16 to 31   commands of the metadata        32 to 47   commands of a partition
 //! 48 to 63   requests to the metadata        64 to 79   its answers
 //! 80         a page of a map (`paged`), which has its own header
+//! 96 to 127  commands of the groups
 //! ```
 //! A number is given once, and not again when its kind is gone.
 //!
@@ -36,7 +37,15 @@ pub struct Version {
 /// What most kinds have: one version, which has always been there.
 pub const FIRST: &[Version] = &[Version { number: 1, since: Level(1) }];
 
+/// What a kind of the second level has that has not changed since.
+pub const SECOND: &[Version] = &[Version { number: 1, since: Level(2) }];
+
 impl Kind {
+    /// A kind that has those versions.
+    pub const fn new(number: u8, name: &'static str, versions: &'static [Version]) -> Kind {
+        Kind { number, name, versions }
+    }
+
     /// A kind that was there from the first level on and has not changed.
     pub const fn first(number: u8, name: &'static str) -> Kind {
         Kind { number, name, versions: FIRST }

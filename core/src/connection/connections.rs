@@ -224,6 +224,11 @@ impl Connections {
         self.links.get(&link).map(|connection| &connection.client)
     }
 
+    /// The same, to be changed.
+    pub fn client_mut(&mut self, link: LinkId) -> Option<&mut Client> {
+        self.links.get_mut(&link).map(|connection| &mut connection.client)
+    }
+
     /// How large an answer may be so that the bytes waiting for the client stay bounded: anything if none
     /// wait and all earlier requests are answered, but no more than half of what the budget has left. For
     /// requests whose answer can be cut (Fetch); the least such an answer can be is sent in any case.

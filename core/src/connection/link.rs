@@ -29,6 +29,8 @@ pub struct Client {
     pub local: Address,
     /// Where the client is, for logs.
     pub remote: Address,
+    /// What it calls itself, once that was of use.
+    pub name: String,
 }
 
 /// What a deadline was for.

@@ -3,7 +3,7 @@
 
 use super::Placed;
 use super::registered::Registered;
-use crate::codec::{Broken, Kind, Reading, Shape, Writing};
+use crate::codec::{Broken, Kind, Reading, SECOND, Shape, Writing};
 use crate::ids::{NodeId, TopicId};
 use crate::level::Level;
 use std::collections::BTreeMap;
@@ -27,6 +27,13 @@ pub enum Command {
     ProducerIdsTaken {
         /// The first id that is still free.
         next: i64,
+    },
+    /// The topic of a machine exists, with the id that is reserved for it.
+    MachineTopicCreated {
+        /// Its id.
+        id: TopicId,
+        /// All about it.
+        topic: TopicBirth,
     },
     /// From here on what is written from that feature level on may be proposed.
     LevelRaised {
@@ -58,6 +65,7 @@ const TOPIC_DELETED: u8 = 17;
 const PRODUCER_IDS_TAKEN: u8 = 18;
 const LEVEL_RAISED: u8 = 19;
 const NODE_REGISTERED: u8 = 20;
+const MACHINE_TOPIC_CREATED: u8 = 21;
 
 impl Shape for Command {
     const WHAT: &'static str = "metadata command";
@@ -67,6 +75,7 @@ impl Shape for Command {
         Kind::first(PRODUCER_IDS_TAKEN, "ProducerIdsTaken"),
         Kind::first(LEVEL_RAISED, "LevelRaised"),
         Kind::first(NODE_REGISTERED, "NodeRegistered"),
+        Kind::new(MACHINE_TOPIC_CREATED, "MachineTopicCreated", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -76,12 +85,13 @@ impl Shape for Command {
             Command::ProducerIdsTaken { .. } => PRODUCER_IDS_TAKEN,
             Command::LevelRaised { .. } => LEVEL_RAISED,
             Command::NodeRegistered { .. } => NODE_REGISTERED,
+            Command::MachineTopicCreated { .. } => MACHINE_TOPIC_CREATED,
         }
     }
 
     fn write(&self, _version: u8, to: &mut Writing<'_>) {
         match self {
-            Command::TopicCreated { id, topic } => {
+            Command::TopicCreated { id, topic } | Command::MachineTopicCreated { id, topic } => {
                 to.put(id);
                 to.put(topic);
             }
@@ -98,6 +108,7 @@ impl Shape for Command {
     fn read(kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Command, Broken> {
         Ok(match kind {
             TOPIC_CREATED => Command::TopicCreated { id: from.take()?, topic: from.take()? },
+            MACHINE_TOPIC_CREATED => Command::MachineTopicCreated { id: from.take()?, topic: from.take()? },
             TOPIC_DELETED => Command::TopicDeleted { id: from.take()? },
             PRODUCER_IDS_TAKEN => Command::ProducerIdsTaken { next: from.take()? },
             LEVEL_RAISED => Command::LevelRaised { to: from.take()? },

@@ -5,6 +5,7 @@
 //! the room of one decision does not hold are refused.
 
 use super::request::{Deletion, TopicRef};
+use super::topic_name::is_of_machine;
 use super::{Command, Metadata, room};
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -26,6 +27,7 @@ pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>, room: Room) -> (Vec<Co
                 let code = match id {
                     _ if is_doubled => ErrorCode::InvalidRequest,
                     Some(id) if is_named_by_id(id) => ErrorCode::InvalidRequest,
+                    Some(id) if is_of_machine(id) => ErrorCode::InvalidTopicException,
                     Some(_) => ErrorCode::None,
                     None => ErrorCode::UnknownTopicOrPartition,
                 };
@@ -40,6 +42,7 @@ pub fn decide(metadata: &Metadata, topics: Vec<TopicRef>, room: Room) -> (Vec<Co
                 }
                 let code = match name {
                     _ if is_doubled || *id == TopicId::ZERO => ErrorCode::InvalidRequest,
+                    Some(_) if is_of_machine(*id) => ErrorCode::InvalidTopicException,
                     Some(_) => ErrorCode::None,
                     None => ErrorCode::UnknownTopicId,
                 };

@@ -17,8 +17,15 @@ impl Metadata {
     /// Whether a command fits; one that does not changes nothing.
     pub fn takes(&self, command: &Command) -> bool {
         match command {
-            Command::TopicCreated { id, topic } => self.fits(*id, topic),
-            Command::TopicDeleted { id } => self.topics.contains_key(id),
+            Command::TopicCreated { id, topic } => {
+                topic_name::of_machine(*id).is_none() && self.fits(*id, topic)
+            }
+            Command::MachineTopicCreated { id, topic } => {
+                topic_name::of_machine(*id) == Some(&topic.name) && self.fits(*id, topic)
+            }
+            Command::TopicDeleted { id } => {
+                topic_name::of_machine(*id).is_none() && self.topics.contains_key(id)
+            }
             Command::ProducerIdsTaken { next } => (self.next_producer..=PRODUCER_ID_MAX).contains(next),
             Command::LevelRaised { to } => {
                 *to > self.level && self.nodes.values().all(|node| node.levels.contains(*to))
@@ -43,17 +50,26 @@ impl Metadata {
             && are_born
             && are_new
             && replicas().is_sorted_by(|one, next| one < next)
-            && self.is_placed(&topic.name, topic.partitions.iter().map(Vec::as_slice))
+            && self.is_placed(id, &topic.name, topic.partitions.iter().map(Vec::as_slice))
     }
 
     /// Whether the topic's name is one, and each partition lies on different nodes.
-    fn is_placed<'a>(&self, name: &str, mut partitions: impl ExactSizeIterator<Item = &'a [Placed]>) -> bool {
+    fn is_placed<'a>(
+        &self,
+        id: TopicId,
+        name: &str,
+        mut partitions: impl ExactSizeIterator<Item = &'a [Placed]>,
+    ) -> bool {
+        let is_named = match topic_name::of_machine(id) {
+            Some(own) => name == own,
+            None => topic_name::fault(name).is_none(),
+        };
         let is_placed = |nodes: &BTreeSet<NodeId>, count: usize| {
             (1..=MEMBERS_MAX).contains(&count)
                 && nodes.len() == count
                 && nodes.iter().all(|node| self.nodes.contains_key(node))
         };
-        topic_name::fault(name).is_none()
+        is_named
             && partitions.len() > 0
             && partitions
                 .all(|placed| is_placed(&placed.iter().map(|place| place.node).collect(), placed.len()))
@@ -67,11 +83,11 @@ impl Metadata {
         if self.names.len() != self.topics.len() || !self.names.iter().all(is_named) {
             return Some("names and topics do not match");
         }
-        let is_placed = |topic: &Topic| {
-            self.is_placed(&topic.name, topic.partitions.iter().map(Assignment::target))
+        let is_placed = |(id, topic): (&TopicId, &Topic)| {
+            self.is_placed(*id, &topic.name, topic.partitions.iter().map(Assignment::target))
                 && topic.partitions.iter().all(Assignment::is_sound)
         };
-        if !self.topics.values().all(is_placed) {
+        if !self.topics.iter().all(is_placed) {
             return Some("a topic lies where none can");
         }
         if !self.voters.keys().all(|node| self.nodes.contains_key(node)) {

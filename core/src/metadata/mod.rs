@@ -3,6 +3,7 @@
 //! *image*, which is simply the committed state.
 //!
 //! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
+//! `machine_topic` about those of machines,
 //! `registry` about nodes and the feature level, `assignment` tells birth members from the target, `room`
 //! counts what that takes, `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which
 //! commands and states can be.
@@ -26,6 +27,7 @@ mod command;
 mod creation;
 mod deletion;
 mod fitting;
+mod machine_topic;
 mod placement;
 mod registered;
 mod registry;
@@ -39,7 +41,7 @@ pub use assignment::{Assignment, Placed};
 pub use command::{Command, TopicBirth};
 pub use registered::{Place, Registered};
 pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, Setting, TopicRef};
-pub use topic_name::fault as topic_name_fault;
+pub use topic_name::{fault as topic_name_fault, is_of_machine};
 
 use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
 use crate::entry::Stamp;
@@ -163,6 +165,16 @@ impl Metadata {
         self.names.get(name).copied()
     }
 
+    /// How many topics there are.
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// How many replicas were ever placed: who has seen a topic made knows a higher number than who has not.
+    pub fn replicas_placed(&self) -> u64 {
+        self.next_replica
+    }
+
     /// Where a partition's replicas are.
     pub fn assignment(&self, of: TopicPartition) -> Option<&Assignment> {
         self.topics.get(&of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)
@@ -265,6 +277,12 @@ impl Machine for Metadata {
                 Ok(commands) => (commands, Reply::LevelRaised(Ok(()))),
                 Err(refusal) => (Vec::new(), Reply::LevelRaised(Err(refusal))),
             },
+            Request::MakeMachineTopic { id, partitions, replication_factor } => {
+                match machine_topic::decide(self, context, id, partitions, replication_factor) {
+                    Ok(commands) => (commands, Reply::MachineTopic(Ok(id))),
+                    Err(refusal) => (Vec::new(), Reply::MachineTopic(Err(refusal))),
+                }
+            }
             Request::Register { node, registered } => {
                 match registry::register(self, context, node, registered) {
                     Ok(commands) => (commands, Reply::Registered(Ok(()))),
@@ -285,7 +303,9 @@ impl Machine for Metadata {
             return;
         }
         match command {
-            Command::TopicCreated { id, topic } => self.insert(*id, topic),
+            Command::TopicCreated { id, topic } | Command::MachineTopicCreated { id, topic } => {
+                self.insert(*id, topic);
+            }
             Command::TopicDeleted { id } => self.remove(*id),
             Command::ProducerIdsTaken { next } => self.next_producer = *next,
             Command::LevelRaised { to } => self.level = *to,

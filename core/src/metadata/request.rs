@@ -3,7 +3,7 @@
 //! more, beside the old one.
 
 use super::registered::Registered;
-use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
+use crate::codec::{self, Broken, Kind, Reading, SECOND, Shape, Writing};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::level::{Level, Levels};
@@ -35,6 +35,15 @@ pub enum Request {
         to: Level,
         /// Only say what would happen.
         validate_only: bool,
+    },
+    /// Make the topic of a machine, if it is not there.
+    MakeMachineTopic {
+        /// Its id: one that is reserved.
+        id: TopicId,
+        /// How many partitions.
+        partitions: i32,
+        /// How many replicas each, if there are so many nodes.
+        replication_factor: i16,
     },
     /// What a node says of itself.
     Register {
@@ -135,6 +144,8 @@ pub enum Reply {
     },
     /// The cluster has the level that was asked for, or why not.
     LevelRaised(Result<(), Refusal>),
+    /// The topic is there, or why not.
+    MachineTopic(Result<TopicId, Refusal>),
     /// The registry says of the asker what it has told, or why not.
     Registered(Result<(), Refusal>),
     /// The request as a whole would never be decided: what it asks is too much at once.
@@ -194,6 +205,7 @@ const DELETE_TOPICS: u8 = 49;
 const PRODUCER_IDS: u8 = 50;
 const RAISE_LEVEL: u8 = 51;
 const REGISTER: u8 = 52;
+const MAKE_MACHINE_TOPIC: u8 = 53;
 
 impl Shape for Request {
     const WHAT: &'static str = "metadata request";
@@ -203,6 +215,7 @@ impl Shape for Request {
         Kind::first(PRODUCER_IDS, "ProducerIds"),
         Kind::first(RAISE_LEVEL, "RaiseLevel"),
         Kind::first(REGISTER, "Register"),
+        Kind::new(MAKE_MACHINE_TOPIC, "MakeMachineTopic", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -212,6 +225,7 @@ impl Shape for Request {
             Request::ProducerIds => PRODUCER_IDS,
             Request::RaiseLevel { .. } => RAISE_LEVEL,
             Request::Register { .. } => REGISTER,
+            Request::MakeMachineTopic { .. } => MAKE_MACHINE_TOPIC,
         }
     }
 
@@ -227,6 +241,11 @@ impl Shape for Request {
                 to.put(level);
                 to.put(validate_only);
             }
+            Request::MakeMachineTopic { id, partitions, replication_factor } => {
+                to.put(id);
+                to.put(partitions);
+                to.put(replication_factor);
+            }
             Request::Register { node, registered } => {
                 to.put(node);
                 to.put(registered);
@@ -240,6 +259,11 @@ impl Shape for Request {
             DELETE_TOPICS => Request::DeleteTopics { topics: from.take()? },
             PRODUCER_IDS => Request::ProducerIds,
             RAISE_LEVEL => Request::RaiseLevel { to: from.take()?, validate_only: from.take()? },
+            MAKE_MACHINE_TOPIC => Request::MakeMachineTopic {
+                id: from.take()?,
+                partitions: from.take()?,
+                replication_factor: from.take()?,
+            },
             REGISTER => Request::Register { node: from.take()?, registered: from.take()? },
             _ => return Err(Broken::Unread),
         })
@@ -253,6 +277,7 @@ const REFUSED: u8 = 67;
 const NOT_CONTROLLER: u8 = 68;
 const LEVEL_RAISED: u8 = 69;
 const REGISTERED: u8 = 70;
+const MACHINE_TOPIC: u8 = 71;
 
 impl Shape for Reply {
     const WHAT: &'static str = "metadata answer";
@@ -264,6 +289,7 @@ impl Shape for Reply {
         Kind::first(NOT_CONTROLLER, "NotController"),
         Kind::first(LEVEL_RAISED, "RaiseLevel"),
         Kind::first(REGISTERED, "Register"),
+        Kind::new(MACHINE_TOPIC, "MakeMachineTopic", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -275,6 +301,7 @@ impl Shape for Reply {
             Reply::NotController => NOT_CONTROLLER,
             Reply::LevelRaised(_) => LEVEL_RAISED,
             Reply::Registered(_) => REGISTERED,
+            Reply::MachineTopic(_) => MACHINE_TOPIC,
         }
     }
 
@@ -289,6 +316,7 @@ impl Shape for Reply {
             Reply::Refused(refusal) => to.put(refusal),
             Reply::NotController => {}
             Reply::LevelRaised(result) | Reply::Registered(result) => to.put(result),
+            Reply::MachineTopic(result) => to.put(result),
         }
     }
 
@@ -301,6 +329,7 @@ impl Shape for Reply {
             NOT_CONTROLLER => Reply::NotController,
             LEVEL_RAISED => Reply::LevelRaised(from.take()?),
             REGISTERED => Reply::Registered(from.take()?),
+            MACHINE_TOPIC => Reply::MachineTopic(from.take()?),
             _ => return Err(Broken::Unread),
         })
     }

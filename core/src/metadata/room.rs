@@ -53,7 +53,9 @@ impl RoomLeft {
     pub fn take(&mut self, command: &Command, name: &str) -> Result<(), Refusal> {
         let bytes = codec::shape_bytes(command, self.level);
         let births = match command {
-            Command::TopicCreated { topic, .. } => topic.partitions.len() * BIRTH_BYTES,
+            Command::TopicCreated { topic, .. } | Command::MachineTopicCreated { topic, .. } => {
+                topic.partitions.len() * BIRTH_BYTES
+            }
             _ => 0,
         };
         let kept = bytes + name.len() + NAME_BYTES + births;

@@ -2,6 +2,7 @@
 //! may be, and whatever room there is.
 
 use super::*;
+use crate::config::GroupSettings;
 use crate::error_code::ErrorCode;
 use crate::limits::{
     COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, GATHERED_BYTES_MAX,
@@ -19,6 +20,7 @@ const WHOLE: Room = Room {
     commands_bytes_max: COMMANDS_BYTES_MAX,
     partitions_max: PARTITIONS_MAX,
     state_bytes_max: STATE_BYTES_MAX,
+    groups: GroupSettings::DEFAULT,
 };
 /// What one with frames of 16 KiB has.
 const SMALL: Room = Room { commands_bytes_max: 12_000, state_bytes_max: 14_000, ..WHOLE };
@@ -206,23 +208,23 @@ fn a_level_is_raised_once_all_nodes_read_it_and_is_never_lowered() {
         other => panic!("{other:?}"),
     };
     for node in 1..=2 {
-        assert_eq!(said(cluster.ask(register(node, 2))), Ok(()));
+        assert_eq!(said(cluster.ask(register(node, 3))), Ok(()));
     }
-    let behind = said(cluster.ask(raise(2))).expect_err("one has not said that it reads it");
-    assert_eq!(behind, "node 3 reads feature levels 1 to 1, not 2");
-    assert_eq!(said(cluster.ask(register(3, 3))), Ok(()));
-    let only_said = Request::RaiseLevel { to: Level(2), validate_only: true };
-    assert_eq!((said(cluster.ask(only_said)), cluster.state.level()), (Ok(()), Level(1)));
-    assert_eq!((said(cluster.ask(raise(2))), cluster.state.level()), (Ok(()), Level(2)));
-    assert_eq!(said(cluster.ask(raise(2))), Ok(()), "it is so");
-    assert!(said(cluster.ask(raise(1))).expect_err("never").contains("never lowered"));
-    assert!(said(cluster.ask(register(3, 1))).is_err(), "who does not read the level is no node");
-    let stranger = Registered { disk: DiskId(9), ..registered(1, 2) };
-    for (node, registered) in [(3, stranger), (4, registered(1, 2))] {
+    let behind = said(cluster.ask(raise(3))).expect_err("one has not said that it reads it");
+    assert_eq!(behind, "node 3 reads feature levels 2 to 2, not 3");
+    assert_eq!(said(cluster.ask(register(3, 4))), Ok(()));
+    let only_said = Request::RaiseLevel { to: Level(3), validate_only: true };
+    assert_eq!((said(cluster.ask(only_said)), cluster.state.level()), (Ok(()), Level(2)));
+    assert_eq!((said(cluster.ask(raise(3))), cluster.state.level()), (Ok(()), Level(3)));
+    assert_eq!(said(cluster.ask(raise(3))), Ok(()), "it is so");
+    assert!(said(cluster.ask(raise(2))).expect_err("never").contains("never lowered"));
+    assert!(said(cluster.ask(register(3, 2))).is_err(), "who does not read the level is no node");
+    let stranger = Registered { disk: DiskId(9), ..registered(1, 3) };
+    for (node, registered) in [(3, stranger), (4, registered(1, 3))] {
         assert!(said(cluster.ask(Request::Register { node: NodeId(node), registered })).is_err());
     }
     assert_eq!(cluster.state.nodes().count(), 3);
-    assert_eq!(cluster.state.first_level(), Level(1), "it was founded so");
+    assert_eq!(cluster.state.first_level(), Levels::BUILD.newest, "it was founded so");
 }
 
 fn any_name() -> impl Strategy<Value = String> {

@@ -1,9 +1,20 @@
 //! Which names a topic may have (org.apache.kafka.common.internals.Topic).
 
+use crate::ids::TopicId;
 use crate::limits::TOPIC_NAME_MAX;
 
 /// The topics that are ours: a client neither makes nor writes them.
 pub const INTERNAL: [&str; 3] = ["__cluster_metadata", "__consumer_offsets", "__transaction_state"];
+
+/// The name of a machine's topic, which is known by its id.
+pub fn of_machine(id: TopicId) -> Option<&'static str> {
+    (id == TopicId::CONSUMER_OFFSETS).then_some("__consumer_offsets")
+}
+
+/// Whether a topic is a machine's: clients see that there is such a topic, and have no records there.
+pub fn is_of_machine(id: TopicId) -> bool {
+    of_machine(id).is_some()
+}
 
 /// Why `name` is none, or nothing.
 pub fn fault(name: &str) -> Option<String> {

@@ -64,6 +64,12 @@ impl Asking {
             return;
         }
         let of = request.of();
+        if request.is_for_here() {
+            // Who does not lead yet, or does not know all of it, says so at once.
+            let asked = residents.request(now, waiter, request, &mut ports.told());
+            ports.touched.extend(asked);
+            return self.answered(residents, ports);
+        }
         let unasked = Unasked { until: now.mono + CONTROLLER_AWAITED_MAX, waiter, request };
         if let Some(unasked) = self.ask_leader(now, unasked, residents, ports) {
             self.unasked.entry(of).or_default().push_back(unasked);
@@ -148,7 +154,11 @@ impl Asking {
         {
             let ((index, waiter), reply) = first.remove_entry();
             match self.for_peers.remove(&waiter) {
-                Some((node, id)) => ports.peers.forwarded(node, id, index, reply.encode(residents.level())),
+                Some((node, id)) => {
+                    if let Some(reply) = reply.encode(residents.level()) {
+                        ports.peers.forwarded(node, id, index, reply);
+                    }
+                }
                 None => ports.news.replied.push((waiter, reply)),
             }
         }
@@ -169,7 +179,11 @@ impl Asking {
         };
         let Some(leader) = leader else { return Some(unasked) };
         if leader != ports.node {
-            let request = unasked.request.encode(residents.level());
+            let Some(request) = unasked.request.encode(residents.level()) else {
+                // The cluster is of a level at which nobody is asked that.
+                ports.news.replied.push((unasked.waiter, unasked.request.not_leader()));
+                return None;
+            };
             let Some(call) = ports.peers.forward(leader, request, now.mono) else {
                 return Some(unasked);
             };

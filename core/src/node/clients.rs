@@ -66,6 +66,13 @@ impl Node {
         self.connections.client(link)
     }
 
+    /// What a client calls itself, in a request of which that is a part.
+    pub fn client_is_called(&mut self, link: LinkId, name: Option<String>) {
+        if let Some(client) = self.connections.client_mut(link) {
+            client.name = name.unwrap_or_default();
+        }
+    }
+
     /// Answers a request: `fill` writes one whole response. Not called if the link is gone.
     pub fn answer(&mut self, link: LinkId, slot: Slot, fill: impl FnOnce(&mut Writer)) {
         self.connections.answer(link, slot, &mut self.budget, fill);

@@ -99,7 +99,7 @@ impl Node {
         {
             return;
         }
-        let (kind, members) = (Kind::of_topic(topic), assignment.members_at_start(id));
+        let (kind, members) = (Kind::of_topic(of.topic, topic), assignment.members_at_start(id));
         let known = match self.unclaimed.read(id) {
             // A replica that was only added, and has seen no checkpoint: it begins as it did.
             Some(known) if known.members.voters.is_empty() => RecoveredReplica { members, ..known },

@@ -35,6 +35,7 @@ mod checkpoints;
 mod clients;
 mod cold_reads;
 mod company;
+mod coordinating;
 mod deleted_ahead;
 mod disk_health;
 mod effects;

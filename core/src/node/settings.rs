@@ -49,6 +49,7 @@ pub(super) fn room(config: &Config, replica: &Settings) -> Room {
         commands_bytes_max: COMMANDS_BYTES_MAX.min(proposal_bytes),
         partitions_max: partitions_max.min(PARTITIONS_MAX),
         state_bytes_max: STATE_BYTES_MAX.min(in_frame).min(in_memory),
+        groups: config.groups,
     }
 }
 

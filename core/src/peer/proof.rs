@@ -126,7 +126,7 @@ mod tests {
             change(|talk| talk.acceptor.greeting.disk = DiskId(1)),
             change(|talk| talk.dialler.greeting.boot = BootId(1)),
             change(|talk| talk.acceptor.greeting.cluster = None),
-            change(|talk| talk.dialler.greeting.levels.newest.0 = 2),
+            change(|talk| talk.dialler.greeting.levels.newest.0 = 9),
             change(|talk| talk.acceptor.greeting.protocol.newest = 2),
             change(|talk| talk.dialler.members_checksum = 4),
         ];

@@ -1,10 +1,13 @@
 //! What machines are asked and answer, whichever they are, and how that travels when the asked node does not lead the
-//! machine's partition: the number of the machine, then what its own codec makes of it.
+//! machine's partition: the number of the machine, then what its own codec makes of it. Not all travels: who asks a
+//! coordinator that is none finds the one that is.
 //!
 //! Invariant: a machine's number is never given to another.
 
 use super::METADATA;
-use crate::ids::TopicPartition;
+use crate::codec;
+use crate::group;
+use crate::ids::{PartitionId, TopicId, TopicPartition};
 use crate::level::Level;
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::{self, Metadata};
@@ -18,6 +21,8 @@ const METADATA_NUMBER: u8 = 0;
 pub enum Request {
     /// The metadata machine.
     Metadata(metadata::Request),
+    /// The groups of a partition of their topic.
+    Group(PartitionId, group::Request),
 }
 
 /// What a machine answers.
@@ -25,6 +30,8 @@ pub enum Request {
 pub enum Reply {
     /// The metadata machine.
     Metadata(metadata::Reply),
+    /// Groups.
+    Group(group::Reply),
 }
 
 impl Request {
@@ -32,13 +39,22 @@ impl Request {
     pub fn of(&self) -> TopicPartition {
         match self {
             Request::Metadata(_) => METADATA,
+            Request::Group(partition, _) => {
+                TopicPartition { topic: TopicId::CONSUMER_OFFSETS, partition: *partition }
+            }
         }
+    }
+
+    /// Whether it is for the machine here alone: elsewhere nobody is asked, and nobody is waited for.
+    pub fn is_for_here(&self) -> bool {
+        matches!(self, Request::Group(..))
     }
 
     /// The answer where this is too much at once for anyone to decide.
     pub fn excess(&self) -> Option<Reply> {
         match self {
             Request::Metadata(request) => Some(Reply::Metadata(metadata::Reply::Refused(request.excess()?))),
+            Request::Group(..) => None,
         }
     }
 
@@ -46,13 +62,16 @@ impl Request {
     pub fn not_leader(&self) -> Reply {
         match self {
             Request::Metadata(_) => Reply::Metadata(Metadata::not_leader()),
+            Request::Group(..) => Reply::Group(group::Reply::NotCoordinator),
         }
     }
 
-    /// For the way between nodes of a cluster of that level.
-    pub fn encode(&self, level: Level) -> Bytes {
+    /// For the way between nodes of a cluster of that level; `None` for what does not travel.
+    pub fn encode(&self, level: Level) -> Option<Bytes> {
         match self {
-            Request::Metadata(request) => numbered(METADATA_NUMBER, &request.encode(level)),
+            Request::Metadata(request) if codec::since(request) > level => None,
+            Request::Metadata(request) => Some(numbered(METADATA_NUMBER, &request.encode(level))),
+            Request::Group(..) => None,
         }
     }
 
@@ -69,10 +88,11 @@ impl Request {
 }
 
 impl Reply {
-    /// For the way between nodes of a cluster of that level.
-    pub fn encode(&self, level: Level) -> Bytes {
+    /// For the way between nodes of a cluster of that level; `None` for what does not travel.
+    pub fn encode(&self, level: Level) -> Option<Bytes> {
         match self {
-            Reply::Metadata(reply) => numbered(METADATA_NUMBER, &reply.encode(level)),
+            Reply::Metadata(reply) => Some(numbered(METADATA_NUMBER, &reply.encode(level))),
+            Reply::Group(_) => None,
         }
     }
 

@@ -14,7 +14,7 @@
 use super::{Resident, Residents};
 use crate::host::Host;
 use crate::ids::{NodeId, Offset, ReplicaId};
-use crate::machine::Undecodable;
+use crate::machine::{Machine, Undecodable};
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
 use crate::partition::{LogState, Partition, Unfit};
@@ -75,6 +75,7 @@ impl Residents {
         match resident {
             Resident::Records(partition) => partition.check(message)?,
             Resident::Metadata(host) => host.check(&message.entries)?,
+            Resident::Group(_, host) => host.check(&message.entries)?,
         }
         Ok(())
     }
@@ -103,6 +104,10 @@ impl Residents {
         match self.get(id) {
             Some(Resident::Records(partition)) => check_log(partition, snapshot),
             Some(Resident::Metadata(host)) => check_image(host, snapshot),
+            Some(Resident::Group(_, host)) => {
+                host.decode(&snapshot.state)?;
+                check_machine(host, snapshot)
+            }
             None => Err(Disbelief::Recipient),
         }
     }
@@ -129,12 +134,18 @@ fn check_log(partition: &Partition, snapshot: &Snapshot) -> Result<(), Disbelief
 fn check_image(host: &Host<Metadata>, snapshot: &Snapshot) -> Result<(), Disbelief> {
     let state = host.decode(&snapshot.state)?;
     let here = host.committed();
+    // Members are fixed by the configuration.
+    if state.cluster() != here.cluster() || !state.voters().eq(here.voters()) {
+        return Err(Disbelief::Members);
+    }
+    check_machine(host, snapshot)
+}
+
+fn check_machine<M: Machine>(host: &Host<M>, snapshot: &Snapshot) -> Result<(), Disbelief> {
     if (snapshot.log_start, snapshot.segment_end) != (Offset(0), Offset(0)) {
         return Err(Disbelief::Extent(snapshot.log_start, snapshot.segment_end, Offset(0), Offset(0)));
     }
-    // Members are fixed by the configuration.
-    let is_ours = state.cluster() == here.cluster() && state.voters().eq(here.voters());
-    if !is_ours || snapshot.members != *host.replica().members() {
+    if snapshot.members != *host.replica().members() {
         return Err(Disbelief::Members);
     }
     if snapshot.index < host.applied().index {

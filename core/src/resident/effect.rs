@@ -42,11 +42,14 @@ impl Effect {
     /// What a committed command means. `before` is the state that the command found.
     pub(super) fn of(before: &Metadata, command: &Command) -> Option<Effect> {
         match command {
-            Command::TopicCreated { .. } if !before.takes(command) => None,
-            Command::TopicCreated { id, topic } => {
+            Command::TopicCreated { .. } | Command::MachineTopicCreated { .. } if !before.takes(command) => {
+                None
+            }
+            Command::TopicCreated { id, topic } | Command::MachineTopicCreated { id, topic } => {
                 let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
                 Some(Effect::TopicCreated { id: *id, name: topic.name.clone(), partitions })
             }
+            Command::TopicDeleted { .. } if !before.takes(command) => None,
             Command::TopicDeleted { id } => Some(Effect::deleted(before, *id)),
             Command::LevelRaised { .. } if !before.takes(command) => None,
             Command::LevelRaised { to } => Some(Effect::LevelRaised(*to)),

@@ -4,6 +4,7 @@
 //! Invariant: what it gives is as of the part that it was taken with.
 
 use super::Resident;
+use crate::group::Groups;
 use crate::host::Host;
 use crate::ids::PageId;
 use crate::level::Level;
@@ -21,6 +22,8 @@ pub enum Frozen {
     Records(LogState, Level),
     /// The metadata machine's, with the time in its log.
     Metadata(Wall, Box<Metadata>),
+    /// That of groups, with the time in its log.
+    Group(Wall, Box<Groups>),
     /// One that nobody has claimed since the start: as the disk had it.
     Known(Folded),
 }
@@ -35,10 +38,8 @@ impl Frozen {
                 PartState::Whole(bytes.freeze())
             }
             Frozen::Records(log, level) => PartState::Head(log.head(*level)),
-            Frozen::Metadata(wall, state) if (state.state_bytes() as u64) < inline_bytes => {
-                PartState::Whole(Host::encode_state(*wall, &**state).freeze())
-            }
-            Frozen::Metadata(wall, state) => PartState::Head(Host::head(*wall, &**state)),
+            Frozen::Metadata(wall, state) => machine_part(*wall, &**state, inline_bytes),
+            Frozen::Group(wall, state) => machine_part(*wall, &**state, inline_bytes),
             Frozen::Known(Folded::Whole(bytes)) => PartState::Whole(bytes.clone()),
             Frozen::Known(Folded::Pages { head, .. }) => PartState::Head(head.clone()),
         }
@@ -49,6 +50,7 @@ impl Frozen {
         match self {
             Frozen::Records(log, _) => log.page_ids(),
             Frozen::Metadata(_, state) => state.page_ids(),
+            Frozen::Group(_, state) => state.page_ids(),
             Frozen::Known(Folded::Pages { pages, .. }) => pages.iter().map(|(id, _)| *id).collect(),
             Frozen::Known(Folded::Whole(_)) => Vec::new(),
         }
@@ -59,6 +61,7 @@ impl Frozen {
         match self {
             Frozen::Records(log, _) => log.page(number),
             Frozen::Metadata(_, state) => state.page(number),
+            Frozen::Group(_, state) => state.page(number),
             Frozen::Known(Folded::Pages { pages, .. }) => pages.get(number).map(|(_, bytes)| bytes.clone()),
             Frozen::Known(Folded::Whole(_)) => None,
         }
@@ -73,6 +76,18 @@ impl Resident {
             Resident::Metadata(host) => {
                 Frozen::Metadata(host.applied().wall, Box::new(host.committed().clone()))
             }
+            Resident::Group(_, host) => {
+                Frozen::Group(host.applied().wall, Box::new(host.committed().clone()))
+            }
         }
+    }
+}
+
+/// All of a machine's state, if it is small, or all but its pages.
+fn machine_part<M: Machine>(wall: Wall, state: &M, inline_bytes: u64) -> PartState {
+    if (state.state_bytes() as u64) < inline_bytes {
+        PartState::Whole(Host::encode_state(wall, state).freeze())
+    } else {
+        PartState::Head(Host::head(wall, state))
     }
 }

@@ -5,8 +5,9 @@
 use super::unfolding::Unfolding;
 use super::{METADATA, Resident};
 use crate::entry::{HardState, Members, Stamp};
+use crate::group::Groups;
 use crate::host::Host;
-use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicId, TopicPartition};
 use crate::level::Level;
 use crate::machine::{Room, Undecodable};
 use crate::metadata::{Metadata, Topic};
@@ -30,6 +31,8 @@ pub enum Kind {
     Records(TopicConfig),
     /// The metadata machine.
     Metadata,
+    /// Consumer groups.
+    Group,
 }
 
 /// What a machine is given at its start.
@@ -46,10 +49,12 @@ pub struct Means {
 }
 
 impl Kind {
-    /// What the partitions of a topic are. A machine's topic is known by its name, as Kafka's internal topics are; there
-    /// is none besides the metadata's yet, which no command creates.
-    pub fn of_topic(topic: &Topic) -> Kind {
-        Kind::Records(TopicConfig::read(&topic.configs))
+    /// What the partitions of a topic are. A machine's topic is known by its id, one of those that are reserved.
+    pub fn of_topic(id: TopicId, topic: &Topic) -> Kind {
+        match id {
+            TopicId::CONSUMER_OFFSETS => Kind::Group,
+            _ => Kind::Records(TopicConfig::read(&topic.configs)),
+        }
     }
 }
 
@@ -124,6 +129,21 @@ impl Resident {
         let mut host = Host::new(replica, state, applied, rng, means.room);
         host.read_up_to(means.reads);
         Ok(Resident::Metadata(host))
+    }
+
+    /// Groups with this state, as of that time in their log.
+    pub(super) fn of_groups(
+        means: Means,
+        settings: Settings,
+        known: RecoveredReplica,
+        (wall, state): (Wall, Groups),
+    ) -> Result<Resident, Unstartable> {
+        let (number, applied) = (known.of.partition, stamp(&known, wall));
+        let replica = start_replica(settings, known, applied)?;
+        let rng = Rng::stream(means.seed, &format!("groups {}", number.0));
+        let mut host = Host::new(replica, state, applied, rng, means.room);
+        host.read_up_to(means.reads);
+        Ok(Resident::Group(number, host))
     }
 
     /// Its part of a checkpoint, as of what it has applied, with the state as it is there.
@@ -212,6 +232,7 @@ fn start_replica(settings: Settings, known: RecoveredReplica, applied: Stamp) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::GroupSettings;
     use crate::ids::{NodeId, PartitionId, TopicId};
     use crate::level::Levels;
     use crate::metadata::{Assignment, Placed};
@@ -224,7 +245,12 @@ mod tests {
         let known = unborn(ReplicaId(replica), of, assignment.members_at_start(ReplicaId(replica)));
         let config = TopicConfig::read(&BTreeMap::new());
         let settings = Settings::new(NodeId(1), 1, 7);
-        let room = Room { commands_bytes_max: 1 << 20, partitions_max: 10, state_bytes_max: 1 << 20 };
+        let room = Room {
+            commands_bytes_max: 1 << 20,
+            partitions_max: 10,
+            state_bytes_max: 1 << 20,
+            groups: GroupSettings::DEFAULT,
+        };
         let means = Means { seed: 1, room, reads: Levels::BUILD.newest, level: Levels::BUILD.newest };
         let mut resident =
             Resident::start(Kind::Records(config), means, settings, known).expect("nothing contradicts it");

@@ -14,7 +14,7 @@
 //! while it is read from the disk, `life` how a resident starts and ends.
 //!
 //! - Invariant: a resident's state is a function of the entries up to `applied`.
-//! - Invariant: only here it is asked which partition is the metadata's.
+//! - Invariant: only here it is asked which partition is the metadata's, and which are a machine's.
 //!
 //! Not here: what effects do (`node`), how a machine is kept on a replica (`host`), what user data is (`partition`).
 
@@ -39,8 +39,11 @@ pub use residents::Residents;
 pub use unfolding::Unfolding;
 
 use crate::entry::{Entry, EntryKind, Stamp};
+use crate::group::{self, Groups};
 use crate::host::{Host, Replied};
 use crate::ids::{Index, Offset, PartitionId, ReplicaId, TopicId, TopicPartition};
+#[cfg(feature = "simulation")]
+use crate::machine::Machine;
 use crate::machine::{Undecodable, Waiter};
 use crate::metadata::{self, Metadata};
 use crate::now::{Mono, Now};
@@ -59,6 +62,8 @@ pub enum Resident {
     Records(Partition),
     /// Which topics exist, and where.
     Metadata(Host<Metadata>),
+    /// Consumer groups, those of one partition of their topic, by its number.
+    Group(PartitionId, Host<Groups>),
 }
 
 /// Where it is put what those who wait are told.
@@ -92,6 +97,18 @@ impl Told<'_> {
         }));
         done
     }
+
+    /// What groups answer: what they speak of is no matter of the image's.
+    fn by_groups<T>(&mut self, what: impl FnOnce(&mut Vec<Replied<group::Reply>>) -> T) -> T {
+        let mut replied = Vec::new();
+        let done = what(&mut replied);
+        self.replied.extend(replied.into_iter().map(|Replied { waiter, reply, .. }| Replied {
+            waiter,
+            reply: Reply::Group(reply),
+            index: Index(0),
+        }));
+        done
+    }
 }
 
 /// What happens to it.
@@ -116,6 +133,7 @@ impl Resident {
                 host.apply(entry, |before, command| effects.extend(Effect::of(before, command)))?;
                 effects.push(Effect::ImageAt(entry.index));
             }
+            Resident::Group(_, host) => host.apply(entry, |_, _| {})?,
         }
         Ok(())
     }
@@ -128,6 +146,11 @@ impl Resident {
                 partition.wake_watchers(told.woken);
             }
             Resident::Metadata(host) => told.by_metadata(|out| host.settle(moment.now, &(), out)),
+            Resident::Group(_, host) => {
+                if let Some(image) = moment.image {
+                    told.by_groups(|out| host.settle(moment.now, image, out));
+                }
+            }
         }
     }
 
@@ -149,6 +172,7 @@ impl Resident {
                 told.by_metadata(|out| host.install(at, state, out))?;
                 effects.push(Effect::ImageReplaced(before));
             }
+            Resident::Group(_, host) => told.by_groups(|out| host.install(at, state, out))?,
         }
         Ok(())
     }
@@ -159,6 +183,7 @@ impl Resident {
             // Who reads records waits above (`node/reading`).
             Resident::Records(_) => {}
             Resident::Metadata(host) => told.by_metadata(|out| host.heard(reads, out)),
+            Resident::Group(_, host) => told.by_groups(|out| host.heard(reads, out)),
         }
     }
 
@@ -167,6 +192,11 @@ impl Resident {
         match self {
             Resident::Records(_) => {}
             Resident::Metadata(host) => told.by_metadata(|out| host.due(moment.now, &(), out)),
+            Resident::Group(_, host) => {
+                if let Some(image) = moment.image {
+                    told.by_groups(|out| host.due(moment.now, image, out));
+                }
+            }
         }
     }
 
@@ -176,7 +206,16 @@ impl Resident {
             (Resident::Metadata(host), Request::Metadata(request)) => {
                 told.by_metadata(|out| host.request(moment.now, waiter, request, &(), out));
             }
-            (Resident::Records(_), request) => {
+            (Resident::Group(_, host), Request::Group(_, request)) => match moment.image {
+                Some(image) => {
+                    told.by_groups(|out| host.request(moment.now, waiter, request, image, out));
+                }
+                None => told.by_groups(|out| {
+                    let reply = group::Reply::NotCoordinator;
+                    out.push(Replied { waiter, reply, index: Index(0) });
+                }),
+            },
+            (_, request) => {
                 told.replied.push(Replied { waiter, reply: request.not_leader(), index: Index(0) });
             }
         }
@@ -190,6 +229,7 @@ impl Resident {
                 partition.wake_watchers(told.woken);
             }
             Resident::Metadata(host) => told.by_metadata(|out| host.abandon(out)),
+            Resident::Group(_, host) => told.by_groups(|out| host.abandon(out)),
         }
     }
 
@@ -219,6 +259,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.replica_mut(),
             Resident::Metadata(host) => host.replica_mut(),
+            Resident::Group(_, host) => host.replica_mut(),
         }
     }
 }
@@ -230,6 +271,9 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.of(),
             Resident::Metadata(_) => METADATA,
+            Resident::Group(number, _) => {
+                TopicPartition { topic: TopicId::CONSUMER_OFFSETS, partition: *number }
+            }
         }
     }
 
@@ -238,6 +282,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.replica(),
             Resident::Metadata(host) => host.replica(),
+            Resident::Group(_, host) => host.replica(),
         }
     }
 
@@ -246,6 +291,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.applied(),
             Resident::Metadata(host) => host.applied(),
+            Resident::Group(_, host) => host.applied(),
         }
     }
 
@@ -254,6 +300,7 @@ impl Resident {
         match self {
             Resident::Records(_) => None,
             Resident::Metadata(host) => host.next_deadline(),
+            Resident::Group(_, host) => host.next_deadline(),
         }
     }
 
@@ -262,6 +309,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.is_leading(),
             Resident::Metadata(host) => host.is_leading(),
+            Resident::Group(_, host) => host.is_leading(),
         }
     }
 
@@ -270,6 +318,7 @@ impl Resident {
         match self {
             Resident::Records(partition) => partition.encode().freeze(),
             Resident::Metadata(host) => host.encode().freeze(),
+            Resident::Group(_, host) => host.encode().freeze(),
         }
     }
 
@@ -277,7 +326,7 @@ impl Resident {
     pub fn extent(&self) -> (Offset, Offset) {
         match self {
             Resident::Records(partition) => (partition.log_start(), partition.high_watermark()),
-            Resident::Metadata(_) => (Offset(0), Offset(0)),
+            Resident::Metadata(_) | Resident::Group(..) => (Offset(0), Offset(0)),
         }
     }
 
@@ -285,8 +334,8 @@ impl Resident {
     pub fn weight(&self) -> Weight {
         match self {
             Resident::Records(partition) => partition.weight(),
-            Resident::Metadata(host) => {
-                Weight { entries_bytes: host.replica().held_bytes() as u64, producers: 0 }
+            Resident::Metadata(_) | Resident::Group(..) => {
+                Weight { entries_bytes: self.replica().held_bytes() as u64, producers: 0 }
             }
         }
     }
@@ -295,7 +344,7 @@ impl Resident {
     pub fn records(&self) -> Option<&Partition> {
         match self {
             Resident::Records(partition) => Some(partition),
-            Resident::Metadata(_) => None,
+            Resident::Metadata(_) | Resident::Group(..) => None,
         }
     }
 
@@ -303,15 +352,32 @@ impl Resident {
     pub fn records_mut(&mut self) -> Option<&mut Partition> {
         match self {
             Resident::Records(partition) => Some(partition),
-            Resident::Metadata(_) => None,
+            Resident::Metadata(_) | Resident::Group(..) => None,
         }
     }
 
     /// The image, if it is the metadata.
     pub fn image(&self) -> Option<&Metadata> {
         match self {
-            Resident::Records(_) => None,
+            Resident::Records(_) | Resident::Group(..) => None,
             Resident::Metadata(host) => Some(host.committed()),
         }
     }
+
+    /// Of a machine that leads and has nothing in flight: whether its two copies are equal. What is applied beyond the
+    /// tip's index holds no commands: a leader's tip has seen all of its term.
+    #[cfg(feature = "simulation")]
+    pub fn is_tip_committed(&self) -> Option<bool> {
+        match self {
+            Resident::Records(_) => None,
+            Resident::Metadata(host) => is_tip_committed(host),
+            Resident::Group(_, host) => is_tip_committed(host),
+        }
+    }
+}
+
+#[cfg(feature = "simulation")]
+fn is_tip_committed<M: Machine + PartialEq>(host: &Host<M>) -> Option<bool> {
+    let (tip, _) = host.tip().filter(|(_, index)| *index <= host.applied().index)?;
+    Some(tip == host.committed())
 }

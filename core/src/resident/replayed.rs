@@ -3,8 +3,9 @@
 
 use super::{METADATA, Resident};
 use crate::entry::{Entry, EntryKind, Stamp};
+use crate::group::Groups;
 use crate::host::Host;
-use crate::ids::TopicPartition;
+use crate::ids::{TopicId, TopicPartition};
 use crate::level::Levels;
 use crate::machine::{Machine, Undecodable};
 use crate::metadata::Metadata;
@@ -18,6 +19,8 @@ use bytes::BytesMut;
 pub enum Replayed {
     /// The metadata machine's.
     Metadata(Box<Metadata>),
+    /// That of groups.
+    Group(Box<Groups>),
     /// A partition's.
     Partition(Box<LogState>),
 }
@@ -25,7 +28,11 @@ pub enum Replayed {
 impl Replayed {
     /// What a log begins with.
     pub fn empty(of: TopicPartition) -> Replayed {
-        if of == METADATA { Replayed::Metadata(Box::default()) } else { Replayed::Partition(Box::default()) }
+        match of.topic {
+            _ if of == METADATA => Replayed::Metadata(Box::default()),
+            TopicId::CONSUMER_OFFSETS => Replayed::Group(Box::default()),
+            _ => Replayed::Partition(Box::default()),
+        }
     }
 
     /// From the bytes of a snapshot.
@@ -33,10 +40,14 @@ impl Replayed {
     /// # Errors
     /// Bytes that no state has.
     pub fn decode(of: TopicPartition, state: &[u8]) -> Result<Replayed, Undecodable> {
-        Ok(if of == METADATA {
-            Replayed::Metadata(Box::new(Host::decode_state(state, Levels::READABLE)?.1))
-        } else {
-            Replayed::Partition(Box::new(LogState::decode(state)?))
+        Ok(match of.topic {
+            _ if of == METADATA => {
+                Replayed::Metadata(Box::new(Host::decode_state(state, Levels::READABLE)?.1))
+            }
+            TopicId::CONSUMER_OFFSETS => {
+                Replayed::Group(Box::new(Host::decode_state(state, Levels::READABLE)?.1))
+            }
+            _ => Replayed::Partition(Box::new(LogState::decode(state)?)),
         })
     }
 
@@ -52,7 +63,12 @@ impl Replayed {
                 let commands = Metadata::decode_commands(&entry.payload, machine.level())?;
                 commands.iter().for_each(|command| machine.apply(at, command));
             }
-            Replayed::Metadata(_) => {}
+            Replayed::Group(machine) if entry.kind == EntryKind::Commands => {
+                let at = Stamp { index: entry.index, term: entry.term, wall: entry.wall };
+                let commands = Groups::decode_commands(&entry.payload, machine.level())?;
+                commands.iter().for_each(|command| machine.apply(at, command));
+            }
+            Replayed::Metadata(_) | Replayed::Group(_) => {}
             Replayed::Partition(log) => {
                 log.apply(entry)?;
             }
@@ -64,6 +80,7 @@ impl Replayed {
     pub fn hash(&self, wall: Wall) -> u64 {
         match self {
             Replayed::Metadata(machine) => hash_of_state(&Host::encode_state(wall, &**machine)),
+            Replayed::Group(machine) => hash_of_state(&Host::encode_state(wall, &**machine)),
             Replayed::Partition(log) => hash_of_log(log),
         }
     }
@@ -75,7 +92,7 @@ impl Resident {
         match self {
             // Not as a checkpoint has it: planted bugs write another.
             Resident::Records(partition) => hash_of_log(partition.log()),
-            Resident::Metadata(_) => hash_of_state(&self.encode()),
+            Resident::Metadata(_) | Resident::Group(..) => hash_of_state(&self.encode()),
         }
     }
 }

@@ -273,7 +273,7 @@ impl Residents {
     pub fn metadata(&self) -> Option<&Host<Metadata>> {
         match self.at(self.image?)? {
             Resident::Metadata(host) => Some(host),
-            Resident::Records(_) => None,
+            Resident::Records(_) | Resident::Group(..) => None,
         }
     }
 

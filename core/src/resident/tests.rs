@@ -1,6 +1,7 @@
 //! The table: both names lead to the same residents, and what they weigh is counted.
 
 use super::{Kind, Means, Resident, Residents, unborn};
+use crate::config::GroupSettings;
 use crate::entry::{EntryKind, Members};
 use crate::ids::{NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::level::Levels;
@@ -16,7 +17,12 @@ fn of(topic: u8, number: i32) -> TopicPartition {
 }
 
 fn records(replica: u64, topic: u8, number: i32) -> Resident {
-    let room = Room { commands_bytes_max: 1 << 20, partitions_max: 9, state_bytes_max: 1 << 20 };
+    let room = Room {
+        commands_bytes_max: 1 << 20,
+        partitions_max: 9,
+        state_bytes_max: 1 << 20,
+        groups: GroupSettings::DEFAULT,
+    };
     let members = Members { voters: vec![ReplicaId(replica)], learners: Vec::new() };
     let known = unborn(ReplicaId(replica), of(topic, number), members);
     let settings = Settings::new(NodeId(1), 1, 1);

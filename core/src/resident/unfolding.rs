@@ -7,6 +7,7 @@
 
 use super::{Kind, Means, Resident, Unstartable};
 use crate::entry::EntryKind;
+use crate::group::Groups;
 use crate::host::Host;
 use crate::ids::PageId;
 use crate::machine::Machine;
@@ -34,6 +35,7 @@ pub struct Unfolding {
 enum State {
     Records(TopicConfig, Box<LogState>),
     Metadata(Wall, Box<Metadata>),
+    Group(Wall, Box<Groups>),
 }
 
 impl Unfolding {
@@ -62,6 +64,16 @@ impl Unfolding {
                 let (wall, state) = read(&head, means.reads)?;
                 State::Metadata(wall, Box::new(state))
             }
+            Kind::Group => {
+                for entry in known.entries.iter().filter(|entry| entry.kind == EntryKind::Commands) {
+                    Groups::decode_commands(&entry.payload, means.reads)?;
+                }
+                let read = if is_whole { Host::decode_state } else { Host::unfold };
+                // One that was never in a checkpoint begins with nothing.
+                let is_new = is_whole && head.is_empty();
+                let (wall, state) = if is_new { Default::default() } else { read(&head, means.reads)? };
+                State::Group(wall, Box::new(state))
+            }
         };
         Ok(Unfolding { means, known, state, pages: pages.unwrap_or_default().into(), decoded })
     }
@@ -76,6 +88,7 @@ impl Unfolding {
         match &mut self.state {
             State::Records(_, log) => log.push_page(id, &bytes)?,
             State::Metadata(_, state) => state.push_page(id, &bytes)?,
+            State::Group(_, state) => state.push_page(id, &bytes)?,
         }
         Ok(true)
     }
@@ -102,6 +115,9 @@ impl Unfolding {
             }
             State::Metadata(wall, state) => {
                 Resident::of_machine(self.means, settings, self.known, (wall, state.checked()?))
+            }
+            State::Group(wall, state) => {
+                Resident::of_groups(self.means, settings, self.known, (wall, state.checked()?))
             }
         }
     }

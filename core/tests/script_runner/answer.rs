@@ -1,5 +1,6 @@
 //! Answers as lines of text: what a client's user would want to know, nothing else.
 
+use super::answer_groups;
 use super::process::EPOCH_MS;
 use super::values;
 use rust_mq_core::error_code::ErrorCode;
@@ -45,7 +46,8 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
             let brokers: Vec<String> = body.brokers.iter().map(|one| one.broker_id.to_string()).collect();
             vec![format!("controller {}, brokers {}", body.controller_id, brokers.join(" "))]
         }
-        body => vec![format!("an answer to {}, of which no story tells", body.key())],
+        body => answer_groups::lines(body, names)
+            .unwrap_or_else(|| vec![format!("an answer to {}, of which no story tells", body.key())]),
     }
 }
 
@@ -68,7 +70,7 @@ fn with_leader(error: String, leader: i32, epoch: i32) -> String {
     if leader < 0 { error } else { format!("{error}, the leader is n{leader} since epoch {epoch}") }
 }
 
-fn topic_name(name: &str, id: &[u8; 16], names: &TopicNames) -> String {
+pub fn topic_name(name: &str, id: &[u8; 16], names: &TopicNames) -> String {
     if *id == [0; 16] { name.to_owned() } else { names.get(id).cloned().unwrap_or_else(|| "?".into()) }
 }
 

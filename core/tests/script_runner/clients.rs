@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 pub struct Clients {
     connections: Vec<Connection>,
     asked: i32,
+    /// Members of groups, by when they were first told of.
+    members: Vec<String>,
 }
 
 struct Connection {
@@ -98,6 +100,13 @@ impl Clients {
         connection.sending.extend_from_slice(bytes);
     }
 
+    /// The id of the member that is told of by that name; of one that is none, the name.
+    pub fn member(&self, name: &str) -> String {
+        let number = name.strip_prefix('m').and_then(|number| number.parse::<usize>().ok());
+        let id = number.and_then(|number| self.members.get(number.checked_sub(1)?));
+        id.cloned().unwrap_or_else(|| name.to_owned())
+    }
+
     /// Whether that request has no answer yet.
     pub fn waits(&self, id: i32) -> bool {
         self.connections.iter().flat_map(|one| &one.pending).any(|pending| pending.id == id)
@@ -125,11 +134,13 @@ impl Clients {
 
     /// Bytes came from the node.
     pub fn receive(&mut self, node: i32, link: LinkId, parts: &[Bytes], names: &TopicNames) -> Vec<Seen> {
-        let Some(connection) = self.of(node, link) else { return Vec::new() };
+        let Clients { connections, members, .. } = self;
+        let is_it = |one: &&mut Connection| one.node == node && one.link == link;
+        let Some(connection) = connections.iter_mut().find(is_it) else { return Vec::new() };
         parts.iter().for_each(|part| connection.incoming.extend_from_slice(part));
         let mut seen = Vec::new();
         while let Some(message) = connection.next_message() {
-            seen.push(connection.read(message, names));
+            seen.push(connection.read(message, names, members));
         }
         seen
     }
@@ -182,7 +193,7 @@ impl Connection {
         (self.incoming.len() >= whole).then(|| self.incoming.split_to(whole).split_off(4))
     }
 
-    fn read(&mut self, message: BytesMut, names: &TopicNames) -> Seen {
+    fn read(&mut self, message: BytesMut, names: &TopicNames, members: &mut Vec<String>) -> Seen {
         let Some(Pending { id, text, key, version }) = self.pending.pop_front() else {
             return Seen {
                 id: 0,
@@ -193,7 +204,7 @@ impl Connection {
         let mut reader = Reader::new(message, 64 << 20);
         let lines = match read_response_start(&mut reader, key.api(), version) {
             Ok(correlation) if correlation == id => match ResponseBody::decode(key, version, &mut reader) {
-                Ok(body) => answer::lines(&body, names),
+                Ok(body) => called(answer::lines(&body, names), &body, members),
                 Err(error) => vec![format!("BREACH: an unreadable answer: {error}")],
             },
             Ok(_) => vec!["BREACH: the answer to another request".into()],
@@ -215,4 +226,23 @@ impl Connection {
         }
         seen
     }
+}
+
+/// Lines in which members are called m1, m2 and so on: their ids are long, and say nothing.
+fn called(lines: Vec<String>, body: &ResponseBody, members: &mut Vec<String>) -> Vec<String> {
+    if let ResponseBody::JoinGroup(joined) = body {
+        let told = joined.members.iter().map(|member| &member.member_id).chain([&joined.member_id]);
+        for id in told.filter(|id| id.len() > 4).cloned().collect::<Vec<_>>() {
+            if !members.contains(&id) {
+                members.push(id);
+            }
+        }
+    }
+    let call = |line: String| {
+        members
+            .iter()
+            .zip(1..)
+            .fold(line, |line, (id, number)| line.replace(id.as_str(), &format!("m{number}")))
+    };
+    lines.into_iter().map(call).collect()
 }

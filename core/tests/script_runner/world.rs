@@ -110,6 +110,16 @@ impl World {
         Ok(())
     }
 
+    /// The id of the member that is told of by that name; nobody's is empty.
+    pub fn member(&self, name: Option<String>) -> String {
+        name.map_or_else(String::new, |name| self.clients.member(&name))
+    }
+
+    /// The id that a topic has, or had last; zero if there never was one.
+    pub fn topic_id(&self, name: &str) -> [u8; 16] {
+        self.topic_names().iter().find(|(_, known)| *known == name).map_or([0; 16], |(id, _)| *id)
+    }
+
     /// Lets everything happen that can without time passing.
     pub fn settle(&mut self) {
         for _ in 0..ROUNDS_MAX {

@@ -25,6 +25,7 @@ pub mod c08_send_order;
 pub mod c09_lookups_are_exact;
 pub mod c09_readers_see_one_log;
 pub mod c10_refused_never_appears;
+pub mod c13_commits_are_current;
 pub mod c14_ids_are_new;
 pub mod c17_everything_completes;
 pub mod c18_majority_serves;
@@ -66,6 +67,8 @@ pub enum Claim {
     C9,
     /// A record that was definitely refused never appears.
     C10,
+    /// One owner of a partition in each generation of a group; commits of the current generation only, and read back.
+    C13,
     /// Ids are never used again.
     C14,
     /// After healing, everything pending completes in bounded time.

@@ -11,6 +11,7 @@
 
 pub mod admin;
 pub mod chance;
+pub mod clerk;
 pub mod connection;
 pub mod consumer;
 pub mod draft;
@@ -18,6 +19,8 @@ mod ghosts;
 pub mod hoarder;
 pub mod lane;
 pub mod map;
+pub mod member;
+mod member_told;
 pub mod plan;
 pub mod produced;
 pub mod producer;
@@ -31,6 +34,7 @@ pub mod watcher;
 use crate::claims::Verdict;
 use crate::claims::c07_acked_is_there::Retention;
 use crate::claims::c09_lookups_are_exact::{Lookups, Stand};
+use crate::claims::c13_commits_are_current::Groups;
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::{Ledger, Shelf};
 use crate::claims::watch::NodeClaims;
@@ -45,10 +49,12 @@ use crate::wire::{Place, WireId};
 use admin::Admin;
 use bytes::Bytes;
 use chance::Chance;
+use clerk::Clerk;
 use connection::{Connections, Manners};
 use consumer::Consumer;
 use hoarder::Hoarder;
 use map::Map;
+use member::Member;
 use plan::{ClientPlan, Role};
 use producer::Producer;
 use purpose::{Answered, Overheard, Purpose};
@@ -90,6 +96,8 @@ pub struct Street<'a> {
     pub ledger: &'a mut Ledger,
     /// Topic ids that were seen.
     pub ids: &'a mut SeenIds,
+    /// What members of groups were told.
+    pub groups: &'a mut Groups,
     /// Where breaches go.
     pub verdict: &'a mut Verdict,
     /// What was reached.
@@ -160,6 +168,8 @@ enum Job {
     Remaker(Remaker),
     Hoarder(Hoarder),
     Glutton(Glutton),
+    Member(Member),
+    Clerk(Clerk),
 }
 
 impl Client {
@@ -189,6 +199,18 @@ impl Client {
             Role::Remaker => Job::Remaker(Remaker::new(topics(true), plan.operations)),
             Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
             Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
+            Role::Member { group, instance } => {
+                // Who cannot say everywhere that it is a static member is none.
+                let can = |key, from| connections.version(key) >= from;
+                let is_static = can(ApiKey::JoinGroup, 5)
+                    && can(ApiKey::OffsetCommit, 7)
+                    && [ApiKey::SyncGroup, ApiKey::Heartbeat, ApiKey::LeaveGroup]
+                        .iter()
+                        .all(|key| can(*key, 3));
+                let instance = instance.filter(|_| is_static);
+                Job::Member(Member::new(group, instance, topics(false), plan.operations))
+            }
+            Role::Clerk => Job::Clerk(Clerk::new(number, topics(false), plan.operations)),
         };
         let is_stubborn = matches!(&plan.role, Role::Producer(habits) if habits.is_stubborn);
         let map = Map::new(sites, is_stubborn, topics(true));
@@ -256,6 +278,8 @@ impl Client {
             Job::Remaker(remaker) => remaker.calm(),
             Job::Hoarder(hoarder) => hoarder.calm(),
             Job::Glutton(glutton) => glutton.calm(),
+            Job::Member(member) => member.calm(),
+            Job::Clerk(clerk) => clerk.calm(),
         }
     }
 
@@ -283,7 +307,13 @@ impl Client {
             Job::Producer(producer) => producer.open_work(&self.map),
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
             Job::Remaker(remaker) => remaker.open_work(),
-            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) | Job::Hoarder(_) | Job::Glutton(_) => None,
+            Job::Member(member) => member.open_work(&self.map),
+            Job::Mute(_)
+            | Job::Vandal(_)
+            | Job::Watcher(_)
+            | Job::Hoarder(_)
+            | Job::Glutton(_)
+            | Job::Clerk(_) => None,
         }
     }
 
@@ -294,7 +324,13 @@ impl Client {
             Job::Producer(producer) => producer.settled(),
             Job::Consumer(consumer) => consumer.done(&self.connections),
             Job::Remaker(remaker) => remaker.steps(),
-            Job::Mute(_) | Job::Vandal(_) | Job::Watcher(_) | Job::Hoarder(_) | Job::Glutton(_) => 0,
+            Job::Member(member) => member.steps(),
+            Job::Mute(_)
+            | Job::Vandal(_)
+            | Job::Watcher(_)
+            | Job::Hoarder(_)
+            | Job::Glutton(_)
+            | Job::Clerk(_) => 0,
         }
     }
 
@@ -339,6 +375,8 @@ impl Client {
             Job::Remaker(remaker) => remaker.act(connections, chance, street),
             Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
             Job::Glutton(glutton) => glutton.act(connections, chance, street),
+            Job::Member(member) => member.act(connections, map, chance, street),
+            Job::Clerk(clerk) => clerk.act(connections, chance, street),
         }
         self.ask_map(street);
         let think = if self.is_calm { CALM_THINK_MS } else { self.think_ms };
@@ -368,6 +406,8 @@ impl Client {
                 Job::Watcher(watcher) => watcher.settle(answered, &mut self.map, street),
                 Job::Remaker(remaker) => remaker.settle(answered, street),
                 Job::Hoarder(hoarder) => hoarder.settle(&answered, street),
+                Job::Member(member) => member.settle(answered, &mut self.map, street),
+                Job::Clerk(clerk) => clerk.settle(&answered, street),
                 Job::Mute(_) | Job::Vandal(_) | Job::Glutton(_) => {}
             }
         }
@@ -383,7 +423,13 @@ impl Client {
             Job::Consumer(consumer) => consumer.topics(),
             Job::Mute(mute) => mute.topics(),
             Job::Watcher(watcher) => watcher.topics(),
-            Job::Admin(_) | Job::Vandal(_) | Job::Remaker(_) | Job::Hoarder(_) | Job::Glutton(_) => return,
+            Job::Member(member) => member.topics(),
+            Job::Admin(_)
+            | Job::Vandal(_)
+            | Job::Remaker(_)
+            | Job::Hoarder(_)
+            | Job::Glutton(_)
+            | Job::Clerk(_) => return,
         };
         // A question whose connection was broken off on purpose is never answered.
         let is_asked = self.map_asked.is_some_and(|at| street.now().since(at) < ANSWER_WAIT_MAX / 4);

@@ -48,6 +48,15 @@ pub enum Role {
     Hoarder,
     /// Writes much, and reads no answer.
     Glutton,
+    /// Shares the topics of the plan with the others of its group, commits and reads back.
+    Member {
+        /// Which group.
+        group: String,
+        /// What it is called, if it is a static member.
+        instance: Option<String>,
+    },
+    /// Administers groups that nobody is in.
+    Clerk,
 }
 
 /// How a producer goes about it.

@@ -2,7 +2,9 @@
 
 use super::produced::Part;
 use crate::claims::c09_lookups_are_exact::{Question, Stand};
+use crate::claims::c13_commits_are_current::Sent;
 use crate::claims::ledger::{BatchId, Shelf};
+use crate::clock::Moment;
 use rust_mq_proto::kafka::api::ResponseBody;
 
 /// Why something was asked.
@@ -34,6 +36,14 @@ pub enum Purpose {
         /// What.
         from: Vec<Asked>,
     },
+    /// Which node coordinates a group.
+    Coordinator,
+    /// Something of a group.
+    Group,
+    /// Offsets that a group commits.
+    Commit(Vec<Sent>),
+    /// What a group has committed, as of when, for which partitions of which topics.
+    Committed(Moment, Vec<(String, [u8; 16], i32)>),
     /// Whatever comes.
     Nothing,
 }

@@ -104,6 +104,19 @@ pub fn newcomers(root: Root, topics: &mut Vec<TopicPlan>, sites: usize) -> Vec<C
         clients
             .extend((0..count).map(|_| some(Role::Glutton, dice.between(50, 300), dice.log_uniform(1, 20))));
     }
+    let mut dice = root.stream("members", &[]);
+    if dice.below(3) == 0 {
+        let think_ms = dice.log_uniform(10, 300);
+        for number in 0..dice.between(1, 6) {
+            let group = format!("g{}", dice.below(2));
+            let instance = if dice.below(3) == 0 { Some(format!("i{number}")) } else { None };
+            clients.push(some(Role::Member { group, instance }, 1_000, think_ms));
+        }
+    }
+    let mut dice = root.stream("clerk", &[]);
+    if dice.below(5) == 0 {
+        clients.push(some(Role::Clerk, dice.between(20, 200), dice.log_uniform(20, 300)));
+    }
     clients
 }
 

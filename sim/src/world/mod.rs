@@ -17,6 +17,7 @@ pub mod stages;
 pub mod turns;
 
 use crate::claims::c09_lookups_are_exact::Lookups;
+use crate::claims::c13_commits_are_current::Groups;
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::Ledger;
 use crate::claims::watch::NodeClaims;
@@ -34,7 +35,7 @@ use crate::schedule::{Happening, Schedule};
 use crate::shell;
 use crate::trace::{Trace, Watch};
 use crate::wire::Place;
-use rust_mq_core::config::{Config, Member, Secret, Secrets, TopicDefaults};
+use rust_mq_core::config::{Config, GroupSettings, Member, Secret, Secrets, TopicDefaults};
 use rust_mq_core::ids::NodeId;
 use stages::Stages;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ pub struct World {
     answers: Vec<usize>,
     ledger: Ledger,
     ids: SeenIds,
+    groups: Groups,
     lookups: Lookups,
     /// Sites whose processes start with a secret of their own.
     strange: BTreeSet<usize>,
@@ -154,6 +156,7 @@ impl World {
             copies: BTreeMap::new(),
             ledger: Ledger::default(),
             ids: SeenIds::default(),
+            groups: Groups::default(),
             lookups: Lookups::default(),
             strange: BTreeSet::new(),
             notable: [0; 3],
@@ -276,6 +279,7 @@ impl World {
             network: &mut self.network,
             ledger: &mut self.ledger,
             ids: &mut self.ids,
+            groups: &mut self.groups,
             verdict: &mut self.verdict,
             marks: &mut self.marks,
             listening: &self.doors,
@@ -359,6 +363,13 @@ fn config(plan: &Plan, site: usize) -> Config {
             partitions: 1,
             replication_factor: plan.sites.len().min(3) as i16,
             auto_create: knobs.auto_create,
+        },
+        // Few partitions, for each costs every node; and no offset expires by itself, for walls jump (C13).
+        groups: GroupSettings {
+            offsets_partitions: 3,
+            offsets_retention_ms: i64::MAX,
+            initial_rebalance_delay_ms: if plan.seed.is_multiple_of(2) { 0 } else { 1_000 },
+            ..GroupSettings::DEFAULT
         },
         storage: knobs.storage.clone(),
         secrets: secrets(plan, site),

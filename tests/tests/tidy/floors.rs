@@ -36,7 +36,7 @@ pub const FLOORS: [Floor; 9] = [
     },
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
     Floor { rooms: &["metadata", "partition"], has_open_doors: false },
-    Floor { rooms: &["host"], has_open_doors: false },
+    Floor { rooms: &["host", "group"], has_open_doors: false },
     Floor { rooms: &["resident"], has_open_doors: false },
     Floor { rooms: &["node"], has_open_doors: false },
     Floor { rooms: &["api"], has_open_doors: false },

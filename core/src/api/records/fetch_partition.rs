@@ -97,6 +97,20 @@ impl Part {
         }
     }
 
+    /// There are no records, and never will be: it is a machine's partition.
+    fn empty(&self, led: Result<Term, ErrorCode>) -> PartitionData {
+        match led {
+            Err(error) => self.error(error),
+            Ok(_) if self.offset != Offset(0) => self.error(ErrorCode::OffsetOutOfRange),
+            Ok(_) => PartitionData {
+                high_watermark: 0,
+                last_stable_offset: 0,
+                log_start_offset: 0,
+                ..self.error(ErrorCode::None)
+            },
+        }
+    }
+
     /// It says where the log begins, also where that is so only since the disk was asked (seed 123061).
     fn out_of_range(&self, partition: &Partition) -> PartitionData {
         let error_code = ErrorCode::OffsetOutOfRange.code();
@@ -106,6 +120,9 @@ impl Part {
 
 /// Looks at one partition. `left` bytes are left of the whole answer; `is_first` lets one batch pass any limit.
 pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Read {
+    if let Some(empty) = part.of.ok().and_then(|of| node.empty(of, part.leader_epoch)) {
+        return Read::Done(part.empty(empty));
+    }
     let partition = match node.serving(part.of, part.leader_epoch) {
         Ok((_, partition)) => partition,
         Err(error) => return Read::Done(part.error(error)),

@@ -10,7 +10,7 @@ use crate::api::desk::{Desk, Vain};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
 use crate::error_code::ErrorCode;
-use crate::ids::{Offset, TopicPartition};
+use crate::ids::{Offset, Term, TopicPartition};
 use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BYTES};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
@@ -209,6 +209,12 @@ fn look_up(
     if of.is_ok_and(|of| node.is_taking_over(of)) {
         return error(not_now(origin.format.version));
     }
+    if let Some(empty) = of.ok().and_then(|of| node.empty(of, asked.current_leader_epoch)) {
+        return match empty {
+            Ok(term) => Found::Now(of_nothing(asked, term)),
+            Err(code) => error(code),
+        };
+    }
     let partition = match node.serving(of, asked.current_leader_epoch) {
         Ok((_, partition)) => partition,
         Err(code) => return error(code),
@@ -228,6 +234,17 @@ fn look_up(
             None => error(ErrorCode::None),
         },
         time => by_time(node, of, (time, start), origin, allowance),
+    }
+}
+
+/// What is said of a partition that has no records, and never will: it begins and ends at 0.
+fn of_nothing(asked: &ListOffsetsPartition, term: Term) -> ListOffsetsPartitionResponse {
+    let nothing = nothing(asked.partition_index);
+    match asked.timestamp {
+        LATEST | EARLIEST | EARLIEST_LOCAL => {
+            ListOffsetsPartitionResponse { offset: 0, leader_epoch: term.epoch(), ..nothing }
+        }
+        _ => nothing,
     }
 }
 

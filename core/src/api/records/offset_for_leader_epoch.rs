@@ -32,7 +32,12 @@ fn look_up(node: &Node, topic: &str, asked: &OffsetForLeaderPartition) -> EpochE
         partition: asked.partition,
         ..Default::default()
     };
-    let partition = match node.serving(node.named(topic, asked.partition), asked.current_leader_epoch) {
+    let of = node.named(topic, asked.partition);
+    if let Some(empty) = of.ok().and_then(|of| node.empty(of, asked.current_leader_epoch)) {
+        // No epoch of it has any records.
+        return answer(empty.err().unwrap_or_default());
+    }
+    let partition = match node.serving(of, asked.current_leader_epoch) {
         Ok((_, partition)) => partition,
         Err(error) => return answer(error),
     };

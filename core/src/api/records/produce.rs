@@ -13,6 +13,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{LinkId, TopicId};
 use crate::limits::BATCH_BYTES_MAX_CEILING;
 use crate::machine::Waiter;
+use crate::metadata::is_of_machine;
 use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
@@ -200,6 +201,9 @@ fn append(
         Err(id) => node.identified(id, data.index),
     };
     let of = of.map_err(refuse)?;
+    if is_of_machine(of.topic) {
+        return Err(refuse(ErrorCode::InvalidTopicException));
+    }
     let Some(records) = data.records else { return Err(refuse(ErrorCode::InvalidRecord)) };
     node.append(now, of, to, records, conditions)
 }

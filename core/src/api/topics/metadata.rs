@@ -13,7 +13,7 @@ use crate::api::{addresses, operations};
 use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::limits::{AUTO_CREATIONS_MAX, DECISION_AWAITED_MAX, METADATA_TOPICS_MAX};
-use crate::metadata::{NewTopic, Reply, Request, Topic, partition_of, topic_name_fault};
+use crate::metadata::{NewTopic, Reply, Request, Topic, is_of_machine, partition_of, topic_name_fault};
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::metadata::{
@@ -183,6 +183,7 @@ fn not_found(
 ) -> MetadataResponseTopic {
     let error = match &wanted.name {
         None => node.denial(ErrorCode::UnknownTopicId),
+        // One of our own is made when it is needed, and not by its name.
         Some(name) if topic_name_fault(name).is_some() => ErrorCode::InvalidTopicException,
         Some(name) => {
             let is_refused = refused.get(name).copied();
@@ -205,6 +206,7 @@ fn describe(node: &Node, id: TopicId, topic: &Topic) -> MetadataResponseTopic {
     MetadataResponseTopic {
         name: Some(topic.name.clone()),
         topic_id: id.0,
+        is_internal: is_of_machine(id),
         partitions: partitions.collect(),
         ..Default::default()
     }

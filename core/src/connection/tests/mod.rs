@@ -57,7 +57,12 @@ impl World {
     }
 
     fn open(&mut self, link: LinkId) {
-        let client = Client { listener: 0, local: Default::default(), remote: Default::default() };
+        let client = Client {
+            listener: 0,
+            local: Default::default(),
+            remote: Default::default(),
+            name: String::new(),
+        };
         self.connections.opened(link, client, self.now, &self.budget);
         self.clients.insert(link, Wire::default());
         self.turn();

@@ -6,6 +6,7 @@
 //! - Law of answers: nobody is answered twice, and whoever's host lives on is answered in the end.
 
 use super::toy::{Image, Reply, Request, Toy};
+use crate::config::GroupSettings;
 use crate::entry::{Entry, EntryKind, HardState, Members, Stamp};
 use crate::host::{Host, Replied};
 use crate::ids::{Index, NodeId, ReplicaId, Term};
@@ -19,7 +20,12 @@ use rust_mq_proto::peer::raft::{RaftKind, RaftMessage};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Add;
 
-const ROOM: Room = Room { commands_bytes_max: 1 << 20, partitions_max: 100, state_bytes_max: 1 << 20 };
+const ROOM: Room = Room {
+    commands_bytes_max: 1 << 20,
+    partitions_max: 100,
+    state_bytes_max: 1 << 20,
+    groups: GroupSettings::DEFAULT,
+};
 
 /// Which faults there are, in chances of a thousand.
 #[derive(Clone, Copy)]

@@ -51,9 +51,9 @@ fn view(id: i32, node: &Node, partition: Option<&(String, i32)>) -> Option<View>
         }
         Some((topic, number)) => {
             let of = node.named(topic, *number).ok()?;
-            let partition = node.partition(of)?;
-            let replica = partition.replica();
-            (replica, partition.is_leading(), node_of(node, of, replica))
+            let resident = node.residents().of(of)?;
+            let replica = resident.replica();
+            (replica, resident.is_leading(), node_of(node, of, replica))
         }
     };
     Some(View { node: id, term: replica.term().0, is_leading, leader: leader.map(|node| node.0) })

@@ -10,6 +10,10 @@
 //! epoch 1 t-0 2                    where leader epoch 2 ended
 //! producer 1                       a producer id; txn= with a transactional id
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
+//! coordinator 1 g                  which node coordinates a group
+//! join 1 g topics=t, sync 1 g 1 member=m1 give=m1:t-0, heartbeat 1 g 1 member=m1, leave 1 g member=m1
+//! commit 1 g t-0 5, committed 1 g t-0, forget 1 g t-0      offsets
+//! groups 1, group 1 g, delete_group 1 g                    what groups there are
 //! versions 1, brokers 1            which APIs a node serves; which nodes it says there are
 //! raise 1 2                        the cluster's feature level is to be 2
 //! holds 1                          what clients make a node keep
@@ -29,15 +33,24 @@ mod brokers;
 mod clock;
 mod close;
 mod cluster;
+mod commit;
+mod committed;
+mod coordinator;
 mod cut;
 mod delete;
 mod elect;
 mod epoch;
 mod failing_disk;
 mod fetch;
+mod forget;
 mod full_disk;
+mod group;
+mod groups;
+mod heartbeat;
 mod holds;
+mod join;
 mod leaders;
+mod leave;
 mod list;
 mod log;
 mod metadata;
@@ -49,6 +62,7 @@ mod raw;
 mod rolled_back_disk;
 mod rot;
 mod stalled_disk;
+mod sync;
 mod topic;
 mod versions;
 mod wait;
@@ -63,12 +77,23 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "clock" => clock::run(world, command),
         "close" => close::run(world, command),
         "cluster" => cluster::run(world, command),
+        "commit" => commit::run(world, command),
+        "committed" => committed::run(world, command),
+        "coordinator" => coordinator::run(world, command),
         "cut" => cut::cut(world, command),
         "heal" => cut::heal(world, command),
         "delete" => delete::run(world, command),
+        "delete_group" => group::delete(world, command),
         "elect" => elect::run(world, command),
         "epoch" => epoch::run(world, command),
         "fetch" => fetch::run(world, command),
+        "forget" => forget::run(world, command),
+        "group" => group::describe(world, command),
+        "groups" => groups::run(world, command),
+        "heartbeat" => heartbeat::run(world, command),
+        "join" => join::run(world, command),
+        "leave" => leave::run(world, command),
+        "sync" => sync::run(world, command),
         "fail" => failing_disk::run(world, command),
         "copy" => rolled_back_disk::copy(world, command),
         "roll_back" => rolled_back_disk::roll_back(world, command),

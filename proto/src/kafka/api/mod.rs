@@ -190,24 +190,24 @@ table! {
     Fetch: fetch, FetchRequest -> FetchResponse;
     ListOffsets: list_offsets, ListOffsetsRequest -> ListOffsetsResponse;
     Metadata: metadata, MetadataRequest -> MetadataResponse;
-    OffsetCommit: offset_commit, OffsetCommitRequest -> OffsetCommitResponse, not served;
-    OffsetFetch: offset_fetch, OffsetFetchRequest -> OffsetFetchResponse, not served;
+    OffsetCommit: offset_commit, OffsetCommitRequest -> OffsetCommitResponse;
+    OffsetFetch: offset_fetch, OffsetFetchRequest -> OffsetFetchResponse;
     FindCoordinator: find_coordinator,
-        FindCoordinatorRequest -> FindCoordinatorResponse, not served;
-    JoinGroup: join_group, JoinGroupRequest -> JoinGroupResponse, not served;
-    Heartbeat: heartbeat, HeartbeatRequest -> HeartbeatResponse, not served;
-    LeaveGroup: leave_group, LeaveGroupRequest -> LeaveGroupResponse, not served;
-    SyncGroup: sync_group, SyncGroupRequest -> SyncGroupResponse, not served;
-    DescribeGroups: describe_groups, DescribeGroupsRequest -> DescribeGroupsResponse, not served;
-    ListGroups: list_groups, ListGroupsRequest -> ListGroupsResponse, not served;
+        FindCoordinatorRequest -> FindCoordinatorResponse;
+    JoinGroup: join_group, JoinGroupRequest -> JoinGroupResponse;
+    Heartbeat: heartbeat, HeartbeatRequest -> HeartbeatResponse;
+    LeaveGroup: leave_group, LeaveGroupRequest -> LeaveGroupResponse;
+    SyncGroup: sync_group, SyncGroupRequest -> SyncGroupResponse;
+    DescribeGroups: describe_groups, DescribeGroupsRequest -> DescribeGroupsResponse;
+    ListGroups: list_groups, ListGroupsRequest -> ListGroupsResponse;
     ApiVersions: api_versions, ApiVersionsRequest -> ApiVersionsResponse;
     CreateTopics: create_topics, CreateTopicsRequest -> CreateTopicsResponse;
     DeleteTopics: delete_topics, DeleteTopicsRequest -> DeleteTopicsResponse;
     InitProducerId: init_producer_id, InitProducerIdRequest -> InitProducerIdResponse;
     OffsetForLeaderEpoch: offset_for_leader_epoch,
         OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
-    DeleteGroups: delete_groups, DeleteGroupsRequest -> DeleteGroupsResponse, not served;
-    OffsetDelete: offset_delete, OffsetDeleteRequest -> OffsetDeleteResponse, not served;
+    DeleteGroups: delete_groups, DeleteGroupsRequest -> DeleteGroupsResponse;
+    OffsetDelete: offset_delete, OffsetDeleteRequest -> OffsetDeleteResponse;
     UpdateFeatures: update_features, UpdateFeaturesRequest -> UpdateFeaturesResponse;
     DescribeCluster: describe_cluster, DescribeClusterRequest -> DescribeClusterResponse;
     ConsumerGroupHeartbeat: consumer_group_heartbeat,
