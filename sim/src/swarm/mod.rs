@@ -11,7 +11,8 @@ mod weather;
 use crate::client::plan::{ClientPlan, Role, TopicPlan};
 use crate::clock::{MICRO, MILLI};
 use crate::dice::{Dice, Root};
-use crate::plan::{Knobs, Plan, SitePlan};
+use crate::plan::{Fault, Knobs, Plan, SitePlan};
+use crate::trouble::Trouble;
 use rust_mq_core::config::StorageConfig;
 use rust_mq_core::limits::TURN_WORK_BYTES;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     let demands = storms::demands(&mut root.stream("demands", &[]), count);
     let mut faults = weather::faults(root, (count, chaos_ms, knobs.election_min_ms), clients.len(), &core);
     storms::faults(root, place, &core, demands, &mut faults);
+    forget(&mut root.stream("forget", &[]), place, &mut knobs, &mut faults);
     faults.sort_by_key(|fault| fault.at_ms);
     clients.extend(crowd::newcomers(root, &mut topics, count));
     shorten(&mut root.stream("short retention", &[]), &mut knobs, &topics);
@@ -86,6 +88,23 @@ fn mix_builds(dice: &mut Dice, sites: &mut [SitePlan]) {
             3..8 => *dice.pick(&[None, None, Some(0), Some(1)]),
             _ => None,
         };
+    }
+}
+
+/// In some runs nodes keep nothing of their logs in memory that a checkpoint covers, and make one after a few writes; and
+/// whoever leads is cut off from its peers, not from its clients, again and again. So it takes what is never committed, and
+/// when it is back whoever leads then has less, and of that no entries any more: it starts anew below what it has.
+fn forget(dice: &mut Dice, area: Area, knobs: &mut Knobs, faults: &mut Vec<Fault>) {
+    if area.sites < 3 || faults.is_empty() || dice.below(5) > 0 {
+        return;
+    }
+    knobs.storage.window_kept_bytes_max = 0;
+    knobs.storage.checkpoint_bytes = knobs.storage.checkpoint_bytes.min(16 << 10);
+    let mut at_ms = dice.between(1_500, 4_000);
+    while at_ms + 3_000 < area.chaos_ms {
+        let lasts_ms = area.election_min_ms + dice.between(200, 1_000);
+        faults.push(Fault { at_ms, lasts_ms, what: Trouble::Halves { left: vec![dice.index(area.sites)] } });
+        at_ms += lasts_ms + dice.between(100, 1_000);
     }
 }
 
