@@ -222,6 +222,13 @@ pub enum Notice {
         /// Its partitions.
         partitions: i32,
     },
+    /// A topic has more partitions from now on.
+    TopicWidened {
+        /// Its name.
+        name: String,
+        /// All its partitions.
+        partitions: i32,
+    },
     /// A topic is gone.
     TopicDeleted {
         /// Its name.

@@ -6,6 +6,7 @@ use crate::level::Levels;
 use crate::limits::{GROUP_MEMBERS_MAX, GROUP_SESSION_MS, OFFSET_METADATA_MAX, TURN_WORK_BYTES};
 use crate::link::Address;
 use crate::mutant::Mutant;
+use crate::settings::{self, Settings, TopicDefaults};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub struct Config {
     /// How often leaders look for records that may go, as long as space is not short; Kafka's
     /// `log.retention.check.interval.ms`, which there is 5 minutes, and 30 s after a start.
     pub retention_interval: Duration,
+    /// Where the data lies, as people are told: the directory; empty in memory.
+    #[serde(default)]
+    pub data_dir: String,
     /// What topics are made of when a request does not say.
     pub topics: TopicDefaults,
     /// What consumer groups may, and how their offsets are kept.
@@ -67,17 +71,6 @@ pub struct Member {
     pub api: Address,
     /// Where it listens for peers.
     pub rpc: Address,
-}
-
-/// Kafka's broker-wide defaults for topics.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TopicDefaults {
-    /// `num.partitions`.
-    pub partitions: i32,
-    /// `default.replication.factor`.
-    pub replication_factor: i16,
-    /// `auto.create.topics.enable`.
-    pub auto_create: bool,
 }
 
 /// Kafka's broker-wide settings of consumer groups.
@@ -222,6 +215,7 @@ impl Default for Config {
             budget_bytes: 1 << 28,
             turn_work_bytes: TURN_WORK_BYTES,
             retention_interval: Duration::from_secs(15),
+            data_dir: String::new(),
             topics: TopicDefaults { partitions: 1, replication_factor: 1, auto_create: true },
             groups: GroupSettings::default(),
             storage: StorageConfig::default(),
@@ -233,6 +227,28 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What it says, by Kafka's names.
+    pub fn settings(&self) -> Settings {
+        let own = self.members.iter().find(|member| member.node == self.node).map(|member| &member.api);
+        let advertised = self.listeners.iter().map(|listener| listener.as_ref().or(own));
+        let advertised: Vec<String> = advertised
+            .flatten()
+            .map(|address| format!("PLAINTEXT://{}:{}", address.host, address.port))
+            .collect();
+        let TopicDefaults { partitions, replication_factor, auto_create } = &self.topics;
+        let told = [
+            ("advertised.listeners", advertised.join(",")),
+            ("broker.id", self.node.0.to_string()),
+            ("log.dirs", self.data_dir.clone()),
+            ("log.retention.check.interval.ms", self.retention_interval.as_millis().to_string()),
+            ("node.id", self.node.0.to_string()),
+            (settings::AUTO_CREATE, auto_create.to_string()),
+            (settings::PARTITIONS, partitions.to_string()),
+            (settings::REPLICATION_FACTOR, replication_factor.to_string()),
+        ];
+        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// Whether this node is its own cluster.
     pub fn is_single(&self) -> bool {
         self.members.len() == 1

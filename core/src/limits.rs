@@ -81,6 +81,12 @@ pub const FETCH_PARKED_PART_BYTES: usize = 1 << 10;
 /// The part of the node's memory that parked fetches may take so: one in this many. Source: chosen; with 4 GiB
 /// 262,144 partitions, a thousand consumers of 262 each. At the edge: a fetch is answered at once.
 pub const FETCH_PARKED_SHARE: u64 = 16;
+/// Partitions on a page of DescribeTopicPartitions. Source: Kafka (`max.request.partition.size.limit`). At the edge: the
+/// page says where the next begins.
+pub const DESCRIBED_PARTITIONS_MAX: usize = 2_000;
+/// Resources whose settings one DescribeConfigs request may ask for. Source: chosen; with synonyms and documentation
+/// each takes some 20 KiB of the answer. At the edge: POLICY_VIOLATION for those that are too many.
+pub const CONFIGS_DESCRIBED_MAX: usize = 1_000;
 /// Topics one Metadata request may name. Source: chosen, half of all there may be. At the edge: the connection is
 /// closed.
 pub const METADATA_TOPICS_MAX: usize = 10_000;

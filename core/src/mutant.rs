@@ -172,6 +172,10 @@ pub enum Mutant {
     PassedInMemoryStays,
     /// No bug, but what the next API does to everybody else: ApiVersions names one more. No run may change for it.
     OneMoreApi,
+    /// Deleted records are said to be gone when that is proposed.
+    DeletedAtPropose,
+    /// Followers do not hear that a topic's settings have changed.
+    SettingsOnLeaderOnly,
     /// A leader writes what its own build knows, whatever level the cluster has.
     AboveTheLevel,
     /// A link's next request does not wait for one of which only some batches are appended.

@@ -19,11 +19,12 @@ use rust_mq_core::level::{Level, Levels};
 use rust_mq_core::link::Address;
 use rust_mq_core::machine::Machine;
 use rust_mq_core::metadata::{
-    Command, CreatedTopic, Deletion, Founder, Metadata, NewTopic, Place, Placed, Refusal, Registered, Reply,
-    Request, Setting, TopicBirth, TopicRef,
+    Alteration, Command, CreatedTopic, Deletion, Founder, Metadata, NewTopic, Place, Placed, Refusal,
+    Registered, Reply, Request, Resource, Setting, TopicBirth, TopicRef, Wider,
 };
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::{LogState, PartitionCommand};
+use rust_mq_core::settings::{Change, Holder, Operation, Settings};
 use rust_mq_proto::records::{BatchBuilder, Producer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write};
@@ -126,7 +127,7 @@ fn registered() -> Registered {
     Registered { disk: DiskId(0x1234_5678_9abc), levels, place: Some(place) }
 }
 
-fn commands() -> [Command; 6] {
+fn commands() -> [Command; 8] {
     [
         Command::TopicCreated { id: TopicId([7; 16]), topic: birth() },
         Command::TopicDeleted { id: TopicId([8; 16]) },
@@ -134,14 +135,23 @@ fn commands() -> [Command; 6] {
         Command::LevelRaised { to: Level(2) },
         Command::NodeRegistered { node: NodeId(1), registered: registered() },
         Command::MachineTopicCreated { id: TopicId::CONSUMER_OFFSETS, topic: birth() },
+        Command::Configured { of: Holder::Topic(TopicId([7; 16])), settings: set("retention.ms", "200") },
+        Command::PartitionsAdded {
+            id: TopicId([7; 16]),
+            partitions: vec![vec![placed(302, 3), placed(303, 1)]],
+        },
     ]
+}
+
+fn set(name: &str, value: &str) -> Settings {
+    Settings::from([(name.into(), value.into())])
 }
 
 fn refusal() -> Refusal {
     Refusal { code: ErrorCode::PolicyViolation, message: "too much".into() }
 }
 
-fn requests() -> [Request; 6] {
+fn requests() -> [Request; 8] {
     let topic = NewTopic {
         name: "orders".into(),
         partitions: -1,
@@ -149,6 +159,8 @@ fn requests() -> [Request; 6] {
         assignments: vec![(0, vec![NodeId(1), NodeId(2)])],
         configs: vec![("retention.ms".into(), Some("100".into())), ("segment.ms".into(), None)],
     };
+    let wider = |assignments| Wider { name: "orders".into(), count: 3, assignments };
+    let on = Some(vec![vec![NodeId(3), NodeId(1)]]);
     [
         Request::CreateTopics { topics: vec![topic], validate_only: true },
         Request::DeleteTopics { topics: vec![TopicRef::Name("a".into()), TopicRef::Id(TopicId([9; 16]))] },
@@ -156,10 +168,31 @@ fn requests() -> [Request; 6] {
         Request::RaiseLevel { to: Level(2), validate_only: false },
         Request::Register { node: NodeId(1), registered: registered() },
         Request::MakeMachineTopic { id: TopicId::CONSUMER_OFFSETS, partitions: 16, replication_factor: 3 },
+        Request::AlterConfigs { resources: alterations(), validate_only: true },
+        Request::CreatePartitions { topics: vec![wider(None), wider(on)], validate_only: true },
     ]
 }
 
-fn replies() -> [Reply; 8] {
+fn alterations() -> Vec<Alteration> {
+    let change =
+        |operation, value: &str| Change { name: "cleanup.policy".into(), operation, value: value.into() };
+    let changes = vec![
+        change(Operation::Set, "delete"),
+        change(Operation::Delete, ""),
+        change(Operation::Append, "compact"),
+        change(Operation::Subtract, "compact"),
+    ];
+    let holders = [
+        Resource::Topic("orders".into()),
+        Resource::Cluster,
+        Resource::Node(NodeId(2)),
+        Resource::Group("g".into()),
+    ];
+    let alteration = |of| Alteration { of, is_whole: false, changes: changes.clone() };
+    holders.into_iter().map(alteration).collect()
+}
+
+fn replies() -> [Reply; 10] {
     let setting = Setting { name: "retention.ms".into(), value: "100".into(), is_default: false };
     let id = TopicId([7; 16]);
     let created = CreatedTopic { id, partitions: 2, replication_factor: 2, settings: vec![setting] };
@@ -173,11 +206,13 @@ fn replies() -> [Reply; 8] {
         Reply::LevelRaised(Err(refusal())),
         Reply::Registered(Ok(())),
         Reply::MachineTopic(Ok(TopicId::CONSUMER_OFFSETS)),
+        Reply::AlterConfigs(vec![(Resource::Cluster, Ok(())), (Resource::Node(NodeId(2)), Err(refusal()))]),
+        Reply::CreatePartitions(vec![("orders".into(), Ok(())), ("b".into(), Err(refusal()))]),
     ]
 }
 
-/// A state that has seen all commands that do not end it.
-fn metadata() -> Metadata {
+/// A state of the first level that has seen all commands of it that do not end it.
+fn metadata_of_level_1() -> Metadata {
     let founder = |node: i32| Founder {
         node: NodeId(node),
         replica: ReplicaId(node.unsigned_abs().into()),
@@ -186,7 +221,7 @@ fn metadata() -> Metadata {
     let founders: Vec<Founder> = (1..=3).map(founder).collect();
     let mut metadata = Metadata::founded(ClusterId(77), Level(1), &founders);
     let next = metadata.clone();
-    let [created, _, _, _, registered, _] = commands();
+    let [created, _, _, _, registered, _, _, _] = commands();
     for command in [created, registered] {
         assert!(metadata.takes(&command), "{command:?}");
         metadata.apply(Default::default(), &command);
@@ -261,6 +296,25 @@ fn groups() -> Groups {
     groups
 }
 
+/// The same of the newest level, with all commands.
+fn metadata() -> Metadata {
+    let mut metadata = metadata_of_level_1();
+    let levels = Levels { oldest: Level(1), newest: Level(2) };
+    let register = |node| Command::NodeRegistered {
+        node: NodeId(node),
+        registered: Registered { levels, ..registered() },
+    };
+    let [_, _, _, raised, _, _, configured, widened] = commands();
+    let holders = [Holder::Cluster, Holder::Node(NodeId(2)), Holder::Group("g".into())];
+    let set = |of| Command::Configured { of, settings: set("log.retention.ms", "300") };
+    let all = (1..=3).map(register).chain([raised, configured, widened]).chain(holders.into_iter().map(set));
+    for command in all {
+        assert!(metadata.takes(&command), "{command:?}");
+        metadata.apply(Default::default(), &command);
+    }
+    metadata
+}
+
 fn log() -> LogState {
     let mut log = LogState::default();
     let mut entry = |index: u64, term: u64, base: i64| {
@@ -280,9 +334,9 @@ fn log() -> LogState {
 #[test]
 fn every_version_of_every_shape_is_read_and_the_newest_is_written_as_it_was() {
     let mut golden = Golden::read();
-    let state = Host::encode_state(Wall(9), &metadata());
+    let state = Host::encode_state(Wall(9), &metadata_of_level_1());
     let known = golden.bytes((1, 1), "Host", || state.to_vec());
-    assert_eq!(Host::decode_state(&known, LEVELS.newest), Ok((Wall(9), metadata())));
+    assert_eq!(Host::decode_state(&known, LEVELS.newest), Ok((Wall(9), metadata_of_level_1())));
     assert_eq!(state, known, "the state of a machine is written otherwise now");
     golden.hold(&[metadata()], |bytes| Metadata::decode(bytes, LEVELS.newest).expect("recorded"));
     golden.hold(&[log()], |bytes| LogState::decode(bytes).expect("recorded"));
@@ -314,7 +368,7 @@ fn what_this_build_does_not_read_is_refused_by_name() {
     bytes[0] = 200;
     assert_eq!(
         refused(&bytes),
-        "undecodable metadata command: kind 200 in version 9; this build reads kinds 16, 17, 18, 19, 20, 21"
+        "undecodable metadata command: kind 200 in version 9; this build reads kinds 16, 17, 18, 19, 20, 21, 22, 23"
     );
     assert_eq!(refused(&[]), "undecodable metadata command: it is cut before its kind and version");
     let cut = Metadata::encode_commands(&commands()[..1], LEVELS.newest);

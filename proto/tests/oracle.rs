@@ -41,7 +41,7 @@ macro_rules! assert_agreement {
             (ours, theirs.expect("the oracle reads it"))
         };
         let (ours, theirs) = read(&bytes);
-        assert_eq!(Value::parse(&format!("{ours:?}")), Value::parse(&format!("{theirs:?}")));
+        assert_eq!(Value::parse(&shared(&ours)), Value::parse(&format!("{theirs:?}")));
         let our_bytes = written(|writer| ours.encode(writer, $version));
         let mut their_bytes = BytesMut::new();
         theirs.encode(&mut their_bytes, $version).expect("the oracle writes what it read");
@@ -69,7 +69,7 @@ fn responses_are_read_and_written_as_the_oracle_does() {
 #[test]
 fn headers_are_of_the_versions_that_the_oracle_says() {
     for key in kafkas() {
-        for version in key.versions().iter() {
+        for version in known(key) {
             let request = their_key(key).request_header_version(version);
             assert_eq!(key.api().request_header_version(version), request, "{key} {version}");
             let response = their_key(key).response_header_version(version);
@@ -85,26 +85,35 @@ fn every_api_has_a_default_equal_to_the_oracles() {
     macro_rules! same_default {
         ($($module:ident::{$($body:ident),+};)+) => { $( $(
             assert_eq!(
-                Value::parse(&format!("{:?}", ours::$module::$body::default())),
+                Value::parse(&shared(&ours::$module::$body::default())),
                 Value::parse(&format!("{:?}", theirs::$body::default())),
             );
         )+ )+ };
     }
     same_default! {
+        alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
         api_versions::{ApiVersionsRequest, ApiVersionsResponse};
         consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
         consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+        create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
         create_topics::{CreateTopicsRequest, CreateTopicsResponse};
         delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
+        delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
         delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
         describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+        describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
         describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+        describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+        describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
+        describe_topic_partitions::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
         fetch::{FetchRequest, FetchResponse};
         find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
         heartbeat::{HeartbeatRequest, HeartbeatResponse};
+        incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
         init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
         join_group::{JoinGroupRequest, JoinGroupResponse};
         leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+        list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
         list_groups::{ListGroupsRequest, ListGroupsResponse};
         list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
         metadata::{MetadataRequest, MetadataResponse};
@@ -138,6 +147,20 @@ fn kafkas() -> impl Iterator<Item = ApiKey> {
     ApiKey::ALL.iter().copied().filter(|key| !key.is_ours())
 }
 
+/// Fields of versions that the oracle does not know, as they are in all others.
+const YOUNGER: [&str; 1] = [", is_cordoned: false"];
+
+/// A body without them.
+fn shared(body: &impl std::fmt::Debug) -> String {
+    YOUNGER.iter().fold(format!("{body:?}"), |text, field| text.replace(field, ""))
+}
+
+/// The versions of an API that the oracle knows too. It is behind Kafka by some: those are held by their golden bytes.
+fn known(key: ApiKey) -> impl Iterator<Item = i16> {
+    let newest = their_key(key).valid_versions().max;
+    key.versions().iter().filter(move |version| *version <= newest)
+}
+
 #[test]
 fn what_is_ours_is_not_kafkas() {
     for key in OURS_FROM..=i16::MAX {
@@ -147,7 +170,7 @@ fn what_is_ours_is_not_kafkas() {
 
 fn for_every_version(but: &[(ApiKey, i16)], law: impl Fn(ApiKey, i16, &[u8])) {
     for key in kafkas() {
-        for version in key.versions().iter().filter(|version| !but.contains(&(key, *version))) {
+        for version in known(key).filter(|version| !but.contains(&(key, *version))) {
             let config =
                 ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES_PER_VERSION) };
             let chance = proptest::collection::vec(any::<u8>(), 0..400);

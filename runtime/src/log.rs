@@ -102,6 +102,9 @@ impl NoticeLog {
             Notice::TopicCreated { name, partitions } => {
                 info!(topic = escaped(name), partitions, "topic created");
             }
+            Notice::TopicWidened { name, partitions } => {
+                info!(topic = escaped(name), partitions, "topic has more partitions");
+            }
             Notice::TopicDeleted { name, .. } => info!(topic = escaped(name), "topic deleted"),
             Notice::LevelRaised { to } => {
                 info!(

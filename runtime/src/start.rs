@@ -122,6 +122,7 @@ fn plan_member(file: &ClusterFile, said: &NodeArguments) -> Result<Plan, Failure
 
 fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     let Plan { mut config, api, rpc, data, scrub_bytes_per_second } = plan;
+    config.data_dir = data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     let mode = match &data {
         None => "one node in memory".to_owned(),
         Some(path) if config.is_single() => format!("one node on {}", path.display()),

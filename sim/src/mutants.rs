@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 79] = [
+pub const ALL: [Planted; 81] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -158,6 +158,8 @@ pub const ALL: [Planted; 79] = [
     ours(Mutant::RemovedEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::RecycledEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::SecretNotChecked, &[Claim::C22]),
+    ours(Mutant::DeletedAtPropose, &[Claim::C7]),
+    ours(Mutant::SettingsOnLeaderOnly, &[Claim::C6]),
     ours(Mutant::AboveTheLevel, &[Claim::C6, Claim::C17, Claim::C18]),
     ours(Mutant::UnfinishedOvertaken, &[Claim::C8]),
     // Whoever starts on it has a state of another time, or none that fits together.

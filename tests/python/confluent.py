@@ -9,8 +9,8 @@ confluent.py admin BOOTSTRAP TOPIC                  creates, describes and delet
 import sys
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 
 def produce(bootstrap, topic, count, codec):
@@ -59,6 +59,28 @@ def consume(bootstrap, topic, count):
     return seen == int(count)
 
 
+def settings(client, resource, name, value):
+    def told():
+        return client.describe_configs([resource])[resource].result(20)[name]
+
+    before = told()
+    change = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(resource.restype, resource.name, incremental_configs=[change])
+    client.incremental_alter_configs([changed])[changed].result(20)
+    assert told().value == value and not told().is_default, told()
+    # The older way reads all, changes one and writes all back.
+    whole = ConfigResource(resource.restype, resource.name, set_config={name: before.value})
+    client.alter_configs([whole])[whole].result(20)
+    assert told().value == before.value, told()
+    wrong = ConfigEntry("no.such.setting", "1", incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(resource.restype, resource.name, incremental_configs=[wrong])
+    try:
+        client.incremental_alter_configs([changed])[changed].result(20)
+        raise AssertionError("a setting that there is not was set")
+    except KafkaException as refused:
+        assert "no.such.setting" in str(refused), refused
+
+
 def admin(bootstrap, topic):
     client = AdminClient({"bootstrap.servers": bootstrap})
     for future in client.create_topics([NewTopic(topic, num_partitions=3, replication_factor=1)]).values():
@@ -68,6 +90,8 @@ def admin(bootstrap, topic):
     assert described.cluster_id, "a cluster has an id"
     cluster = client.describe_cluster().result(20)
     assert cluster.cluster_id == described.cluster_id, (cluster.cluster_id, described.cluster_id)
+    settings(client, ConfigResource(ConfigResource.Type.TOPIC, topic), "retention.ms", "12345")
+    settings(client, ConfigResource(ConfigResource.Type.BROKER, "1"), "log.retention.ms", "23456")
     for future in client.delete_topics([topic]).values():
         future.result(20)
     deadline = time.monotonic() + 20

@@ -7,7 +7,7 @@ import sys
 import time
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 
 def produce(bootstrap, topic, count, codec):
@@ -48,10 +48,24 @@ def consume(bootstrap, topic, count):
     return seen == int(count)
 
 
+def settings(client, kind, name, setting, value):
+    def told():
+        all_there_are = client.describe_configs([ConfigResource(kind, name)], config_filter="all")
+        return all_there_are[kind.name.lower()][name][setting]["value"]
+
+    before = told()
+    client.alter_configs([ConfigResource(kind, name, {setting: value})])
+    assert told() == value, told()
+    client.alter_configs([ConfigResource(kind, name, {setting: before})])
+    assert told() == before, told()
+
+
 def admin(bootstrap, topic):
     client = KafkaAdminClient(bootstrap_servers=bootstrap)
     client.create_topics([NewTopic(topic, num_partitions=3, replication_factor=1)])
     assert topic in client.list_topics(), client.list_topics()
+    settings(client, ConfigResourceType.TOPIC, topic, "retention.ms", "12345")
+    settings(client, ConfigResourceType.BROKER, "1", "log.retention.ms", "23456")
     client.delete_topics([topic])
     deadline = time.monotonic() + 20
     while topic in client.list_topics():

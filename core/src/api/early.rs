@@ -9,9 +9,10 @@
 //! Bounded by what connections may hold: their slots and their bytes stay taken.
 
 use super::Waiting;
+use super::cluster::list_config_resources;
 use super::desk::{Desk, NEVER};
 use super::origin::Origin;
-use super::topics::metadata;
+use super::topics::{describe_topic_partitions, metadata};
 use crate::limits::TOPICS_AWAITED_MAX;
 use crate::node::Node;
 use crate::now::Now;
@@ -53,6 +54,12 @@ pub(super) fn hold(
         // Alone a node knows all there is once it is open.
         RequestBody::Metadata(request) if !node.config().is_single() => {
             metadata::wants_all(request, origin.format.version)
+        }
+        RequestBody::DescribeTopicPartitions(request) if !node.config().is_single() => {
+            describe_topic_partitions::wants_all(request)
+        }
+        RequestBody::ListConfigResources(request) if !node.config().is_single() => {
+            list_config_resources::wants_topics(request, origin.format.version)
         }
         _ => false,
     };

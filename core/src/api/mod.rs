@@ -24,7 +24,8 @@
 //! | Fetch | what there is | what there is |
 //! | Fetch that reads from the disk | what came; the rest is refused: KAFKA_STORAGE_ERROR | the same |
 //! | ListOffsets | REQUEST_TIMED_OUT | NOT_LEADER_OR_FOLLOWER |
-//! | CreateTopics, DeleteTopics, UpdateFeatures | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
+//! | DeleteRecords | REQUEST_TIMED_OUT: it may still be done | NOT_LEADER_OR_FOLLOWER |
+//! | CreateTopics, DeleteTopics, CreatePartitions, AlterConfigs, IncrementalAlterConfigs, UpdateFeatures | REQUEST_TIMED_OUT: it may still be done | NOT_CONTROLLER |
 //! | Metadata that makes topics | LEADER_NOT_AVAILABLE | LEADER_NOT_AVAILABLE |
 //! | InitProducerId | COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_LOAD_IN_PROGRESS |
 //! | FindCoordinator that makes the topic | COORDINATOR_NOT_AVAILABLE | COORDINATOR_NOT_AVAILABLE |
@@ -84,14 +85,14 @@ use crate::now::Mono;
 use crate::now::Now;
 use crate::resident;
 use crate::storage::{Chunk, ReadFault, ReadId};
-use cluster::{api_versions, update_features};
+use cluster::{altering, api_versions, update_features};
 use desk::Vain;
 use groups::find_coordinator;
 use origin::{Caller, Format, Origin};
-use records::{fetch, init_producer_id, list_offsets, produce};
+use records::{delete_records, fetch, init_producer_id, list_offsets, produce};
 use rust_mq_proto::kafka::api::{ApiKey, RequestBody};
 use rust_mq_proto::kafka::{Reader, RequestStart};
-use topics::{create_topics, delete_topics, metadata};
+use topics::{create_partitions, create_topics, delete_topics, metadata};
 
 /// A request that waits, or a part of one.
 enum Waiting {
@@ -103,6 +104,9 @@ enum Waiting {
     CreateTopics(create_topics::Pending),
     DeleteTopics(delete_topics::Pending),
     UpdateFeatures(update_features::Pending),
+    CreatePartitions(create_partitions::Pending),
+    DeleteRecords(Box<delete_records::Pending>),
+    AlterConfigs(Box<altering::Pending>),
     AutoCreate(metadata::Pending),
     ProducerId(Origin),
     /// This node's wish for more producer ids: nobody's request.
@@ -118,6 +122,7 @@ enum Waiting {
 /// What is answered once new topics have leaders.
 enum Then {
     Created(create_topics::Pending, Reply),
+    Widened(create_partitions::Pending, Reply),
     Metadata(metadata::Pending),
     Coordinator(find_coordinator::Pending),
 }
@@ -328,6 +333,10 @@ impl Desk {
             Some(Waiting::CreateTopics(pending)) => create_topics::replied(self, node, now, pending, reply),
             Some(Waiting::DeleteTopics(pending)) => delete_topics::replied(self, node, pending, reply),
             Some(Waiting::UpdateFeatures(pending)) => update_features::replied(self, node, pending, reply),
+            Some(Waiting::CreatePartitions(pending)) => {
+                create_partitions::replied(self, node, now, pending, reply);
+            }
+            Some(Waiting::AlterConfigs(pending)) => altering::replied(self, node, *pending, reply),
             Some(Waiting::AutoCreate(pending)) => metadata::replied(self, now, pending, reply),
             Some(Waiting::Coordinator(pending)) => find_coordinator::replied(self, now, pending, &reply),
             Some(Waiting::ProducerIds) => init_producer_id::replied(self, node, now, &reply),
@@ -366,11 +375,22 @@ fn dispatch(
         | ApiKey::Fetch
         | ApiKey::ListOffsets
         | ApiKey::OffsetForLeaderEpoch
+        | ApiKey::DeleteRecords
+        | ApiKey::DescribeProducers
         | ApiKey::InitProducerId => records::dispatch(desk, node, now, origin, body),
-        ApiKey::Metadata | ApiKey::CreateTopics | ApiKey::DeleteTopics => {
-            topics::dispatch(desk, node, now, origin, body)
-        }
-        ApiKey::ApiVersions | ApiKey::DescribeCluster | ApiKey::UpdateFeatures => {
+        ApiKey::Metadata
+        | ApiKey::CreateTopics
+        | ApiKey::DeleteTopics
+        | ApiKey::CreatePartitions
+        | ApiKey::DescribeTopicPartitions => topics::dispatch(desk, node, now, origin, body),
+        ApiKey::ApiVersions
+        | ApiKey::DescribeCluster
+        | ApiKey::DescribeConfigs
+        | ApiKey::AlterConfigs
+        | ApiKey::IncrementalAlterConfigs
+        | ApiKey::ListConfigResources
+        | ApiKey::DescribeLogDirs
+        | ApiKey::UpdateFeatures => {
             cluster::dispatch(desk, node, now, origin, body);
             Ok(())
         }
@@ -408,6 +428,9 @@ impl Waiting {
             Waiting::CreateTopics(pending) => create_topics::in_vain(desk, node, pending, vain),
             Waiting::DeleteTopics(pending) => delete_topics::in_vain(desk, node, pending, vain),
             Waiting::UpdateFeatures(pending) => update_features::in_vain(desk, node, pending, vain),
+            Waiting::CreatePartitions(pending) => create_partitions::in_vain(desk, node, pending, vain),
+            Waiting::DeleteRecords(pending) => delete_records::in_vain(desk, node, *pending, vain),
+            Waiting::AlterConfigs(pending) => altering::in_vain(desk, node, *pending, vain),
             Waiting::AutoCreate(pending) => metadata::in_vain(desk, node, pending),
             Waiting::ProducerId(origin) => init_producer_id::in_vain(desk, node, origin),
             Waiting::ProducerIds => init_producer_id::not_told(desk),
@@ -426,6 +449,7 @@ impl Then {
     fn answer(self, desk: &mut Desk, node: &mut Node) {
         match self {
             Then::Created(pending, reply) => create_topics::answer(desk, node, pending, reply),
+            Then::Widened(pending, reply) => create_partitions::answer(desk, node, pending, reply),
             Then::Metadata(pending) => metadata::answer(desk, node, &pending),
             Then::Coordinator(pending) => find_coordinator::answer(desk, node, &pending),
         }

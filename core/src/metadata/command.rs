@@ -6,6 +6,7 @@ use super::registered::Registered;
 use crate::codec::{Broken, Kind, Reading, SECOND, Shape, Writing};
 use crate::ids::{NodeId, TopicId};
 use crate::level::Level;
+use crate::settings::{Holder, Settings};
 use std::collections::BTreeMap;
 
 /// A change of the metadata.
@@ -40,6 +41,20 @@ pub enum Command {
         /// The level.
         to: Level,
     },
+    /// Somebody has these settings now, and no others.
+    Configured {
+        /// Who.
+        of: Holder,
+        /// All of them.
+        settings: Settings,
+    },
+    /// A topic has these partitions too, behind those that it had.
+    PartitionsAdded {
+        /// Which.
+        id: TopicId,
+        /// By number, from the first that is new on, the members that each is born with.
+        partitions: Vec<Vec<Placed>>,
+    },
     /// A node says of itself what is so now.
     NodeRegistered {
         /// Which.
@@ -66,6 +81,8 @@ const PRODUCER_IDS_TAKEN: u8 = 18;
 const LEVEL_RAISED: u8 = 19;
 const NODE_REGISTERED: u8 = 20;
 const MACHINE_TOPIC_CREATED: u8 = 21;
+const CONFIGURED: u8 = 22;
+const PARTITIONS_ADDED: u8 = 23;
 
 impl Shape for Command {
     const WHAT: &'static str = "metadata command";
@@ -76,6 +93,8 @@ impl Shape for Command {
         Kind::first(LEVEL_RAISED, "LevelRaised"),
         Kind::first(NODE_REGISTERED, "NodeRegistered"),
         Kind::new(MACHINE_TOPIC_CREATED, "MachineTopicCreated", SECOND),
+        Kind::new(CONFIGURED, "Configured", SECOND),
+        Kind::new(PARTITIONS_ADDED, "PartitionsAdded", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -86,6 +105,8 @@ impl Shape for Command {
             Command::LevelRaised { .. } => LEVEL_RAISED,
             Command::NodeRegistered { .. } => NODE_REGISTERED,
             Command::MachineTopicCreated { .. } => MACHINE_TOPIC_CREATED,
+            Command::Configured { .. } => CONFIGURED,
+            Command::PartitionsAdded { .. } => PARTITIONS_ADDED,
         }
     }
 
@@ -98,6 +119,14 @@ impl Shape for Command {
             Command::TopicDeleted { id } => to.put(id),
             Command::ProducerIdsTaken { next } => to.put(next),
             Command::LevelRaised { to: level } => to.put(level),
+            Command::Configured { of, settings } => {
+                to.put(of);
+                to.put(settings);
+            }
+            Command::PartitionsAdded { id, partitions } => {
+                to.put(id);
+                to.put(partitions);
+            }
             Command::NodeRegistered { node, registered } => {
                 to.put(node);
                 to.put(registered);
@@ -112,6 +141,8 @@ impl Shape for Command {
             TOPIC_DELETED => Command::TopicDeleted { id: from.take()? },
             PRODUCER_IDS_TAKEN => Command::ProducerIdsTaken { next: from.take()? },
             LEVEL_RAISED => Command::LevelRaised { to: from.take()? },
+            PARTITIONS_ADDED => Command::PartitionsAdded { id: from.take()?, partitions: from.take()? },
+            CONFIGURED => Command::Configured { of: from.take()?, settings: from.take()? },
             NODE_REGISTERED => Command::NodeRegistered { node: from.take()?, registered: from.take()? },
             _ => return Err(Broken::Unread),
         })

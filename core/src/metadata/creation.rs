@@ -10,7 +10,7 @@ use crate::ids::{NodeId, TopicId};
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
 use crate::mutant::{Mutant, is_planted};
-use crate::topic_config;
+use crate::settings::{self, Layers, Table};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ fn create(
     }
     let nodes = place(draft, new)?;
     let replication_factor = nodes.first().map_or(0, Vec::len);
-    let configs = topic_config::check(&new.configs)
+    let configs = settings::check_new(&new.configs, draft.level)
         .map_err(|bad| refusal(ErrorCode::InvalidConfig, bad.to_string()))?;
     let after = draft.partitions + nodes.len() as u64;
     let most = PARTITIONS_MAX.min(context.room.partitions_max);
@@ -94,7 +94,7 @@ fn create(
         id,
         partitions: i32::try_from(nodes.len()).expect("bounded by CREATE_PARTITIONS_MAX above"),
         replication_factor: i16::try_from(replication_factor).unwrap_or(i16::MAX),
-        settings: topic_config::describe(&configs).into_iter().map(Setting::from).collect(),
+        settings: Layers::own(&configs).describe(Table::Topic).map(Setting::from).collect(),
     };
     let topic = TopicBirth { name: new.name.clone(), partitions, configs };
     Ok((Command::TopicCreated { id, topic }, created))

@@ -8,6 +8,7 @@
 use super::{Assignment, Command, Metadata, Placed, Topic, TopicBirth, topic_name};
 use crate::ids::{NodeId, ReplicaId, TopicId};
 use crate::limits::{MEMBERS_MAX, PARTITIONS_MAX, PRODUCER_ID_BLOCK};
+use crate::settings::Holder;
 use std::collections::BTreeSet;
 
 /// The highest `next_producer`, from which another block can be given.
@@ -30,6 +31,14 @@ impl Metadata {
             Command::LevelRaised { to } => {
                 *to > self.level && self.nodes.values().all(|node| node.levels.contains(*to))
             }
+            Command::PartitionsAdded { id, partitions } => {
+                let topic = self.topics.get(id);
+                topic.is_some_and(|topic| {
+                    self.bears(partitions) && self.is_placed(*id, &topic.name, slices(partitions))
+                })
+            }
+            // What can be set, and to what, differs from build to build: `decide` looks, and all builds must take the same.
+            Command::Configured { of, .. } => self.knows(of),
             Command::NodeRegistered { node, registered } => {
                 let is_its = self.nodes.get(node).is_some_and(|known| known.disk == registered.disk);
                 is_its && registered.is_sound() && registered.levels.contains(self.level)
@@ -37,20 +46,28 @@ impl Metadata {
         }
     }
 
-    /// Whether a topic can be added as it is: it and its name are new, and its replicas are, each higher than the one
-    /// before, as they are numbered.
+    /// Whether somebody is there who can have settings. Groups need not be there.
+    fn knows(&self, holder: &Holder) -> bool {
+        match holder {
+            Holder::Topic(id) => self.topics.contains_key(id),
+            Holder::Node(node) => self.nodes.contains_key(node),
+            Holder::Cluster | Holder::Group(_) => true,
+        }
+    }
+
+    /// Whether a topic can be added as it is: it and its name are new, and its replicas are.
     fn fits(&self, id: TopicId, topic: &TopicBirth) -> bool {
         let is_new = !self.topics.contains_key(&id) && !self.names.contains_key(&topic.name);
-        let has_room = self.partitions + topic.partitions.len() as u64 <= PARTITIONS_MAX as u64;
-        let replicas = || topic.partitions.iter().flatten().map(|placed| placed.replica);
+        is_new && self.bears(&topic.partitions) && self.is_placed(id, &topic.name, slices(&topic.partitions))
+    }
+
+    /// Whether there is room for these partitions, and their replicas are new, each higher than the one before.
+    fn bears(&self, partitions: &[Vec<Placed>]) -> bool {
+        let has_room = self.partitions + partitions.len() as u64 <= PARTITIONS_MAX as u64;
+        let replicas = || partitions.iter().flatten().map(|placed| placed.replica);
         let are_new = replicas().all(|replica| replica.0 >= self.next_replica && replica <= ReplicaId::MAX);
-        let are_born = topic.partitions.iter().all(|placed| Assignment::born(placed).is_some());
-        is_new
-            && has_room
-            && are_born
-            && are_new
-            && replicas().is_sorted_by(|one, next| one < next)
-            && self.is_placed(id, &topic.name, topic.partitions.iter().map(Vec::as_slice))
+        let are_born = partitions.iter().all(|placed| Assignment::born(placed).is_some());
+        has_room && are_born && are_new && replicas().is_sorted_by(|one, next| one < next)
     }
 
     /// Whether the topic's name is one, and each partition lies on different nodes.
@@ -90,6 +107,10 @@ impl Metadata {
         if !self.topics.iter().all(is_placed) {
             return Some("a topic lies where none can");
         }
+        let is_held = |holder: &Holder| !matches!(holder, Holder::Topic(_)) && self.knows(holder);
+        if !self.settings.keys().all(is_held) {
+            return Some("settings are nobody's");
+        }
         if !self.voters.keys().all(|node| self.nodes.contains_key(node)) {
             return Some("a voter is no node");
         }
@@ -113,4 +134,8 @@ impl Metadata {
         let is_counted = partitions == self.partitions && (0..=PRODUCER_ID_MAX).contains(&self.next_producer);
         (!is_counted).then_some("its counts are wrong")
     }
+}
+
+fn slices(partitions: &[Vec<Placed>]) -> impl ExactSizeIterator<Item = &[Placed]> {
+    partitions.iter().map(Vec::as_slice)
 }

@@ -3,7 +3,7 @@
 //! *image*, which is simply the committed state.
 //!
 //! `request` is what it is asked, `command` what it replicates, `creation` and `deletion` decide about topics,
-//! `machine_topic` about those of machines,
+//! `machine_topic` about those of machines, `configuring` about settings, `widening` about more partitions,
 //! `registry` about nodes and the feature level, `assignment` tells birth members from the target, `room`
 //! counts what that takes, `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which
 //! commands and states can be.
@@ -19,11 +19,11 @@
 //! - Invariant: the encoded state <= `state_bytes_max` of the room that `decide` is given: what is accepted can be
 //!   kept, sent and read back (`room`).
 //!
-//! Left out, and what that costs: configurations changed after creation, more partitions, other members.
-//! Each is a command more.
+//! Left out, and what that costs: other members, which are a command more.
 
 mod assignment;
 mod command;
+mod configuring;
 mod creation;
 mod deletion;
 mod fitting;
@@ -36,14 +36,18 @@ mod room;
 #[cfg(test)]
 mod tests;
 mod topic_name;
+mod widening;
 
 pub use assignment::{Assignment, Placed};
 pub use command::{Command, TopicBirth};
 pub use registered::{Place, Registered};
-pub use request::{CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, Setting, TopicRef};
+pub use request::{
+    Alteration, Altered, CreatedTopic, Deletion, NewTopic, Refusal, Reply, Request, Resource, Setting,
+    TopicRef, Widened, Wider,
+};
 pub use topic_name::{fault as topic_name_fault, is_of_machine};
 
-use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
+use crate::codec::{self, Broken, Kind, Reading, Shape, Version, Writing};
 use crate::entry::Stamp;
 use crate::ids::PageId;
 use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
@@ -52,6 +56,7 @@ use crate::limits::PRODUCER_ID_BLOCK;
 use crate::machine::{Context, Decision, Machine, Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::paged::Paged;
+use crate::settings::{Holder, Layers, NOTHING, Settings, TopicConfig};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
@@ -66,6 +71,8 @@ pub struct Metadata {
     voters: BTreeMap<NodeId, ReplicaId>,
     topics: Paged<TopicId, Topic>,
     names: Paged<String, TopicId>,
+    /// What brokers and groups have set; topics have theirs with them. None is empty.
+    settings: Paged<Holder, Settings>,
     next_replica: u64,
     next_producer: i64,
     partitions: u64,
@@ -180,12 +187,37 @@ impl Metadata {
         self.topics.get(&of.topic)?.partitions.get(usize::try_from(of.partition.0).ok()?)
     }
 
+    /// What somebody has set.
+    pub fn settings(&self, of: &Holder) -> &Settings {
+        match of {
+            Holder::Topic(id) => self.topic(*id).map_or(&NOTHING, |topic| &topic.configs),
+            of => self.settings.get(of).unwrap_or(&NOTHING),
+        }
+    }
+
+    /// All who have set something, topics excepted.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> + '_ {
+        self.settings.keys()
+    }
+
+    /// What decides on a node about somebody's settings; `fixed` is what its configuration says.
+    pub fn layers<'a>(&'a self, own: &'a Settings, node: NodeId, fixed: &'a Settings) -> Layers<'a> {
+        let (node, cluster) = (self.settings(&Holder::Node(node)), self.settings(&Holder::Cluster));
+        Layers { own, node, cluster, fixed }
+    }
+
+    /// What a topic's settings mean on a node.
+    pub fn topic_config(&self, topic: &Topic, node: NodeId) -> TopicConfig {
+        TopicConfig::read(&self.layers(&topic.configs, node, &NOTHING))
+    }
+
     /// Bytes of the state, encoded, but for a few numbers: counted as it changes.
     pub fn bytes(&self) -> usize {
         codec::encoded_bytes(&self.nodes)
             + codec::encoded_bytes(&self.voters)
             + self.topics.bytes()
             + self.names.bytes()
+            + self.settings.bytes()
     }
 
     /// Whether a topic's name differs from `name` in nothing but '.' and '_': Kafka refuses the second, since both would
@@ -223,6 +255,30 @@ impl Metadata {
         self.topics.insert(id, Topic { name: name.clone(), partitions, configs: configs.clone() });
     }
 
+    fn widen(&mut self, id: TopicId, partitions: &[Vec<Placed>]) {
+        let Some(topic) = self.topics.get(&id) else { return };
+        let mut topic = topic.clone();
+        let born: Vec<Assignment> = partitions.iter().filter_map(|placed| Assignment::born(placed)).collect();
+        assert!(born.len() == partitions.len(), "`takes` has looked how they are numbered");
+        let next = born.iter().map(Assignment::next_replica).max().unwrap_or(0);
+        self.next_replica = self.next_replica.max(next);
+        self.partitions += born.len() as u64;
+        topic.partitions.extend(born);
+        self.topics.insert(id, topic);
+    }
+
+    fn configure(&mut self, of: &Holder, settings: &Settings) {
+        if let Holder::Topic(id) = of {
+            let Some(topic) = self.topics.get(id) else { return };
+            let topic = Topic { configs: settings.clone(), ..topic.clone() };
+            self.topics.insert(*id, topic);
+        } else if settings.is_empty() {
+            self.settings.remove(of);
+        } else {
+            self.settings.insert(of.clone(), settings.clone());
+        }
+    }
+
     fn remove(&mut self, id: TopicId) {
         if let Some(topic) = self.topics.remove(&id) {
             self.partitions -= topic.partitions.len() as u64;
@@ -240,6 +296,7 @@ pub fn partition_of(topic: TopicId, number: usize) -> TopicPartition {
 /// Its maps, among the state's pages.
 const TOPICS: u8 = 0;
 const NAMES: u8 = 1;
+const SETTINGS: u8 = 2;
 
 impl Machine for Metadata {
     type Request = Request;
@@ -283,6 +340,16 @@ impl Machine for Metadata {
                     Err(refusal) => (Vec::new(), Reply::MachineTopic(Err(refusal))),
                 }
             }
+            Request::AlterConfigs { resources, validate_only } => {
+                let (commands, results) = configuring::decide(self, context, resources);
+                let commands = if validate_only { Vec::new() } else { commands };
+                (commands, Reply::AlterConfigs(results))
+            }
+            Request::CreatePartitions { topics, validate_only } => {
+                let (commands, results) = widening::decide(self, context, topics);
+                let commands = if validate_only { Vec::new() } else { commands };
+                (commands, Reply::CreatePartitions(results))
+            }
             Request::Register { node, registered } => {
                 match registry::register(self, context, node, registered) {
                     Ok(commands) => (commands, Reply::Registered(Ok(()))),
@@ -309,6 +376,8 @@ impl Machine for Metadata {
             Command::TopicDeleted { id } => self.remove(*id),
             Command::ProducerIdsTaken { next } => self.next_producer = *next,
             Command::LevelRaised { to } => self.level = *to,
+            Command::Configured { of, settings } => self.configure(of, settings),
+            Command::PartitionsAdded { id, partitions } => self.widen(*id, partitions),
             Command::NodeRegistered { node, registered } => {
                 self.nodes.insert(*node, registered.clone());
             }
@@ -333,21 +402,24 @@ impl Machine for Metadata {
     }
 
     fn head(&self) -> Bytes {
-        let (topics, names) = (Paged::default(), Paged::default());
+        let (topics, names, settings) = (Paged::default(), Paged::default(), Paged::default());
         let (nodes, voters) = (self.nodes.clone(), self.voters.clone());
-        codec::encode(&Metadata { topics, names, nodes, voters, ..*self }, self.level)
+        codec::encode(&Metadata { topics, names, settings, nodes, voters, ..*self }, self.level)
     }
 
     fn page_ids(&self) -> Vec<PageId> {
         let topics = self.topics.editions().map(|edition| PageId { table: TOPICS, edition });
-        topics.chain(self.names.editions().map(|edition| PageId { table: NAMES, edition })).collect()
+        let names = self.names.editions().map(|edition| PageId { table: NAMES, edition });
+        let settings = self.settings.editions().map(|edition| PageId { table: SETTINGS, edition });
+        topics.chain(names).chain(settings).collect()
     }
 
     fn page(&self, number: usize) -> Option<Bytes> {
-        let topics = self.topics.editions().count();
-        let page = match number.checked_sub(topics) {
-            None => self.topics.page(number),
-            Some(number) => self.names.page(number),
+        let (topics, names) = (self.topics.editions().count(), self.names.editions().count());
+        let page = match (number.checked_sub(topics), number.checked_sub(topics + names)) {
+            (None, _) => self.topics.page(number),
+            (Some(number), None) => self.names.page(number),
+            (_, Some(number)) => self.settings.page(number),
         };
         page.map(|(_, bytes)| bytes)
     }
@@ -360,6 +432,7 @@ impl Machine for Metadata {
         let pushed = match id.table {
             TOPICS => self.topics.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
             NAMES => self.names.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
+            SETTINGS => self.settings.push_page(id.edition, bytes).map_err(|fault| fault.to_string()),
             table => Err(format!("there is no table {table}")),
         };
         pushed.map_err(|reason| Undecodable { what: "page of the metadata", reason })
@@ -389,17 +462,21 @@ impl Machine for Metadata {
     }
 }
 
+/// The second has settings.
+const VERSIONS: &[Version] =
+    &[Version { number: 1, since: Level(1) }, Version { number: 2, since: Level(2) }];
+
 impl Shape for Metadata {
     const WHAT: &'static str = "metadata state";
-    const KINDS: &'static [Kind] = &[Kind::first(2, "Metadata")];
+    const KINDS: &'static [Kind] = &[Kind::new(2, "Metadata", VERSIONS)];
 
     fn kind(&self) -> u8 {
         2
     }
 
-    fn write(&self, _version: u8, to: &mut Writing<'_>) {
+    fn write(&self, version: u8, to: &mut Writing<'_>) {
         let Metadata { cluster, first_level, level, nodes, voters, topics, names, .. } = self;
-        let Metadata { next_replica, next_producer, partitions, .. } = self;
+        let Metadata { settings, next_replica, next_producer, partitions, .. } = self;
         to.put(cluster);
         to.put(first_level);
         to.put(level);
@@ -410,9 +487,12 @@ impl Shape for Metadata {
         to.put(next_replica);
         to.put(next_producer);
         to.put(partitions);
+        if version >= 2 {
+            to.put(settings);
+        }
     }
 
-    fn read(_kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<Metadata, Broken> {
+    fn read(_kind: u8, version: u8, from: &mut Reading<'_>) -> Result<Metadata, Broken> {
         Ok(Metadata {
             cluster: from.take()?,
             first_level: from.take()?,
@@ -424,6 +504,7 @@ impl Shape for Metadata {
             next_replica: from.take()?,
             next_producer: from.take()?,
             partitions: from.take()?,
+            settings: if version >= 2 { from.take()? } else { Paged::default() },
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::ids::{NodeId, TopicId};
 use crate::level::{Level, Levels};
 use crate::limits::{ASKED_BYTES_MAX, ASKED_ELEMENTS_MAX, CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::Undecodable;
-use crate::topic_config::ConfigEntry;
+use crate::settings::{Change, Described, Source};
 use bytes::Bytes;
 
 /// A question to the metadata leader.
@@ -45,6 +45,20 @@ pub enum Request {
         /// How many replicas each, if there are so many nodes.
         replication_factor: i16,
     },
+    /// Change settings, each resource by itself.
+    AlterConfigs {
+        /// Which, and how.
+        resources: Vec<Alteration>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// Make topics wider, each by itself.
+    CreatePartitions {
+        /// Which.
+        topics: Vec<Wider>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
     /// What a node says of itself.
     Register {
         /// Which.
@@ -68,6 +82,47 @@ pub struct NewTopic {
     /// Settings by Kafka's names; `None` means the default, as in Kafka.
     pub configs: Vec<(String, Option<String>)>,
 }
+
+/// Who is to have other settings, as clients name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
+pub enum Resource {
+    /// A topic, by its name.
+    Topic(String),
+    /// All brokers that do not have their own.
+    Cluster,
+    /// One broker.
+    Node(NodeId),
+    /// A consumer group.
+    Group(String),
+}
+
+/// What is to become of somebody's settings.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Alteration {
+    /// Whose.
+    pub of: Resource,
+    /// Whether those that are not named go (AlterConfigs), or stay as they are (IncrementalAlterConfigs).
+    pub is_whole: bool,
+    /// In order.
+    pub changes: Vec<Change>,
+}
+
+/// A topic that is to have more partitions.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Wider {
+    /// Its name, as given.
+    pub name: String,
+    /// How many it is to have, with those that it has.
+    pub count: i32,
+    /// Where the new ones go, if the client said.
+    pub assignments: Option<Vec<Vec<NodeId>>>,
+}
+
+/// What became of it.
+pub type Widened = (String, Result<(), Refusal>);
+
+/// What became of it.
+pub type Altered = (Resource, Result<(), Refusal>);
 
 /// A topic, by either of its names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
@@ -111,9 +166,10 @@ pub struct Setting {
     pub is_default: bool,
 }
 
-impl From<ConfigEntry> for Setting {
-    fn from(ConfigEntry { name, value, is_default }: ConfigEntry) -> Setting {
-        Setting { name, value, is_default }
+impl From<Described<'_>> for Setting {
+    fn from(described: Described<'_>) -> Setting {
+        let (name, value) = (described.name.into(), described.value().into());
+        Setting { name, value, is_default: described.source() != Source::Topic }
     }
 }
 
@@ -146,6 +202,10 @@ pub enum Reply {
     LevelRaised(Result<(), Refusal>),
     /// The topic is there, or why not.
     MachineTopic(Result<TopicId, Refusal>),
+    /// In the order asked.
+    AlterConfigs(Vec<Altered>),
+    /// In the order asked.
+    CreatePartitions(Vec<Widened>),
     /// The registry says of the asker what it has told, or why not.
     Registered(Result<(), Refusal>),
     /// The request as a whole would never be decided: what it asks is too much at once.
@@ -155,12 +215,21 @@ pub enum Reply {
 }
 
 impl Request {
+    /// Why this cannot be asked in a cluster of that level, or nothing.
+    pub fn early(&self, level: Level) -> Option<Refusal> {
+        let since = codec::since(self);
+        let message = format!("this needs feature level {since}; the cluster has level {level}");
+        (since > level).then_some(Refusal { code: ErrorCode::UnsupportedVersion, message })
+    }
+
     /// Why this is too much at once for anyone to decide, or nothing. What passes can be sent to another node and
     /// read there, and so can its answer.
     pub fn excess(&self) -> Option<Refusal> {
         let bytes = codec::shape_bytes(self, Levels::BUILD.newest);
         let too_many = match self {
             Request::CreateTopics { topics, .. } => many_elements(topics),
+            Request::AlterConfigs { resources, .. } => many_changes(resources),
+            Request::CreatePartitions { topics, .. } => many_assigned(topics),
             Request::DeleteTopics { topics } if topics.len() > PARTITIONS_MAX => {
                 Some(format!("one request deletes at most {PARTITIONS_MAX} topics"))
             }
@@ -206,6 +275,8 @@ const PRODUCER_IDS: u8 = 50;
 const RAISE_LEVEL: u8 = 51;
 const REGISTER: u8 = 52;
 const MAKE_MACHINE_TOPIC: u8 = 53;
+const ALTER_CONFIGS: u8 = 54;
+const CREATE_PARTITIONS: u8 = 55;
 
 impl Shape for Request {
     const WHAT: &'static str = "metadata request";
@@ -216,10 +287,14 @@ impl Shape for Request {
         Kind::first(RAISE_LEVEL, "RaiseLevel"),
         Kind::first(REGISTER, "Register"),
         Kind::new(MAKE_MACHINE_TOPIC, "MakeMachineTopic", SECOND),
+        Kind::new(ALTER_CONFIGS, "AlterConfigs", SECOND),
+        Kind::new(CREATE_PARTITIONS, "CreatePartitions", SECOND),
     ];
 
     fn kind(&self) -> u8 {
         match self {
+            Request::AlterConfigs { .. } => ALTER_CONFIGS,
+            Request::CreatePartitions { .. } => CREATE_PARTITIONS,
             Request::CreateTopics { .. } => CREATE_TOPICS,
             Request::DeleteTopics { .. } => DELETE_TOPICS,
             Request::ProducerIds => PRODUCER_IDS,
@@ -246,6 +321,14 @@ impl Shape for Request {
                 to.put(partitions);
                 to.put(replication_factor);
             }
+            Request::AlterConfigs { resources, validate_only } => {
+                to.put(resources);
+                to.put(validate_only);
+            }
+            Request::CreatePartitions { topics, validate_only } => {
+                to.put(topics);
+                to.put(validate_only);
+            }
             Request::Register { node, registered } => {
                 to.put(node);
                 to.put(registered);
@@ -264,6 +347,10 @@ impl Shape for Request {
                 partitions: from.take()?,
                 replication_factor: from.take()?,
             },
+            CREATE_PARTITIONS => {
+                Request::CreatePartitions { topics: from.take()?, validate_only: from.take()? }
+            }
+            ALTER_CONFIGS => Request::AlterConfigs { resources: from.take()?, validate_only: from.take()? },
             REGISTER => Request::Register { node: from.take()?, registered: from.take()? },
             _ => return Err(Broken::Unread),
         })
@@ -278,6 +365,8 @@ const NOT_CONTROLLER: u8 = 68;
 const LEVEL_RAISED: u8 = 69;
 const REGISTERED: u8 = 70;
 const MACHINE_TOPIC: u8 = 71;
+const CONFIGS_ALTERED: u8 = 72;
+const PARTITIONS_CREATED: u8 = 73;
 
 impl Shape for Reply {
     const WHAT: &'static str = "metadata answer";
@@ -290,6 +379,8 @@ impl Shape for Reply {
         Kind::first(LEVEL_RAISED, "RaiseLevel"),
         Kind::first(REGISTERED, "Register"),
         Kind::new(MACHINE_TOPIC, "MakeMachineTopic", SECOND),
+        Kind::new(CONFIGS_ALTERED, "AlterConfigs", SECOND),
+        Kind::new(PARTITIONS_CREATED, "CreatePartitions", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -302,6 +393,8 @@ impl Shape for Reply {
             Reply::LevelRaised(_) => LEVEL_RAISED,
             Reply::Registered(_) => REGISTERED,
             Reply::MachineTopic(_) => MACHINE_TOPIC,
+            Reply::AlterConfigs(_) => CONFIGS_ALTERED,
+            Reply::CreatePartitions(_) => PARTITIONS_CREATED,
         }
     }
 
@@ -309,6 +402,8 @@ impl Shape for Reply {
         match self {
             Reply::CreateTopics(topics) => to.put(topics),
             Reply::DeleteTopics(topics) => to.put(topics),
+            Reply::AlterConfigs(results) => to.put(results),
+            Reply::CreatePartitions(results) => to.put(results),
             Reply::ProducerIds { first, next } => {
                 to.put(first);
                 to.put(next);
@@ -328,6 +423,8 @@ impl Shape for Reply {
             REFUSED => Reply::Refused(from.take()?),
             NOT_CONTROLLER => Reply::NotController,
             LEVEL_RAISED => Reply::LevelRaised(from.take()?),
+            PARTITIONS_CREATED => Reply::CreatePartitions(from.take()?),
+            CONFIGS_ALTERED => Reply::AlterConfigs(from.take()?),
             REGISTERED => Reply::Registered(from.take()?),
             MACHINE_TOPIC => Reply::MachineTopic(from.take()?),
             _ => return Err(Broken::Unread),
@@ -348,4 +445,24 @@ fn many_elements(topics: &[NewTopic]) -> Option<String> {
     }
     (nodes.max(settings) > ASKED_ELEMENTS_MAX)
         .then(|| format!("one request has at most {ASKED_ELEMENTS_MAX} settings, and as many replicas"))
+}
+
+fn many_changes(resources: &[Alteration]) -> Option<String> {
+    if resources.len() > CREATE_PARTITIONS_MAX {
+        return Some(format!(
+            "one request changes the settings of at most {CREATE_PARTITIONS_MAX} resources"
+        ));
+    }
+    let changes: usize = resources.iter().map(|alteration| 1 + alteration.changes.len()).sum();
+    (changes > ASKED_ELEMENTS_MAX)
+        .then(|| format!("one request changes at most {ASKED_ELEMENTS_MAX} settings"))
+}
+
+fn many_assigned(topics: &[Wider]) -> Option<String> {
+    let assignments = || topics.iter().flat_map(|topic| topic.assignments.iter().flatten());
+    let nodes: usize = assignments().map(Vec::len).sum();
+    if topics.len().max(assignments().count()) > CREATE_PARTITIONS_MAX {
+        return Some(format!("one request makes at most {CREATE_PARTITIONS_MAX} partitions"));
+    }
+    (nodes > ASKED_ELEMENTS_MAX).then(|| format!("one request places at most {ASKED_ELEMENTS_MAX} replicas"))
 }

@@ -56,6 +56,7 @@ impl RoomLeft {
             Command::TopicCreated { topic, .. } | Command::MachineTopicCreated { topic, .. } => {
                 topic.partitions.len() * BIRTH_BYTES
             }
+            Command::PartitionsAdded { partitions, .. } => partitions.len() * BIRTH_BYTES,
             _ => 0,
         };
         let kept = bytes + name.len() + NAME_BYTES + births;

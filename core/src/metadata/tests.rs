@@ -12,7 +12,7 @@ use crate::link::Address;
 use crate::machine::{Answer, Room};
 use crate::now::Now;
 use crate::rng::Rng;
-use crate::topic_config;
+use crate::settings::{self, Table};
 use proptest::prelude::*;
 
 /// What a node with frames of the usual size has.
@@ -118,9 +118,9 @@ fn set(name: &str, value: String) -> (String, Option<String>) {
 /// A number of 250 digits for every setting that takes it.
 fn long_numbers() -> Vec<(String, Option<String>)> {
     let number = format!("{:0>250}", 2_000_000);
-    let all =
-        topic_config::describe(&BTreeMap::new()).into_iter().map(|entry| set(&entry.name, number.clone()));
-    all.filter(|setting| topic_config::check(std::slice::from_ref(setting)).is_ok()).collect()
+    let all = Table::Topic.all().into_iter().map(|(name, _)| set(name, number.clone()));
+    let level = Levels::BUILD.newest;
+    all.filter(|setting| settings::check_new(std::slice::from_ref(setting), level).is_ok()).collect()
 }
 
 #[test]

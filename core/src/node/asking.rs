@@ -59,7 +59,7 @@ impl Asking {
         residents: &mut Residents,
         ports: &mut Ports,
     ) {
-        if let Some(refusal) = request.excess() {
+        if let Some(refusal) = request.refusal(residents.level()) {
             ports.news.replied.push((waiter, refusal));
             return;
         }

@@ -12,7 +12,8 @@ use crate::ids::{ReplicaId, TopicId, TopicPartition};
 use crate::metadata::{Metadata, partition_of};
 use crate::now::Now;
 use crate::resident::{Effect, Kind, METADATA, Means, Unfolding, Unstartable, unborn};
-use crate::storage::{CommittedBatch, RecoveredReplica, Roll};
+use crate::settings::Holder;
+use crate::storage::{CommittedBatch, RecoveredReplica};
 use std::collections::BTreeSet;
 
 impl Node {
@@ -24,6 +25,10 @@ impl Node {
                 self.start_topic(now, id, actions);
                 actions.push(Action::Note(Notice::TopicCreated { name, partitions }));
             }
+            Effect::TopicWidened { id, name, partitions } => {
+                self.start_topic(now, id, actions);
+                actions.push(Action::Note(Notice::TopicWidened { name, partitions }));
+            }
             Effect::TopicDeleted { id, name, replicas } => {
                 self.identity.forget(&replicas);
                 self.stop_topic(id, name, actions);
@@ -33,6 +38,7 @@ impl Node {
                     self.start_topic(now, topic, actions);
                 }
             }
+            Effect::Configured(of) => self.configured(now, &of),
             Effect::LevelRaised(to) => {
                 actions.push(Action::Note(Notice::LevelRaised { to }));
                 self.level_is(now, actions);
@@ -90,8 +96,8 @@ impl Node {
 
     /// Begins with one that was to start, if the image shows it still.
     fn start_partition(&mut self, of: TopicPartition, actions: &mut Vec<Action>) {
-        let image = self.residents.image();
-        let Some(topic) = image.and_then(|image| image.topic(of.topic)) else { return };
+        let Some(image) = self.residents.image() else { return };
+        let Some(topic) = image.topic(of.topic) else { return };
         let number = usize::try_from(of.partition.0).unwrap_or(usize::MAX);
         let Some(assignment) = topic.partitions.get(number) else { return };
         let Some(id) = assignment.on(self.config.node) else { return };
@@ -99,7 +105,8 @@ impl Node {
         {
             return;
         }
-        let (kind, members) = (Kind::of_topic(of.topic, topic), assignment.members_at_start(id));
+        let kind = Kind::of_topic(image, of.topic, topic, self.config.node);
+        let members = assignment.members_at_start(id);
         let known = match self.unclaimed.read(id) {
             // A replica that was only added, and has seen no checkpoint: it begins as it did.
             Some(known) if known.members.voters.is_empty() => RecoveredReplica { members, ..known },
@@ -139,8 +146,10 @@ impl Node {
         self.ticks.started();
         let Kind::Records(config) = kind else { return self.metadata_starts(now, id, actions) };
         self.unclaimed.claim(id);
-        let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms };
-        self.ports.storage.set_roll(id, roll);
+        // What was set while its state was read acts, too.
+        let set = |image: &Metadata| Some(image.topic_config(image.topic(of.topic)?, self.config.node));
+        let config = self.residents.image().and_then(set).unwrap_or(config);
+        self.configure(id, config);
         // The first that is there is to lead; the others' turns come after it, should it fail.
         let assignment = self.residents.image().and_then(|image| image.assignment(of));
         let rank = assignment.and_then(|assignment| {
@@ -171,6 +180,7 @@ impl Node {
         for topic in placed {
             self.start_topic(now, topic, actions);
         }
+        self.configured(now, &Holder::Cluster);
         self.level_is(now, actions);
         self.asking.answered(&self.residents, &mut self.ports);
     }

@@ -35,6 +35,7 @@ mod checkpoints;
 mod clients;
 mod cold_reads;
 mod company;
+mod configuring;
 mod coordinating;
 mod deleted_ahead;
 mod disk_health;
@@ -79,6 +80,7 @@ use crate::mutant::{Mutant, is_planted};
 use crate::partition::Settled;
 use crate::resident::{Effect, Residents};
 use crate::rng::Rng;
+use crate::settings::Settings;
 use crate::storage::Storage;
 use acknowledged::Acknowledged;
 use alarms::Alarms;
@@ -112,6 +114,8 @@ pub struct Node {
     connections: Connections,
     budget: Budget,
     decompressor: Decompressor,
+    /// What its configuration says, by Kafka's names.
+    fixed: Settings,
     seed: u64,
     residents: Residents,
     ports: Ports,
@@ -152,6 +156,7 @@ impl Node {
             connections: Connections::default(),
             budget: Budget::new(config.budget_bytes),
             decompressor: Decompressor::default(),
+            fixed: config.settings(),
             seed,
             residents: Residents::default(),
             ports: Ports::new(&config, seed, rng),

@@ -186,6 +186,26 @@ impl Node {
         Ok(())
     }
 
+    /// Lets a partition's log begin at `below` at the earliest; -1 is its high watermark. Where it begins, if it does
+    /// already; otherwise `waiter` hears of it in the news.
+    ///
+    /// # Errors
+    /// A definite refusal, or NOT_LEADER_OR_FOLLOWER.
+    pub fn delete_records(
+        &mut self,
+        now: Now,
+        of: TopicPartition,
+        waiter: (Waiter, u32),
+        below: i64,
+    ) -> Result<Option<Offset>, ErrorCode> {
+        let id = self.residents.replica_of(of).filter(|_| !self.is_stopping());
+        let id = id.ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let partition = self.residents.partition_mut(id).ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let start = partition.delete_records(now, waiter, below)?;
+        self.ports.touch(id);
+        Ok(start)
+    }
+
     /// Reads committed batches from `from` on, for a client: one cold read serves all who ask for the same.
     pub fn read(&mut self, of: TopicPartition, from: Offset, max_bytes: usize) -> Lookup {
         let Some((id, partition)) = self.residents.placed(of) else {

@@ -31,6 +31,11 @@ impl Retention {
         (residents.partition_count() > 0).then_some(self.due)
     }
 
+    /// Looks with the next turn that time brings.
+    pub fn soon(&mut self, now: Mono) {
+        self.due = self.due.min(now);
+    }
+
     /// Looks if it is time.
     pub fn woke(&mut self, now: Now, residents: &mut Residents, ports: &mut Ports) {
         if self.due <= now.mono {

@@ -122,13 +122,13 @@ pub(super) fn give_snapshot(
     let _ = ports.peers.send_bulk(node, Bulk::Snapshot(resident.snapshot(wanted, log_start)));
 }
 
-/// What is kept of a replica's log. After a restart that may begin above where its state says: the journal told
-/// that retention had come further before it is known again what is committed. With no other follower it stays
-/// so until this catch-up is done (seed 7032).
+/// What is kept of a replica's log: whole batches. After a restart that may begin above where its state says: the journal
+/// told that retention had come further before it is known again what is committed. With no other follower it stays
+/// so until this catch-up is done (seed 7032). And it begins below where a client has deleted a part of a batch.
 fn bounds(resident: &Resident, ports: &Ports) -> (Offset, Offset) {
     let (start, end) = resident.extent();
-    let kept = ports.storage.extent(resident.replica().id()).map_or(Offset(0), |extent| extent.log_start);
-    (start.max(kept).min(end), end)
+    let kept = ports.storage.extent(resident.replica().id()).map_or(start, |extent| extent.log_start);
+    (kept.min(end), end)
 }
 
 fn send(

@@ -148,6 +148,7 @@ impl Unstarted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::GroupSettings;
     use crate::entry::{HardState, Members};
     use crate::ids::{Index, NodeId, Offset, Term};
     use crate::level::Levels;
@@ -158,8 +159,8 @@ mod tests {
     use crate::partition::{LogState, ProducerBatch};
     use crate::replica::Settings;
     use crate::resident::{Means, unborn};
+    use crate::settings::{Layers, NOTHING, TopicConfig};
     use crate::storage::RecoveredReplica;
-    use crate::topic_config::TopicConfig;
     use rust_mq_proto::records::Producer;
 
     fn partition(number: i32) -> TopicPartition {
@@ -227,9 +228,14 @@ mod tests {
     fn a_state_of_ten_thousand_producers_is_decoded_over_turns() {
         let (known, log) = of_producers(PRODUCERS_PER_PARTITION_MAX as i64);
         let bytes = log.producers.entries().bytes() as u64;
-        let room = Room { commands_bytes_max: 1 << 20, partitions_max: 10, state_bytes_max: 1 << 20 };
+        let room = Room {
+            commands_bytes_max: 1 << 20,
+            partitions_max: 10,
+            state_bytes_max: 1 << 20,
+            groups: GroupSettings::DEFAULT,
+        };
         let means = Means { seed: 1, room, reads: Levels::BUILD.newest, level: Levels::BUILD.newest };
-        let kind = Kind::Records(TopicConfig::read(&Default::default()));
+        let kind = Kind::Records(TopicConfig::read(&Layers::own(&NOTHING)));
         let state = Unfolding::begin(kind, means, known).expect("what was written can be read");
         let mut unstarted = Unstarted::new(GATHERED_BYTES_MAX);
         unstarted.opened(Open { of: partition(1), kind, state });

@@ -63,6 +63,11 @@ pub(super) struct Parked {
 }
 
 impl Parked {
+    /// One that waits for an entry of this term, whoever's disks have it, and for no batch of its own.
+    pub fn at(index: Index, term: Term, waiter: (Waiter, u32), base: Offset) -> Parked {
+        Parked { index, term, wants_more_disks: false, waiter: Some(waiter), base, append_time: -1 }
+    }
+
     pub fn done(self, log_start: Offset) -> Option<Settled> {
         let (waiter, part) = self.waiter?;
         let result = Ok(Appended { base: self.base, append_time: self.append_time, log_start });

@@ -5,6 +5,7 @@
 //! ```text
 //! append   a batch from a client -> checked -> offset and epoch written into its header -> proposed, parked
 //! apply    a committed entry -> log end, epochs, producers, log start; the batch goes on to storage
+//! delete   a later start of the log -> proposed, parked
 //! settle   what was parked up to the applied index is answered
 //! ```
 //!
@@ -24,6 +25,7 @@
 
 mod append;
 mod arriving;
+mod deletion;
 mod epochs;
 mod followers;
 mod log;
@@ -41,18 +43,19 @@ pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
 #[cfg(test)]
 pub use producers::ProducerBatch;
+pub use producers::Remembered;
 pub use refusal::AppendRefusal;
 pub use retention::Retained;
 
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::error_code::ErrorCode;
-use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term, TopicPartition};
 use crate::level::{Level, Levels};
 use crate::machine::{Undecodable, Waiter};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
 use crate::replica::Replica;
-use crate::topic_config::TopicConfig;
+use crate::settings::TopicConfig;
 use append::Parked;
 use bytes::BytesMut;
 use followers::Followers;
@@ -273,6 +276,11 @@ impl Partition {
         self.of
     }
 
+    /// Its topic has these settings now. What was taken before stays; what waits is measured by them.
+    pub fn configure(&mut self, config: TopicConfig) {
+        self.config = config;
+    }
+
     /// Its topic's settings.
     pub fn config(&self) -> &TopicConfig {
         &self.config
@@ -400,6 +408,11 @@ impl Partition {
     /// The replica below, to be stepped, ticked and read.
     pub fn replica_mut(&mut self) -> &mut Replica {
         &mut self.replica
+    }
+
+    /// The idempotent producers that are remembered.
+    pub fn remembered(&self) -> impl Iterator<Item = (ProducerId, Remembered)> + '_ {
+        self.log.producers.remembered()
     }
 
     /// The state as bytes, for a snapshot.

@@ -54,6 +54,17 @@ pub struct ProducerBatch {
     pub index: Index,
 }
 
+/// What people are told of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its epoch.
+    pub epoch: i16,
+    /// The sequence of its last record; -1 if none is known.
+    pub last_sequence: i32,
+    /// When the log met it last.
+    pub last_seen: Wall,
+}
+
 /// What the log says of a batch that a producer sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sequence {
@@ -171,6 +182,14 @@ impl Producers {
     /// What is remembered of that producer.
     pub fn entry(&self, id: ProducerId) -> Option<&ProducerEntry> {
         self.by_id.get(&id)
+    }
+
+    /// All of them, as people are told.
+    pub fn remembered(&self) -> impl Iterator<Item = (ProducerId, Remembered)> + '_ {
+        self.by_id.iter().map(|(id, entry)| {
+            let last_sequence = entry.batches.back().map_or(-1, |batch| batch.last);
+            (*id, Remembered { epoch: entry.epoch, last_sequence, last_seen: entry.last_seen })
+        })
     }
 
     /// Whether a producer may be unknown although batches of it are in the log.

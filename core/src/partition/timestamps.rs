@@ -8,7 +8,7 @@ use super::refusal::AppendRefusal;
 use crate::error_code::ErrorCode;
 use crate::limits::RECORD_ERRORS_MAX;
 use crate::now::Now;
-use crate::topic_config::TopicConfig;
+use crate::settings::TopicConfig;
 use bytes::BytesMut;
 use rust_mq_proto::records::{Batch, BatchMut, Decompressor, NO_TIMESTAMP, Summary, TimestampType};
 

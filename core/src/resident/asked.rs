@@ -50,10 +50,14 @@ impl Request {
         matches!(self, Request::Group(..))
     }
 
-    /// The answer where this is too much at once for anyone to decide.
-    pub fn excess(&self) -> Option<Reply> {
+    /// The answer where nobody will ever decide this: it is too much at once, or nothing that a cluster of that level
+    /// knows.
+    pub fn refusal(&self, level: Level) -> Option<Reply> {
         match self {
-            Request::Metadata(request) => Some(Reply::Metadata(metadata::Reply::Refused(request.excess()?))),
+            Request::Metadata(request) => {
+                let refusal = request.early(level).or_else(|| request.excess())?;
+                Some(Reply::Metadata(metadata::Reply::Refused(refusal)))
+            }
             Request::Group(..) => None,
         }
     }

@@ -117,8 +117,8 @@ fn check_log(partition: &Partition, snapshot: &Snapshot) -> Result<(), Disbelief
     let state = LogState::decode(&snapshot.state)?;
     let says = (snapshot.log_start, snapshot.segment_end);
     let is_believed = is_planted(partition.replica().settings().mutant, Mutant::SnapshotEndBelieved);
-    // Its records may begin above where its state says, never below.
-    let is_its_own = state.end == says.1 && (state.start..=state.end).contains(&says.0);
+    // Its records may begin above where its state says; and below, where a batch begins of which a part is deleted.
+    let is_its_own = state.end == says.1 && (Offset(0)..=state.end).contains(&says.0);
     if !is_its_own && !is_believed {
         return Err(Disbelief::Extent(says.0, says.1, state.start, state.end));
     }

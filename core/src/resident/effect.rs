@@ -3,6 +3,7 @@
 use crate::ids::{Index, Offset, ReplicaId, TopicId};
 use crate::level::Level;
 use crate::metadata::{Command, Metadata};
+use crate::settings::Holder;
 use crate::storage::CommittedBatch;
 
 /// What the node is to do.
@@ -30,6 +31,17 @@ pub enum Effect {
         /// All replicas it had, on any node.
         replicas: Vec<ReplicaId>,
     },
+    /// A topic has more partitions.
+    TopicWidened {
+        /// Which.
+        id: TopicId,
+        /// Its name.
+        name: String,
+        /// How many it has now.
+        partitions: i32,
+    },
+    /// Somebody has other settings.
+    Configured(Holder),
     /// The cluster has this feature level now.
     LevelRaised(Level),
     /// The image shows everything up to there now.
@@ -51,6 +63,14 @@ impl Effect {
             }
             Command::TopicDeleted { .. } if !before.takes(command) => None,
             Command::TopicDeleted { id } => Some(Effect::deleted(before, *id)),
+            Command::PartitionsAdded { .. } if !before.takes(command) => None,
+            Command::PartitionsAdded { id, partitions } => {
+                let had = before.topic(*id).map_or(0, |topic| topic.partitions.len());
+                let partitions = i32::try_from(had + partitions.len()).unwrap_or(i32::MAX);
+                Some(Effect::TopicWidened { id: *id, name: before.name_of(*id), partitions })
+            }
+            Command::Configured { .. } if !before.takes(command) => None,
+            Command::Configured { of, .. } => Some(Effect::Configured(of.clone())),
             Command::LevelRaised { .. } if !before.takes(command) => None,
             Command::LevelRaised { to } => Some(Effect::LevelRaised(*to)),
             Command::ProducerIdsTaken { .. } | Command::NodeRegistered { .. } => None,

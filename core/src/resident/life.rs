@@ -7,7 +7,7 @@ use super::{METADATA, Resident};
 use crate::entry::{HardState, Members, Stamp};
 use crate::group::Groups;
 use crate::host::Host;
-use crate::ids::{Index, Offset, ReplicaId, Term, TopicId, TopicPartition};
+use crate::ids::{Index, NodeId, Offset, ReplicaId, Term, TopicId, TopicPartition};
 use crate::level::Level;
 use crate::machine::{Room, Undecodable};
 use crate::metadata::{Metadata, Topic};
@@ -17,8 +17,8 @@ use crate::partition::{LogState, Partition};
 use crate::peer::{Snapshot, SnapshotWanted};
 use crate::replica::{Recovered, Replica, Settings, StartFault};
 use crate::rng::Rng;
+use crate::settings::TopicConfig;
 use crate::storage::{Part, PartState, RecoveredReplica};
-use crate::topic_config::TopicConfig;
 use bytes::Bytes;
 
 /// The stamp that a cluster's founding has in the metadata log.
@@ -49,11 +49,11 @@ pub struct Means {
 }
 
 impl Kind {
-    /// What the partitions of a topic are. A machine's topic is known by its id, one of those that are reserved.
-    pub fn of_topic(id: TopicId, topic: &Topic) -> Kind {
+    /// What the partitions of a topic are on a node. A machine's topic is known by its id, one of those that are reserved.
+    pub fn of_topic(image: &Metadata, id: TopicId, topic: &Topic, node: NodeId) -> Kind {
         match id {
             TopicId::CONSUMER_OFFSETS => Kind::Group,
-            _ => Kind::Records(TopicConfig::read(&topic.configs)),
+            _ => Kind::Records(image.topic_config(topic, node)),
         }
     }
 }
@@ -233,17 +233,18 @@ fn start_replica(settings: Settings, known: RecoveredReplica, applied: Stamp) ->
 mod tests {
     use super::*;
     use crate::config::GroupSettings;
-    use crate::ids::{NodeId, PartitionId, TopicId};
+    use crate::ids::{PartitionId, TopicId};
     use crate::level::Levels;
     use crate::metadata::{Assignment, Placed};
+    use crate::settings::{Layers, NOTHING};
     use rust_mq_proto::peer::raft::RaftKind;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     /// Whom a replica that the disk never held asks for votes, and whether it leads, after a long time alone.
     fn alone(assignment: &Assignment, replica: u64) -> (BTreeSet<u64>, bool) {
         let of = TopicPartition { topic: TopicId([3; 16]), partition: PartitionId(0) };
         let known = unborn(ReplicaId(replica), of, assignment.members_at_start(ReplicaId(replica)));
-        let config = TopicConfig::read(&BTreeMap::new());
+        let config = TopicConfig::read(&Layers::own(&NOTHING));
         let settings = Settings::new(NodeId(1), 1, 7);
         let room = Room {
             commands_bytes_max: 1 << 20,

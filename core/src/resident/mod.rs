@@ -166,7 +166,11 @@ impl Resident {
         told: &mut Told<'_>,
     ) -> Result<(), Undecodable> {
         match self {
-            Resident::Records(partition) => partition.install(at, state)?,
+            Resident::Records(partition) => {
+                partition.install(at, state)?;
+                // Who gave it may have kept more: where a client deletes within a segment, each keeps what it must.
+                effects.push(Effect::LogStarts(partition.log_start()));
+            }
             Resident::Metadata(host) => {
                 let before = Box::new(host.committed().clone());
                 told.by_metadata(|out| host.install(at, state, out))?;

@@ -8,9 +8,8 @@ use crate::level::Levels;
 use crate::machine::Room;
 use crate::now::Wall;
 use crate::replica::Settings;
-use crate::topic_config::TopicConfig;
+use crate::settings::{Layers, NOTHING, TopicConfig};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 fn of(topic: u8, number: i32) -> TopicPartition {
     TopicPartition { topic: TopicId([topic; 16]), partition: PartitionId(number) }
@@ -27,7 +26,7 @@ fn records(replica: u64, topic: u8, number: i32) -> Resident {
     let known = unborn(ReplicaId(replica), of(topic, number), members);
     let settings = Settings::new(NodeId(1), 1, 1);
     Resident::start(
-        Kind::Records(TopicConfig::read(&BTreeMap::new())),
+        Kind::Records(TopicConfig::read(&Layers::own(&NOTHING))),
         Means { seed: 1, room, reads: Levels::BUILD.newest, level: Levels::BUILD.newest },
         settings,
         known,

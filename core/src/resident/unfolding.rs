@@ -16,8 +16,8 @@ use crate::now::Wall;
 use crate::paged::Folded;
 use crate::partition::{LogState, PartitionCommand};
 use crate::replica::Settings;
+use crate::settings::TopicConfig;
 use crate::storage::RecoveredReplica;
-use crate::topic_config::TopicConfig;
 use bytes::Bytes;
 use std::collections::VecDeque;
 

@@ -440,6 +440,14 @@ impl Storage {
         matches!(&self.state, State::Running(running) if !running.space.is_full())
     }
 
+    /// Bytes that are free on the disk, as of the last write; `None` before one.
+    pub fn free_bytes(&self) -> Option<u64> {
+        match &self.state {
+            State::Running(running) => running.space.free_bytes(),
+            _ => None,
+        }
+    }
+
     /// The number of the oldest frame that is not durable, if one is not; numbers only rise.
     pub fn oldest_unsynced(&self) -> Option<u64> {
         match &self.state {

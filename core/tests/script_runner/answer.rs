@@ -6,8 +6,14 @@ use super::values;
 use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::create_topics::CreateTopicsResponse;
+use rust_mq_proto::kafka::api::delete_records::DeleteRecordsResponse;
 use rust_mq_proto::kafka::api::delete_topics::DeleteTopicsResponse;
+use rust_mq_proto::kafka::api::describe_configs::DescribeConfigsResponse;
+use rust_mq_proto::kafka::api::describe_log_dirs::DescribeLogDirsResponse;
+use rust_mq_proto::kafka::api::describe_producers::{DescribeProducersResponse, ProducerState};
+use rust_mq_proto::kafka::api::describe_topic_partitions::DescribeTopicPartitionsResponse;
 use rust_mq_proto::kafka::api::fetch::{FetchResponse, PartitionData};
+use rust_mq_proto::kafka::api::list_config_resources::ListConfigResourcesResponse;
 use rust_mq_proto::kafka::api::list_offsets::ListOffsetsResponse;
 use rust_mq_proto::kafka::api::metadata::MetadataResponse;
 use rust_mq_proto::kafka::api::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
@@ -42,6 +48,25 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
             let why = body.error_message.as_deref().map(|why| format!(": {why}"));
             vec![format!("{}{}", error(body.error_code), why.unwrap_or_default())]
         }
+        ResponseBody::CreatePartitions(body) => {
+            body.results.iter().map(|one| altered(&one.name, one.error_code, &one.error_message)).collect()
+        }
+        ResponseBody::DeleteRecords(body) => erased(body),
+        ResponseBody::DescribeLogDirs(body) => dirs(body),
+        ResponseBody::DescribeProducers(body) => producers(body),
+        ResponseBody::DescribeTopicPartitions(body) => page(body),
+        ResponseBody::DescribeConfigs(body) => described(body),
+        ResponseBody::AlterConfigs(body) => body
+            .responses
+            .iter()
+            .map(|one| altered(&one.resource_name, one.error_code, &one.error_message))
+            .collect(),
+        ResponseBody::IncrementalAlterConfigs(body) => body
+            .responses
+            .iter()
+            .map(|one| altered(&one.resource_name, one.error_code, &one.error_message))
+            .collect(),
+        ResponseBody::ListConfigResources(body) => holders(body),
         ResponseBody::DescribeCluster(body) => {
             let brokers: Vec<String> = body.brokers.iter().map(|one| one.broker_id.to_string()).collect();
             vec![format!("controller {}, brokers {}", body.controller_id, brokers.join(" "))]
@@ -206,6 +231,128 @@ fn delete_topics(body: &DeleteTopicsResponse) -> Vec<String> {
         }
     };
     body.responses.iter().map(line).collect()
+}
+
+fn erased(body: &DeleteRecordsResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.topics {
+        for part in &topic.partitions {
+            let what = match part.error_code {
+                0 => format!("begins at {}", part.low_watermark),
+                code => error(code),
+            };
+            lines.push(format!("{}-{}: {what}", topic.name, part.partition_index));
+        }
+    }
+    lines
+}
+
+fn dirs(body: &DescribeLogDirsResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in body.results.iter().flat_map(|dir| &dir.topics) {
+        for part in &topic.partitions {
+            lines.push(format!("{}-{}: {} bytes", topic.name, part.partition_index, part.partition_size));
+        }
+    }
+    if lines.is_empty() { vec!["nothing".into()] } else { lines }
+}
+
+fn producers(body: &DescribeProducersResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.topics {
+        for part in &topic.partitions {
+            let said = |state: &ProducerState| {
+                format!(
+                    "{} epoch {} last sequence {}",
+                    state.producer_id, state.producer_epoch, state.last_sequence
+                )
+            };
+            let what = match part.error_code {
+                0 if part.active_producers.is_empty() => "nobody".into(),
+                0 => part.active_producers.iter().map(said).collect::<Vec<_>>().join(", "),
+                code => error(code),
+            };
+            lines.push(format!("{}-{}: {what}", topic.name, part.partition_index));
+        }
+    }
+    lines
+}
+
+fn page(body: &DescribeTopicPartitionsResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for topic in &body.topics {
+        let name = topic.name.as_deref().unwrap_or("?");
+        if topic.error_code != 0 {
+            lines.push(format!("{name}: {}", error(topic.error_code)));
+        }
+        for part in &topic.partitions {
+            let (leader, replicas) = (part.leader_id, nodes(&part.replica_nodes));
+            lines.push(format!("{name}-{}: leader n{leader}, replicas {replicas}", part.partition_index));
+        }
+    }
+    if let Some(cursor) = &body.next_cursor {
+        lines.push(format!("goes on at {}-{}", cursor.topic_name, cursor.partition_index));
+    }
+    lines
+}
+
+/// Where a value comes from; Kafka's `ConfigSource`.
+fn source(number: i8) -> &'static str {
+    match number {
+        1 => "topic",
+        2 => "broker",
+        3 => "all brokers",
+        4 => "configuration",
+        5 => "default",
+        8 => "group",
+        _ => "?",
+    }
+}
+
+fn described(body: &DescribeConfigsResponse) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in &body.results {
+        if one.error_code != 0 {
+            lines.push(altered(&one.resource_name, one.error_code, &one.error_message));
+        }
+        // Of all that there is only what somebody has set.
+        let is_all = one.configs.len() > 8;
+        for config in one.configs.iter().filter(|config| !is_all || config.config_source < 4) {
+            let value = config.value.as_deref().unwrap_or("null");
+            let mut line = format!("{}={value} ({})", config.name, source(config.config_source));
+            for under in config.synonyms.iter().skip(1) {
+                let value = under.value.as_deref().unwrap_or("null");
+                line += &format!(", {}={value} ({})", under.name, source(under.source));
+            }
+            lines.push(if config.read_only { line + ", read-only" } else { line });
+        }
+    }
+    if lines.is_empty() { vec!["nothing is set".into()] } else { lines }
+}
+
+fn altered(name: &str, code: i16, message: &Option<String>) -> String {
+    let said = message.as_ref().map_or(String::new(), |message| format!(" \"{message}\""));
+    let what = if code == 0 { "done".into() } else { error(code) };
+    format!("{}: {what}{said}", if name.is_empty() { "default" } else { name })
+}
+
+fn holders(body: &ListConfigResourcesResponse) -> Vec<String> {
+    if body.error_code != 0 {
+        return vec![error(body.error_code)];
+    }
+    let kind = |number| match number {
+        2 => "topic",
+        4 => "broker",
+        32 => "group",
+        _ => "?",
+    };
+    let mut all: Vec<String> = body
+        .config_resources
+        .iter()
+        .map(|one| format!("{} {}", kind(one.resource_type), one.resource_name))
+        .collect();
+    all.sort();
+    vec![all.join(", ")]
 }
 
 fn epochs(body: &OffsetForLeaderEpochResponse) -> Vec<String> {

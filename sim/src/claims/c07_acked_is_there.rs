@@ -5,7 +5,8 @@
 //! is out of range, of whom leads in no earlier epoch; and in the end each log, read from its start to its high watermark
 //! by the auditor, for what was acknowledged and is not in it. What lies below the start must have been for retention to
 //! take, then and when a node first shows that start: by the topic's settings, the records' own times and sizes, and the
-//! latest time that any node's clock has shown.
+//! latest time that any node's clock has shown; or a client has asked that it goes. What a client was told to be deleted
+//! does not come back.
 //! A node that cannot decode what it wrote has lost it, too.
 
 use super::ledger::{Batch, BatchId, Fate, Ledger, Shelf, Value};
@@ -26,6 +27,9 @@ impl Retention {
     /// Whether a batch may be gone. Its segment goes by the latest time in it, and by what lies behind it; what is not
     /// known to lie before it may.
     fn may_take(&self, ledger: &Ledger, shelf: Shelf, batch: BatchId, entry: &Batch) -> bool {
+        if ledger.may_be_deleted(shelf, entry.place) {
+            return true;
+        }
         let times = (0..entry.count).map(|index| ledger.time_of(Value { batch, index }));
         // One without a time goes with its neighbours, or with what is known of its segment otherwise.
         let is_old =
@@ -100,6 +104,12 @@ pub fn missing(
     high_watermark: i64,
     retention: Retention,
 ) -> Option<String> {
+    let deleted = ledger.deleted_below(shelf);
+    if log_start < deleted {
+        return Some(format!(
+            "what lies below {deleted} of {shelf:?} is said to be deleted, and the log starts at {log_start}"
+        ));
+    }
     let mut acked = ledger.of(shelf).filter(|(_, batch)| batch.fate == Fate::Acked);
     acked.find_map(|(number, batch)| match batch.place {
         Some(base) if base >= log_start && base + i64::from(batch.count) > high_watermark => Some(format!(

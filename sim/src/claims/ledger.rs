@@ -98,6 +98,13 @@ pub struct Value {
     pub index: u32,
 }
 
+/// What was deleted of a shelf.
+#[derive(Clone, Copy, Debug, Default)]
+struct Deleted {
+    asked: i64,
+    said: i64,
+}
+
 /// All batches of a run.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -108,6 +115,8 @@ pub struct Ledger {
     /// What each wire brought of a log, by offset.
     brought: BTreeMap<(Shelf, WireId), BTreeMap<i64, u64>>,
     sendings: u64,
+    /// Below which offset a client has asked that all go, and what a broker has said the log begins at then.
+    deleted: BTreeMap<Shelf, Deleted>,
     /// Topics whose leaders' clocks stamp the records.
     stamped: BTreeSet<[u8; 16]>,
     /// Acknowledged batches.
@@ -279,6 +288,28 @@ impl Ledger {
         let after = brought.range(base..).next().map(|(_, number)| *number);
         brought.insert(base, number);
         [before, after]
+    }
+
+    /// A client asks that what lies below an offset goes: it may be gone from now on.
+    pub fn may_delete(&mut self, shelf: Shelf, below: i64) {
+        let deleted = self.deleted.entry(shelf).or_default();
+        deleted.asked = deleted.asked.max(below);
+    }
+
+    /// A client was told that what lies below an offset is gone.
+    pub fn deleted(&mut self, shelf: Shelf, below: i64) {
+        let deleted = self.deleted.entry(shelf).or_default();
+        deleted.said = deleted.said.max(below);
+    }
+
+    /// Whether a client may have deleted what begins there, or somewhere.
+    pub fn may_be_deleted(&self, shelf: Shelf, base: Option<i64>) -> bool {
+        self.deleted.get(&shelf).is_some_and(|deleted| deleted.asked > base.unwrap_or(0))
+    }
+
+    /// Below which offset all is said to be gone.
+    pub fn deleted_below(&self, shelf: Shelf) -> i64 {
+        self.deleted.get(&shelf).map_or(0, |deleted| deleted.said)
     }
 
     /// How many batches were intended.

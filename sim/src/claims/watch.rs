@@ -10,6 +10,7 @@ use super::c05_never_falls::Floors;
 use super::c06_records_equal::Segments;
 use super::c06_replay_is_live::Replays;
 use super::c06_replicas_equal::{States, Whose};
+use super::c06_settings_act::SettingsInForce;
 use super::c06_tip_is_committed;
 use super::c07_topics_stay::ShownTopics;
 use super::c09_lookups_are_exact::Stand;
@@ -54,6 +55,7 @@ pub struct NodeClaims {
     shown: Vec<(u32, Vec<Observation>)>,
     segments: Segments,
     topics: ShownTopics,
+    settings: SettingsInForce,
     /// Partitions that some node has dropped: their topic's deletion is committed, and nothing is promised any
     /// more. (A node that replays its metadata meets creation and deletion again, and between them has a replica
     /// that remembers nothing.)
@@ -199,10 +201,12 @@ impl NodeClaims {
         }
         self.shown[site] = (boot, seen);
         self.topics.turned(site, boot, broker.node(), verdict);
+        let is_due = turn.is_multiple_of(STATES_EVERY);
+        self.settings.turned(site, boot, broker.node(), is_due, verdict);
         if let Some(disk) = broker.observe_disk() {
             self.disks[site].shows(site, boot, disk, verdict);
         }
-        if turn.is_multiple_of(STATES_EVERY) {
+        if is_due {
             for (of, applied, hash) in broker.observe_states() {
                 if !self.gone.contains(&(of.topic.0, of.partition.0)) {
                     self.states.compare(Whose::Site(site), of, applied, hash, verdict);

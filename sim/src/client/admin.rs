@@ -1,12 +1,13 @@
 //! Admins: the founder makes the topics of the plan; the restless one creates and deletes topics of its own, with all
 //! that a request can say about them, settings so long that small frames do not hold them among it, and asks the
-//! cluster about itself. Each API has a die of its own.
+//! cluster about itself. Its hand on settings is `tuning`. Each API has a die of its own.
 
 use super::Street;
 use super::chance::Chance;
 use super::connection::Connections;
 use super::plan::TopicPlan;
 use super::purpose::{Answered, Purpose};
+use super::tuning;
 use crate::dice::Dice;
 use rust_mq_core::level::Levels;
 use rust_mq_proto::kafka::api::create_topics::{
@@ -110,6 +111,7 @@ impl Admin {
         restless.create(site, connections, chance.of(ApiKey::CreateTopics), street);
         restless.delete(site, connections, chance.of(ApiKey::DeleteTopics), street);
         restless.raise(site, connections, chance.of(ApiKey::UpdateFeatures), street);
+        restless.asked += tuning::act(restless.number, site, connections, chance, street);
         restless.want(site, connections, chance.of(ApiKey::Metadata), street);
     }
 
@@ -153,7 +155,8 @@ impl Admin {
                     street.marks.hit("client.deleted_a_topic");
                 }
             }
-            _ => {}
+            Some(body) => tuning::settled(&body, answered.purpose == Purpose::Tuning, street),
+            None => {}
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod clerk;
 pub mod connection;
 pub mod consumer;
 pub mod draft;
+pub mod eraser;
 mod ghosts;
 pub mod hoarder;
 pub mod lane;
@@ -29,6 +30,7 @@ mod ration;
 pub mod reading;
 pub mod remaker;
 pub mod rough;
+mod tuning;
 pub mod watcher;
 
 use crate::claims::Verdict;
@@ -52,6 +54,7 @@ use chance::Chance;
 use clerk::Clerk;
 use connection::{Connections, Manners};
 use consumer::Consumer;
+use eraser::Eraser;
 use hoarder::Hoarder;
 use map::Map;
 use member::Member;
@@ -165,6 +168,7 @@ enum Job {
     Mute(Mute),
     Vandal(Vandal),
     Watcher(Watcher),
+    Eraser(Eraser),
     Remaker(Remaker),
     Hoarder(Hoarder),
     Glutton(Glutton),
@@ -196,6 +200,7 @@ impl Client {
             Role::Mute => Job::Mute(Mute::new(topics(false), plan.operations)),
             Role::Vandal => Job::Vandal(Vandal::new(topics(false), plan.operations)),
             Role::Watcher => Job::Watcher(Watcher::new(topics(false), plan.operations)),
+            Role::Eraser => Job::Eraser(Eraser::new(topics(false), plan.operations)),
             Role::Remaker => Job::Remaker(Remaker::new(topics(true), plan.operations)),
             Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
             Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
@@ -275,6 +280,7 @@ impl Client {
             Job::Mute(mute) => mute.calm(),
             Job::Vandal(vandal) => vandal.calm(),
             Job::Watcher(watcher) => watcher.calm(),
+            Job::Eraser(eraser) => eraser.calm(),
             Job::Remaker(remaker) => remaker.calm(),
             Job::Hoarder(hoarder) => hoarder.calm(),
             Job::Glutton(glutton) => glutton.calm(),
@@ -311,6 +317,7 @@ impl Client {
             Job::Mute(_)
             | Job::Vandal(_)
             | Job::Watcher(_)
+            | Job::Eraser(_)
             | Job::Hoarder(_)
             | Job::Glutton(_)
             | Job::Clerk(_) => None,
@@ -328,6 +335,7 @@ impl Client {
             Job::Mute(_)
             | Job::Vandal(_)
             | Job::Watcher(_)
+            | Job::Eraser(_)
             | Job::Hoarder(_)
             | Job::Glutton(_)
             | Job::Clerk(_) => 0,
@@ -372,6 +380,7 @@ impl Client {
             Job::Mute(mute) => mute.act(connections, map, chance, street),
             Job::Vandal(vandal) => vandal.act(connections, chance, street),
             Job::Watcher(watcher) => watcher.act(connections, map, chance, street),
+            Job::Eraser(eraser) => eraser.act(connections, map, chance, street),
             Job::Remaker(remaker) => remaker.act(connections, chance, street),
             Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
             Job::Glutton(glutton) => glutton.act(connections, chance, street),
@@ -404,6 +413,7 @@ impl Client {
                 Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.chance, street),
                 Job::Consumer(consumer) => consumer.settle(answered, &mut self.map, street),
                 Job::Watcher(watcher) => watcher.settle(answered, &mut self.map, street),
+                Job::Eraser(eraser) => eraser.settle(answered, &mut self.map, street),
                 Job::Remaker(remaker) => remaker.settle(answered, street),
                 Job::Hoarder(hoarder) => hoarder.settle(&answered, street),
                 Job::Member(member) => member.settle(answered, &mut self.map, street),
@@ -424,6 +434,7 @@ impl Client {
             Job::Mute(mute) => mute.topics(),
             Job::Watcher(watcher) => watcher.topics(),
             Job::Member(member) => member.topics(),
+            Job::Eraser(eraser) => eraser.topics(),
             Job::Admin(_)
             | Job::Vandal(_)
             | Job::Remaker(_)

@@ -42,6 +42,8 @@ pub enum Role {
     Vandal,
     /// Asks where logs begin and end, what is at a time, and where epochs ended.
     Watcher,
+    /// Deletes records from the front of the logs that others use.
+    Eraser,
     /// Deletes topics that others use, and makes them again.
     Remaker,
     /// Takes producer ids, more than one block of them.

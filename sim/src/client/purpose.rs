@@ -18,6 +18,8 @@ pub enum Purpose {
     Create(Vec<String>),
     /// A topic to delete.
     Delete(String),
+    /// Settings to change.
+    Tuning,
     /// A producer id.
     Identity,
     /// Batches of a producer's lanes.
@@ -27,6 +29,8 @@ pub enum Purpose {
     },
     /// Where to begin.
     Beginnings(Vec<Beginning>),
+    /// Records to delete.
+    Erase(Vec<Erasure>),
     /// What a watcher wants to know.
     Lookups(Vec<Ask>),
     /// Records.
@@ -46,6 +50,17 @@ pub enum Purpose {
     Committed(Moment, Vec<(String, [u8; 16], i32)>),
     /// Whatever comes.
     Nothing,
+}
+
+/// A partition whose records are to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Of the topic.
+    pub topic: String,
+    /// Of the ledger.
+    pub shelf: Shelf,
+    /// Below which offset.
+    pub offset: i64,
 }
 
 /// A partition that a consumer asks where to begin in.

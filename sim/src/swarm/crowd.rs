@@ -94,6 +94,10 @@ pub fn newcomers(root: Root, topics: &mut Vec<TopicPlan>, sites: usize) -> Vec<C
         topics.push(TopicPlan { name: "r0".to_owned(), partitions, replicas, configs, is_remade: true });
         clients.push(some(Role::Remaker, dice.between(1, 8), dice.log_uniform(100, 3_000)));
     }
+    let mut dice = root.stream("eraser", &[]);
+    if dice.coin() {
+        clients.push(some(Role::Eraser, dice.between(3, 60), dice.log_uniform(50, 1_000)));
+    }
     let mut dice = root.stream("hoarder", &[]);
     if dice.below(6) == 0 {
         clients.push(some(Role::Hoarder, dice.between(30, 80), dice.log_uniform(50, 300)));

@@ -35,8 +35,9 @@ use crate::schedule::{Happening, Schedule};
 use crate::shell;
 use crate::trace::{Trace, Watch};
 use crate::wire::Place;
-use rust_mq_core::config::{Config, GroupSettings, Member, Secret, Secrets, TopicDefaults};
+use rust_mq_core::config::{Config, GroupSettings, Member, Secret, Secrets};
 use rust_mq_core::ids::NodeId;
+use rust_mq_core::settings::TopicDefaults;
 use stages::Stages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -359,6 +360,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         budget_bytes: knobs.memory_limit / 4,
         turn_work_bytes: knobs.turn_work_bytes,
         retention_interval: Duration::from_secs(5),
+        data_dir: String::new(),
         topics: TopicDefaults {
             partitions: 1,
             replication_factor: plan.sites.len().min(3) as i16,

@@ -4,11 +4,15 @@
 //!
 //! One room a kind: `versions` (what is advertised, and what the headers look like), `topics` (Metadata,
 //! CreateTopics, DeleteTopics, DescribeCluster), `records` (Produce and Fetch), `offsets` (ListOffsets,
-//! OffsetForLeaderEpoch, InitProducerId), `groups` (members, their offsets), `settings` (what a topic may be told), `retention` (what goes, and when).
+//! OffsetForLeaderEpoch, InitProducerId), `groups` (members, their offsets), `settings` (what a topic may be told),
+//! `configs` (telling and changing it), `administration` (what else an administrator asks), `retention` (what goes, and
+//! when).
 //!
-//! Not here: traps of APIs that are not served yet (SASL, transactions, configs); bytes no client would
+//! Not here: traps of APIs that are not served yet (SASL, transactions); bytes no client would
 //! send (`hostile_requests.rs`, `hostile_records.rs`).
 
+mod administration;
+mod configs;
 mod groups;
 mod offsets;
 mod records;

@@ -4,8 +4,9 @@ use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableT
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{DeleteTopicsRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
-use rust_mq_core::topic_config;
-use std::collections::{BTreeMap, BTreeSet};
+use rust_mq_core::level::Levels;
+use rust_mq_core::settings::{self, Table};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::batch::Batch;
 use tests::client::Client;
@@ -60,9 +61,9 @@ fn g30_settings_longer_than_kafkas_leave_a_node_that_starts() {
 /// a request of 3,000 topics is not even decoded.
 fn long_numbers() -> Vec<(String, String)> {
     let number = format!("{:0>250}", 2_000_000);
-    let all = topic_config::describe(&BTreeMap::new()).into_iter().map(|entry| (entry.name, number.clone()));
+    let all = Table::Topic.all().into_iter().map(|(name, _)| (name.to_owned(), number.clone()));
     let is_taken = |(name, value): &(String, String)| {
-        topic_config::check(&[(name.clone(), Some(value.clone()))]).is_ok()
+        settings::check_new(&[(name.clone(), Some(value.clone()))], Levels::BUILD.newest).is_ok()
     };
     let numbers: Vec<(String, String)> = all.filter(is_taken).take(16).collect();
     assert!(numbers.len() == 16, "{} settings are numbers", numbers.len());

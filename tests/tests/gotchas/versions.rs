@@ -216,8 +216,8 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
 fn g31_what_is_not_served_is_not_listed_so_that_clients_fall_back() {
     let node = Node::in_memory();
     let listed = ranges(&mut node.connect());
-    // The Java admin client asks 75 first, groups begin with 10, transactions with 24, telemetry with 71.
-    for key in [75, 10, 8, 9, 11, 24, 26, 71, 32, 44] {
+    // Groups begin with 10, transactions with 24, telemetry with 71.
+    for key in [10, 8, 9, 11, 24, 26, 34, 48, 71] {
         assert!(!listed.contains_key(&key), "key {key}");
     }
 }

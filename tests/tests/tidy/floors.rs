@@ -25,7 +25,7 @@ pub const FLOORS: [Floor; 9] = [
             "file",
             "entry",
             "link",
-            "topic_config",
+            "settings",
             "mutant",
         ],
         has_open_doors: true,

@@ -1,6 +1,8 @@
-//! Records: what is written, read and looked up in a partition's log, and the ids that producers write under.
+//! Records: what is written, read, looked up and deleted in a partition's log, and the ids that producers write under.
 
 mod allowance;
+pub(super) mod delete_records;
+mod describe_producers;
 pub(super) mod fetch;
 mod fetch_partition;
 pub(super) mod init_producer_id;
@@ -30,6 +32,8 @@ pub(super) fn dispatch(
             offset_for_leader_epoch::handle(desk, node, origin, request)
         }
         RequestBody::InitProducerId(request) => init_producer_id::handle(desk, node, now, origin, &request),
+        RequestBody::DeleteRecords(request) => delete_records::handle(desk, node, now, origin, request),
+        RequestBody::DescribeProducers(request) => describe_producers::handle(desk, node, origin, request),
         _ => unreachable!("the table of families sends only these here"),
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! the wrong node would never ask who leads now.
 
 use super::allowance::Allowance;
+use super::delete_records;
 use crate::api::Waiting;
 use crate::api::addresses;
 use crate::api::desk::{Desk, Vain};
@@ -226,12 +227,12 @@ fn answer_part(index: i32, result: Result<(), AppendRefusal>) -> PartitionProduc
     answer
 }
 
-/// A batch is committed, or its leader gone.
+/// What was proposed is committed, or its leader gone. It may be that the start of a log waited for it.
 pub(in crate::api) fn settled(desk: &mut Desk, node: &mut Node, settled: Settled) {
     let (pending, is_all_appended) = match desk.waiting_mut(settled.waiter) {
         Some(Waiting::Produce(pending)) => (pending, true),
         Some(Waiting::Appending(appending)) => (&mut appending.pending, false),
-        _ => return,
+        _ => return delete_records::settled(desk, node, settled),
     };
     let part = pending.answers.parts.get_mut(settled.part as usize);
     let part = part.expect("a part's number is its place in the request");

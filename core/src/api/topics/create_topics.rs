@@ -11,13 +11,10 @@ use crate::ids::NodeId;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use crate::settings::{Described, Settings, Table};
 use rust_mq_proto::kafka::api::create_topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
-
-/// Kafka's `DescribeConfigsResponse.ConfigSource`.
-const TOPIC_CONFIG: i8 = 1;
-const DEFAULT_CONFIG: i8 = 5;
 
 /// A request that waits for the metadata leader.
 pub(in crate::api) struct Pending {
@@ -42,7 +39,7 @@ pub(in crate::api) fn handle(
 
 /// -1 means this node's defaults, as in Kafka.
 fn new_topic(node: &Node, topic: CreatableTopic) -> NewTopic {
-    let defaults = &node.config().topics;
+    let defaults = node.topic_defaults();
     let or_default = |asked: i32, default: i32| if asked == -1 { default } else { asked };
     let factor = or_default(topic.replication_factor.into(), defaults.replication_factor.into());
     let assignments = topic
@@ -78,7 +75,7 @@ pub(in crate::api) fn answer(desk: &mut Desk, node: &mut Node, pending: Pending,
         Reply::CreateTopics(results) => results
             .into_iter()
             .map(|(name, result)| match result {
-                Ok(created) => success(name, created),
+                Ok(created) => success(node, name, created),
                 Err(refusal) => failure(name, refusal.code, Some(refusal.message)),
             })
             .collect(),
@@ -103,19 +100,22 @@ fn refuse(desk: &mut Desk, node: &mut Node, pending: Pending, code: ErrorCode) {
     desk.answer(node, pending.origin, &CreateTopicsResponse { topics, ..Default::default() });
 }
 
-fn success(name: String, created: CreatedTopic) -> CreatableTopicResult {
-    let config = |entry: crate::metadata::Setting| CreatableTopicConfigs {
-        name: entry.name,
-        value: Some(entry.value),
-        config_source: if entry.is_default { DEFAULT_CONFIG } else { TOPIC_CONFIG },
+/// Its settings are told as this node has them in force: what the leader says of defaults are its own.
+fn success(node: &Node, name: String, created: CreatedTopic) -> CreatableTopicResult {
+    let config = |described: Described<'_>| CreatableTopicConfigs {
+        name: described.name.into(),
+        value: Some(described.value().into()),
+        config_source: described.source() as i8,
         ..Default::default()
     };
+    let set = created.settings.into_iter().filter(|setting| !setting.is_default);
+    let own: Settings = set.map(|setting| (setting.name, setting.value)).collect();
     CreatableTopicResult {
         name,
         topic_id: created.id.0,
         num_partitions: created.partitions,
         replication_factor: created.replication_factor,
-        configs: Some(created.settings.into_iter().map(config).collect()),
+        configs: Some(node.layers(&own).describe(Table::Topic).map(config).collect()),
         error_message: None,
         ..Default::default()
     }

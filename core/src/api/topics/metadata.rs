@@ -66,8 +66,7 @@ pub(in crate::api) fn handle(
     for name in wanted.iter().filter_map(|topic| topic.name.as_ref()) {
         node.topic_wanted(name);
     }
-    let may_create = request.allow_auto_topic_creation && node.config().topics.auto_create;
-    let mut missing = if may_create { missing(node, &wanted) } else { Vec::new() };
+    let mut missing = if request.allow_auto_topic_creation { missing(node, &wanted) } else { Vec::new() };
     // Not now: the client asks again, as it would for a topic that has no leader yet.
     let later = missing.split_off(missing.len().min(AUTO_CREATIONS_MAX - desk.auto_creations));
     let refused = later.into_iter().map(|topic| (topic.name, ErrorCode::LeaderNotAvailable)).collect();
@@ -105,14 +104,19 @@ fn missing(node: &Node, wanted: &[MetadataRequestTopic]) -> Vec<NewTopic> {
     let Some(image) = node.image() else { return Vec::new() };
     let named = wanted.iter().filter_map(|topic| topic.name.as_ref());
     let unknown = named.filter(|name| image.topic_id(name).is_none() && topic_name_fault(name).is_none());
-    let new = |name: &String| NewTopic {
-        name: name.clone(),
-        partitions: node.config().topics.partitions,
-        replication_factor: node.config().topics.replication_factor,
+    let unknown: Vec<&String> = unknown.collect();
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let defaults = node.topic_defaults();
+    let new = |name: &&String| NewTopic {
+        name: (*name).clone(),
+        partitions: defaults.partitions,
+        replication_factor: defaults.replication_factor,
         assignments: Vec::new(),
         configs: Vec::new(),
     };
-    unknown.map(new).collect()
+    if defaults.auto_create { unknown.iter().map(new).collect() } else { Vec::new() }
 }
 
 /// The topics are made, or not; the image shows what is.
@@ -212,7 +216,12 @@ fn describe(node: &Node, id: TopicId, topic: &Topic) -> MetadataResponseTopic {
     }
 }
 
-fn describe_partition(node: &Node, of: TopicPartition, nodes: &[NodeId]) -> MetadataResponsePartition {
+/// Who leads a partition, and which of its replicas are in sync and there.
+pub(super) fn describe_partition(
+    node: &Node,
+    of: TopicPartition,
+    nodes: &[NodeId],
+) -> MetadataResponsePartition {
     let leader = node.leader_of(of);
     let in_sync = node.in_sync_nodes(of);
     let ids =

@@ -1,7 +1,9 @@
-//! Topics: which there are, made and deleted.
+//! Topics: which there are, made, made wider and deleted.
 
+pub(super) mod create_partitions;
 pub(super) mod create_topics;
 pub(super) mod delete_topics;
+pub(super) mod describe_topic_partitions;
 pub(super) mod metadata;
 
 use crate::api::desk::Desk;
@@ -22,6 +24,10 @@ pub(super) fn dispatch(
         RequestBody::Metadata(request) => return metadata::handle(desk, node, now, origin, request),
         RequestBody::CreateTopics(request) => create_topics::handle(desk, node, now, origin, request),
         RequestBody::DeleteTopics(request) => delete_topics::handle(desk, node, now, origin, request),
+        RequestBody::CreatePartitions(request) => create_partitions::handle(desk, node, now, origin, request),
+        RequestBody::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::handle(desk, node, origin, request);
+        }
         _ => unreachable!("the table of families sends only these here"),
     }
     Ok(())

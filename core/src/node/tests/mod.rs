@@ -17,9 +17,8 @@ use crate::link::Address;
 use crate::now::{Mono, Now, Wall};
 use crate::resident::{Kind, Means, Resident, Residents, unborn};
 use crate::rng::Rng;
-use crate::topic_config::TopicConfig;
+use crate::settings::{Layers, NOTHING, TopicConfig};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 /// What parts are lent.
 struct House {
@@ -63,7 +62,7 @@ impl House {
             reads: Levels::BUILD.newest,
             level: Levels::BUILD.newest,
         };
-        let kind = Kind::Records(TopicConfig::read(&BTreeMap::new()));
+        let kind = Kind::Records(TopicConfig::read(&Layers::own(&NOTHING)));
         self.residents.insert(Resident::start(kind, means, settings, known).expect("nothing to contradict"));
         (id, of)
     }

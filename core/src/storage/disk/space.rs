@@ -20,6 +20,8 @@ pub struct Space {
     short: u64,
     is_full: bool,
     is_short: bool,
+    /// What the last write left.
+    free_bytes: Option<u64>,
     /// When a write last met a full disk.
     refused_at: Mono,
     retry_at: Option<Mono>,
@@ -28,7 +30,7 @@ pub struct Space {
 impl Space {
     pub fn new(floor: u64, short: u64) -> Space {
         let refused_at = Mono::default();
-        Space { floor, short, is_full: false, is_short: false, refused_at, retry_at: None }
+        Space { floor, short, is_full: false, is_short: false, free_bytes: None, refused_at, retry_at: None }
     }
 
     pub fn is_short(&self) -> bool {
@@ -39,12 +41,18 @@ impl Space {
         self.is_full
     }
 
+    /// What the last write left, if there was one.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.free_bytes
+    }
+
     pub fn retry_at(&self) -> Option<Mono> {
         self.retry_at
     }
 
     /// A write worked and left so much.
     pub fn written(&mut self, now: Mono, free_bytes: u64, actions: &mut Vec<Action>) {
+        self.free_bytes = Some(free_bytes);
         self.is_short = free_bytes < self.short;
         if free_bytes < self.floor {
             return self.met_full(now, actions);

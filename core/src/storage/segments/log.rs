@@ -239,9 +239,11 @@ impl Log {
         batch.bytes.len() as u64
     }
 
-    /// Raises the log's start. The segments that lie below it altogether, which the log has given up.
+    /// Raises the log's start, to the beginning of the batch that `to` lies in, or of its segment where batches are not
+    /// known: what is kept, and what others fetch, is whole batches. The segments that lie below it altogether, which the
+    /// log has given up.
     pub fn advance_start(&mut self, to: Offset) -> Vec<SegmentName> {
-        self.log_start = self.log_start.max(to.min(self.end));
+        self.log_start = self.log_start.max(self.begins_at(to));
         // A segment that is being made longer stays until it is not.
         let mut below = self.segments.partition_point(|segment| segment.next <= self.log_start);
         if self.writing.is_some() && below == self.segments.len() {
@@ -249,6 +251,16 @@ impl Log {
         }
         let of = self.of;
         self.segments.drain(..below).map(|segment| segment.name(of)).collect()
+    }
+
+    /// The last place at or below an offset where a batch is known to begin; the end, if it lies there or beyond.
+    fn begins_at(&self, offset: Offset) -> Offset {
+        if offset >= self.end {
+            return self.end;
+        }
+        let after = self.tail.partition_point(|batch| batch.base <= offset);
+        let in_memory = after.checked_sub(1).and_then(|at| self.tail.get(at)).map(|batch| batch.base);
+        in_memory.or_else(|| self.segment_of(offset).map(|segment| segment.base)).unwrap_or(self.log_start)
     }
 
     pub fn log_start(&self) -> Offset {

@@ -6,11 +6,12 @@
 use crate::script_runner::command::Command;
 use crate::script_runner::process::Process;
 use crate::script_runner::world::World;
-use rust_mq_core::config::{Config, Member, StorageConfig, TopicDefaults};
+use rust_mq_core::config::{Config, Member, StorageConfig};
 use rust_mq_core::ids::NodeId;
 use rust_mq_core::level::{Level, Levels};
 use rust_mq_core::limits::{REGISTER_LOOK_AFTER, TURN_WORK_BYTES};
 use rust_mq_core::link::Address;
+use rust_mq_core::settings::TopicDefaults;
 use std::time::Duration;
 
 const OPTIONS: &[&str] = &[

@@ -14,6 +14,11 @@
 //! join 1 g topics=t, sync 1 g 1 member=m1 give=m1:t-0, heartbeat 1 g 1 member=m1, leave 1 g member=m1
 //! commit 1 g t-0 5, committed 1 g t-0, forget 1 g t-0      offsets
 //! groups 1, group 1 g, delete_group 1 g                    what groups there are
+//! widen t 4, pages 1 t limit=2     a topic has more partitions; a page of partitions
+//! erase 1 t-0 5                    what lies below an offset goes (all)
+//! dirs 1, producers 1 t-0          what a node's disk holds; who is remembered
+//! settings 1 topic t x, set 1 topic t x=5 -y z+=a z-=a check=yes, reset 1 topic t x=5   one's settings; `broker 1`,
+//!                                  `broker default` and `group g` have some too; holders 1: who has
 //! versions 1, brokers 1            which APIs a node serves; which nodes it says there are
 //! raise 1 2                        the cluster's feature level is to be 2
 //! holds 1                          what clients make a node keep
@@ -38,8 +43,10 @@ mod committed;
 mod coordinator;
 mod cut;
 mod delete;
+mod describe;
 mod elect;
 mod epoch;
+mod erase;
 mod failing_disk;
 mod fetch;
 mod forget;
@@ -61,11 +68,13 @@ mod raise;
 mod raw;
 mod rolled_back_disk;
 mod rot;
+mod settings;
 mod stalled_disk;
 mod sync;
 mod topic;
 mod versions;
 mod wait;
+mod widen;
 
 use super::command::Command;
 use super::world::World;
@@ -84,7 +93,9 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "heal" => cut::heal(world, command),
         "delete" => delete::run(world, command),
         "delete_group" => group::delete(world, command),
+        "dirs" => describe::dirs(world, command),
         "elect" => elect::run(world, command),
+        "erase" => erase::run(world, command),
         "epoch" => epoch::run(world, command),
         "fetch" => fetch::run(world, command),
         "forget" => forget::run(world, command),
@@ -110,17 +121,24 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "crash" => process::crash(world, command),
         "wipe" => process::wipe(world, command),
         "kill" => process::kill(world, command),
+        "pages" => describe::pages(world, command),
         "produce" => produce::run(world, command),
         "producer" => producer::run(world, command),
         "raise" => raise::run(world, command),
+        "producers" => describe::producers(world, command),
         "raw" => raw::run(world, command),
         "rot" => rot::rot(world, command),
         "lose" => rot::lose(world, command),
+        "holders" => settings::holders(world, command),
+        "reset" => settings::reset(world, command),
+        "set" => settings::set(world, command),
+        "settings" => settings::settings(world, command),
         "stall" => stalled_disk::stall(world, command),
         "resume" => stalled_disk::resume(world, command),
         "topic" => topic::run(world, command),
         "versions" => versions::run(world, command),
         "wait" => wait::run(world, command),
+        "widen" => widen::run(world, command),
         verb => Err(format!("there is no verb `{verb}`")),
     }
 }

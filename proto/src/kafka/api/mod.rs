@@ -10,20 +10,29 @@
 //!
 //! Invariant: `ApiKey::ALL` rises by key, and what of it is served is what ApiVersions advertises.
 
+pub mod alter_configs;
 pub mod api_versions;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
+pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_groups;
+pub mod delete_records;
 pub mod delete_topics;
 pub mod describe_cluster;
+pub mod describe_configs;
 pub mod describe_groups;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_topic_partitions;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
+pub mod incremental_alter_configs;
 pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
+pub mod list_config_resources;
 pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
@@ -203,17 +212,28 @@ table! {
     ApiVersions: api_versions, ApiVersionsRequest -> ApiVersionsResponse;
     CreateTopics: create_topics, CreateTopicsRequest -> CreateTopicsResponse;
     DeleteTopics: delete_topics, DeleteTopicsRequest -> DeleteTopicsResponse;
+    DeleteRecords: delete_records, DeleteRecordsRequest -> DeleteRecordsResponse;
     InitProducerId: init_producer_id, InitProducerIdRequest -> InitProducerIdResponse;
     OffsetForLeaderEpoch: offset_for_leader_epoch,
         OffsetForLeaderEpochRequest -> OffsetForLeaderEpochResponse;
+    DescribeConfigs: describe_configs, DescribeConfigsRequest -> DescribeConfigsResponse;
+    AlterConfigs: alter_configs, AlterConfigsRequest -> AlterConfigsResponse;
+    DescribeLogDirs: describe_log_dirs, DescribeLogDirsRequest -> DescribeLogDirsResponse;
+    CreatePartitions: create_partitions, CreatePartitionsRequest -> CreatePartitionsResponse;
     DeleteGroups: delete_groups, DeleteGroupsRequest -> DeleteGroupsResponse;
+    IncrementalAlterConfigs: incremental_alter_configs,
+        IncrementalAlterConfigsRequest -> IncrementalAlterConfigsResponse;
     OffsetDelete: offset_delete, OffsetDeleteRequest -> OffsetDeleteResponse;
     UpdateFeatures: update_features, UpdateFeaturesRequest -> UpdateFeaturesResponse;
     DescribeCluster: describe_cluster, DescribeClusterRequest -> DescribeClusterResponse;
+    DescribeProducers: describe_producers, DescribeProducersRequest -> DescribeProducersResponse;
     ConsumerGroupHeartbeat: consumer_group_heartbeat,
         ConsumerGroupHeartbeatRequest -> ConsumerGroupHeartbeatResponse, not served;
     ConsumerGroupDescribe: consumer_group_describe,
         ConsumerGroupDescribeRequest -> ConsumerGroupDescribeResponse, not served;
+    ListConfigResources: list_config_resources, ListConfigResourcesRequest -> ListConfigResourcesResponse;
+    DescribeTopicPartitions: describe_topic_partitions,
+        DescribeTopicPartitionsRequest -> DescribeTopicPartitionsResponse;
 }
 
 impl ApiKey {
