@@ -87,7 +87,7 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
     let lies = [
         ("its state ends behind its segments", snapshot(9, 0, end, state(0, end + 5))),
         ("its state ends before its segments", snapshot(9, 0, end, state(0, end - 1))),
-        ("its state starts elsewhere", snapshot(9, 0, end, state(1, end))),
+        ("its state starts behind its end", snapshot(9, 0, end, state(end + 1, end))),
         ("it takes records back", snapshot(9, 0, end - 1, state(0, end - 1))),
         ("it takes all records back", snapshot(9, 0, 0, state(0, 0))),
         ("its state is none", snapshot(9, 0, end, Bytes::from_static(b"\x01nonsense"))),

@@ -4,6 +4,7 @@
 //! as a breach, and differs from what was recorded.
 
 use super::answer::{self, TopicNames};
+use super::answer_groups;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
@@ -204,7 +205,10 @@ impl Connection {
         let mut reader = Reader::new(message, 64 << 20);
         let lines = match read_response_start(&mut reader, key.api(), version) {
             Ok(correlation) if correlation == id => match ResponseBody::decode(key, version, &mut reader) {
-                Ok(body) => called(answer::lines(&body, names), &body, members),
+                Ok(body) => {
+                    let lines = answer_groups::lines(&body, names);
+                    called(lines.unwrap_or_else(|| answer::lines(&body, names)), &body, members)
+                }
                 Err(error) => vec![format!("BREACH: an unreadable answer: {error}")],
             },
             Ok(_) => vec!["BREACH: the answer to another request".into()],

@@ -20,11 +20,8 @@ pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin,
     let members = match origin.format.version {
         ..3 => vec![Leaving { member: request.member_id, instance: None }],
         _ => {
-            let leaving = |one: rust_mq_proto::kafka::api::leave_group::MemberIdentity| Leaving {
-                member: one.member_id,
-                instance: one.group_instance_id,
-            };
-            request.members.into_iter().map(leaving).collect()
+            let named = request.members.into_iter();
+            named.map(|one| Leaving { member: one.member_id, instance: one.group_instance_id }).collect()
         }
     };
     let pending = Pending { origin, members: members.clone() };
