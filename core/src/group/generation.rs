@@ -35,6 +35,8 @@ pub struct Classic {
     pub members: u32,
     /// When this generation began, by the log's clock: if it is empty, since when.
     pub since: Wall,
+    /// Whether a member has left since: what it had is nobody's until the next generation, which is due.
+    pub has_lost: bool,
 }
 
 /// A member of a classic group.
@@ -68,12 +70,14 @@ impl Classic {
             is_assigned: false,
             members,
             since: at.wall,
+            has_lost: false,
         }
     }
 
     /// Members are gone: if the leader is among them nobody leads until the next generation.
     pub(super) fn members_left(&mut self, members: &[String], gone: usize) {
         self.members = self.members.saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX));
+        self.has_lost |= gone > 0;
         self.leader = self.leader.take().filter(|leader| !members.contains(leader));
     }
 

@@ -239,6 +239,23 @@ fn whoever_waits_is_answered_when_the_lead_is_lost() {
 }
 
 #[test]
+fn a_rebalance_that_was_due_is_begun_by_the_next_coordinator() {
+    let mut alone = Alone::new();
+    let (first, _) = joined(&alone.join(1, "g", ""), 1);
+    assert!(alone.join(2, "g", "").is_empty());
+    let answers = alone.join(3, "g", &first);
+    let (second, generation) = joined(&answers, 2);
+    assert_eq!((&joined(&answers, 3).0, generation), (&first, 2));
+    let leaving = Leaving { member: first, instance: None };
+    alone.ask(4, Request::Leave { group: "g".into(), members: vec![leaving] });
+    alone.elect();
+    assert_eq!(alone.phase("g"), Some(Phase::PreparingRebalance), "what the other had is nobody's");
+    let beat = alone.ask(5, Request::Heartbeat(who("g", &second, 2)));
+    assert!(matches!(beat[0].reply, Reply::Done(ErrorCode::RebalanceInProgress)), "{beat:?}");
+    assert_eq!(joined(&alone.join(6, "g", &second), 6), (second, 3));
+}
+
+#[test]
 fn members_come_and_go_and_the_state_stays_sound() {
     let mut alone = Alone::new();
     alone.room.groups.offsets_check_interval_ms = 24 * 3_600_000;

@@ -5,7 +5,7 @@ use super::change::Change;
 use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::generation::Classic;
-use crate::group::live::{Live, Seat};
+use crate::group::live::{Live, Round, Seat};
 use crate::group::request::{Leaving, Phase, Reply, Who};
 use crate::group::soft::{Alarm, Soft};
 use crate::group::state::{Group, Groups};
@@ -94,7 +94,11 @@ pub fn reseat(
         live.seat(member, about, Seat { until, alarm: until, is_to_sync, ..Seat::default() });
         soft.alarms.set(until, Alarm::Member(id.to_owned(), member.to_owned()));
     }
-    if !classic.is_assigned {
+    if classic.has_lost {
+        // The rebalance that was due ended with the coordinator that had begun it.
+        live.round = Some(Round { until: now + patience, ..Round::default() });
+        soft.alarms.set(now + patience, Alarm::Group(id.to_owned()));
+    } else if !classic.is_assigned {
         live.sync_until = Some(now + patience);
         soft.alarms.set(now + patience, Alarm::Group(id.to_owned()));
     }
