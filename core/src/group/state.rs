@@ -127,7 +127,7 @@ impl Groups {
     /// A group's members, by id.
     pub fn members_of(&self, group: GroupNumber) -> impl Iterator<Item = (&str, &Member)> {
         let first = MemberKey { group, id: String::new() };
-        let from = self.members.from(&first).map(|(key, member)| (key, member));
+        let from = self.members.from(&first);
         from.take_while(move |(key, _)| key.group == group).map(|(key, member)| (key.id.as_str(), member))
     }
 

@@ -263,9 +263,10 @@ fn members_come_and_go_and_the_state_stays_sound() {
     let mut rng = Rng::stream(7, "members");
     let mut members: Vec<String> = Vec::new();
     for step in 0..4_000u64 {
-        let any = (!members.is_empty())
-            .then(|| members[rng.below(members.len() as u64) as usize].clone())
-            .unwrap_or_default();
+        let any = match members.len() as u64 {
+            0 => String::new(),
+            count => members[rng.below(count) as usize].clone(),
+        };
         let generation = match alone.groups.group("g").map(|group| &group.state) {
             Some(super::State::Classic(classic)) => classic.generation,
             _ => 0,

@@ -33,6 +33,7 @@ mod registered;
 mod registry;
 mod request;
 mod room;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod topic_name;
@@ -47,7 +48,7 @@ pub use request::{
 };
 pub use topic_name::{fault as topic_name_fault, is_of_machine};
 
-use crate::codec::{self, Broken, Kind, Reading, Shape, Version, Writing};
+use crate::codec::{self, Shape};
 use crate::entry::Stamp;
 use crate::ids::PageId;
 use crate::ids::{ClusterId, DiskId, NodeId, PartitionId, ReplicaId, TopicId, TopicPartition};
@@ -459,52 +460,5 @@ impl Machine for Metadata {
 
     fn decode_commands(bytes: &[u8], reads: Level) -> Result<Vec<Command>, Undecodable> {
         codec::decode_all(bytes, reads)
-    }
-}
-
-/// The second has settings.
-const VERSIONS: &[Version] =
-    &[Version { number: 1, since: Level(1) }, Version { number: 2, since: Level(2) }];
-
-impl Shape for Metadata {
-    const WHAT: &'static str = "metadata state";
-    const KINDS: &'static [Kind] = &[Kind::new(2, "Metadata", VERSIONS)];
-
-    fn kind(&self) -> u8 {
-        2
-    }
-
-    fn write(&self, version: u8, to: &mut Writing<'_>) {
-        let Metadata { cluster, first_level, level, nodes, voters, topics, names, .. } = self;
-        let Metadata { settings, next_replica, next_producer, partitions, .. } = self;
-        to.put(cluster);
-        to.put(first_level);
-        to.put(level);
-        to.put(nodes);
-        to.put(voters);
-        to.put(topics);
-        to.put(names);
-        to.put(next_replica);
-        to.put(next_producer);
-        to.put(partitions);
-        if version >= 2 {
-            to.put(settings);
-        }
-    }
-
-    fn read(_kind: u8, version: u8, from: &mut Reading<'_>) -> Result<Metadata, Broken> {
-        Ok(Metadata {
-            cluster: from.take()?,
-            first_level: from.take()?,
-            level: from.take()?,
-            nodes: from.take()?,
-            voters: from.take()?,
-            topics: from.take()?,
-            names: from.take()?,
-            next_replica: from.take()?,
-            next_producer: from.take()?,
-            partitions: from.take()?,
-            settings: if version >= 2 { from.take()? } else { Paged::default() },
-        })
     }
 }

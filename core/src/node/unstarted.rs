@@ -209,8 +209,8 @@ mod tests {
     fn of_producers(count: i64) -> (RecoveredReplica, LogState) {
         let mut log = LogState::default();
         for number in 0..count * 5 {
-            let producer = Producer { id: 1 << 40 | number % count, epoch: 300, base_sequence: 0 };
-            let (base, index) = (Offset(1 << 40 | number), Index(1 << 40));
+            let producer = Producer { id: (1 << 40) | (number % count), epoch: 300, base_sequence: 0 };
+            let (base, index) = (Offset((1 << 40) | number), Index(1 << 40));
             let batch = ProducerBatch { first: 1 << 20, last: 1 << 20, base, append_time: 1 << 40, index };
             log.producers.applied(&producer, batch, Wall(1 << 40));
         }

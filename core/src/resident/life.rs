@@ -2,15 +2,14 @@
 //!
 //! Invariant: what starts, starts from what the disk knows of it, at the index that its state is as of.
 
+use super::kind::{Kind, Means, Unstartable};
 use super::unfolding::Unfolding;
 use super::{METADATA, Resident};
 use crate::entry::{HardState, Members, Stamp};
 use crate::group::Groups;
 use crate::host::Host;
-use crate::ids::{Index, NodeId, Offset, ReplicaId, Term, TopicId, TopicPartition};
-use crate::level::Level;
-use crate::machine::{Room, Undecodable};
-use crate::metadata::{Metadata, Topic};
+use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::metadata::Metadata;
 use crate::now::Wall;
 use crate::paged::Folded;
 use crate::partition::{LogState, Partition};
@@ -23,51 +22,6 @@ use bytes::Bytes;
 
 /// The stamp that a cluster's founding has in the metadata log.
 const FOUNDED: Stamp = Stamp { index: Index(1), term: Term(1), wall: Wall(0) };
-
-/// What a resident is.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    /// User data, with its topic's settings.
-    Records(TopicConfig),
-    /// The metadata machine.
-    Metadata,
-    /// Consumer groups.
-    Group,
-}
-
-/// What a machine is given at its start.
-#[derive(Clone, Copy, Debug)]
-pub struct Means {
-    /// The node's seed, from which it has its own stream of chance.
-    pub seed: u64,
-    /// What it may make of requests.
-    pub room: Room,
-    /// The newest feature level that this node reads.
-    pub reads: Level,
-    /// The cluster's feature level.
-    pub level: Level,
-}
-
-impl Kind {
-    /// What the partitions of a topic are on a node. A machine's topic is known by its id, one of those that are reserved.
-    pub fn of_topic(image: &Metadata, id: TopicId, topic: &Topic, node: NodeId) -> Kind {
-        match id {
-            TopicId::CONSUMER_OFFSETS => Kind::Group,
-            _ => Kind::Records(image.topic_config(topic, node)),
-        }
-    }
-}
-
-/// Why a resident cannot start from what the disk has of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unstartable {
-    /// Its state cannot be read.
-    #[error(transparent)]
-    State(#[from] Undecodable),
-    /// What is there of its log contradicts itself.
-    #[error(transparent)]
-    Replica(#[from] StartFault),
-}
 
 /// What is known of a replica that the disk has never held.
 pub fn unborn(replica: ReplicaId, of: TopicPartition, members: Members) -> RecoveredReplica {
@@ -233,8 +187,9 @@ fn start_replica(settings: Settings, known: RecoveredReplica, applied: Stamp) ->
 mod tests {
     use super::*;
     use crate::config::GroupSettings;
-    use crate::ids::{PartitionId, TopicId};
+    use crate::ids::{NodeId, PartitionId, TopicId};
     use crate::level::Levels;
+    use crate::machine::Room;
     use crate::metadata::{Assignment, Placed};
     use crate::settings::{Layers, NOTHING};
     use rust_mq_proto::peer::raft::RaftKind;

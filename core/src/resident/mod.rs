@@ -11,7 +11,7 @@
 //!
 //! `residents` is the table, `asked` what machines are asked and answer, `effect` what an entry asks of the node,
 //! `belief` what may take the place of what is here, `frozen` a state while a checkpoint takes it, `unfolding` one
-//! while it is read from the disk, `life` how a resident starts and ends.
+//! while it is read from the disk, `life` how a resident starts and ends, `kind` what it can be.
 //!
 //! - Invariant: a resident's state is a function of the entries up to `applied`.
 //! - Invariant: only here it is asked which partition is the metadata's, and which are a machine's.
@@ -22,6 +22,7 @@ mod asked;
 mod belief;
 mod effect;
 mod frozen;
+mod kind;
 mod life;
 #[cfg(feature = "simulation")]
 pub mod replayed;
@@ -34,7 +35,8 @@ pub use asked::{Reply, Request};
 pub use belief::Disbelief;
 pub use effect::Effect;
 pub use frozen::Frozen;
-pub use life::{Kind, Means, Unstartable, founded, metadata_among, sort_out, unborn};
+pub use kind::{Kind, Means, Unstartable};
+pub use life::{founded, metadata_among, sort_out, unborn};
 pub use residents::Residents;
 pub use unfolding::Unfolding;
 

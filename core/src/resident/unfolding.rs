@@ -5,7 +5,8 @@
 //!
 //! Not here: how much a turn may decode (`node/unstarted`), what a page holds (`paged`).
 
-use super::{Kind, Means, Resident, Unstartable};
+use super::Resident;
+use super::kind::{Kind, Means, Unstartable};
 use crate::entry::EntryKind;
 use crate::group::Groups;
 use crate::host::Host;
