@@ -195,19 +195,40 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
     let mut ranges = ranges(&mut node.connect());
     // What is ours no client looks for.
     ranges.retain(|key, _| *key < OURS_FROM);
-    // Kafka 4.1's, for the APIs that are served: clients guess a broker's age by which versions exist.
+    // Kafka 4.1's, for the APIs that are served (of DeleteGroups, 42, that of 4.4): clients guess a broker's age by
+    // which versions exist.
     let kafka_4_1 = [
         (0, (0, 13)),
         (1, (4, 17)),
         (2, (1, 10)),
         (3, (0, 13)),
+        (8, (2, 10)),
+        (9, (1, 10)),
+        (10, (0, 6)),
+        (11, (0, 9)),
+        (12, (0, 4)),
+        (13, (0, 5)),
+        (14, (0, 5)),
+        (15, (0, 6)),
+        (16, (0, 5)),
         (18, (0, 4)),
         (19, (2, 7)),
         (20, (1, 6)),
+        (21, (0, 2)),
         (22, (0, 5)),
         (23, (2, 4)),
+        (32, (1, 4)),
+        (33, (0, 2)),
+        (35, (1, 5)),
+        (37, (0, 3)),
+        (42, (0, 3)),
+        (44, (0, 1)),
+        (47, (0, 0)),
         (57, (0, 2)),
         (60, (0, 2)),
+        (61, (0, 0)),
+        (74, (0, 1)),
+        (75, (0, 0)),
     ];
     assert_eq!(ranges, BTreeMap::from(kafka_4_1));
 }
@@ -216,8 +237,8 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
 fn g31_what_is_not_served_is_not_listed_so_that_clients_fall_back() {
     let node = Node::in_memory();
     let listed = ranges(&mut node.connect());
-    // Groups begin with 10, transactions with 24, telemetry with 71.
-    for key in [10, 8, 9, 11, 24, 26, 34, 48, 71] {
+    // SASL is 17, transactions begin with 24, KIP-848 with 68, telemetry with 71.
+    for key in [17, 24, 26, 34, 48, 68, 69, 71] {
         assert!(!listed.contains_key(&key), "key {key}");
     }
 }
