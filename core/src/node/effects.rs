@@ -81,7 +81,7 @@ impl Node {
 
     /// Goes on with what is to start, as far as this turn may.
     pub fn go_on_starting(&mut self, now: Now, actions: &mut Vec<Action>) {
-        while !self.service.is_halting() {
+        while !self.unstarted.is_empty() && !self.service.is_halting() {
             match self.unstarted.read() {
                 Ok(Some(open)) => self.begin(now, *open, actions),
                 Ok(None) if self.unstarted.is_reading() => return,

@@ -36,6 +36,9 @@ impl Touched {
 
     /// All of them, in order, each once; none is touched afterwards. They come back by [`Touched::reuse`].
     pub fn take(&mut self) -> Vec<ReplicaId> {
+        if self.ids.is_empty() {
+            return Vec::new();
+        }
         let mut ids = std::mem::replace(&mut self.ids, std::mem::take(&mut self.spare));
         if ids.len() > 1 {
             ids.sort_unstable();
@@ -47,7 +50,7 @@ impl Touched {
 
     /// The room of what was taken, to be used again.
     pub fn reuse(&mut self, mut ids: Vec<ReplicaId>) {
-        if ids.capacity() <= KEPT {
+        if (1..=KEPT).contains(&ids.capacity()) {
             ids.clear();
             self.spare = ids;
         }

@@ -110,6 +110,12 @@ impl Unstarted {
         self.open = Some(Box::new(open));
     }
 
+    /// Whether nothing is to start.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty() && self.open.is_none()
+    }
+
     /// Whether the state of one is being read.
     pub fn is_reading(&self) -> bool {
         self.open.is_some()

@@ -134,7 +134,7 @@ fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
 /// Reads all parts anew: answers, waits for the disk, or parks.
 fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Box<Pending>) {
     pending.found.clear();
-    pending.found.resize_with(pending.parts.len(), || None);
+    pending.found.reserve(pending.parts.len());
     (pending.found_bytes, pending.first) = (0, None);
     give_back_reads(node, &mut pending);
     let all = 0..pending.parts.len();
@@ -175,6 +175,9 @@ fn look_at(
                     (asked + SEGMENT_READ_BYTES_MIN as usize).min(SEGMENT_READ_BYTES_MAX as usize);
                 desk.reads.entry(read).or_default().push(waiter);
                 pending.reads.insert(read, position);
+                if position == pending.found.len() {
+                    pending.found.push(None);
+                }
             }
         }
     }
@@ -232,19 +235,24 @@ fn park(
 impl Pending {
     /// What was found of this part holds no longer.
     fn forget(&mut self, position: usize) {
-        if let Some(data) = self.found[position].take() {
+        if let Some(data) = self.found.get_mut(position).and_then(Option::take) {
             self.found_bytes -= record_bytes(&data);
         }
     }
 
-    /// This was found of a part of which nothing was.
+    /// This was found of a part of which nothing was, or of the next.
+    #[inline]
     fn find(&mut self, position: usize, data: PartitionData) {
         let bytes = record_bytes(&data);
         self.found_bytes += bytes;
         if bytes > 0 {
             self.first = Some(self.first.map_or(position, |first| first.min(position)));
         }
-        self.found[position] = Some(data);
+        match self.found.get_mut(position) {
+            Some(found) => *found = Some(data),
+            None => self.found.push(Some(data)),
+        }
+        assert!(position < self.found.len(), "parts are looked at in order");
     }
 
     /// Whether the disk is asked for some of it.
