@@ -9,7 +9,14 @@ confluent.py admin BOOTSTRAP TOPIC                  creates, describes and delet
 import sys
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 
@@ -105,7 +112,8 @@ def group(bootstrap, topic, name, count):
     """Three consumers share a topic of three partitions; one leaves, and the others read on."""
     consumers = [consumer_of(bootstrap, name) for _ in range(3)]
     for consumer in consumers:
-        consumer.subscribe([topic])
+        # What one has read before others came is not read again by those.
+        consumer.subscribe([topic], on_revoke=commit_what_was_read)
     read = gathered(consumers, int(count), [1, 1, 1])
     for consumer in consumers:
         consumer.commit(asynchronous=False)
@@ -115,6 +123,15 @@ def group(bootstrap, topic, name, count):
         consumer.close()
     print(len(read), len(set(read)))
     return True
+
+
+def commit_what_was_read(consumer, _partitions):
+    """As whoever wants each record once does before partitions go to others."""
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._NO_OFFSET:
+            raise
 
 
 def gathered(consumers, count, shares):
