@@ -80,6 +80,10 @@ def group(bootstrap, topic, name, count):
     consumers = [consumer_of(bootstrap, name) for _ in range(3)]
     for consumer in consumers:
         consumer.subscribe([topic])
+    # What one has read before the others came counts for nothing: nothing is committed yet.
+    gathered(consumers, 0, [1, 1, 1])
+    for consumer in consumers:
+        consumer.seek_to_beginning()
     read = gathered(consumers, int(count), [1, 1, 1])
     for consumer in consumers:
         consumer.commit()
