@@ -186,6 +186,10 @@ pub enum Mutant {
     PagesNotAwaited,
     /// A file of state that is being emptied goes although pages of it are named.
     StateFileGoesEarly,
+    /// A log that is gone is to be written for good.
+    GoneLogWaits,
+    /// What a leader keeps for followers stays until the next checkpoint, though they have it.
+    KeptForNobody,
 }
 
 /// Whether that bug is planted.

@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 81] = [
+pub const ALL: [Planted; 83] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -166,6 +166,8 @@ pub const ALL: [Planted; 81] = [
     ours(Mutant::OldPageNamed, &[Claim::C6, Claim::C7, Claim::C17]),
     ours(Mutant::PagesNotAwaited, &[Claim::C7, Claim::C17, Claim::C6]),
     ours(Mutant::StateFileGoesEarly, &[Claim::C7, Claim::C17]),
+    ours(Mutant::GoneLogWaits, &[Claim::C19]),
+    ours(Mutant::KeptForNobody, &[Claim::C19]),
 ];
 
 impl Planted {

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long a start may take before the test fails: generous, since a machine may be busy with other tests.
@@ -50,6 +50,8 @@ pub struct Refusal {
 struct Process {
     child: Child,
     log: Log,
+    /// They read what it writes, and end with it.
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Node {
@@ -221,8 +223,7 @@ impl Node {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.process.child.try_wait().expect("our own child can be waited for") {
-                // Its last lines may still be on their way through the pipes.
-                thread::sleep(LOOK * 5);
+                self.process.read_to_end();
                 return status;
             }
             assert!(Instant::now() < deadline, "the broker did not end within {patience:?}:\n{}", self.log());
@@ -272,16 +273,26 @@ impl Process {
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary can be started");
         let log = Log::default();
-        log.follow(child.stdout.take().expect("stdout is piped"));
-        log.follow(child.stderr.take().expect("stderr is piped"));
-        Process { child, log }
+        let readers = vec![
+            log.follow(child.stdout.take().expect("stdout is piped")),
+            log.follow(child.stderr.take().expect("stderr is piped")),
+        ];
+        Process { child, log, readers }
+    }
+
+    /// It has ended: waits for its last lines, which may still be on their way through the pipes. Whoever it has started
+    /// might hold them open for longer than it lived.
+    fn read_to_end(&self) {
+        let deadline = Instant::now() + STOP_MAX;
+        while !self.readers.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
     }
 
     /// Fails with its last words once it has ended; panics once it has taken too long.
     fn still_runs(&mut self, since: Instant) -> Result<(), Refusal> {
         if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {
-            // Its last lines may still be on their way through the pipes.
-            thread::sleep(LOOK * 5);
+            self.read_to_end();
             return Err(Refusal { status, log: self.log.text() });
         }
         assert!(
@@ -309,13 +320,13 @@ impl Drop for Process {
 }
 
 impl Log {
-    fn follow(&self, stream: impl Read + Send + 'static) {
+    fn follow(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
                 log.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
-        });
+        })
     }
 
     /// Everything so far.

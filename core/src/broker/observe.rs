@@ -103,6 +103,21 @@ pub struct Holdings {
     pub weighed_anew: (u64, usize),
 }
 
+/// What a replica holds because its data needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// What it has applied.
+    pub applied: Index,
+    /// A hash over its replicated state.
+    pub state: u64,
+    /// The first entry in memory.
+    pub entries_from: Index,
+    /// The first that some follower lacks, of who leads.
+    pub lacked_from: Option<Index>,
+    /// Producers that it remembers.
+    pub producers: usize,
+}
+
 impl Holdings {
     /// Bytes charged for that.
     pub fn charged_for(&self, purpose: Purpose) -> u64 {
@@ -204,6 +219,28 @@ impl Broker {
             weighed: weights(self.node.residents().held()),
             weighed_anew: weights(self.node.residents().weighed_anew()),
         }
+    }
+
+    /// What the node's parts have begun and not done, by name: at rest, nothing.
+    pub fn observe_begun(&self) -> Vec<(&'static str, usize)> {
+        self.node.held()
+    }
+
+    /// What each replica holds of its own.
+    pub fn observe_needs(&self) -> BTreeMap<TopicPartition, Needs> {
+        let needs = |(_, resident): (ReplicaId, &Resident)| {
+            let replica = resident.replica();
+            let matched = replica.progress().map(|(_, matched)| matched).filter(|_| replica.is_leader());
+            let needs = Needs {
+                applied: resident.applied().index,
+                state: resident.state_hash(),
+                entries_from: resident.replica().first_index(),
+                lacked_from: matched.min().map(Index::next),
+                producers: resident.weight().producers,
+            };
+            (resident.of(), needs)
+        };
+        self.node.residents().iter().map(needs).collect()
     }
 
     /// Fetches that were to be answered by now and wait for nothing but that.

@@ -17,6 +17,12 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
+    /// How many there are.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.awaited.len()
+    }
+
     /// Something was settled: takes note if it waits for disks now.
     pub fn look_at(&mut self, id: ReplicaId, partition: &Partition) {
         if partition.awaits_disks() {

@@ -48,6 +48,13 @@ struct Unasked {
 }
 
 impl Asking {
+    /// How many requests wait for anything.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        let unasked: usize = self.unasked.values().map(VecDeque::len).sum();
+        unasked + self.forwarded.len() + self.for_peers.len() + self.awaiting_image.len()
+    }
+
     /// Asks a machine, on whichever node leads it. The answer comes in the news once this node's own image shows what it
     /// speaks of. Where nobody leads, as just after a start, the request waits a bounded time for someone to; then it is
     /// "not leader". Too much at once is refused here, wherever the leader is.

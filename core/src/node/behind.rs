@@ -12,6 +12,7 @@
 //! Not here: the sums, which the table of residents keeps.
 
 use super::ports::Ports;
+use crate::config::StorageConfig;
 use crate::connection::{Budget, Purpose};
 use crate::limits::{
     BEHIND_SHARE, PRODUCER_BYTES, PRODUCERS_FORGOTTEN_WAIT, PRODUCERS_KEPT_QUARTERS, PRODUCERS_SHARE,
@@ -59,6 +60,12 @@ pub(super) fn charge(residents: &Residents, ports: &Ports, budget: &mut Budget) 
     let is_let_go = ports.storage.accepts_records();
     let bytes = residents.held().entries_bytes + ports.storage.orphaned_bytes();
     budget.set(Purpose::Behind, if is_let_go { bytes } else { 0 });
+}
+
+/// So much a leader keeps of what the disk has, for followers: nothing while too much is kept in all.
+pub(super) fn kept_bytes_max(residents: &Residents, budget: &Budget, config: &StorageConfig) -> usize {
+    let bytes = if is_far(residents, budget) { 0 } else { config.window_kept_bytes_max };
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Whether so much is kept that what may go is to go.

@@ -84,6 +84,12 @@ enum Step {
 }
 
 impl CatchUps {
+    /// How many are under way.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.of.len()
+    }
+
     /// The leader says that a replica of this node is behind its window.
     pub fn told(
         &mut self,

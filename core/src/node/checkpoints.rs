@@ -30,6 +30,8 @@ pub(super) struct Checkpoints {
     open: Option<Open>,
     /// What each replica had applied when it was taken.
     applied: BTreeMap<ReplicaId, Index>,
+    /// Those that keep entries which the durable one covers, for followers, and up to where it does.
+    kept: BTreeMap<ReplicaId, Index>,
 }
 
 /// A replica whose pages are being taken.
@@ -50,6 +52,7 @@ impl Checkpoints {
             untaken: VecDeque::new(),
             open: None,
             applied: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -142,18 +145,31 @@ impl Checkpoints {
 
     /// It is durable: windows are cut to what followers still need, within so many bytes each.
     pub fn durable(&mut self, kept_bytes_max: usize, residents: &mut Residents) {
-        for (id, applied) in std::mem::take(&mut self.applied) {
-            if let Some(replica) = residents.replica_mut(id) {
-                trim(replica, applied, kept_bytes_max);
+        self.kept = std::mem::take(&mut self.applied);
+        let all: Vec<ReplicaId> = self.kept.keys().copied().collect();
+        self.followed(&all, kept_bytes_max, residents);
+    }
+
+    /// Something happened to these: what followers need no longer goes, and of who leads no longer all that was kept.
+    pub fn followed(&mut self, touched: &[ReplicaId], kept_bytes_max: usize, residents: &mut Residents) {
+        if self.kept.is_empty() {
+            return;
+        }
+        for id in touched {
+            let Some(applied) = self.kept.get(id).copied() else { continue };
+            let is_all_gone =
+                residents.replica_mut(*id).is_none_or(|replica| trim(replica, applied, kept_bytes_max));
+            residents.weigh(*id);
+            if is_all_gone {
+                self.kept.remove(id);
             }
-            residents.weigh(id);
         }
     }
 }
 
 /// Keeps what a follower that is not far behind still needs, within a bound: it gets the entries without a
-/// catch-up.
-fn trim(replica: &mut Replica, applied: Index, kept_bytes_max: usize) {
+/// catch-up. Whether it keeps nothing.
+fn trim(replica: &mut Replica, applied: Index, kept_bytes_max: usize) -> bool {
     let slowest = replica.progress().map(|(_, matched)| matched).min().unwrap_or(applied);
     let to = if replica.is_leader() && replica.window_bytes() <= kept_bytes_max {
         applied.min(slowest)
@@ -163,4 +179,5 @@ fn trim(replica: &mut Replica, applied: Index, kept_bytes_max: usize) {
     if to >= replica.first_index() {
         replica.trim(to);
     }
+    replica.first_index() > applied
 }

@@ -25,6 +25,12 @@ pub(super) struct ColdReads {
 }
 
 impl ColdReads {
+    /// How many are under way.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.of.len() + self.sought.len()
+    }
+
     /// The read that looks for this already, or another, begun now.
     pub fn share(
         &mut self,

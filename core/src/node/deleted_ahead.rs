@@ -25,6 +25,12 @@ pub(super) struct DeletedAhead {
 }
 
 impl DeletedAhead {
+    /// How many there are.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.topics.len()
+    }
+
     /// Looks through the entries that the journal had above the image.
     ///
     /// # Errors

@@ -144,19 +144,25 @@ impl Node {
         let id = resident.replica().id();
         self.residents.insert(resident);
         self.ticks.started();
-        let Kind::Records(config) = kind else { return self.metadata_starts(now, id, actions) };
         self.unclaimed.claim(id);
-        // What was set while its state was read acts, too.
-        let set = |image: &Metadata| Some(image.topic_config(image.topic(of.topic)?, self.config.node));
-        let config = self.residents.image().and_then(set).unwrap_or(config);
-        self.configure(id, config);
+        match kind {
+            Kind::Metadata => return self.metadata_starts(now, id, actions),
+            Kind::Group => {}
+            Kind::Records(config) => {
+                // What was set while its state was read acts, too.
+                let set =
+                    |image: &Metadata| Some(image.topic_config(image.topic(of.topic)?, self.config.node));
+                let config = self.residents.image().and_then(set).unwrap_or(config);
+                self.configure(id, config);
+                self.mendings.started(now, id, &mut self.residents, &mut self.ports);
+            }
+        }
         // The first that is there is to lead; the others' turns come after it, should it fail.
         let assignment = self.residents.image().and_then(|image| image.assignment(of));
         let rank = assignment.and_then(|assignment| {
             let mut live = assignment.target().iter().filter(|placed| self.ports.is_alive(placed.node));
             live.position(|placed| placed.replica == id)
         });
-        self.mendings.started(now, id, &mut self.residents, &mut self.ports);
         self.elections.started(now, id, rank.unwrap_or(0), &mut self.residents, &mut self.ports);
     }
 

@@ -72,6 +72,12 @@ enum Step {
 }
 
 impl Mendings {
+    /// How many are under way, or have left a gap.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.of.len() + self.shortened.len()
+    }
+
     /// When `woke` has something to do.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.due.next()

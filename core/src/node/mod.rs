@@ -278,6 +278,28 @@ impl Node {
         self.identity.dead()
     }
 
+    /// What its parts have begun and not done, by name: at rest, nothing.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> Vec<(&'static str, usize)> {
+        let mut held = self.ports.storage.held();
+        held.extend([
+            ("requests for residents", self.asking.held()),
+            ("reads that a majority confirms", self.reading.held()),
+            ("produces that wait for disks", self.acknowledged.held()),
+            ("cold reads", self.cold_reads.held()),
+            ("reads for other nodes", self.serving.held()),
+            ("forwarded requests", self.ports.peers.held()),
+            ("catch-ups", self.catch_ups.held()),
+            ("mendings", self.mendings.held()),
+            ("replicas of nobody", self.unclaimed.ids().filter(|id| !self.identity.is_dead(*id)).count()),
+            ("replicas that start", self.unstarted.held()),
+            ("topics deleted ahead", self.deleted_ahead.held()),
+            ("replicas touched", self.ports.touched.held()),
+            ("effects", self.effects.len()),
+        ]);
+        held
+    }
+
     /// A resident runs here no more, and was taken out of the table.
     fn left(&mut self, id: ReplicaId) {
         self.reading.lost(id, &mut self.ports.news);

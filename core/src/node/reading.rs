@@ -20,6 +20,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// How many requests wait for a majority.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.of.values().map(Confirming::len).sum()
+    }
+
     /// A read of this replica: `waiter` hears of it in the news.
     pub fn ask(&mut self, id: ReplicaId, waiter: Waiter, residents: &mut Residents, ports: &mut Ports) {
         let Some(replica) = residents.replica_mut(id) else {

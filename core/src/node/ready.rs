@@ -3,8 +3,8 @@
 //! Invariant: a ready goes whole into one journal frame; where the frame has no room, the replica stays touched
 //! and nothing of it is taken.
 
-use super::Node;
 use super::serving::tell_who_is_behind;
+use super::{Node, behind};
 use crate::action::{Action, HaltReason, Notice};
 use crate::entry::Entry;
 use crate::ids::{Index, ReplicaId};
@@ -36,6 +36,10 @@ impl Node {
             self.residents.weigh(id);
         }
         self.acknowledged.settle(&touched, &mut self.residents, &mut self.ports);
+        let kept_bytes_max = behind::kept_bytes_max(&self.residents, &self.budget, &self.config.storage);
+        if !self.is_planted(Mutant::KeptForNobody) {
+            self.checkpoints.followed(&touched, kept_bytes_max, &mut self.residents);
+        }
         self.ports.touched.reuse(touched);
         self.look_at_image();
         self.behind.bound_producers(now, &mut self.residents, &mut self.ports);

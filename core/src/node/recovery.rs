@@ -75,9 +75,8 @@ impl Node {
                 self.read_done(now, read, result);
             }
             Outcome::Checkpointed => {
-                let is_far = behind::is_far(residents, &self.budget);
-                let kept = if is_far { 0 } else { self.config.storage.window_kept_bytes_max };
-                self.checkpoints.durable(usize::try_from(kept).unwrap_or(usize::MAX), residents);
+                let kept_bytes_max = behind::kept_bytes_max(residents, &self.budget, &self.config.storage);
+                self.checkpoints.durable(kept_bytes_max, residents);
             }
             Outcome::Drained { replica, end } => self.catch_ups.log_durable(replica, end, residents, ports),
             Outcome::Damaged { replica, from, below } => {

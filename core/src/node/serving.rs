@@ -28,6 +28,12 @@ pub(super) struct Serving {
 }
 
 impl Serving {
+    /// How many reads for others are under way.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.reads.len()
+    }
+
     /// A replica asks for batches.
     pub fn give_batches(
         &mut self,

@@ -17,6 +17,12 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// How many there are.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.ids.len()
+    }
+
     /// Something happened to this one.
     pub fn insert(&mut self, id: ReplicaId) {
         if self.ids.last() != Some(&id) {

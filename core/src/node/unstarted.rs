@@ -36,6 +36,12 @@ pub(super) struct Open {
 }
 
 impl Unstarted {
+    /// How many there are.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.waiting.len() + self.by_replica.len() + self.order.len() + usize::from(self.open.is_some())
+    }
+
     /// Nobody waits; a turn decodes so much.
     pub fn new(bytes_max: u64) -> Unstarted {
         let (waiting, by_replica, order) = Default::default();

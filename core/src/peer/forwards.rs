@@ -18,6 +18,12 @@ pub(super) struct Forwards {
 }
 
 impl Forwards {
+    /// How many are open.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.open.len()
+    }
+
     /// None yet. `first` is the id of the first one.
     pub fn new(first: u64) -> Forwards {
         // Half of the numbers lie ahead, so that they rise without a wrap.

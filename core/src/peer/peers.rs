@@ -100,6 +100,12 @@ enum Stage {
 }
 
 impl Peers {
+    /// How many forwarded requests are open.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.forwards.held()
+    }
+
     /// The peers of the configured members.
     pub fn new(config: &Config, seed: u64) -> Peers {
         let mut rng = Rng::stream(seed, "peer");

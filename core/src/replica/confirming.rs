@@ -29,6 +29,12 @@ impl<T> Default for Confirming<T> {
 }
 
 impl<T> Confirming<T> {
+    /// How many want to read.
+    #[cfg(feature = "simulation")]
+    pub fn len(&self) -> usize {
+        self.asked.iter().map(|(_, who)| who.len()).sum::<usize>() + self.next.len() + self.confirmed.len()
+    }
+
     /// Somebody wants to read. Gives back whom `replica` cannot ask for, since it does not lead.
     pub fn ask(&mut self, who: T, replica: &mut Replica) -> Vec<T> {
         self.next.push(who);

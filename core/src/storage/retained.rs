@@ -52,6 +52,23 @@ impl Storage {
         }
     }
 
+    /// What is begun and not done, by name; nothing before the start.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> Vec<(&'static str, usize)> {
+        let State::Running(running) = &self.state else { return Vec::new() };
+        let unwritten = running.locals.values().filter(|local| local.log.is_syncing).count();
+        vec![
+            ("works of the disk", running.tickets.held()),
+            ("reads of records", running.reads.held()),
+            ("files that go", running.removals.held() + running.doomed.len()),
+            ("writes of records", running.behind.held()),
+            ("syncs of logs", unwritten),
+            ("logs that met a full disk", running.stalled.len()),
+            ("segments being mended", running.mending.len()),
+            ("segments of nobody", running.left.len()),
+        ]
+    }
+
     /// Whether there is so little space that whatever retention can give up should go at once.
     pub fn is_space_short(&self) -> bool {
         matches!(&self.state, State::Running(running) if running.space.is_short())

@@ -236,7 +236,12 @@ impl Running {
 
     /// Writes the next piece of a log, if it may be written now; then what waits for its being written.
     pub(super) fn write_log(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
-        let Some(local) = self.locals.get_mut(&replica) else { return };
+        let Some(local) = self.locals.get_mut(&replica) else {
+            if !is_planted(self.mutant, Mutant::GoneLogWaits) {
+                self.behind.is_gone(replica);
+            }
+            return;
+        };
         let goal = match self.checkpointer.goal(replica) {
             Some(goal) => goal,
             None if self.checkpointer.holds(replica) => return,
@@ -411,7 +416,8 @@ impl Running {
             if is_planted(self.mutant, Mutant::RecycledEarly) {
                 self.recycle(chain.sequence, chain.file, turn);
             }
-            self.checkpointer.write(chain, &mut turn.disk(&mut self.tickets));
+            let doomed = self.doomed.iter().copied();
+            self.checkpointer.write(chain, doomed, &mut turn.disk(&mut self.tickets));
         }
     }
 

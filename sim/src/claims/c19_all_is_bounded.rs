@@ -12,7 +12,7 @@ use super::{Claim, Verdict};
 use crate::disk::Disk;
 use crate::wire::WireKind;
 use rust_mq_core::broker::Broker;
-use rust_mq_core::broker::observe::Holdings;
+use rust_mq_core::broker::observe::{Holdings, Needs};
 use rust_mq_core::config::StorageConfig;
 use rust_mq_core::connection::Purpose;
 use rust_mq_core::file::{File, SegmentName};
@@ -26,7 +26,7 @@ const IDLE_EVENTS_MAX: u64 = 3_000;
 /// Turns in a row that may do nothing but ask for the next at once: work in small pieces is no spinning.
 const SPINS_MAX: u32 = 1_000;
 
-/// Idle time after which a disk holds nothing that was given up: the longest that the core means to leave it there, and
+/// Time after the last was given up after which a disk holds nothing of it: the longest that the core means to leave it there, and
 /// as much again for two checkpoints on a slow disk. A clock may run wrong by a tenth.
 const TIDY_AFTER: Duration = Duration::from_secs(30);
 
@@ -183,11 +183,39 @@ pub fn leftover(site: usize, disk: &Disk, broker: &Broker) -> Option<String> {
     })
 }
 
+/// What a node has begun and not done, in words. It waits for nobody any more.
+pub fn begun(site: usize, broker: &Broker) -> Option<String> {
+    let held = broker.observe_begun().into_iter().find(|(_, count)| *count > 0);
+    held.map(|(name, count)| format!("n{} holds {count} {name}", site + 1))
+}
+
+/// What a node holds for its data, and what one does that has just started on the same disk and knows nothing else: the
+/// same, where both have applied the same.
+pub fn check_needs(
+    site: usize,
+    node: &BTreeMap<TopicPartition, Needs>,
+    fresh: &BTreeMap<TopicPartition, Needs>,
+    verdict: &mut Verdict,
+) -> usize {
+    let mut compared = 0;
+    for (of, needs) in node {
+        let Some(fresh) = fresh.get(of).filter(|fresh| fresh.applied == needs.applied) else { continue };
+        compared += 1;
+        let is_kept_for_others = needs.lacked_from.is_some_and(|lacked| needs.entries_from >= lacked);
+        let entries_are = is_kept_for_others || needs.entries_from >= fresh.entries_from;
+        let same = entries_are && (needs.state, needs.producers) == (fresh.state, fresh.producers);
+        verdict.hold(same, Claim::C19, || {
+            format!("n{} holds {needs:?} of {of}, and a fresh start on its disk {fresh:?}", site + 1)
+        });
+    }
+    compared
+}
+
 /// So long after everything was done some node's disk still holds what it should not.
 pub fn check_tidy(idle_ns: u64, words: impl FnOnce() -> String, verdict: &mut Verdict) {
     let most = TIDY_AFTER.as_nanos() as u64;
     verdict.hold(idle_ns <= most, Claim::C19, || {
-        format!("{} ms after all was done {}", idle_ns / 1_000_000, words())
+        format!("{} ms after all was done, and the last given up, {}", idle_ns / 1_000_000, words())
     });
 }
 

@@ -20,11 +20,12 @@ use crate::disk::{Armed, Disk};
 use crate::shell;
 use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::broker::Broker;
-use rust_mq_core::broker::observe::{Observation, Remembered};
+use rust_mq_core::broker::observe::{Needs, Observation, Remembered};
 use rust_mq_core::config::Config;
 use rust_mq_core::event::Event;
-use rust_mq_core::ids::{Index, ReplicaId, Term};
+use rust_mq_core::ids::{Index, ReplicaId, Term, TopicPartition};
 use rust_mq_core::now::Now;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Turns that a start takes at most: a read for each piece of the journal, and a few writes.
@@ -43,6 +44,8 @@ pub struct Started {
     pub remembers: Vec<Memory>,
     /// Who may not run any more.
     pub dead: Vec<ReplicaId>,
+    /// What its replicas hold in the end.
+    pub needs: BTreeMap<TopicPartition, Needs>,
 }
 
 /// What a replica remembers.
@@ -81,6 +84,7 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64, shadow: &mut
         is_buried: false,
         remembers: Vec::new(),
         dead: Vec::new(),
+        needs: BTreeMap::new(),
     };
     let mut events = vec![Event::Started];
     for _ in 0..TURNS_MAX {
@@ -104,6 +108,7 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64, shadow: &mut
         }
         if events.is_empty() {
             started.ending = Ending::Ready;
+            started.needs = broker.observe_needs();
             return started;
         }
     }

@@ -6,6 +6,8 @@
 
 use super::World;
 use crate::claims::frames::Item;
+use crate::claims::shadow::Shadow;
+use crate::claims::{c19_all_is_bounded, rehearsal};
 use rust_mq_core::event::DoneResult;
 
 /// Of a million unsynced sectors, how many a rehearsed loss of power keeps: mostly none, which is the durable prefix.
@@ -67,6 +69,24 @@ impl World {
                 Notable::Dropped => "recovery.was_rehearsed_after_a_replica_was_dropped",
                 Notable::Removed => "recovery.was_rehearsed_after_a_file_was_removed",
             });
+        }
+    }
+
+    /// At rest: what a node holds for its data, a fresh one on the same disk holds too.
+    pub(super) fn compare_with_fresh_starts(&mut self) {
+        for site in self.plan.core.clone() {
+            let node = &self.nodes[site];
+            let Some(process) = &node.process else { continue };
+            let now = node.clock.now(self.schedule.now());
+            let mut shadow = Shadow::default();
+            let seed = self.root.key("fresh", &[site as u64]).throw(0).word();
+            let started =
+                rehearsal::start(now, &mut node.disk.durable_alone(), &node.config, seed, &mut shadow);
+            let needs = process.broker.observe_needs();
+            let compared = c19_all_is_bounded::check_needs(site, &needs, &started.needs, &mut self.verdict);
+            if compared > 0 {
+                self.marks.hit("bounds.compared_with_a_fresh_start");
+            }
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Stages {
     /// The sites outside the core are sound again.
     has_come_back: bool,
     idle_from: Option<(Moment, u64)>,
+    /// Since when no log has given anything up, and the sum of all starts by then: retention goes on in idleness.
+    given_up: Option<(Moment, i64)>,
     disk_failures: BTreeSet<usize>,
     spoilt: BTreeSet<usize>,
     unreadable: BTreeSet<usize>,
@@ -338,14 +340,22 @@ impl World {
 
     /// What topics and logs have given up may stay on a disk for a while, and no longer.
     fn look_tidy(&mut self, now: Moment) {
+        let running = self.plan.core.iter().filter_map(|site| self.nodes[*site].process.as_ref());
+        let starts = running.flat_map(|process| process.broker.observe()).map(|seen| seen.log_start.0).sum();
         let (from, _) = self.stages.idle_from.expect("set where idleness begins");
+        let (from, before) = *self.stages.given_up.get_or_insert((from, starts));
+        if starts != before {
+            self.stages.given_up = Some((now, starts));
+        }
         let leftover = self.plan.core.iter().find_map(|site| {
             let node = &self.nodes[*site];
             let process = node.process.as_ref()?;
             c19_all_is_bounded::leftover(*site, &node.disk, &process.broker)
                 .or_else(|| c19_all_is_bounded::unfinished(*site, &node.disk, &process.broker))
+                .or_else(|| c19_all_is_bounded::begun(*site, &process.broker))
         });
         let Some(words) = leftover else {
+            self.compare_with_fresh_starts();
             self.stages.stage = Stage::Over;
             return;
         };

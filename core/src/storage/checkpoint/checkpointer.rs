@@ -343,14 +343,23 @@ impl Checkpointer {
         self.round.as_ref().map(|round| (round.needed, round.durable))
     }
 
-    /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered.
-    pub fn write(&mut self, chain: Chain, disk: &mut Disk<'_>) {
+    /// Writes the slot if all it names is durable. `chain` is where the first frame goes that is not covered. Of what was
+    /// given up since it began, `doomed_since`, the next start is told too: no record may name it any more, and the frame
+    /// that says so says not of which partition it is. It stays until the next checkpoint: a record may name it still.
+    pub fn write(
+        &mut self,
+        chain: Chain,
+        doomed_since: impl Iterator<Item = SegmentName>,
+        disk: &mut Disk<'_>,
+    ) {
         let (slot, sequence) = (self.next_slot(), self.sequence.saturating_add(1));
         let Some(round) = self.round.as_mut().filter(|round| matches!(round.stage, Stage::Synced)) else {
             return;
         };
         let records = std::mem::take(&mut round.records);
-        let parts = slot::encode(sequence, &chain, &round.doomed, round.count, records);
+        let doomed: BTreeSet<SegmentName> = round.doomed.iter().copied().chain(doomed_since).collect();
+        let doomed: Vec<SegmentName> = doomed.into_iter().collect();
+        let parts = slot::encode(sequence, &chain, &doomed, round.count, records);
         round.named = chain.file;
         round.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);

@@ -35,6 +35,12 @@ pub struct Removals {
 }
 
 impl Removals {
+    /// How many files go.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.waiting.len() + self.left.len() + self.under_way.len()
+    }
+
     /// What a crash has left is to go, once `begin` is called.
     pub fn of(left: BTreeMap<File, Leftover>) -> Removals {
         Removals { left, ..Removals::default() }

@@ -57,6 +57,12 @@ pub struct Tickets {
 }
 
 impl Tickets {
+    /// How many are open.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.open.len()
+    }
+
     pub fn draw(&mut self, job: Job) -> Ticket {
         self.drawn += 1;
         self.open.push_back((Ticket(self.drawn), job));

@@ -113,6 +113,12 @@ pub struct ReadEnd {
 }
 
 impl Reads {
+    /// How many are under way or wait.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.open.len() + self.waiting.len()
+    }
+
     /// Looks for `want` in `segment` of `log`.
     pub fn begin(
         &mut self,

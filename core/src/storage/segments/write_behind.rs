@@ -52,6 +52,12 @@ pub struct WriteBehind {
 }
 
 impl WriteBehind {
+    /// How many logs are to be written, and writes for logs that are gone.
+    #[cfg(feature = "simulation")]
+    pub fn held(&self) -> usize {
+        self.ripe.len() + self.due.len() + self.draining.len() + self.orphans.len()
+    }
+
     /// A batch of `replica` was kept.
     pub fn keep(&mut self, config: &StorageConfig, replica: ReplicaId, log: &mut Log, batch: CommittedBatch) {
         if log.unwritten_bytes() == 0 {
@@ -115,6 +121,11 @@ impl WriteBehind {
         if self.ripe.insert(replica) {
             self.due.insert(replica);
         }
+    }
+
+    /// There is no log of `replica` any more, and a deadline of it was left.
+    pub fn is_gone(&mut self, replica: ReplicaId) {
+        self.ripe.remove(&replica);
     }
 
     /// Wants the log of `replica` in synced segments up to `goal`.
