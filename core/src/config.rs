@@ -3,7 +3,10 @@
 
 use crate::ids::NodeId;
 use crate::level::Levels;
-use crate::limits::{GROUP_MEMBERS_MAX, GROUP_SESSION_MS, OFFSET_METADATA_MAX, TURN_WORK_BYTES};
+use crate::limits::{
+    CONSUMER_ASSIGNMENT_MS, CONSUMER_HEARTBEAT_MS, CONSUMER_SESSION_MS, GROUP_MEMBERS_MAX, GROUP_SESSION_MS,
+    OFFSET_METADATA_MAX, TURN_WORK_BYTES,
+};
 use crate::link::Address;
 use crate::mutant::Mutant;
 use crate::settings::{self, Settings, TopicDefaults};
@@ -94,6 +97,48 @@ pub struct GroupSettings {
     pub session_timeout_max_ms: i32,
     /// `group.max.size`.
     pub members_max: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub consumer_session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.assignment.interval.ms`.
+    pub consumer_assignment_interval_ms: i32,
+    /// `group.consumer.max.size`.
+    pub consumer_members_max: usize,
+    /// `group.consumer.migration.policy`.
+    pub consumer_migration: Migration,
+}
+
+/// Which way groups may change between the classic protocol and KIP-848's while they have members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Migration {
+    /// Neither.
+    Disabled,
+    /// From classic to consumer group.
+    Upgrade,
+    /// From consumer to classic group.
+    Downgrade,
+    /// Both.
+    #[default]
+    Bidirectional,
+}
+
+impl Migration {
+    /// Whether a classic group may become a consumer group.
+    pub fn is_up(self) -> bool {
+        matches!(self, Migration::Upgrade | Migration::Bidirectional)
+    }
+
+    /// Whether a consumer group may become a classic one.
+    pub fn is_down(self) -> bool {
+        matches!(self, Migration::Downgrade | Migration::Bidirectional)
+    }
+
+    /// Whether members of both may share a group.
+    pub fn is_any(self) -> bool {
+        self != Migration::Disabled
+    }
 }
 
 impl GroupSettings {
@@ -108,6 +153,12 @@ impl GroupSettings {
         session_timeout_min_ms: GROUP_SESSION_MS.0,
         session_timeout_max_ms: GROUP_SESSION_MS.1,
         members_max: GROUP_MEMBERS_MAX,
+        consumer_session_timeout_ms: CONSUMER_SESSION_MS,
+        consumer_heartbeat_interval_ms: CONSUMER_HEARTBEAT_MS,
+        consumer_assignment_interval_ms: CONSUMER_ASSIGNMENT_MS,
+        consumer_members_max: GROUP_MEMBERS_MAX,
+        // Not before stories and clients have been through it: Kafka's is `Bidirectional`.
+        consumer_migration: Migration::Disabled,
     };
 
     /// `offsets.retention.check.interval.ms`.

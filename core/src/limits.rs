@@ -444,6 +444,24 @@ pub const GROUP_SESSION_MS: (i32, i32) = (6_000, 1_800_000);
 /// Members of a group, unless it is set lower. Source: chosen; Kafka has no limit by default. At the edge:
 /// GROUP_MAX_SIZE_REACHED.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// How long a member of a consumer group may be silent, and how often it is heard, milliseconds. Source: Kafka's
+/// group.consumer.session.timeout.ms and group.consumer.heartbeat.interval.ms.
+pub const CONSUMER_SESSION_MS: i32 = 45_000;
+/// See [`CONSUMER_SESSION_MS`].
+pub const CONSUMER_HEARTBEAT_MS: i32 = 5_000;
+/// Between two assignments of a consumer group, milliseconds: who comes within that time is taken along. Source: Kafka's
+/// group.consumer.assignment.interval.ms.
+pub const CONSUMER_ASSIGNMENT_MS: i32 = 1_000;
+/// Steps (a member, a topic of it, a partition, a name looked at) that one decision takes for a consumer group. Source:
+/// chosen; some milliseconds. At the edge: the next turn goes on.
+pub const CONSUMER_STEPS: usize = 50_000;
+/// Bytes of a regular expression that somebody subscribes by. Source: chosen. At the edge: INVALID_REGULAR_EXPRESSION.
+pub const PATTERN_BYTES_MAX: usize = 4_096;
+/// Bytes that it takes compiled. Source: chosen: some two thousand instructions, and so many steps for each letter of a
+/// name at worst. At the edge: INVALID_REGULAR_EXPRESSION.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 128 << 10;
+/// Up to here a name counts for one step. Source: chosen.
+pub const PATTERN_LIGHT_BYTES: usize = 16 << 10;
 /// UTF-16 units of what a client says besides an offset. Source: Kafka's offset.metadata.max.bytes. At the edge:
 /// OFFSET_METADATA_TOO_LARGE.
 pub const OFFSET_METADATA_MAX: usize = 4_096;

@@ -12,7 +12,9 @@ use bytes::BytesMut;
 use rust_mq_core::codec::{self, Shape};
 use rust_mq_core::entry::{Entry, EntryKind, Stamp};
 use rust_mq_core::error_code::ErrorCode;
-use rust_mq_core::group::{self, ClassicMember, Commit, Generation, Groups};
+use rust_mq_core::group::{
+    self, About, Changed, ClassicMember, Commit, Current, Generation, Groups, MemberChanged, Spoken,
+};
 use rust_mq_core::host::Host;
 use rust_mq_core::ids::{ClusterId, DiskId, Index, NodeId, Offset, ReplicaId, Term, TopicId};
 use rust_mq_core::level::{Level, Levels};
@@ -242,7 +244,7 @@ fn member(instance: Option<&str>) -> ClassicMember {
     }
 }
 
-fn group_commands() -> [group::Command; 7] {
+fn group_commands() -> [group::Command; 8] {
     let group = || "g".to_owned();
     let commit = |partition, retention_ms| Commit {
         topic: TopicId([7; 16]),
@@ -280,15 +282,51 @@ fn group_commands() -> [group::Command; 7] {
             new: "m3".into(),
             member: member(Some("i")),
         },
+        group::Command::ConsumerChanged { group: "k".into(), changed: consumers_changed() },
     ]
+}
+
+fn consumers_changed() -> Changed {
+    let topic = TopicId([7; 16]);
+    let about = About {
+        instance: Some("i".into()),
+        rack: Some("r".into()),
+        client_id: "c".into(),
+        client_host: "/127.0.0.1".into(),
+        rebalance_timeout_ms: 60_000,
+        names: vec!["t".into()],
+        pattern: "t.*".into(),
+        assignor: Some("uniform".into()),
+        classic: Some(Spoken { session_timeout_ms: 6_000, protocols: vec![("range".into(), vec![0, 1])] }),
+    };
+    let current = Current {
+        epoch: 3,
+        previous_epoch: 2,
+        assigned: [(topic, 0, 2), (topic, 1, 3)].into_iter().collect(),
+        revoking: [(topic, 300, 1)].into_iter().collect(),
+        ..Current::default()
+    };
+    let target = [(topic, 0), (topic, 1), (topic, 2)].into_iter().collect();
+    let member = MemberChanged { about: Some(about), current: Some(current), target: Some(target) };
+    let silent = MemberChanged::default();
+    let members = vec![("m1".into(), member), ("m2".into(), silent)];
+    Changed {
+        mark: 1 << 40,
+        seen: 301,
+        epoch: 4,
+        assignment_epoch: 3,
+        topics: 9,
+        members,
+        left: vec!["m0".into()],
+    }
 }
 
 /// A state that has seen all commands that do not end it.
 fn groups() -> Groups {
     let mut groups = Groups::default();
-    let [committed, _, _, began, assigned, _, replaced] = group_commands();
+    let [committed, _, _, began, assigned, _, replaced, changed] = group_commands();
     let at = Stamp { index: Index(5), term: Term(2), wall: Wall(1_700_000_000_000) };
-    for command in [committed, began, assigned, replaced] {
+    for command in [committed, began, assigned, replaced, changed] {
         let before = groups.clone();
         groups.apply(at, &command);
         assert_ne!(groups, before, "{command:?}");

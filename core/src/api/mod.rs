@@ -160,7 +160,7 @@ impl Desk {
         }
         let unreadable = |error| format!("unreadable {key} version {version}: {error}");
         let client_id = start.read_client_id(&mut reader, key.api()).map_err(unreadable)?;
-        if key == ApiKey::JoinGroup {
+        if matches!(key, ApiKey::JoinGroup | ApiKey::ConsumerGroupHeartbeat) {
             node.client_is_called(link, client_id);
         }
         let body = RequestBody::decode(key, version, &mut reader).map_err(unreadable)?;
@@ -404,13 +404,11 @@ fn dispatch(
         | ApiKey::DescribeGroups
         | ApiKey::ListGroups
         | ApiKey::DeleteGroups
-        | ApiKey::OffsetDelete => {
+        | ApiKey::OffsetDelete
+        | ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe => {
             groups::dispatch(desk, node, now, origin, body);
             Ok(())
-        }
-        // Described, and refused by its number before its body is read.
-        ApiKey::ConsumerGroupHeartbeat | ApiKey::ConsumerGroupDescribe => {
-            Err(format!("{} is not served", body.key()))
         }
     }
 }

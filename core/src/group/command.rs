@@ -5,6 +5,7 @@
 //! Numbers 96 to 111 are of the classic protocol and of offsets, 112 to 127 of KIP-848.
 
 use super::generation::{Generation, Member};
+use super::sharing::Changed;
 use crate::codec::{Broken, Kind, Reading, SECOND, Shape, Writing};
 use crate::ids::TopicId;
 
@@ -70,6 +71,13 @@ pub enum Command {
         /// All about it.
         member: Member,
     },
+    /// A consumer group is another; a group that was not there is.
+    ConsumerChanged {
+        /// Which group.
+        group: String,
+        /// What is changed of it.
+        changed: Changed,
+    },
 }
 
 /// What is committed for a partition.
@@ -96,6 +104,7 @@ const GENERATION_BEGAN: u8 = 99;
 const ASSIGNED: u8 = 100;
 const MEMBERS_LEFT: u8 = 101;
 const MEMBER_REPLACED: u8 = 102;
+const CONSUMER_CHANGED: u8 = 112;
 
 impl Shape for Command {
     const WHAT: &'static str = "groups' command";
@@ -107,6 +116,7 @@ impl Shape for Command {
         Kind::new(ASSIGNED, "Assigned", SECOND),
         Kind::new(MEMBERS_LEFT, "MembersLeft", SECOND),
         Kind::new(MEMBER_REPLACED, "MemberReplaced", SECOND),
+        Kind::new(CONSUMER_CHANGED, "ConsumerChanged", SECOND),
     ];
 
     fn kind(&self) -> u8 {
@@ -118,6 +128,7 @@ impl Shape for Command {
             Command::Assigned { .. } => ASSIGNED,
             Command::MembersLeft { .. } => MEMBERS_LEFT,
             Command::MemberReplaced { .. } => MEMBER_REPLACED,
+            Command::ConsumerChanged { .. } => CONSUMER_CHANGED,
         }
     }
 
@@ -154,6 +165,10 @@ impl Shape for Command {
                 to.put(new);
                 to.put(member);
             }
+            Command::ConsumerChanged { group, changed } => {
+                to.put(group);
+                to.put(changed);
+            }
         }
     }
 
@@ -176,6 +191,7 @@ impl Shape for Command {
             MEMBER_REPLACED => {
                 Command::MemberReplaced { group, old: from.take()?, new: from.take()?, member: from.take()? }
             }
+            CONSUMER_CHANGED => Command::ConsumerChanged { group, changed: from.take()? },
             _ => return Err(Broken::Unread),
         })
     }

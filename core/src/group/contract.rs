@@ -1,11 +1,11 @@
 //! The groups of a partition as a machine: what is asked goes to who decides it, and the state to where it is kept.
 
-use super::classic;
 use super::command::Command;
 use super::live::Live;
 use super::request::{Reply, Request};
 use super::soft::{Alarm, Soft};
 use super::state::{Groups, State};
+use super::{classic, consumer};
 use super::{expiry, listing, offsets};
 use crate::codec::{self, Broken, Kind, Reading, SECOND, Shape, Writing};
 use crate::entry::Stamp;
@@ -43,9 +43,11 @@ impl Machine for Groups {
                 return Built::Partly;
             }
             looked_at += 1;
-            if let State::Classic(classic) = &group.state {
-                looked_at += classic::reseat(self, soft, context.now.mono, id, group, classic);
-            }
+            looked_at += match &group.state {
+                State::Simple => 0,
+                State::Classic(classic) => classic::reseat(self, soft, context.now.mono, id, group, classic),
+                State::Consumer(_) => consumer::reseat(self, soft, context, id, group),
+            };
             soft.seated = Some(id.clone());
         }
         soft.seated = None;
@@ -63,8 +65,22 @@ impl Machine for Groups {
     ) -> Decision<Command, Reply> {
         let told = |reply| Decision::confirmed(Vec::new(), waiter, reply);
         match request {
+            Request::Join(join) if self.has_consumers(&join.group) => {
+                consumer::join(self, soft, context, waiter, &join)
+            }
+            Request::Sync(sync) if self.has_consumers(&sync.who.group) => {
+                consumer::sync(self, soft, context, waiter, &sync)
+            }
+            Request::Heartbeat(who) if self.has_consumers(&who.group) => {
+                consumer::classic_heartbeat(self, soft, context, waiter, &who)
+            }
+            Request::Leave { group, members } if self.has_consumers(&group) => {
+                consumer::leave(self, soft, context, waiter, &group, &members)
+            }
             Request::Join(join) => classic::join(self, soft, context, waiter, *join),
             Request::Sync(sync) => classic::sync(self, soft, context, waiter, *sync),
+            Request::Beat(beat) => consumer::heartbeat(self, soft, context, waiter, &beat),
+            Request::DescribeConsumers { group } => told(consumer::describe(self, &group)),
             Request::Heartbeat(who) => classic::heartbeat(self, soft, context, waiter, &who),
             Request::Leave { group, members } => {
                 classic::leave(self, soft, context, waiter, &group, &members)
@@ -72,7 +88,9 @@ impl Machine for Groups {
             Request::Commit { who, knows_groups, commits } => {
                 offsets::commit(self, soft, context, waiter, &who, knows_groups, commits)
             }
-            Request::Fetch { group, partitions } => told(offsets::fetch(self, &group, partitions.as_deref())),
+            Request::Fetch { group, member, partitions } => {
+                told(offsets::fetch(self, &group, member.as_ref(), partitions.as_deref()))
+            }
             Request::DeleteOffsets { group, partitions } => {
                 offsets::delete(self, soft, context, waiter, &group, &partitions)
             }
@@ -108,7 +126,14 @@ impl Machine for Groups {
                 alarms.into_iter().partition(|alarm| *alarm == Alarm::Sweep);
             let mut decision = match alarms.is_empty() {
                 true => Decision::default(),
-                false => classic::rang(self, soft, context, &group, &alarms),
+                false if self.is_of_consumers(&group) => consumer::rang(self, soft, context, &group, &alarms),
+                false => {
+                    soft.consumers.remove(&group);
+                    match soft.downgraded.remove(&group) && self.is_unseated(soft, &group) {
+                        true => classic::take_over(self, soft, context, &group),
+                        false => classic::rang(self, soft, context, &group, &alarms),
+                    }
+                }
             };
             if !sweeps.is_empty() {
                 decision.commands.extend(expiry::sweep(self, soft, context));
@@ -206,6 +231,26 @@ impl Machine for Groups {
 
     fn decode_commands(bytes: &[u8], reads: Level) -> Result<Vec<Command>, Undecodable> {
         codec::decode_all(bytes, reads)
+    }
+}
+
+impl Groups {
+    /// Whether it is a consumer group.
+    fn is_of_consumers(&self, group: &str) -> bool {
+        matches!(self.group(group).map(|known| &known.state), Some(State::Consumer(_)))
+    }
+
+    /// Whether it has just become a classic group again.
+    fn is_unseated(&self, soft: &Soft, group: &str) -> bool {
+        let known = self.group(group).map(|known| &known.state);
+        let has_members = matches!(known, Some(State::Classic(classic)) if classic.members > 0);
+        has_members && !soft.live.contains_key(group)
+    }
+
+    /// Whether it is a consumer group that has members.
+    fn has_consumers(&self, group: &str) -> bool {
+        let known = self.group(group).map(|known| &known.state);
+        matches!(known, Some(State::Consumer(consumer)) if consumer.members > 0)
     }
 }
 

@@ -129,6 +129,8 @@ impl<'a> Rule<'a> {
                 groups.subscribed(group).map_or(Base::Never, Base::Unsubscribed)
             }
             State::Classic(_) => Base::Never,
+            State::Consumer(consumer) if consumer.members == 0 => Base::Since(consumer.since),
+            State::Consumer(_) => groups.subscribed(group).map_or(Base::Never, Base::Unsubscribed),
         };
         let (now, retention_ms) = (context.now.wall, context.room.groups.offsets_retention_ms);
         Rule { image: context.image, now, retention_ms, base }

@@ -1,6 +1,6 @@
 //! Groups as administrators see them: listed, described, deleted.
 
-use super::classic::Change;
+use super::classic::{CONSUMER, Change};
 use super::command::Command;
 use super::request::{Described, Description, Listed, Phase, Reply};
 use super::soft::Soft;
@@ -14,20 +14,25 @@ pub fn list(groups: &Groups, soft: &Soft) -> Vec<Listed> {
     let known = groups.groups().map(|(id, group)| {
         let live = soft.live.get(id);
         let is_joining = live.is_some_and(|live| live.round.is_some());
-        let (phase, protocol_type) = match &group.state {
-            _ if is_joining => (Phase::PreparingRebalance, live.map_or("", |live| &live.protocol_type)),
-            State::Simple => (Phase::Empty, ""),
-            State::Classic(classic) if classic.members == 0 => (Phase::Empty, &*classic.protocol_type),
-            State::Classic(classic) if classic.is_assigned => (Phase::Stable, &*classic.protocol_type),
-            State::Classic(classic) => (Phase::CompletingRebalance, &*classic.protocol_type),
+        let (state, protocol_type) = match &group.state {
+            _ if is_joining => {
+                (Phase::PreparingRebalance.name(), live.map_or("", |live| &live.protocol_type))
+            }
+            State::Simple => (Phase::Empty.name(), ""),
+            State::Classic(classic) if classic.members == 0 => (Phase::Empty.name(), &*classic.protocol_type),
+            State::Classic(classic) if classic.is_assigned => (Phase::Stable.name(), &*classic.protocol_type),
+            State::Classic(classic) => (Phase::CompletingRebalance.name(), &*classic.protocol_type),
+            State::Consumer(consumer) => (groups.consumer_state(group.number, consumer), CONSUMER),
         };
-        Listed { group: id.clone(), protocol_type: protocol_type.to_owned(), phase }
+        let is_of_consumers = matches!(group.state, State::Consumer(_)) && !is_joining;
+        Listed { group: id.clone(), protocol_type: protocol_type.to_owned(), state, is_of_consumers }
     });
     let new = soft.live.iter().filter(|(id, live)| live.round.is_some() && groups.group(id).is_none());
     let new = new.map(|(id, live)| Listed {
         group: id.clone(),
         protocol_type: live.protocol_type.clone(),
-        phase: Phase::PreparingRebalance,
+        state: Phase::PreparingRebalance.name(),
+        is_of_consumers: false,
     });
     known.chain(new).collect()
 }
@@ -41,7 +46,10 @@ pub fn describe(
     group: &str,
 ) -> Decision<Command, Reply> {
     Change::of(groups, soft, context, group, |change| {
-        let is_known = change.known.is_some() || !change.live.seats.is_empty();
+        // One of consumers is asked for with ConsumerGroupDescribe.
+        let is_of_consumers =
+            matches!(change.known, Some(known) if matches!(known.state, State::Consumer(_)));
+        let is_known = !is_of_consumers && (change.known.is_some() || !change.live.seats.is_empty());
         let described = is_known.then(|| Box::new(change.described()));
         change.answer(waiter, Reply::Described(described), Proof::Confirmed);
     })

@@ -34,6 +34,7 @@
 
 mod classic;
 mod command;
+mod consumer;
 mod contract;
 mod expiry;
 mod generation;
@@ -41,6 +42,7 @@ mod listing;
 mod live;
 mod offsets;
 mod request;
+mod sharing;
 mod soft;
 mod state;
 #[cfg(test)]
@@ -49,7 +51,12 @@ mod tests;
 pub use command::{Command, Commit};
 pub use generation::{Classic, Generation, Member as ClassicMember};
 pub use request::{
-    Described, Description, Join, Joined, Leaving, Listed, Phase, Refused, Reply, Request, Sync, Synced, Who,
+    Beat, Beaten, ConsumerDescription, Described, Description, Join, Joined, Leaving, Listed, Phase, Refusal,
+    Refused, Reply, Request, Sync, Synced, Who,
+};
+pub use sharing::{
+    About, Assignor, Changed, Consumer, Current, Given, Member as ConsumerMember, MemberChanged, Partitions,
+    Spoken,
 };
 pub use soft::Soft;
 pub use state::{Committed, Group, GroupNumber, Groups, Member, MemberKey, OffsetKey, State};

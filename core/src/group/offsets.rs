@@ -37,7 +37,17 @@ pub fn commit(
             seen: context.image.replicas_placed(),
             commits,
         };
-        let allowed = change.may_commit(who, knows_groups, is_blind);
+        let said = match &command {
+            Command::OffsetsCommitted { commits, .. } => {
+                groups.consumers_may_commit(who, knows_groups, commits)
+            }
+            _ => None,
+        };
+        let allowed = match said {
+            Some(allowed) if !is_blind => allowed,
+            Some(_) => Ok(()),
+            None => change.may_commit(who, knows_groups, is_blind),
+        };
         let fits = |change: &Change<'_>| {
             let bytes = codec::shape_bytes(&command, level);
             let Command::OffsetsCommitted { commits, .. } = &command else { return Ok(()) };
@@ -60,10 +70,24 @@ pub fn commit(
 }
 
 /// What was committed.
-pub fn fetch(groups: &Groups, group: &str, partitions: Option<&[(TopicId, i32)]>) -> Reply {
-    let Some(number) = groups.group(group).map(|group| group.number) else {
-        return Reply::Offsets(Ok(Vec::new()));
-    };
+pub fn fetch(
+    groups: &Groups,
+    group: &str,
+    member: Option<&(String, i32)>,
+    partitions: Option<&[(TopicId, i32)]>,
+) -> Reply {
+    let Some(known) = groups.group(group) else { return Reply::Offsets(Ok(Vec::new())) };
+    let number = known.number;
+    if let (State::Consumer(_), Some((member, epoch))) = (&known.state, member) {
+        match groups.consumer_member(number, member) {
+            Some(member) if member.current.epoch == *epoch => {}
+            Some(member) if member.about.classic.is_some() => {
+                return Reply::Offsets(Err(ErrorCode::IllegalGeneration));
+            }
+            Some(_) => return Reply::Offsets(Err(ErrorCode::StaleMemberEpoch)),
+            None => return Reply::Offsets(Err(ErrorCode::UnknownMemberId)),
+        }
+    }
     let offsets = match partitions {
         None => {
             let all = groups.offsets_of(number);
@@ -154,6 +178,9 @@ impl Change<'_> {
 
     /// Whether its members say which topics they read.
     pub fn is_of_consumers(&self) -> bool {
+        if self.known.is_some_and(|known| matches!(known.state, State::Consumer(_))) {
+            return true;
+        }
         self.live.protocol_type == super::classic::CONSUMER
     }
 }
@@ -164,6 +191,7 @@ impl Groups {
         match state {
             State::Simple => true,
             State::Classic(classic) => classic.members == 0,
+            State::Consumer(consumer) => consumer.members == 0,
         }
     }
 }

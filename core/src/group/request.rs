@@ -2,6 +2,7 @@
 //! node: whoever is asked and is no coordinator says so, and the client finds the one that is.
 
 use super::command::Commit;
+use super::sharing::{Assignor, Partitions};
 use super::state::Committed;
 use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
@@ -15,6 +16,13 @@ pub enum Request {
     Sync(Box<Sync>),
     /// I am here still.
     Heartbeat(Who),
+    /// A member of a consumer group is here, or comes, or goes.
+    Beat(Box<Beat>),
+    /// All about a consumer group.
+    DescribeConsumers {
+        /// Which.
+        group: String,
+    },
     /// These are members no more.
     Leave {
         /// Of which group.
@@ -35,6 +43,8 @@ pub enum Request {
     Fetch {
         /// By which group.
         group: String,
+        /// As which member, at which epoch, if as any.
+        member: Option<(String, i32)>,
         /// For which partitions: all, or these.
         partitions: Option<Vec<(TopicId, i32)>>,
     },
@@ -102,6 +112,37 @@ pub struct Sync {
     pub assignments: Vec<(String, Vec<u8>)>,
 }
 
+/// What a member of a consumer group says. What is not said is as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// Of which group.
+    pub group: String,
+    /// Its id.
+    pub member: String,
+    /// Its epoch; 0 joins, -1 leaves, -2 leaves and will be back.
+    pub epoch: i32,
+    /// What it is called by whoever runs it, if it is a static member.
+    pub instance: Option<String>,
+    /// Where it stands.
+    pub rack: Option<String>,
+    /// How long it may take to let go of something.
+    pub rebalance_timeout_ms: Option<i32>,
+    /// Topics that it subscribes to.
+    pub names: Option<Vec<String>>,
+    /// A regular expression for others.
+    pub pattern: Option<String>,
+    /// The assignor that it would like.
+    pub assignor: Option<String>,
+    /// What it has.
+    pub owned: Option<Partitions>,
+    /// Whether it says all there is to say.
+    pub is_full: bool,
+    /// The client's name for itself.
+    pub client_id: String,
+    /// Where it is.
+    pub client_host: String,
+}
+
 /// A member that is to be one no more, by its id or, if that is empty, its instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leaving {
@@ -120,6 +161,10 @@ pub enum Reply {
     Synced(Result<Box<Synced>, ErrorCode>),
     /// To a heartbeat, a commit or a deletion.
     Done(ErrorCode),
+    /// To a member of a consumer group.
+    Beaten(Result<Box<Beaten>, Refusal>),
+    /// To a description of a consumer group.
+    ConsumersDescribed(Option<Box<ConsumerDescription>>),
     /// To members that leave: as a whole, or each.
     Left(Result<Vec<ErrorCode>, ErrorCode>),
     /// To a fetch: what there is.
@@ -151,6 +196,43 @@ pub struct Joined {
     pub skip_assignment: bool,
     /// To who chooses: all members, with their instance and what they subscribe to.
     pub members: Vec<(String, Option<String>, Vec<u8>)>,
+}
+
+/// What a member of a consumer group is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beaten {
+    /// Its id.
+    pub member: String,
+    /// Its epoch.
+    pub epoch: i32,
+    /// When it is to be heard again.
+    pub heartbeat_ms: i32,
+    /// What it may read, if that is another than before.
+    pub assigned: Option<Partitions>,
+}
+
+/// Why a member of a consumer group is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Kafka's code.
+    pub code: ErrorCode,
+    /// In words.
+    pub why: String,
+}
+
+/// All about a consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerDescription {
+    /// What it is doing, as Kafka calls it.
+    pub state: &'static str,
+    /// Its epoch.
+    pub epoch: i32,
+    /// The epoch that its targets are for.
+    pub assignment_epoch: i32,
+    /// Who says who gets what.
+    pub assignor: Assignor,
+    /// Its members, by id.
+    pub members: Vec<(String, super::sharing::Member)>,
 }
 
 /// Why somebody may not join.
@@ -205,8 +287,10 @@ pub struct Listed {
     pub group: String,
     /// Which kind of client its members are; empty if nobody has ever joined.
     pub protocol_type: String,
-    /// What it is doing.
-    pub phase: Phase,
+    /// What it is doing, as Kafka calls it.
+    pub state: &'static str,
+    /// Whether it is a consumer group.
+    pub is_of_consumers: bool,
 }
 
 /// All about a group.

@@ -8,6 +8,7 @@
 //! heartbeat moves a number and no alarm.
 
 use super::live::Live;
+use super::sharing;
 use crate::now::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Soft {
     /// Groups that have members, or are about to.
     pub(super) live: BTreeMap<String, Live>,
+    /// Consumer groups that are to become classic ones: their members have yet to sit down.
+    pub(super) downgraded: BTreeSet<String>,
+    /// Consumer groups that have members.
+    pub(super) consumers: BTreeMap<String, sharing::Live>,
     pub(super) alarms: Alarms,
     /// Where an election goes on to give members sessions.
     pub(super) seated: Option<String>,

@@ -5,6 +5,7 @@
 
 use super::command::{Command, Commit};
 use super::generation::{self, Classic, Generation};
+use super::sharing::{self, Changed, Consumer};
 use crate::entry::Stamp;
 use crate::ids::TopicId;
 use crate::now::Wall;
@@ -67,6 +68,8 @@ pub enum State {
     Simple,
     /// Its members choose among themselves who gets what.
     Classic(Box<Classic>),
+    /// Its coordinator says who gets what.
+    Consumer(Box<Consumer>),
 }
 
 /// A member, of whichever kind its group is.
@@ -74,6 +77,8 @@ pub enum State {
 pub enum Member {
     /// Of a classic group.
     Classic(Box<generation::Member>),
+    /// Of a consumer group.
+    Consumer(Box<sharing::Member>),
 }
 
 /// All groups of a partition of `__consumer_offsets`: the machine's state.
@@ -133,15 +138,33 @@ impl Groups {
 
     /// A classic group's members, by id.
     pub fn classic_members(&self, group: GroupNumber) -> impl Iterator<Item = (&str, &generation::Member)> {
-        self.members_of(group).map(|(id, member)| match member {
-            Member::Classic(member) => (id, &**member),
+        self.members_of(group).filter_map(|(id, member)| match member {
+            Member::Classic(member) => Some((id, &**member)),
+            Member::Consumer(_) => None,
         })
+    }
+
+    /// A consumer group's members, by id.
+    pub fn consumer_members(&self, group: GroupNumber) -> impl Iterator<Item = (&str, &sharing::Member)> {
+        self.members_of(group).filter_map(|(id, member)| match member {
+            Member::Consumer(member) => Some((id, &**member)),
+            Member::Classic(_) => None,
+        })
+    }
+
+    /// A member of a consumer group.
+    pub fn consumer_member(&self, group: GroupNumber, id: &str) -> Option<&sharing::Member> {
+        match self.members.get(&MemberKey { group, id: id.into() })? {
+            Member::Consumer(member) => Some(member),
+            Member::Classic(_) => None,
+        }
     }
 
     /// A member of a classic group.
     pub fn classic_member(&self, group: GroupNumber, id: &str) -> Option<&generation::Member> {
         match self.members.get(&MemberKey { group, id: id.into() })? {
             Member::Classic(member) => Some(member),
+            Member::Consumer(_) => None,
         }
     }
 
@@ -165,7 +188,14 @@ impl Groups {
         let is_counted = |group: &Group| match &group.state {
             State::Simple => self.members_of(group.number).next().is_none(),
             State::Classic(classic) => {
-                self.members_of(group.number).count() == classic.members as usize && classic.generation >= 0
+                self.classic_members(group.number).count() == classic.members as usize
+                    && self.members_of(group.number).count() == classic.members as usize
+                    && classic.generation >= 0
+            }
+            State::Consumer(consumer) => {
+                self.consumer_members(group.number).count() == consumer.members as usize
+                    && self.members_of(group.number).count() == consumer.members as usize
+                    && consumer.assignment_epoch <= consumer.epoch
             }
         };
         (!self.names.values().all(is_counted)).then_some("it counts its members wrong")
@@ -194,6 +224,7 @@ impl Groups {
                 self.change_classic(group, |classic| classic.members_left(members, gone));
             }
             Command::MemberReplaced { group, old, new, member } => self.replace(group, old, new, member),
+            Command::ConsumerChanged { group, changed } => self.change_consumer(at, group, changed),
         }
     }
 
@@ -267,7 +298,12 @@ impl Groups {
     ) {
         let (last, members) = match self.group(group).map(|known| &known.state) {
             Some(State::Classic(classic)) => (classic.generation, classic.members as usize),
-            _ => (0, 0),
+            // Members that speak the classic protocol are left, at the group's epoch.
+            Some(State::Consumer(consumer)) if consumer.members > 0 => {
+                (consumer.epoch - 1, consumer.members as usize)
+            }
+            Some(State::Consumer(consumer)) => (consumer.epoch, 0),
+            Some(State::Simple) | None => (0, 0),
         };
         if generation.number <= last {
             return;
@@ -293,6 +329,39 @@ impl Groups {
             self.put_member(number, id, &member);
         }
         self.change_classic(group, |classic| classic.is_assigned = true);
+    }
+
+    /// A consumer group becomes another; one that nobody is in becomes one.
+    fn change_consumer(&mut self, at: Stamp, group: &str, changed: &Changed) {
+        let before = match self.group(group).map(|known| &known.state) {
+            Some(State::Consumer(consumer)) => (**consumer).clone(),
+            Some(State::Classic(classic)) => {
+                Consumer { epoch: classic.generation, members: classic.members, ..Consumer::default() }
+            }
+            Some(State::Simple) | None => Consumer::default(),
+        };
+        let is_sound = changed.epoch >= before.epoch
+            && changed.assignment_epoch >= before.assignment_epoch
+            && changed.assignment_epoch <= changed.epoch;
+        if !is_sound {
+            return;
+        }
+        self.seen = self.seen.max(changed.seen);
+        let number = self.make(group);
+        let gone = changed.left.iter().filter(|id| self.take_member(number, id)).count();
+        let mut new = 0;
+        for (id, change) in &changed.members {
+            let member = self.consumer_member(number, id).cloned().unwrap_or_default().changed(change);
+            let key = MemberKey { group: number, id: id.to_owned() };
+            new += usize::from(self.members.insert(key, Member::Consumer(Box::new(member))).is_none());
+        }
+        // What a classic group had that is not told of is over with it.
+        let forgotten: Vec<String> = self.classic_members(number).map(|(id, _)| id.to_owned()).collect();
+        let gone = gone + forgotten.iter().filter(|id| self.take_member(number, id)).count();
+        let members = before.members as usize + new - gone;
+        let members = u32::try_from(members).expect("a group has at most GROUP_MEMBERS_MAX members");
+        let state = State::Consumer(Box::new(before.changed(at, changed, members)));
+        self.names.insert(group.to_owned(), Group { number, state });
     }
 
     fn replace(&mut self, group: &str, old: &str, new: &str, member: &generation::Member) {

@@ -178,6 +178,12 @@ impl Metadata {
         self.topics.len()
     }
 
+    /// The names of topics behind that one, in order.
+    pub fn topic_names_after<'a>(&'a self, after: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+        let names = self.names.from(after.unwrap_or_default()).map(|(name, _)| name.as_str());
+        names.filter(move |name| Some(*name) != after)
+    }
+
     /// How many replicas were ever placed: who has seen a topic made knows a higher number than who has not.
     pub fn replicas_placed(&self) -> u64 {
         self.next_replica

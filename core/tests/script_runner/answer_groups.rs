@@ -1,6 +1,7 @@
 //! Answers about groups and offsets as lines of text.
 
 use super::answer::{TopicNames, error, topic_name};
+use super::answer_consumers;
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::delete_groups::DeleteGroupsResponse;
 use rust_mq_proto::kafka::api::describe_groups::{DescribeGroupsResponse, DescribedGroup};
@@ -27,6 +28,8 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Option<Vec<String>> {
         ResponseBody::ListGroups(body) => listed(body),
         ResponseBody::DescribeGroups(body) => body_of_groups(body),
         ResponseBody::DeleteGroups(body) => deleted(body),
+        ResponseBody::ConsumerGroupHeartbeat(body) => answer_consumers::beaten(body, names),
+        ResponseBody::ConsumerGroupDescribe(body) => answer_consumers::described(body),
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@
 //! only by `wait`, `elect` and the few verbs that say so.
 
 mod answer;
+mod answer_consumers;
 mod answer_groups;
 mod clients;
 mod command;

@@ -30,6 +30,7 @@ mod ration;
 pub mod reading;
 pub mod remaker;
 pub mod rough;
+pub mod sharer;
 mod tuning;
 pub mod watcher;
 
@@ -37,6 +38,7 @@ use crate::claims::Verdict;
 use crate::claims::c07_acked_is_there::Retention;
 use crate::claims::c09_lookups_are_exact::{Lookups, Stand};
 use crate::claims::c13_commits_are_current::Groups;
+use crate::claims::c13_one_holder::Holders;
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::{Ledger, Shelf};
 use crate::claims::watch::NodeClaims;
@@ -65,6 +67,7 @@ use remaker::Remaker;
 use rough::{Glutton, Mute, Vandal};
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
+use sharer::Sharer;
 use watcher::Watcher;
 
 /// Mean milliseconds between two acts of a client that only wants to be done: after healing, time passes for the
@@ -101,6 +104,8 @@ pub struct Street<'a> {
     pub ids: &'a mut SeenIds,
     /// What members of groups were told.
     pub groups: &'a mut Groups,
+    /// What members of consumer groups have.
+    pub holders: &'a mut Holders,
     /// Where breaches go.
     pub verdict: &'a mut Verdict,
     /// What was reached.
@@ -173,6 +178,7 @@ enum Job {
     Hoarder(Hoarder),
     Glutton(Glutton),
     Member(Member),
+    Sharer(Sharer),
     Clerk(Clerk),
 }
 
@@ -204,6 +210,9 @@ impl Client {
             Role::Remaker => Job::Remaker(Remaker::new(topics(true), plan.operations)),
             Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
             Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
+            Role::Sharer { group, has_pattern } => {
+                Job::Sharer(Sharer::new(number, group, has_pattern, topics(false), plan.operations))
+            }
             Role::Member { group, instance } => {
                 // Who cannot say everywhere that it is a static member is none.
                 let can = |key, from| connections.version(key) >= from;
@@ -285,6 +294,7 @@ impl Client {
             Job::Hoarder(hoarder) => hoarder.calm(),
             Job::Glutton(glutton) => glutton.calm(),
             Job::Member(member) => member.calm(),
+            Job::Sharer(sharer) => sharer.calm(),
             Job::Clerk(clerk) => clerk.calm(),
         }
     }
@@ -314,6 +324,7 @@ impl Client {
             Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
             Job::Remaker(remaker) => remaker.open_work(),
             Job::Member(member) => member.open_work(&self.map),
+            Job::Sharer(sharer) => sharer.open_work(&self.map),
             Job::Mute(_)
             | Job::Vandal(_)
             | Job::Watcher(_)
@@ -332,6 +343,7 @@ impl Client {
             Job::Consumer(consumer) => consumer.done(&self.connections),
             Job::Remaker(remaker) => remaker.steps(),
             Job::Member(member) => member.steps(),
+            Job::Sharer(sharer) => sharer.steps(),
             Job::Mute(_)
             | Job::Vandal(_)
             | Job::Watcher(_)
@@ -385,6 +397,7 @@ impl Client {
             Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
             Job::Glutton(glutton) => glutton.act(connections, chance, street),
             Job::Member(member) => member.act(connections, map, chance, street),
+            Job::Sharer(sharer) => sharer.act(connections, chance, street),
             Job::Clerk(clerk) => clerk.act(connections, chance, street),
         }
         self.ask_map(street);
@@ -417,6 +430,7 @@ impl Client {
                 Job::Remaker(remaker) => remaker.settle(answered, street),
                 Job::Hoarder(hoarder) => hoarder.settle(&answered, street),
                 Job::Member(member) => member.settle(answered, &mut self.map, street),
+                Job::Sharer(sharer) => sharer.settle(answered, street),
                 Job::Clerk(clerk) => clerk.settle(&answered, street),
                 Job::Mute(_) | Job::Vandal(_) | Job::Glutton(_) => {}
             }
@@ -435,6 +449,7 @@ impl Client {
             Job::Watcher(watcher) => watcher.topics(),
             Job::Member(member) => member.topics(),
             Job::Eraser(eraser) => eraser.topics(),
+            Job::Sharer(sharer) => sharer.topics(),
             Job::Admin(_)
             | Job::Vandal(_)
             | Job::Remaker(_)

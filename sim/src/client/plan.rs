@@ -57,6 +57,13 @@ pub enum Role {
         /// What it is called, if it is a static member.
         instance: Option<String>,
     },
+    /// Shares the topics of the plan with the others of its consumer group (KIP-848).
+    Sharer {
+        /// Which group.
+        group: String,
+        /// Whether it subscribes by a pattern, too.
+        has_pattern: bool,
+    },
     /// Administers groups that nobody is in.
     Clerk,
 }

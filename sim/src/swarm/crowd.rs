@@ -117,6 +117,15 @@ pub fn newcomers(root: Root, topics: &mut Vec<TopicPlan>, sites: usize) -> Vec<C
             clients.push(some(Role::Member { group, instance }, 1_000, think_ms));
         }
     }
+    let mut dice = root.stream("sharers", &[]);
+    if dice.below(3) == 0 {
+        let think_ms = dice.log_uniform(10, 300);
+        for _ in 0..dice.between(1, 6) {
+            let group = format!("k{}", dice.below(2));
+            let has_pattern = dice.below(3) == 0;
+            clients.push(some(Role::Sharer { group, has_pattern }, 1_000, think_ms));
+        }
+    }
     // A clerk speaks one version of each API: the fixed seeds need many of them to have heard all.
     let mut dice = root.stream("clerk", &[]);
     if dice.coin() {

@@ -18,6 +18,7 @@ pub mod turns;
 
 use crate::claims::c09_lookups_are_exact::Lookups;
 use crate::claims::c13_commits_are_current::Groups;
+use crate::claims::c13_one_holder::Holders;
 use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::Ledger;
 use crate::claims::watch::NodeClaims;
@@ -61,6 +62,7 @@ pub struct World {
     ledger: Ledger,
     ids: SeenIds,
     groups: Groups,
+    holders: Holders,
     lookups: Lookups,
     /// Sites whose processes start with a secret of their own.
     strange: BTreeSet<usize>,
@@ -158,6 +160,7 @@ impl World {
             ledger: Ledger::default(),
             ids: SeenIds::default(),
             groups: Groups::default(),
+            holders: Holders::default(),
             lookups: Lookups::default(),
             strange: BTreeSet::new(),
             notable: [0; 3],
@@ -281,6 +284,7 @@ impl World {
             ledger: &mut self.ledger,
             ids: &mut self.ids,
             groups: &mut self.groups,
+            holders: &mut self.holders,
             verdict: &mut self.verdict,
             marks: &mut self.marks,
             listening: &self.doors,
@@ -371,6 +375,9 @@ fn config(plan: &Plan, site: usize) -> Config {
             offsets_partitions: 3,
             offsets_retention_ms: i64::MAX,
             initial_rebalance_delay_ms: if plan.seed.is_multiple_of(2) { 0 } else { 1_000 },
+            consumer_session_timeout_ms: crate::client::sharer::SESSION_MS,
+            consumer_heartbeat_interval_ms: 1_000,
+            consumer_assignment_interval_ms: 200,
             ..GroupSettings::DEFAULT
         },
         storage: knobs.storage.clone(),

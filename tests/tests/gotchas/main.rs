@@ -4,15 +4,16 @@
 //!
 //! One room a kind: `versions` (what is advertised, and what the headers look like), `topics` (Metadata,
 //! CreateTopics, DeleteTopics, DescribeCluster), `records` (Produce and Fetch), `offsets` (ListOffsets,
-//! OffsetForLeaderEpoch, InitProducerId), `groups` (members, their offsets), `settings` (what a topic may be told),
-//! `configs` (telling and changing it), `administration` (what else an administrator asks), `retention` (what goes, and
-//! when).
+//! OffsetForLeaderEpoch, InitProducerId), `groups` (members, their offsets), `consumers` (members of KIP-848),
+//! `settings` (what a topic may be told), `configs` (telling and changing it), `administration` (what else an
+//! administrator asks), `retention` (what goes, and when).
 //!
 //! Not here: traps of APIs that are not served yet (SASL, transactions); bytes no client would
 //! send (`hostile_requests.rs`, `hostile_records.rs`).
 
 mod administration;
 mod configs;
+mod consumers;
 mod groups;
 mod offsets;
 mod records;

@@ -227,6 +227,8 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
         (57, (0, 2)),
         (60, (0, 2)),
         (61, (0, 0)),
+        (68, (0, 1)),
+        (69, (0, 1)),
         (74, (0, 1)),
         (75, (0, 0)),
     ];
@@ -237,8 +239,8 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
 fn g31_what_is_not_served_is_not_listed_so_that_clients_fall_back() {
     let node = Node::in_memory();
     let listed = ranges(&mut node.connect());
-    // SASL is 17, transactions begin with 24, KIP-848 with 68, telemetry with 71.
-    for key in [17, 24, 26, 34, 48, 68, 69, 71] {
+    // SASL is 17, transactions begin with 24, telemetry with 71, share groups with 76.
+    for key in [17, 24, 26, 34, 48, 71, 76] {
         assert!(!listed.contains_key(&key), "key {key}");
     }
 }

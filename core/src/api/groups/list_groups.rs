@@ -49,15 +49,20 @@ impl Wanted {
         let names = |filter: &[String], name: &str| {
             filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
         };
-        names(&self.states, listed.phase.name()) && names(&self.types, "classic")
+        names(&self.states, listed.state) && names(&self.types, kind(listed))
     }
+}
+
+/// Kafka's name for a kind of group.
+fn kind(listed: &Listed) -> &'static str {
+    if listed.is_of_consumers { "consumer" } else { "classic" }
 }
 
 fn told(listed: Listed) -> ListedGroup {
     ListedGroup {
+        group_type: kind(&listed).into(),
         group_id: listed.group,
         protocol_type: listed.protocol_type,
-        group_state: listed.phase.name().into(),
-        group_type: "classic".into(),
+        group_state: listed.state.into(),
     }
 }

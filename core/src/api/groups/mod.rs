@@ -4,6 +4,8 @@
 //! A request may ask several things of one coordinator, or of several that are here (ListGroups): each is a *part*, with a
 //! waiter of its own, and the last one that is answered answers the request.
 
+pub(super) mod consumer_group_describe;
+pub(super) mod consumer_group_heartbeat;
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod find_coordinator;
@@ -34,6 +36,7 @@ pub(super) enum Pending {
     Join(Origin, String),
     Sync(Origin),
     Heartbeat(Origin),
+    Beat(Origin),
     Leave(leave_group::Pending),
     Commit(offset_commit::Pending),
     DeleteOffsets(offset_delete::Pending),
@@ -54,6 +57,7 @@ pub(super) enum Several {
     Fetch(offset_fetch::Wanted),
     Delete(Vec<String>),
     Describe(describe_groups::Wanted),
+    DescribeConsumers(consumer_group_describe::Wanted),
     List(list_groups::Wanted),
 }
 
@@ -78,6 +82,12 @@ pub(super) fn dispatch(desk: &mut Desk, node: &mut Node, now: Now, origin: Origi
         RequestBody::DeleteGroups(request) => delete_groups::handle(desk, node, now, origin, request),
         RequestBody::ListGroups(request) => list_groups::handle(desk, node, now, origin, request),
         RequestBody::DescribeGroups(request) => describe_groups::handle(desk, node, now, origin, request),
+        RequestBody::ConsumerGroupHeartbeat(request) => {
+            consumer_group_heartbeat::handle(desk, node, now, origin, request);
+        }
+        RequestBody::ConsumerGroupDescribe(request) => {
+            consumer_group_describe::handle(desk, node, now, origin, request);
+        }
         _ => unreachable!("the table of families sends only these here"),
     }
 }
@@ -164,6 +174,7 @@ impl Pending {
             Pending::Join(origin, member) => join_group::answer(desk, node, origin, member, reply),
             Pending::Sync(origin) => sync_group::answer(desk, node, origin, reply),
             Pending::Heartbeat(origin) => heartbeat::answer(desk, node, origin, done(&reply)),
+            Pending::Beat(origin) => consumer_group_heartbeat::answer(desk, node, origin, reply),
             Pending::Leave(pending) => leave_group::answer(desk, node, pending, reply),
             Pending::Commit(pending) => offset_commit::answer(desk, node, pending, done(&reply)),
             Pending::DeleteOffsets(pending) => offset_delete::answer(desk, node, pending, reply),
@@ -183,6 +194,9 @@ impl Pending {
             Pending::Join(origin, member) => join_group::refuse(desk, node, origin, member, code),
             Pending::Sync(origin) => sync_group::answer(desk, node, origin, Reply::Synced(Err(code))),
             Pending::Heartbeat(origin) => heartbeat::answer(desk, node, origin, code),
+            Pending::Beat(origin) => {
+                consumer_group_heartbeat::answer(desk, node, origin, Reply::Done(code));
+            }
             Pending::Leave(pending) => leave_group::answer(desk, node, pending, Reply::Left(Err(code))),
             Pending::Commit(pending) => offset_commit::answer(desk, node, pending, code),
             Pending::DeleteOffsets(pending) => {
@@ -205,6 +219,9 @@ impl Parts {
             Several::Fetch(wanted) => offset_fetch::answer(desk, node, self.origin, wanted, replies),
             Several::Delete(groups) => delete_groups::answer(desk, node, self.origin, groups, &replies),
             Several::Describe(wanted) => describe_groups::answer(desk, node, self.origin, wanted, replies),
+            Several::DescribeConsumers(wanted) => {
+                consumer_group_describe::answer(desk, node, self.origin, wanted, replies);
+            }
             Several::List(wanted) => list_groups::answer(desk, node, self.origin, &wanted, replies),
         }
     }

@@ -26,6 +26,8 @@ pub(in crate::api) struct Wanted {
 /// Of one group.
 struct Of {
     group: String,
+    /// As which member, at which epoch.
+    member: Option<(String, i32)>,
     /// All, or these.
     topics: Option<Vec<Topic>>,
 }
@@ -56,10 +58,14 @@ pub(super) fn handle(
         let topics = request.topics.map(|topics| {
             topics.into_iter().map(|topic| named(node, topic.name, topic.partition_indexes)).collect()
         });
-        vec![Of { group: request.group_id, topics }]
+        vec![Of { group: request.group_id, member: None, topics }]
     } else {
         let of = |group: rust_mq_proto::kafka::api::offset_fetch::OffsetFetchRequestGroup| Of {
             group: group.group_id,
+            member: match group.member_id {
+                None if group.member_epoch < 0 => None,
+                id => Some((id.unwrap_or_default(), group.member_epoch)),
+            },
             topics: group.topics.map(|topics| {
                 let topics = topics.into_iter().map(|topic| match origin.format.version {
                     10.. => identified(node, topic.topic_id, topic.partition_indexes),
@@ -76,7 +82,7 @@ pub(super) fn handle(
             known.flat_map(|(id, partitions)| partitions.iter().map(move |number| (id, *number))).collect()
         });
         let at = node.coordinates(&of.group).map_err(|code| Reply::Offsets(Err(code)))?;
-        Ok((at, Request::Fetch { group: of.group.clone(), partitions }))
+        Ok((at, Request::Fetch { group: of.group.clone(), member: of.member.clone(), partitions }))
     };
     let parts = groups.iter().map(part).collect();
     ask_parts(desk, node, now, origin, Several::Fetch(Wanted { groups }), parts);

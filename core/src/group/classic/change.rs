@@ -77,19 +77,28 @@ impl<'a> Change<'a> {
     pub fn classic(&self) -> Option<&'a Classic> {
         match &self.known?.state {
             State::Classic(classic) => Some(classic),
-            State::Simple => None,
+            State::Simple | State::Consumer(_) => None,
         }
     }
 
     /// In which generation it is; 0 before the first.
     pub fn generation(&self) -> i32 {
+        if let Some(State::Consumer(consumer)) = self.known.map(|known| &known.state) {
+            return consumer.epoch;
+        }
         self.classic().map_or(0, |classic| classic.generation)
+    }
+
+    /// Whether members are in it that do not speak the classic protocol.
+    pub fn has_consumers(&self) -> bool {
+        matches!(self.known.map(|known| &known.state), Some(State::Consumer(consumer)) if consumer.members > 0)
     }
 
     /// What it is doing.
     pub fn phase(&self) -> Phase {
         match self.classic() {
             _ if self.live.round.is_some() => Phase::PreparingRebalance,
+            _ if self.has_consumers() => Phase::Stable,
             _ if self.live.seats.is_empty() => Phase::Empty,
             Some(classic) if classic.is_assigned => Phase::Stable,
             _ => Phase::CompletingRebalance,

@@ -33,7 +33,18 @@ pub fn topics(metadata: &[u8]) -> Option<Vec<&str>> {
 impl Groups {
     /// The topics that a group of consumers subscribes to; `None` where that cannot be known.
     pub fn subscribed<'a>(&'a self, group: &'a Group) -> Option<BTreeSet<&'a str>> {
-        let State::Classic(classic) = &group.state else { return None };
+        let classic = match &group.state {
+            State::Simple => return None,
+            State::Classic(classic) => classic,
+            State::Consumer(_) => {
+                let members = self.consumer_members(group.number);
+                let abouts: Vec<_> = members.map(|(_, member)| &member.about).collect();
+                // What a pattern means is known where it was looked for.
+                let is_known = abouts.iter().all(|about| about.pattern.is_empty());
+                let names = abouts.into_iter().flat_map(|about| &about.names).map(String::as_str);
+                return is_known.then(|| names.collect());
+            }
+        };
         if classic.protocol_type != CONSUMER {
             return None;
         }

@@ -12,6 +12,7 @@
 //! metadata 1 t, leaders, log t-0   what a client is told; what nodes know; what replicas hold
 //! coordinator 1 g                  which node coordinates a group
 //! join 1 g topics=t, sync 1 g 1 member=m1 give=m1:t-0, heartbeat 1 g 1 member=m1, leave 1 g member=m1
+//! beat 1 g a 0 topics=t, consumers 1 g   a member of a consumer group; what such groups are like
 //! commit 1 g t-0 5, committed 1 g t-0, forget 1 g t-0      offsets
 //! groups 1, group 1 g, delete_group 1 g                    what groups there are
 //! widen t 4, pages 1 t limit=2     a topic has more partitions; a page of partitions
@@ -34,12 +35,14 @@
 //! ```
 //! A request is sent on a connection of its own, or on that of `client=NAME`, where requests follow each other.
 
+mod beat;
 mod brokers;
 mod clock;
 mod close;
 mod cluster;
 mod commit;
 mod committed;
+mod consumers;
 mod coordinator;
 mod cut;
 mod delete;
@@ -82,12 +85,14 @@ use super::world::World;
 /// Runs one command. The error says why it makes no sense.
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     match command.verb.as_str() {
+        "beat" => beat::run(world, command),
         "brokers" => brokers::run(world, command),
         "clock" => clock::run(world, command),
         "close" => close::run(world, command),
         "cluster" => cluster::run(world, command),
         "commit" => commit::run(world, command),
         "committed" => committed::run(world, command),
+        "consumers" => consumers::run(world, command),
         "coordinator" => coordinator::run(world, command),
         "cut" => cut::cut(world, command),
         "heal" => cut::heal(world, command),

@@ -1,0 +1,91 @@
+"""Members of a consumer group (KIP-848) by confluent-kafka, `group.protocol=consumer`.
+
+sharers.py share BOOTSTRAP TOPIC GROUP COUNT    three share a topic of three partitions and commit; one leaves
+sharers.py resume BOOTSTRAP TOPIC GROUP COUNT   one reads on from what was committed
+sharers.py pattern BOOTSTRAP PREFIX GROUP       one subscribes by a pattern; a topic is made that it means, too
+"""
+
+import sys
+import time
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+
+def share(bootstrap, topic, group, count):
+    make(bootstrap, topic, 3)
+    produce(bootstrap, topic, 3, 0, int(count))
+    consumers = [consumer_of(bootstrap, group, [topic]) for _ in range(3)]
+    read = gathered(consumers, int(count), [1, 1, 1])
+    for consumer in consumers:
+        consumer.commit(asynchronous=False)
+    consumers.pop().close()
+    read += gathered(consumers, 0, [1, 2])
+    # A client that nobody holds takes what it was asked for with it.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    described = admin.describe_consumer_groups([group])[group].result()
+    print(len(read), len(set(read)), described.type.name, described.partition_assignor, len(described.members))
+    for consumer in consumers:
+        consumer.close()
+
+
+def resume(bootstrap, topic, group, count):
+    produce(bootstrap, topic, 3, int(count), 3)
+    consumer = consumer_of(bootstrap, group, [topic])
+    read = gathered([consumer], 3, [3])
+    places = consumer.committed([TopicPartition(topic, number) for number in range(3)], timeout=20)
+    print(len(read), sum(place.offset for place in places))
+    consumer.close()
+
+
+def pattern(bootstrap, prefix, group):
+    make(bootstrap, prefix + "a", 2)
+    consumer = consumer_of(bootstrap, group, [f"^{prefix}.*"])
+    gathered([consumer], 0, [2])
+    make(bootstrap, prefix + "b", 3)
+    gathered([consumer], 0, [5])
+    print(sorted(f"{one.topic}-{one.partition}" for one in consumer.assignment()))
+    consumer.close()
+
+
+def make(bootstrap, topic, partitions):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
+        made.result()
+
+
+def produce(bootstrap, topic, partitions, first, count):
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for number in range(first, first + count):
+        producer.produce(topic, f"value-{number}".encode(), partition=number % partitions)
+    assert producer.flush(20) == 0
+
+
+def consumer_of(bootstrap, group, topics):
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "group.protocol": "consumer",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "topic.metadata.refresh.interval.ms": 1000,
+    })
+    consumer.subscribe(topics)
+    return consumer
+
+
+def gathered(consumers, count, shares):
+    """What they read until they have so much and so many partitions each."""
+    read = []
+    deadline = time.monotonic() + 60
+    while len(read) < count or sorted(len(one.assignment()) for one in consumers) != shares:
+        assert time.monotonic() < deadline, (len(read), [one.assignment() for one in consumers])
+        for consumer in consumers:
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                read.append((message.topic(), message.partition(), message.offset()))
+    return read
+
+
+if __name__ == "__main__":
+    {"share": share, "resume": resume, "pattern": pattern}[sys.argv[1]](*sys.argv[2:])
