@@ -2,8 +2,10 @@
 //! says that it has it no more, comes anew, leaves, or may have been taken for dead.
 //!
 //! Judged by what clients said and were told. Whoever was heard, and answered as a member, less than half a session ago
-//! cannot have been taken for dead: if another is told that it has the same partition, that is a breach. So is a commit
-//! that is taken at an epoch older than the one at which the member was given the partition.
+//! cannot have been taken for dead: if another is told that it has the same partition, that is a breach. And whoever was
+//! taken for dead is no member any more: if he has, as far as he knows, what another was told before he asked, and is
+//! answered as a member, that is a breach. So is a commit that is taken at an epoch older than the one at which the member
+//! was given the partition.
 //!
 //! Looked at: each answer to a ConsumerGroupHeartbeat, and to an OffsetCommit, of the simulator's members.
 
@@ -19,6 +21,8 @@ pub type Part = ([u8; 16], i32);
 pub struct Holders {
     /// By group and member.
     members: BTreeMap<(String, String), Holder>,
+    /// By group and partition: who was told last that he has it, and when.
+    told: BTreeMap<(String, Part), (String, Moment)>,
 }
 
 /// What a member has.
@@ -42,7 +46,22 @@ impl Holders {
         self.members.remove(&(group.to_owned(), member.to_owned()));
     }
 
-    /// A member that asked then was answered as one; and told, now, that it has these, if it was told what it has.
+    /// A member that asked then, and was none anew, was answered as one.
+    pub fn served(&self, group: &str, member: &str, asked: Moment, verdict: &mut Verdict) {
+        let Some(holder) = self.members.get(&(group.to_owned(), member.to_owned())) else { return };
+        for part in &holder.has {
+            let Some((other, told)) = self.told.get(&(group.to_owned(), *part)) else { continue };
+            verdict.hold(other == member || *told >= asked, Claim::C13, || {
+                let partition = part.1;
+                format!(
+                    "{member} of {group} is served, and has partition {partition}, which {other} was told"
+                )
+            });
+        }
+    }
+
+    /// A member that asked then was answered as one; and told, now, that it has these, if it was told what it has. What it
+    /// had besides it has until it says otherwise.
     pub fn told(
         &mut self,
         (group, member): (&str, &str),
@@ -52,7 +71,9 @@ impl Holders {
         verdict: &mut Verdict,
     ) {
         let key = (group.to_owned(), member.to_owned());
-        if let Some(has) = has {
+        // Who heard so late may have been taken for dead since.
+        let is_fresh = now < asked.after(half_session);
+        if let Some(has) = has.filter(|_| is_fresh) {
             let others = self.members.iter().filter(|((of, other), _)| of == group && other != member);
             for ((_, other), holder) in others {
                 let is_alive = now < holder.heard.after(half_session);
@@ -62,12 +83,13 @@ impl Holders {
                     verdict.breach(Claim::C13, what);
                 }
             }
+            for part in has {
+                self.told.insert((group.to_owned(), *part), (member.to_owned(), now));
+            }
         }
         let holder = self.members.entry(key).or_default();
         holder.heard = holder.heard.max(asked);
-        if let Some(has) = has {
-            holder.has.clone_from(has);
-        }
+        holder.has.extend(has.into_iter().flatten());
     }
 
     /// What became of a commit at an epoch, of a partition that the member was given at another.
@@ -96,6 +118,23 @@ mod tests {
             verdict.is_broken()
         };
         assert_eq!([broken(false, 50), broken(true, 50), broken(false, 200)], [true, false, false]);
+    }
+
+    #[test]
+    fn who_was_taken_for_dead_and_is_served_is_a_breach_while_he_has_what_another_was_told() {
+        let has = BTreeSet::from([([1; 16], 0)]);
+        let broken = |asked: u64, let_go: bool| {
+            let (mut holders, mut verdict) = (Holders::default(), Verdict::default());
+            holders.told(("k", "a"), (Moment(5), Moment(6)), Some(&has), 100, &mut verdict);
+            holders.told(("k", "b"), (Moment(200), Moment(201)), Some(&has), 100, &mut verdict);
+            if let_go {
+                holders.says("k", "a", &BTreeSet::new());
+            }
+            holders.served("k", "b", Moment(300), &mut verdict);
+            holders.served("k", "a", Moment(asked), &mut verdict);
+            verdict.is_broken()
+        };
+        assert_eq!([broken(202, false), broken(200, false), broken(202, true)], [true, false, false]);
     }
 
     #[test]

@@ -74,6 +74,13 @@ pub(super) enum Stage {
 }
 
 impl Member {
+    /// Whether one that speaks these versions can say everywhere that it is a static member: who cannot is none.
+    pub fn may_be_static(connections: &Connections) -> bool {
+        let can = |key, from| connections.version(key) >= from;
+        let others = [ApiKey::SyncGroup, ApiKey::Heartbeat, ApiKey::LeaveGroup];
+        can(ApiKey::JoinGroup, 5) && can(ApiKey::OffsetCommit, 7) && others.iter().all(|key| can(*key, 3))
+    }
+
     /// One of that group, of whom there may be several.
     pub fn new(group: String, instance: Option<String>, topics: Vec<TopicPlan>, operations: u32) -> Member {
         let offsets = TopicPlan {

@@ -211,17 +211,12 @@ impl Client {
             Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
             Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
             Role::Sharer { group, has_pattern } => {
+                // Version 0 knows no patterns.
+                let has_pattern = has_pattern && connections.version(ApiKey::ConsumerGroupHeartbeat) >= 1;
                 Job::Sharer(Sharer::new(number, group, has_pattern, topics(false), plan.operations))
             }
             Role::Member { group, instance } => {
-                // Who cannot say everywhere that it is a static member is none.
-                let can = |key, from| connections.version(key) >= from;
-                let is_static = can(ApiKey::JoinGroup, 5)
-                    && can(ApiKey::OffsetCommit, 7)
-                    && [ApiKey::SyncGroup, ApiKey::Heartbeat, ApiKey::LeaveGroup]
-                        .iter()
-                        .all(|key| can(*key, 3));
-                let instance = instance.filter(|_| is_static);
+                let instance = instance.filter(|_| Member::may_be_static(&connections));
                 Job::Member(Member::new(group, instance, topics(false), plan.operations))
             }
             Role::Clerk => Job::Clerk(Clerk::new(number, topics(false), plan.operations)),
@@ -397,7 +392,7 @@ impl Client {
             Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
             Job::Glutton(glutton) => glutton.act(connections, chance, street),
             Job::Member(member) => member.act(connections, map, chance, street),
-            Job::Sharer(sharer) => sharer.act(connections, chance, street),
+            Job::Sharer(sharer) => sharer.act(connections, map, chance, street),
             Job::Clerk(clerk) => clerk.act(connections, chance, street),
         }
         self.ask_map(street);

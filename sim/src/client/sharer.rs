@@ -1,8 +1,9 @@
 //! Members of consumer groups (KIP-848): they find their coordinator, join, let go of what they are told to, commit, and
-//! tell what they have. They pause past their session, die without a word, leave, say an epoch that is over, and lose
-//! answers (C13).
+//! tell what they have. They pause past their session, die without a word, leave, say an epoch that is over, take their
+//! time to let go, and lose answers (C13). In the end one leaves only when it has seen that each partition is with somebody
+//! (C17).
 //!
-//! A member has one request on its way at a time. Some subscribe by a pattern.
+//! A member has one request on its way at a time. Some subscribe by a pattern, and by nothing else.
 
 use super::Street;
 use super::chance::Chance;
@@ -15,7 +16,9 @@ use crate::claims::c13_commits_are_current::Sent;
 use crate::claims::c13_one_holder::Part;
 use crate::clock::{MILLI, Moment, SECOND};
 use rust_mq_core::group::partition_of;
-use rust_mq_proto::kafka::api::consumer_group_describe::ConsumerGroupDescribeRequest;
+use rust_mq_proto::kafka::api::consumer_group_describe::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+};
 use rust_mq_proto::kafka::api::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
@@ -46,8 +49,9 @@ pub struct Sharer {
     coordinator: Option<usize>,
     /// 0 is to join.
     epoch: i32,
-    /// What it was told that it has, with the epoch at which that was.
+    /// What it was told that it has, with the epoch at which that was; and what of it is to be let go.
     has: BTreeMap<Part, i32>,
+    to_let_go: BTreeSet<Part>,
     is_leaving: bool,
     /// An answer was lost: it says all, and is told all.
     is_unsure: bool,
@@ -56,6 +60,8 @@ pub struct Sharer {
     not_before: Moment,
     steps: u64,
     has_committed: bool,
+    /// Whether it has seen that each partition is with somebody.
+    has_seen_all: bool,
 }
 
 impl Sharer {
@@ -85,6 +91,7 @@ impl Sharer {
             coordinator: None,
             epoch: 0,
             has: BTreeMap::new(),
+            to_let_go: BTreeSet::new(),
             is_leaving: false,
             is_unsure: false,
             is_gone: false,
@@ -92,6 +99,7 @@ impl Sharer {
             not_before: Moment(0),
             steps: 0,
             has_committed: false,
+            has_seen_all: false,
         }
     }
 
@@ -100,11 +108,11 @@ impl Sharer {
         &self.topics
     }
 
-    /// It commits once more, and leaves.
+    /// It commits once more, waits until each partition is with somebody, and leaves.
     pub fn calm(&mut self) {
         self.is_calm = true;
         self.not_before = Moment(0);
-        self.has_committed = false;
+        (self.has_committed, self.has_seen_all) = (false, false);
     }
 
     /// Answers that brought it nearer to its end.
@@ -119,11 +127,19 @@ impl Sharer {
         if self.is_gone || map.is_excused(OFFSETS, partition) {
             return None;
         }
-        Some(format!("{} of {} is at epoch {} and has not left", self.name, self.group, self.epoch))
+        let what =
+            if self.has_seen_all { "has not left" } else { "has not seen each partition with somebody" };
+        Some(format!("{} of {} is at epoch {} and {what}", self.name, self.group, self.epoch))
     }
 
     /// Does what is next.
-    pub fn act(&mut self, connections: &mut Connections, chance: &mut Chance, street: &mut Street<'_>) {
+    pub fn act(
+        &mut self,
+        connections: &mut Connections,
+        map: &Map,
+        chance: &mut Chance,
+        street: &mut Street<'_>,
+    ) {
         if self.asked.is_some() || street.now() < self.not_before || self.is_gone {
             return;
         }
@@ -133,18 +149,24 @@ impl Sharer {
         let Some(site) = self.coordinator else { return self.find(connections, chance, street) };
         let dice = chance.of(ApiKey::ConsumerGroupHeartbeat);
         let is_committing = if self.is_calm { !self.has_committed } else { dice.below(3) == 0 };
-        if self.epoch > 0 && is_committing && !self.has.is_empty() {
-            let is_old = !self.is_calm && dice.below(4) == 0;
-            return self.commit(site, is_old, connections, street);
+        let named = self.has.iter().find_map(|(part, given)| Some((map.name_of(part.0)?, *part, *given)));
+        self.has_committed |= self.is_calm && self.epoch > 0 && named.is_none();
+        if let Some((name, part, given)) = named.filter(|_| self.epoch > 0 && is_committing) {
+            // Now and then at the epoch before it had it.
+            let is_old = !self.is_calm && dice.below(4) == 0 && given > 0;
+            let said = if is_old { given - 1 } else { self.epoch };
+            return self.commit(site, (name, part, said), connections, street);
         }
-        if dice.below(20) == 0 {
+        let is_looking = self.is_calm && self.epoch > 0 && self.has_committed && !self.has_seen_all;
+        if if is_looking { dice.coin() } else { dice.below(20) == 0 } {
             let request = ConsumerGroupDescribeRequest {
                 group_ids: vec![self.group.clone()],
                 include_authorized_operations: false,
             };
             return self.ask(connections.request(site, &request, Purpose::Group, street), street);
         }
-        self.is_leaving = self.epoch > 0 && (self.is_calm || dice.below(100) == 0);
+        let may_leave = if self.is_calm { self.has_seen_all } else { dice.below(100) == 0 };
+        self.is_leaving = self.epoch > 0 && may_leave;
         self.beat(site, connections, chance, street);
     }
 
@@ -175,6 +197,7 @@ impl Sharer {
         self.lives += 1;
         self.epoch = 0;
         self.has.clear();
+        self.to_let_go.clear();
     }
 
     fn id(&self) -> String {
@@ -200,8 +223,17 @@ impl Sharer {
     ) {
         let dice = chance.of(ApiKey::ConsumerGroupHeartbeat);
         let is_joining = self.epoch == 0;
+        // It may be in the midst of something.
+        if self.is_calm || dice.below(3) == 0 {
+            let to_let_go = std::mem::take(&mut self.to_let_go);
+            self.has.retain(|part, _| !to_let_go.contains(part));
+        }
         let has: BTreeSet<Part> = self.has.keys().copied().collect();
-        street.holders.says(&self.group, &self.id(), &has);
+        let says_all = is_joining || self.is_unsure;
+        let says_what_it_has = says_all || dice.below(4) > 0;
+        if says_what_it_has {
+            street.holders.says(&self.group, &self.id(), &has);
+        }
         if self.is_leaving {
             street.holders.gone(&self.group, &self.id());
         }
@@ -211,10 +243,8 @@ impl Sharer {
         }
         let owned = topics.into_iter().map(|(topic_id, partitions)| TopicPartitions { topic_id, partitions });
         let names = self.topics.iter().filter(|topic| topic.name != OFFSETS).map(|topic| topic.name.clone());
-        // Version 0 knows no patterns.
-        let says_all = is_joining || self.is_unsure;
-        let names = says_all.then(|| names.collect());
-        let pattern = (says_all && self.has_pattern).then(|| "t[0-9]*".to_owned());
+        let names = says_all.then(|| if self.has_pattern { Vec::new() } else { names.collect() });
+        let pattern = (says_all && self.has_pattern).then(|| "[rt][0-9]*".to_owned());
         let request = ConsumerGroupHeartbeatRequest {
             group_id: self.group.clone(),
             member_id: self.id(),
@@ -223,17 +253,20 @@ impl Sharer {
             subscribed_topic_names: names,
             subscribed_topic_regex: pattern,
             server_assignor: (is_joining && dice.below(4) == 0).then(|| "range".to_owned()),
-            topic_partitions: (says_all || dice.below(4) > 0).then(|| owned.collect()),
+            topic_partitions: says_what_it_has.then(|| owned.collect()),
             ..Default::default()
         };
         self.ask(connections.request(site, &request, Purpose::Group, street), street);
     }
 
-    /// Commits one partition, now and then at the epoch before it had it.
-    fn commit(&mut self, site: usize, is_old: bool, connections: &mut Connections, street: &mut Street<'_>) {
-        let Some((&(id, partition), &given)) = self.has.first_key_value() else { return };
-        let name = self.topics.iter().map(|topic| topic.name.clone()).next().unwrap_or_default();
-        let said = if is_old && given > 0 { given - 1 } else { self.epoch };
+    /// Commits one partition.
+    fn commit(
+        &mut self,
+        site: usize,
+        (name, (id, partition), said): (&str, Part, i32),
+        connections: &mut Connections,
+        street: &mut Street<'_>,
+    ) {
         let one = street.groups.commits((self.group.clone(), id, partition), said, street.schedule.now());
         let partitions = vec![OffsetCommitRequestPartition {
             partition_index: partition,
@@ -245,7 +278,7 @@ impl Sharer {
             group_id: self.group.clone(),
             generation_id_or_member_epoch: said,
             member_id: self.id(),
-            topics: vec![OffsetCommitRequestTopic { name, topic_id: id, partitions }],
+            topics: vec![OffsetCommitRequestTopic { name: name.to_owned(), topic_id: id, partitions }],
             ..Default::default()
         };
         self.ask(connections.request(site, &request, Purpose::Commit(vec![one]), street), street);
@@ -274,6 +307,7 @@ impl Sharer {
                 }
             }
             (ResponseBody::ConsumerGroupHeartbeat(beaten), _) => self.beaten(&beaten, asked, street),
+            (ResponseBody::ConsumerGroupDescribe(described), _) => self.described(&described, street),
             (ResponseBody::OffsetCommit(committed), Purpose::Commit(sent)) => {
                 let code =
                     committed.topics.first().and_then(|topic| Some(topic.partitions.first()?.error_code));
@@ -305,6 +339,9 @@ impl Sharer {
             _ => return self.not_before = street.now().after(100 * MILLI),
         }
         self.steps += 1;
+        if self.epoch > 0 {
+            street.holders.served(&self.group, &self.id(), asked, street.verdict);
+        }
         self.epoch = beaten.member_epoch;
         let told = beaten.assignment.as_ref().map(|assignment| {
             let parts = assignment
@@ -318,8 +355,8 @@ impl Sharer {
         street.holders.told((&self.group, &id), when, told.as_ref(), half_session, street.verdict);
         if let Some(told) = told {
             street.marks.hit("client.was_assigned_by_its_coordinator");
-            // What it is not told of it lets go.
-            self.has.retain(|part, _| told.contains(part));
+            // What it is not told of it lets go, at its own pace.
+            self.to_let_go = self.has.keys().filter(|part| !told.contains(*part)).copied().collect();
             // What was lost with an answer was given at an epoch that it does not know.
             let given = if self.is_unsure { i32::MIN } else { self.epoch };
             for part in told {
@@ -327,11 +364,32 @@ impl Sharer {
             }
         }
         self.is_unsure = false;
-        if self.is_calm && self.has.is_empty() {
-            self.has_committed = true;
-        }
         if !self.is_calm {
             self.not_before = street.now().after(SECOND / 4);
+        }
+    }
+
+    /// Whether each partition is with somebody, by what the coordinator says.
+    fn described(&mut self, described: &ConsumerGroupDescribeResponse, street: &mut Street<'_>) {
+        let Some(group) = described.groups.first() else { return };
+        match group.error_code {
+            0 => {}
+            15 | 16 => return self.coordinator = None,
+            _ => return self.not_before = street.now().after(20 * MILLI),
+        }
+        let given = group.members.iter().flat_map(|member| &member.assignment.topic_partitions);
+        let mut given_of: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+        for topic in given {
+            given_of.entry(&topic.topic_name).or_default().extend(&topic.partitions);
+        }
+        let is_given = |topic: &TopicPlan| {
+            let given = given_of.get(topic.name.as_str());
+            (0..topic.partitions).all(|number| given.is_some_and(|given| given.contains(&number)))
+        };
+        if self.topics.iter().filter(|topic| topic.name != OFFSETS).all(is_given) {
+            street.marks.hit("client.saw_each_partition_with_somebody");
+            self.steps += u64::from(self.is_calm && !self.has_seen_all);
+            self.has_seen_all = true;
         }
     }
 
