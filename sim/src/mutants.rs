@@ -128,7 +128,7 @@ pub const ALL: [Planted; 83] = [
     // The promise that leaves names another partition's batch (C3).
     ours(Mutant::PartsShift, &[Claim::C7, Claim::C9, Claim::C3]),
     ours(Mutant::SequenceDoesNotWrap, &[Claim::C7]),
-    ours(Mutant::IdBlocksOverlap, &[Claim::C14]),
+    ours(Mutant::IdBlocksOverlap, &[Claim::C8]),
     ours(Mutant::DeletedFilesStay, &[Claim::C19]),
     ours(Mutant::LongPollNotWatchedAgain, &[Claim::C17, Claim::C18]),
     ours(Mutant::RefusedAllTheSame, &[Claim::C10]),

@@ -24,7 +24,9 @@ use super::company::Company;
 use super::ports::Ports;
 use crate::action::{Action, Notice};
 use crate::ids::{NodeId, Offset, ReplicaId};
-use crate::limits::{MEND_FETCH_BYTES, MEND_PATIENCE, MEND_READ_BYTES, MEND_WAIT_MAX, MEND_WAIT_MIN};
+use crate::limits::{
+    CATCH_UP_FETCH_BYTES, MEND_FETCH_BYTES, MEND_PATIENCE, MEND_READ_BYTES, MEND_WAIT_MAX, MEND_WAIT_MIN,
+};
 use crate::now::{Mono, Now};
 use crate::partition::Partition;
 use crate::peer::{Bulk, CallId, Fetch, Fetched};
@@ -186,8 +188,11 @@ impl Mendings {
         let Some(id) = asker else { return false };
         let Some(mending) = self.of.get_mut(&id) else { return false };
         let (from, below) = (mending.from, mending.below);
-        let good = residents.partition(id).and_then(|partition| good_run(partition, fetched, from, below));
-        let written = good.map(|good| ports.storage.mend(id, from, good, &mut ports.actions));
+        let log_start = residents.partition(id).map_or(from, Partition::log_start);
+        let good = residents
+            .partition(id)
+            .and_then(|partition| good_run(partition, fetched, (from, from.max(log_start)), below));
+        let written = good.map(|good| ports.storage.mend(id, (from, log_start), good, &mut ports.actions));
         match written {
             Some(Ok(())) => mending.step = Step::Disk(node),
             Some(Err(MendRefused::Sound)) => self.over(id, residents, ports),
@@ -259,15 +264,21 @@ impl Mendings {
     fn ask(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
         let holders = Company::of(residents, ports).other_holders(id);
         let alive: Vec<NodeId> = holders.into_iter().filter(|node| ports.is_alive(*node)).collect();
-        let (Some(of), Some(log_start)) = (residents.partition_of(id), log_start_of(id, ports)) else {
-            return self.over(id, residents, ports);
-        };
+        let Some(partition) = residents.partition(id) else { return self.over(id, residents, ports) };
+        let (of, log_start) = (partition.of(), partition.log_start());
         let call = ports.next_call();
         let Some(mending) = self.of.get_mut(&id) else { return };
         if mending.until <= log_start {
             return self.over(id, residents, ports);
         }
-        let asked = Fetch { id: call, partition: of, from: mending.from, max_bytes: MEND_FETCH_BYTES };
+        if mending.below <= log_start {
+            // Nobody needs that any more.
+            return self.look_through(now, id, residents, ports);
+        }
+        // What is deleted nobody gives, and what follows it is wanted up to where it is known to lie.
+        let max_bytes = if mending.from < log_start { CATCH_UP_FETCH_BYTES } else { MEND_FETCH_BYTES };
+        let from = mending.from.max(log_start);
+        let asked = Fetch { id: call, partition: of, from, max_bytes };
         let peer = (!alive.is_empty()).then(|| alive[mending.tries as usize % alive.len()]);
         match peer.filter(|peer| ports.peers.send_bulk(*peer, Bulk::Fetch(asked)).is_ok()) {
             Some(peer) => {
@@ -289,7 +300,9 @@ impl Mendings {
 
     /// Reads on from where the mending is: what is found there is mended too.
     fn look_through(&mut self, now: Now, id: ReplicaId, residents: &mut Residents, ports: &mut Ports) {
-        let Some(log_start) = log_start_of(id, ports) else { return self.over(id, residents, ports) };
+        let Some(log_start) = residents.partition(id).map(Partition::log_start) else {
+            return self.over(id, residents, ports);
+        };
         let Some(mending) = self.of.get_mut(&id) else { return };
         let from = mending.from.max(log_start);
         if from >= mending.until {
@@ -303,13 +316,20 @@ impl Mendings {
     }
 }
 
-fn log_start_of(id: ReplicaId, ports: &Ports) -> Option<Offset> {
-    ports.storage.extent(id).map(|extent| extent.log_start)
-}
-
-/// The batches of an answer that belong into `[from, below)`, as one run of bytes; `None` if the first is not there.
-fn good_run(partition: &Partition, fetched: &Fetched, from: Offset, below: Offset) -> Option<Bytes> {
+/// The batches of an answer that belong into `[from, below)`, as one run of bytes; `None` if the first is not there,
+/// which begins at `at_latest` at the latest.
+fn good_run(
+    partition: &Partition,
+    fetched: &Fetched,
+    (from, at_latest): (Offset, Offset),
+    below: Offset,
+) -> Option<Bytes> {
     let mut run = BytesMut::new();
+    let first = fetched.chunks.iter().flat_map(|chunk| Batches::new(chunk)).next()?.ok()?;
+    let from = Offset(first.base_offset()).max(from);
+    if from > at_latest {
+        return None;
+    }
     let mut end = from;
     for chunk in fetched.chunks.iter().filter(|_| fetched.error == 0) {
         for batch in Batches::new(chunk) {

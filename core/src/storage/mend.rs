@@ -11,6 +11,10 @@
 //!   within the segment, and ends where the index, or the segment, says that the next batch begins.
 //! - Invariant: at most one mending a replica is under way.
 //!
+//! Batches below the log's start nobody has to have: if the damage begins there, what a peer gives begins with the batch
+//! that holds the start. Where that one lay follows from its end, up to which the run must then reach; before it goes a
+//! batch without records, of the length that is left.
+//!
 //! Not here: who has good bytes, and when to ask again (`node/mending`).
 
 use super::disk::Disk;
@@ -23,6 +27,7 @@ use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
 use bytes::Bytes;
+use rust_mq_proto::records::{BatchBuilder, Batches};
 
 /// Why good bytes are not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +56,15 @@ impl Storage {
     }
 
     /// Writes good bytes over damaged ones: `bytes` are whole batches from `from` on, the place that a
-    /// [`super::ReadFault::Damaged`] named. Answered by [`Outcome::Mended`].
+    /// [`super::ReadFault::Damaged`] named, or from the one on that holds `log_start`, if that is behind it. Answered
+    /// by [`Outcome::Mended`].
     ///
     /// # Errors
     /// Nothing is written.
     pub fn mend(
         &mut self,
         replica: ReplicaId,
-        from: Offset,
+        (from, log_start): (Offset, Offset),
         bytes: Bytes,
         actions: &mut Vec<Action>,
     ) -> Result<(), MendRefused> {
@@ -66,13 +72,25 @@ impl Storage {
         let Some(local) = running.locals.get(&replica) else { return Err(MendRefused::Sound) };
         let Some(segment) = local.log.segment_of(from) else { return Err(MendRefused::Sound) };
         let name = segment.name(local.log.of);
-        let Some(at) = running.reads.damaged_at(name, from) else { return Err(MendRefused::Sound) };
+        let Some(damage) = running.reads.damaged_at(name, from) else { return Err(MendRefused::Sound) };
+        let at = damage.at;
         let is_held = local.log.is_writing() || local.log.is_syncing || running.checkpointer.is_syncing();
         if is_held || running.mending.contains(&replica) {
             return Err(MendRefused::Busy);
         }
-        let next_at = at + bytes.len() as u64;
-        let next = run_end(&bytes, from).ok_or(MendRefused::Unfit)?;
+        let first = Batches::new(&bytes).next().and_then(Result::ok).ok_or(MendRefused::Unfit)?;
+        let (begins, epoch) = (Offset(first.base_offset()), first.leader_epoch());
+        let next = run_end(&bytes, begins).ok_or(MendRefused::Unfit)?;
+        let mut parts = vec![bytes];
+        if begins > from {
+            let end = damage.end.filter(|(_, below)| *below == next && begins <= log_start);
+            let (end_at, _) = end.ok_or(MendRefused::Unfit)?;
+            let left = (end_at - at).checked_sub(parts[0].len() as u64).ok_or(MendRefused::Unfit)?;
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            let hollow = BatchBuilder::hollow((from.0, begins.0), epoch, left).ok_or(MendRefused::Unfit)?;
+            parts.insert(0, hollow.freeze());
+        }
+        let next_at = at + parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let is_end = (next == segment.next) == (next_at == segment.bytes);
         let is_indexed = running.reads.indexed_at(name, next).is_none_or(|indexed| indexed == next_at);
         if next > segment.next || next_at > segment.bytes || !is_end || !is_indexed {
@@ -82,7 +100,7 @@ impl Storage {
         let (job, file) = (Job::Mend(replica, name, from), File::Segment(name));
         let mut disk = Disk::new(&mut running.tickets, actions);
         running.removals.claim(file, &mut disk);
-        disk.write(job, file, at, vec![bytes]);
+        disk.write(job, file, at, parts);
         Ok(())
     }
 }

@@ -54,6 +54,24 @@ impl BatchBuilder {
         builder.build()
     }
 
+    /// A batch of so many bytes that holds the offsets from `from` up to `next` and no record, as compaction leaves one
+    /// behind: in the place of batches that are deleted and cannot be read, so that what follows them can be. None if
+    /// they are too few for a batch.
+    pub fn hollow((from, next): (i64, i64), leader_epoch: i32, bytes: usize) -> Option<BytesMut> {
+        let counted = i32::try_from(bytes.checked_sub(UNCOUNTED_BYTES)?).ok()?;
+        let delta = next.checked_sub(from)?.checked_sub(1).and_then(|delta| i32::try_from(delta).ok())?;
+        if bytes < HEADER_BYTES || delta < 0 {
+            return None;
+        }
+        let builder = BatchBuilder::new().place(from, leader_epoch);
+        let mut batch = BytesMut::zeroed(bytes);
+        batch[..HEADER_BYTES].copy_from_slice(&builder.header(counted));
+        batch[at::LAST_OFFSET_DELTA..at::LAST_OFFSET_DELTA + 4].copy_from_slice(&delta.to_be_bytes());
+        let crc = checksum(&batch);
+        batch[at::CRC..at::CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        Some(batch)
+    }
+
     /// Compresses the records.
     pub fn codec(self, codec: Codec) -> BatchBuilder {
         BatchBuilder { codec, ..self }

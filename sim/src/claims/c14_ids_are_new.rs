@@ -2,7 +2,8 @@
 //! new; a deleted topic's id is never served again after its deletion was acknowledged and another took its name.
 //! And a deleted topic's data is never served under a new id: every value names the incarnation it was written to.
 //!
-//! A producer id is given once.
+//! A producer id is given once. That is C8's, and not looked at where disks may lose anything: the next block is counted
+//! in the metadata, which is gone with a majority's disks; a topic's id is drawn by chance, and new even then.
 //!
 //! Looked at: each topic in a Metadata answer, each CreateTopics that succeeds, each value that is read, each answer to
 //! an InitProducerId.
@@ -60,7 +61,7 @@ impl SeenIds {
     /// A producer was given an id.
     pub fn given(&mut self, producer: i64, verdict: &mut Verdict) {
         let is_new = self.producers.insert(producer);
-        verdict.hold(is_new, Claim::C14, || format!("producer id {producer} was given twice"));
+        verdict.hold(is_new, Claim::C8, || format!("producer id {producer} was given twice"));
     }
 
     /// In words, names for ids.

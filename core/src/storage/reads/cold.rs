@@ -101,8 +101,16 @@ pub struct Reads {
     /// Bytes that all open ones ask for.
     open_bytes: u64,
     pub indexes: IndexCache,
-    /// Positions of damaged places, by segment and offset.
-    damages: BTreeMap<(SegmentName, Offset), u64>,
+    /// Damaged places, by segment and offset.
+    damages: BTreeMap<(SegmentName, Offset), Damage>,
+}
+
+/// Where damage lies in its segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage {
+    pub at: u64,
+    /// Where the next batch begins that can be found, and its offset, if the index or the segment's end says so.
+    pub end: Option<(u64, Offset)>,
 }
 
 /// How a read ended.
@@ -192,8 +200,8 @@ impl Reads {
             Stage::Batches(position) => self.walk(&cold, &segment, &bytes, position, log),
         };
         match next {
-            Next::Damaged { place, below } => {
-                self.note_damage(cold.name, place, below, disk);
+            Next::Damaged { place, below, end_at } => {
+                self.note_damage(cold.name, place, (below, end_at), disk);
                 end(Err(ReadFault::Damaged { from: place.expected, below }))
             }
             Next::End(result) => end(result),
@@ -214,8 +222,8 @@ impl Reads {
         self.open.len() < SEGMENT_READS_MIN || self.open_bytes + want.wished() <= SEGMENT_READS_BYTES_MAX
     }
 
-    /// Where the damage at `from` lies, if there is one.
-    pub fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<u64> {
+    /// The damage at `from`, if there is one.
+    pub fn damaged_at(&self, name: SegmentName, from: Offset) -> Option<Damage> {
         self.damages.get(&(name, from)).copied()
     }
 
@@ -229,7 +237,7 @@ impl Reads {
         disk: &mut Disk<'_>,
     ) {
         let place = Place { at: chunk.at + after, expected: from };
-        self.note_damage(chunk.name, place, below, disk);
+        self.note_damage(chunk.name, place, (below, None), disk);
     }
 
     /// Where the batch of an indexed offset lies, as far as the index in memory says.
@@ -358,19 +366,30 @@ impl Reads {
         if taken.is_some() {
             return end(cold.name, start, bytes, taken);
         }
-        let indexed = self.indexes.find(cold.name).and_then(|index| index.after(place.expected));
-        Next::Damaged { place, below: indexed.unwrap_or(segment.next) }
+        let indexed = self.indexes.find(cold.name).and_then(|index| {
+            let below = index.after(place.expected)?;
+            Some((below, index.position_of(below)))
+        });
+        let (below, end_at) = indexed.unwrap_or((segment.next, Some(segment.bytes)));
+        Next::Damaged { place, below, end_at }
     }
 
     /// Says a damage once, and remembers where it lies for mending.
-    fn note_damage(&mut self, name: SegmentName, place: Place, below: Offset, disk: &mut Disk<'_>) {
+    fn note_damage(
+        &mut self,
+        name: SegmentName,
+        place: Place,
+        (below, end_at): (Offset, Option<u64>),
+        disk: &mut Disk<'_>,
+    ) {
         if self.damages.contains_key(&(name, place.expected)) {
             return;
         }
         if self.damages.len() >= DAMAGES_MAX {
             self.damages.pop_first();
         }
-        self.damages.insert((name, place.expected), place.at);
+        let damage = Damage { at: place.at, end: end_at.map(|at| (at, below)) };
+        self.damages.insert((name, place.expected), damage);
         let what = format!("offsets {} to {} cannot be read and are refused", place.expected.0, below.0 - 1);
         disk.note(Notice::Damaged { file: File::Segment(name), what });
     }
@@ -378,7 +397,7 @@ impl Reads {
 
 enum Next {
     End(Result<Chunk, ReadFault>),
-    Damaged { place: Place, below: Offset },
+    Damaged { place: Place, below: Offset, end_at: Option<u64> },
     Enter(Segment),
     More(Position),
 }

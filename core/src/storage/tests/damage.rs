@@ -349,7 +349,7 @@ fn what_the_start_passes_in_memory_goes_when_it_is_written() {
 }
 
 /// A world with one replica whose 60 batches are all in segments and none in memory.
-fn cold(config: StorageConfig) -> (World, ReplicaId) {
+pub(super) fn cold(config: StorageConfig) -> (World, ReplicaId) {
     let mut world = World::new(2, StorageConfig { tail_bytes_max: 0, ..config });
     let replica = world.add();
     for index in 1..=60 {
@@ -404,9 +404,9 @@ fn a_flipped_bit_is_refused_said_once_and_mended() {
         .collect();
     let mut actions = Vec::new();
     let wrong = good[..good.len() - 1].to_vec().into();
-    assert_eq!(world.storage.mend(replica, from, wrong, &mut actions), Err(MendRefused::Unfit));
-    assert_eq!(world.storage.mend(replica, from, good.clone().into(), &mut actions), Ok(()));
-    assert_eq!(world.storage.mend(replica, from, good.into(), &mut actions), Err(MendRefused::Busy));
+    assert_eq!(world.storage.mend(replica, (from, from), wrong, &mut actions), Err(MendRefused::Unfit));
+    assert_eq!(world.storage.mend(replica, (from, from), good.clone().into(), &mut actions), Ok(()));
+    assert_eq!(world.storage.mend(replica, (from, from), good.into(), &mut actions), Err(MendRefused::Busy));
     world.disk.queue(&mut actions);
     world.run();
     world.check_log(replica, 500);

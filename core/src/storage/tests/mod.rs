@@ -7,6 +7,7 @@ mod disk;
 mod full;
 mod gather;
 mod leftovers;
+mod mend;
 mod model;
 mod states;
 mod world;
