@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::link::Address;
 use crate::mutant::Mutant;
-use crate::settings::{self, Settings, TopicDefaults};
+use crate::settings::{self, Layers, Settings, Table, TopicDefaults};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ pub struct GroupSettings {
     pub consumer_migration: Migration,
 }
 
-/// Which way groups may change between the classic protocol and KIP-848's while they have members.
+/// Which way groups may change between the classic protocol and KIP-848's while they have members. Kafka's default is both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Migration {
@@ -125,6 +125,17 @@ pub enum Migration {
 }
 
 impl Migration {
+    /// By Kafka's name for it.
+    pub fn parse(name: &str) -> Option<Migration> {
+        match name.trim() {
+            "disabled" => Some(Migration::Disabled),
+            "upgrade" => Some(Migration::Upgrade),
+            "downgrade" => Some(Migration::Downgrade),
+            "bidirectional" => Some(Migration::Bidirectional),
+            _ => None,
+        }
+    }
+
     /// Whether a classic group may become a consumer group.
     pub fn is_up(self) -> bool {
         matches!(self, Migration::Upgrade | Migration::Bidirectional)
@@ -157,9 +168,21 @@ impl GroupSettings {
         consumer_heartbeat_interval_ms: CONSUMER_HEARTBEAT_MS,
         consumer_assignment_interval_ms: CONSUMER_ASSIGNMENT_MS,
         consumer_members_max: GROUP_MEMBERS_MAX,
-        // Not before stories and clients have been through it: Kafka's is `Bidirectional`.
-        consumer_migration: Migration::Disabled,
+        consumer_migration: Migration::Bidirectional,
     };
+
+    /// What holds for a group that has these settings, on a node whose configuration says this.
+    pub fn set(&self, by: &Layers<'_>) -> GroupSettings {
+        let ms = |name, otherwise| by.group_ms(name).unwrap_or(otherwise);
+        let migration = by.set(Table::Broker, settings::MIGRATION).and_then(Migration::parse);
+        GroupSettings {
+            consumer_session_timeout_ms: ms(settings::SESSION, self.consumer_session_timeout_ms),
+            consumer_heartbeat_interval_ms: ms(settings::HEARTBEAT, self.consumer_heartbeat_interval_ms),
+            consumer_assignment_interval_ms: ms(settings::ASSIGNMENT, self.consumer_assignment_interval_ms),
+            consumer_migration: migration.unwrap_or(self.consumer_migration),
+            ..*self
+        }
+    }
 
     /// `offsets.retention.check.interval.ms`.
     pub fn offsets_check_interval(&self) -> Duration {

@@ -19,7 +19,7 @@
 
 use crate::config::GroupSettings;
 use crate::entry::Stamp;
-use crate::ids::PageId;
+use crate::ids::{NodeId, PageId};
 use crate::level::Level;
 use crate::mutant::Mutant;
 use crate::now::{Mono, Now};
@@ -33,6 +33,8 @@ pub struct Waiter(pub u64);
 /// How much a machine may make of what it is asked. Whatever is proposed, kept and sent is within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
+    /// The node that decides.
+    pub node: NodeId,
     /// Most bytes of one decision's commands, encoded: they are one proposal.
     pub commands_bytes_max: usize,
     /// Most partitions that there may be: what the node that decides has memory for.

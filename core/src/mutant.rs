@@ -64,6 +64,16 @@ pub enum Mutant {
     OneBatchRemembered,
     /// 39: a member commits in whatever generation.
     CommitOfAnyGeneration,
+    /// A member of a consumer group is told its target, and not what it may have by now.
+    TargetForCurrent,
+    /// A consumer group's epoch stays where somebody leaves.
+    EpochNotBumped,
+    /// A partition is given to its next member before the one who has it has let go.
+    PartitionGivenTwice,
+    /// What a pattern means is never looked up again.
+    PatternStale,
+    /// What a silent member had goes to others, and it is served as before.
+    FencedAndServed,
     /// 48: a topic's id follows from its name.
     TopicIdOfName,
     /// 53: snapshots and checkpoints lack the leader epochs.

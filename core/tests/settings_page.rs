@@ -9,7 +9,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
 
 const HEAD: &str = "# Settings
 
-What topics, brokers and consumer groups can be told (`kafka-configs`, or any client's admin). The names, defaults and bounds are Kafka's. A topic without a value of its own takes its broker's; a broker without one takes that of all brokers (the empty name), then what stands in its configuration. Written from the tables in `core/src/settings`; a test holds it to them.
+What topics, brokers and consumer groups can be told (`kafka-configs`, or any client's admin). The names, defaults and bounds are Kafka's. A topic or group without a value of its own takes its broker's; a broker without one takes that of all brokers (the empty name), then what stands in its configuration. Written from the tables in `core/src/settings`; a test holds it to them.
 ";
 
 fn may_be(row: &Row) -> String {
@@ -47,7 +47,7 @@ fn table(title: &str, table: Table) -> String {
     for (name, row) in table.all() {
         let default = if row.default.is_empty() { String::new() } else { format!("`{}`", row.default) };
         let (may_be, acts, words) = (may_be(row), acts(row), row.documentation);
-        let broker = if table == Table::Topic && !row.broker.is_empty() {
+        let broker = if table != Table::Broker && !row.broker.is_empty() {
             format!(" A broker's: `{}`.", row.broker)
         } else {
             String::new()

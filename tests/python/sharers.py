@@ -3,6 +3,7 @@
 sharers.py share BOOTSTRAP TOPIC GROUP COUNT    three share a topic of three partitions and commit; one leaves
 sharers.py resume BOOTSTRAP TOPIC GROUP COUNT   one reads on from what was committed
 sharers.py pattern BOOTSTRAP PREFIX GROUP       one subscribes by a pattern; a topic is made that it means, too
+sharers.py change BOOTSTRAP TOPIC GROUP COUNT   a group of the classic protocol is changed over one by one, and back
 """
 
 import sys
@@ -21,9 +22,7 @@ def share(bootstrap, topic, group, count):
         consumer.commit(asynchronous=False)
     consumers.pop().close()
     read += gathered(consumers, 0, [1, 2])
-    # A client that nobody holds takes what it was asked for with it.
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    described = admin.describe_consumer_groups([group])[group].result()
+    described = describe(bootstrap, group)
     print(len(read), len(set(read)), described.type.name, described.partition_assignor, len(described.members))
     for consumer in consumers:
         consumer.close()
@@ -48,6 +47,40 @@ def pattern(bootstrap, prefix, group):
     consumer.close()
 
 
+def change(bootstrap, topic, group, count):
+    count = int(count)
+    make(bootstrap, topic, 2)
+    kinds, read = [], []
+
+    def read_on(consumers, shares):
+        """First they share, then there is something to read: who gives something up has committed it."""
+        gathered(consumers, 0, shares)
+        produce(bootstrap, topic, 2, len(read), count)
+        read.extend(gathered(consumers, count, shares))
+        for consumer in consumers:
+            consumer.commit(asynchronous=False)
+        kinds.append(describe(bootstrap, group).type.name)
+
+    first = consumer_of(bootstrap, group, [topic], "classic")
+    read_on([first], [2])
+    second = consumer_of(bootstrap, group, [topic])
+    read_on([first, second], [1, 1])
+    first.close()
+    read_on([second], [2])
+    third = consumer_of(bootstrap, group, [topic], "classic")
+    read_on([second, third], [1, 1])
+    second.close()
+    read_on([third], [2])
+    third.close()
+    print(len(read), len(set(read)), *kinds)
+
+
+def describe(bootstrap, group):
+    # A client that nobody holds takes what it was asked for with it.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    return admin.describe_consumer_groups([group])[group].result()
+
+
 def make(bootstrap, topic, partitions):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for made in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
@@ -61,11 +94,11 @@ def produce(bootstrap, topic, partitions, first, count):
     assert producer.flush(20) == 0
 
 
-def consumer_of(bootstrap, group, topics):
+def consumer_of(bootstrap, group, topics, protocol="consumer"):
     consumer = Consumer({
         "bootstrap.servers": bootstrap,
         "group.id": group,
-        "group.protocol": "consumer",
+        "group.protocol": protocol,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "topic.metadata.refresh.interval.ms": 1000,
@@ -88,4 +121,4 @@ def gathered(consumers, count, shares):
 
 
 if __name__ == "__main__":
-    {"share": share, "resume": resume, "pattern": pattern}[sys.argv[1]](*sys.argv[2:])
+    {"share": share, "resume": resume, "pattern": pattern, "change": change}[sys.argv[1]](*sys.argv[2:])

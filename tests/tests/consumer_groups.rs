@@ -1,5 +1,6 @@
 //! Consumer groups (KIP-848) of confluent-kafka: three share a topic, one leaves, the node is killed, and who comes then
-//! reads on from what was committed. The script is `tests/python/sharers.py`.
+//! reads on from what was committed; and a group of the classic protocol is changed over, and back. The script is
+//! `tests/python/sharers.py`.
 
 use tests::folder::Folder;
 use tests::node::Node;
@@ -28,4 +29,11 @@ fn a_pattern_means_topics_that_are_made_later_too() {
     let node = Node::in_memory();
     let topics = say(&["pattern", &node.bootstrap(), "logs-", "g"]);
     assert_eq!(topics, "['logs-a-0', 'logs-a-1', 'logs-b-0', 'logs-b-1', 'logs-b-2']");
+}
+
+#[test]
+fn a_group_is_changed_over_one_by_one_and_back_and_each_record_is_read_once() {
+    let node = Node::in_memory();
+    let said = say(&["change", &node.bootstrap(), "t", "g", "20"]);
+    assert_eq!(said, "100 100 CLASSIC CONSUMER CONSUMER CONSUMER CLASSIC");
 }

@@ -64,6 +64,9 @@ impl Machine for Groups {
         request: Request,
     ) -> Decision<Command, Reply> {
         let told = |reply| Decision::confirmed(Vec::new(), waiter, reply);
+        if let Some(group) = request.group() {
+            self.seat(soft, context, group);
+        }
         match request {
             Request::Join(join) if self.has_consumers(&join.group) => {
                 consumer::join(self, soft, context, waiter, &join)
@@ -128,11 +131,8 @@ impl Machine for Groups {
                 true => Decision::default(),
                 false if self.is_of_consumers(&group) => consumer::rang(self, soft, context, &group, &alarms),
                 false => {
-                    soft.consumers.remove(&group);
-                    match soft.downgraded.remove(&group) && self.is_unseated(soft, &group) {
-                        true => classic::take_over(self, soft, context, &group),
-                        false => classic::rang(self, soft, context, &group, &alarms),
-                    }
+                    self.seat(soft, context, &group);
+                    classic::rang(self, soft, context, &group, &alarms)
                 }
             };
             if !sweeps.is_empty() {
@@ -240,11 +240,16 @@ impl Groups {
         matches!(self.group(group).map(|known| &known.state), Some(State::Consumer(_)))
     }
 
-    /// Whether it has just become a classic group again.
-    fn is_unseated(&self, soft: &Soft, group: &str) -> bool {
-        let known = self.group(group).map(|known| &known.state);
-        let has_members = matches!(known, Some(State::Classic(classic)) if classic.members > 0);
-        has_members && !soft.live.contains_key(group)
+    /// The members of a group that has just become a classic one, or has stayed one after all, sit down.
+    fn seat(&self, soft: &mut Soft, context: &Context<'_, Metadata>, group: &str) {
+        let Some((known, State::Classic(classic))) = self.group(group).map(|known| (known, &known.state))
+        else {
+            return;
+        };
+        if soft.unseated.remove(group) {
+            soft.consumers.remove(group);
+            classic::reseat(self, soft, context.now.mono, group, known, classic);
+        }
     }
 
     /// Whether it is a consumer group that has members.

@@ -35,7 +35,8 @@ pub struct Classic {
     pub members: u32,
     /// When this generation began, by the log's clock: if it is empty, since when.
     pub since: Wall,
-    /// Whether a member has left since: what it had is nobody's until the next generation, which is due.
+    /// Whether the next generation is due: a member has left since, and what it had is nobody's; or nobody leads, for this
+    /// was a consumer group until now.
     pub has_lost: bool,
 }
 
@@ -62,6 +63,7 @@ impl Classic {
     /// A generation begins.
     pub(super) fn begun(at: Stamp, generation: Generation, members: u32) -> Classic {
         let Generation { number, protocol_type, protocol, leader } = generation;
+        let has_lost = members > 0 && leader.is_none();
         Classic {
             generation: number,
             protocol_type,
@@ -70,7 +72,7 @@ impl Classic {
             is_assigned: false,
             members,
             since: at.wall,
-            has_lost: false,
+            has_lost,
         }
     }
 

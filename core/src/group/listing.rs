@@ -20,6 +20,9 @@ pub fn list(groups: &Groups, soft: &Soft) -> Vec<Listed> {
             }
             State::Simple => (Phase::Empty.name(), ""),
             State::Classic(classic) if classic.members == 0 => (Phase::Empty.name(), &*classic.protocol_type),
+            State::Classic(classic) if classic.has_lost => {
+                (Phase::PreparingRebalance.name(), &*classic.protocol_type)
+            }
             State::Classic(classic) if classic.is_assigned => (Phase::Stable.name(), &*classic.protocol_type),
             State::Classic(classic) => (Phase::CompletingRebalance.name(), &*classic.protocol_type),
             State::Consumer(consumer) => (groups.consumer_state(group.number, consumer), CONSUMER),

@@ -69,6 +69,25 @@ pub enum Request {
     List,
 }
 
+impl Request {
+    /// Which group it is about, if about one.
+    pub fn group(&self) -> Option<&str> {
+        Some(match self {
+            Request::Join(join) => &join.group,
+            Request::Sync(sync) => &sync.who.group,
+            Request::Beat(beat) => &beat.group,
+            Request::Heartbeat(who) | Request::Commit { who, .. } => &who.group,
+            Request::DescribeConsumers { group }
+            | Request::Leave { group, .. }
+            | Request::Fetch { group, .. }
+            | Request::DeleteOffsets { group, .. }
+            | Request::Delete { group }
+            | Request::Describe { group } => group,
+            Request::List => return None,
+        })
+    }
+}
+
 /// A member, as it says who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Who {

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Soft {
     /// Groups that have members, or are about to.
     pub(super) live: BTreeMap<String, Live>,
-    /// Consumer groups that are to become classic ones: their members have yet to sit down.
-    pub(super) downgraded: BTreeSet<String>,
+    /// Groups whose members have no seat here if it is a classic one: it was to become one, or was not to stay one.
+    pub(super) unseated: BTreeSet<String>,
     /// Consumer groups that have members.
     pub(super) consumers: BTreeMap<String, sharing::Live>,
     pub(super) alarms: Alarms,

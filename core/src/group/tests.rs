@@ -5,7 +5,7 @@ use super::{ClassicMember, Command, Commit, Groups, Join, Leaving, Phase, Reply,
 use crate::config::GroupSettings;
 use crate::entry::Stamp;
 use crate::error_code::ErrorCode;
-use crate::ids::{ClusterId, Index, Term, TopicId};
+use crate::ids::{ClusterId, Index, NodeId, Term, TopicId};
 use crate::level::Level;
 use crate::machine::{Answer, Built, Context, Decision, Machine, Room, Waiter};
 use crate::metadata::Metadata;
@@ -14,6 +14,7 @@ use crate::rng::Rng;
 use std::time::Duration;
 
 const ROOM: Room = Room {
+    node: NodeId(1),
     commands_bytes_max: 1 << 20,
     partitions_max: 100,
     state_bytes_max: 1 << 20,

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 /// What a node with frames of the usual size has.
 const WHOLE: Room = Room {
+    node: NodeId(1),
     commands_bytes_max: COMMANDS_BYTES_MAX,
     partitions_max: PARTITIONS_MAX,
     state_bytes_max: STATE_BYTES_MAX,

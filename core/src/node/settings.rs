@@ -46,6 +46,7 @@ pub(super) fn room(config: &Config, replica: &Settings) -> Room {
     let in_memory = usize::try_from(config.memory_limit / STATE_SHARE).unwrap_or(usize::MAX);
     let in_frame = frame_bytes(config).saturating_sub(2 * READY_ITEM_BYTES);
     Room {
+        node: config.node,
         commands_bytes_max: COMMANDS_BYTES_MAX.min(proposal_bytes),
         partitions_max: partitions_max.min(PARTITIONS_MAX),
         state_bytes_max: STATE_BYTES_MAX.min(in_frame).min(in_memory),

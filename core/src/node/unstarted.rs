@@ -241,6 +241,7 @@ mod tests {
         let (known, log) = of_producers(PRODUCERS_PER_PARTITION_MAX as i64);
         let bytes = log.producers.entries().bytes() as u64;
         let room = Room {
+            node: NodeId(1),
             commands_bytes_max: 1 << 20,
             partitions_max: 10,
             state_bytes_max: 1 << 20,

@@ -202,6 +202,7 @@ mod tests {
         let config = TopicConfig::read(&Layers::own(&NOTHING));
         let settings = Settings::new(NodeId(1), 1, 7);
         let room = Room {
+            node: NodeId(1),
             commands_bytes_max: 1 << 20,
             partitions_max: 10,
             state_bytes_max: 1 << 20,

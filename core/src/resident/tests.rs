@@ -17,6 +17,7 @@ fn of(topic: u8, number: i32) -> TopicPartition {
 
 fn records(replica: u64, topic: u8, number: i32) -> Resident {
     let room = Room {
+        node: NodeId(1),
         commands_bytes_max: 1 << 20,
         partitions_max: 9,
         state_bytes_max: 1 << 20,

@@ -1,8 +1,10 @@
-//! What a broker can be told and asked: what topics take from it, which `topic` has, and what is its own.
+//! What a broker can be told and asked: what topics and groups take from it, which `topic` and `group` have, and what is
+//! its own.
 //!
 //! Beyond Kafka, where they are read-only, the defaults of new topics can be changed while the cluster runs. What is
 //! read-only here stands in the node's configuration, or is a limit (`limits`).
 
+use super::group::GROUP;
 use super::row::{Acts, Row, Rule, Type};
 use super::topic::TOPIC;
 use crate::level::Level;
@@ -24,6 +26,8 @@ const fn told(name: &'static str, kind: Type, default: &'static str, documentati
 pub const AUTO_CREATE: &str = "auto.create.topics.enable";
 /// How many replicas.
 pub const REPLICATION_FACTOR: &str = "default.replication.factor";
+/// Whether groups change between their two protocols while they have members.
+pub const MIGRATION: &str = "group.consumer.migration.policy";
 /// How many partitions.
 pub const PARTITIONS: &str = "num.partitions";
 
@@ -45,6 +49,12 @@ pub const BROKER: &[Row] = &[
         "Replicas of a topic where its maker does not say.",
     ),
     told("delete.topic.enable", Type::Boolean, "true", "Whether topics can be deleted."),
+    row(
+        (MIGRATION, Type::String, "bidirectional"),
+        Rule::Word(&["bidirectional", "disabled", "downgrade", "upgrade"], &[]),
+        Acts::OnGroups,
+        "Which way groups may change between the classic protocol and KIP-848's while they have members.",
+    ),
     told(
         "log.retention.check.interval.ms",
         Type::Long,
@@ -71,8 +81,8 @@ pub const BROKER: &[Row] = &[
 
 /// Each of a broker's settings, by rising name: its name, and the row that says what it is.
 pub fn all() -> Vec<(&'static str, &'static Row)> {
-    let of_topics = TOPIC.iter().filter(|row| !row.broker.is_empty()).map(|row| (row.broker, row));
-    let mut all: Vec<_> = BROKER.iter().map(|row| (row.name, row)).chain(of_topics).collect();
+    let taken = taken().map(|row| (row.broker, row));
+    let mut all: Vec<_> = BROKER.iter().map(|row| (row.name, row)).chain(taken).collect();
     all.sort_unstable_by_key(|(name, _)| *name);
     all
 }
@@ -80,5 +90,10 @@ pub fn all() -> Vec<(&'static str, &'static Row)> {
 /// The row of a broker's setting of that name.
 pub fn find(name: &str) -> Option<&'static Row> {
     let own = BROKER.iter().find(|row| row.name == name);
-    own.or_else(|| TOPIC.iter().find(|row| !row.broker.is_empty() && row.broker == name))
+    own.or_else(|| taken().find(|row| row.broker == name))
+}
+
+/// What topics and groups take from brokers.
+fn taken() -> impl Iterator<Item = &'static Row> {
+    TOPIC.iter().chain(GROUP).filter(|row| !row.broker.is_empty())
 }

@@ -23,7 +23,8 @@ mod topic;
 mod topic_config;
 
 pub use altering::{Change, Operation};
-pub use broker::{AUTO_CREATE, PARTITIONS, REPLICATION_FACTOR};
+pub use broker::{AUTO_CREATE, MIGRATION, PARTITIONS, REPLICATION_FACTOR};
+pub use group::{ASSIGNMENT, HEARTBEAT, SESSION};
 pub use row::{Acts, Row, Rule, Type};
 pub use topic_config::TopicConfig;
 

@@ -2,6 +2,7 @@
 
 use super::answer::{TopicNames, error, topic_name};
 use super::answer_consumers;
+use super::embedded;
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::delete_groups::DeleteGroupsResponse;
 use rust_mq_proto::kafka::api::describe_groups::{DescribeGroupsResponse, DescribedGroup};
@@ -55,7 +56,8 @@ fn joined(body: &JoinGroupResponse) -> Vec<String> {
         return vec![format!("{}{id}", error(body.error_code))];
     }
     let protocol = body.protocol_name.as_deref().unwrap_or("?");
-    let (generation, member, leader) = (body.generation_id, &body.member_id, &body.leader);
+    let (generation, member) = (body.generation_id, &body.member_id);
+    let leader = if body.leader.is_empty() { "nobody" } else { &body.leader };
     let skips = if body.skip_assignment { ", which has nothing to assign" } else { "" };
     let mut lines =
         vec![format!("{member} is in generation {generation} by {protocol}, led by {leader}{skips}")];
@@ -84,7 +86,7 @@ fn synced(body: &SyncGroupResponse) -> String {
     if body.error_code != 0 {
         return error(body.error_code);
     }
-    let assignment = String::from_utf8_lossy(&body.assignment);
+    let assignment = embedded::spelled(&body.assignment);
     if assignment.is_empty() { "gets nothing".into() } else { format!("gets {assignment}") }
 }
 
@@ -186,7 +188,7 @@ fn described(group: &DescribedGroup) -> Vec<String> {
     for member in &group.members {
         let instance = member.group_instance_id.as_ref().map_or(String::new(), |one| format!(" ({one})"));
         let (client, host) = (&member.client_id, &member.client_host);
-        let assignment = String::from_utf8_lossy(&member.member_assignment);
+        let assignment = embedded::spelled(&member.member_assignment);
         let topics = subscription(&member.member_metadata);
         lines.push(format!("{}{instance} of {client} at {host}: {topics} -> {assignment}", member.member_id));
     }

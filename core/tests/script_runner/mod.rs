@@ -15,6 +15,7 @@ mod answer_groups;
 mod clients;
 mod command;
 mod disk;
+mod embedded;
 mod process;
 pub mod script;
 mod values;

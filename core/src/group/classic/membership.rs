@@ -8,7 +8,7 @@ use crate::group::generation::Classic;
 use crate::group::live::{Live, Round, Seat};
 use crate::group::request::{Leaving, Phase, Reply, Who};
 use crate::group::soft::{Alarm, Soft};
-use crate::group::state::{Group, Groups, State};
+use crate::group::state::{Group, Groups};
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
 use crate::now::Mono;
@@ -107,19 +107,6 @@ pub fn reseat(
         soft.live.insert(id.to_owned(), live);
     }
     count
-}
-
-/// A group has become a classic one: its members sit down, and are to join anew.
-pub fn take_over(
-    groups: &Groups,
-    soft: &mut Soft,
-    context: &Context<'_, Metadata>,
-    id: &str,
-) -> Decision<Command, Reply> {
-    if let Some((group, State::Classic(classic))) = groups.group(id).map(|group| (group, &group.state)) {
-        reseat(groups, soft, context.now.mono, id, group, classic);
-    }
-    Change::of(groups, soft, context, id, |change| change.rebalance())
 }
 
 impl Change<'_> {

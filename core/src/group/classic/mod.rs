@@ -18,6 +18,6 @@ mod sync;
 
 pub(super) use change::Change;
 pub(super) use join::join;
-pub(super) use membership::{heartbeat, leave, rang, reseat, take_over};
+pub(super) use membership::{heartbeat, leave, rang, reseat};
 pub(super) use subscription::CONSUMER;
 pub(super) use sync::sync;

@@ -13,7 +13,9 @@ use crate::group::state::{GroupNumber, Groups, State};
 use crate::limits::GROUP_LOOKED_AT_AGAIN;
 use crate::machine::{Answer, Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
+use crate::mutant::{Mutant, is_planted};
 use crate::now::Now;
+use crate::settings::{Holder, NOTHING};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -36,8 +38,9 @@ pub struct Change<'a> {
     pub commands_bytes_max: usize,
     /// Classic groups that have members, or are about to.
     pub classics: &'a mut BTreeMap<String, live::Live>,
-    downgraded: &'a mut BTreeSet<String>,
-    settings: GroupSettings,
+    unseated: &'a mut BTreeSet<String>,
+    pub settings: GroupSettings,
+    mutant: Option<Mutant>,
     answers: Vec<Answer<Reply>>,
     mark: u64,
 }
@@ -54,7 +57,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// As the brokers are set.
+    /// As they are set.
     fn of(settings: &GroupSettings) -> Timing {
         let ms = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         Timing {
@@ -74,7 +77,7 @@ impl<'a> Change<'a> {
         group: &'a str,
         change: impl FnOnce(&mut Change<'_>),
     ) -> Decision<Command, Reply> {
-        let Soft { consumers, alarms, live: classics, downgraded, .. } = soft;
+        let Soft { consumers, alarms, live: classics, unseated, .. } = soft;
         let known = groups.group(group);
         let before = match known.map(|known| &known.state) {
             Some(State::Consumer(consumer)) => (**consumer).clone(),
@@ -87,6 +90,9 @@ impl<'a> Change<'a> {
             _ => Consumer::default(),
         };
         let number = known.map(|known| known.number);
+        let own = context.image.settings(&Holder::Group(group.to_owned()));
+        let layers = context.image.layers(own, context.room.node, &NOTHING);
+        let settings = context.room.groups.set(&layers);
         let mut live = consumers.remove(group).unwrap_or_default();
         if live.mark != Some(before.mark) {
             let members = number.into_iter().flat_map(|number| groups.consumer_members(number));
@@ -100,7 +106,7 @@ impl<'a> Change<'a> {
             number,
             image: context.image,
             now: context.now,
-            timing: Timing::of(&context.room.groups),
+            timing: Timing::of(&settings),
             live: &mut live,
             alarms,
             consumer: before.clone(),
@@ -109,14 +115,17 @@ impl<'a> Change<'a> {
             left: BTreeSet::new(),
             commands_bytes_max: context.room.commands_bytes_max,
             classics,
-            downgraded,
-            settings: context.room.groups,
+            unseated,
+            settings,
+            mutant: context.mutant,
             answers: Vec::new(),
             mark: context.rng.next_u64(),
         };
         change(&mut changed);
         let decision = changed.finish();
-        if !live.is_over() {
+        if live.is_over() {
+            soft.unseated.remove(group);
+        } else {
             consumers.insert(group.to_owned(), live);
         }
         decision
@@ -127,8 +136,7 @@ impl<'a> Change<'a> {
         if let Some(command) = self.downgrade() {
             // Its members sit down as those of a classic group, and join anew; were it dropped, all is counted anew.
             self.live.mark = None;
-            self.downgraded.insert(self.group.to_owned());
-            self.alarms.set(self.now.mono, Alarm::Group(self.group.to_owned()));
+            self.unseat();
             return Decision { commands: vec![command], answers };
         }
         let members = self.members.iter().filter_map(|(id, member)| {
@@ -155,6 +163,17 @@ impl<'a> Change<'a> {
         self.look_at(self.now.mono + GROUP_LOOKED_AT_AGAIN);
         let command = Command::ConsumerChanged { group: self.group.to_owned(), changed };
         Decision { commands: vec![command], answers }
+    }
+
+    /// No member has a seat as that of a classic group. If the tip shows that it is one, they sit down.
+    pub fn unseat(&mut self) {
+        self.unseated.insert(self.group.to_owned());
+        self.alarms.set(self.now.mono, Alarm::Group(self.group.to_owned()));
+    }
+
+    /// Whether a bug is planted.
+    pub fn is_planted(&self, mutant: Mutant) -> bool {
+        is_planted(self.mutant, mutant)
     }
 
     /// Answers somebody.
@@ -215,7 +234,9 @@ impl<'a> Change<'a> {
     /// A member goes; the group's epoch rises, once for all who go.
     pub fn leave(&mut self, id: &str) {
         self.drop_member(id);
-        self.bump();
+        if !self.is_planted(Mutant::EpochNotBumped) {
+            self.bump();
+        }
         if self.live.roll.members == 0 {
             self.consumer.assignment_epoch = self.consumer.epoch;
         }

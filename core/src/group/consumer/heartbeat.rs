@@ -2,7 +2,6 @@
 
 use super::change::Change;
 use crate::codec;
-use crate::config::GroupSettings;
 use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::request::{Beat, Beaten, Refusal, Reply};
@@ -12,6 +11,7 @@ use crate::group::state::{Groups, State};
 use crate::limits::GROUPS_MAX;
 use crate::machine::{Context, Decision, Waiter};
 use crate::metadata::Metadata;
+use crate::mutant::Mutant;
 
 /// The epoch with which somebody joins.
 const JOIN: i32 = 0;
@@ -41,7 +41,7 @@ pub fn heartbeat(
             // It would be told that the topics it wants are not there.
             _ if is_image_behind => Err(refusal(ErrorCode::CoordinatorLoadInProgress, String::new())),
             LEAVE | Current::AWAY => change.leaves(beat),
-            _ => change.beat(beat, &room.groups),
+            _ => change.beat(beat),
         };
         if beaten.is_err() {
             change.undo();
@@ -67,8 +67,8 @@ pub fn heartbeat(
 }
 
 impl Change<'_> {
-    fn beat(&mut self, beat: &Beat, settings: &GroupSettings) -> Result<Beaten, Refusal> {
-        self.admit(beat, settings)?;
+    fn beat(&mut self, beat: &Beat) -> Result<Beaten, Refusal> {
+        self.admit(beat)?;
         let (mut before, is_new) = self.seat_of(beat)?;
         let about = self.about(beat, &before.about);
         if about.pattern != before.about.pattern && !about.pattern.is_empty() {
@@ -94,7 +94,10 @@ impl Change<'_> {
             member: id.to_owned(),
             epoch: current.epoch,
             heartbeat_ms: self.timing.heartbeat_ms,
-            assigned: is_told.then(|| current.assigned.partitions()),
+            assigned: is_told.then(|| match self.is_planted(Mutant::TargetForCurrent) {
+                true => member.target.clone(),
+                false => current.assigned.partitions(),
+            }),
         };
         self.put(id, Member { current, ..member });
         self.heard(id);
@@ -107,12 +110,12 @@ impl Change<'_> {
     }
 
     /// Whether somebody may take part in the group at all.
-    fn admit(&mut self, beat: &Beat, settings: &GroupSettings) -> Result<(), Refusal> {
+    fn admit(&mut self, beat: &Beat) -> Result<(), Refusal> {
         let is_joining = beat.epoch == JOIN;
         match self.groups.group(&beat.group).map(|known| &known.state) {
             Some(State::Consumer(_)) => {}
             Some(State::Classic(classic)) if classic.members > 0 && is_joining => {
-                self.upgrade(classic, settings)?;
+                self.upgrade(classic)?;
             }
             Some(State::Classic(classic)) if classic.members > 0 => {
                 let why = format!("Group {} is not a consumer group.", beat.group);
@@ -125,7 +128,7 @@ impl Change<'_> {
         if is_joining {
             self.dismiss();
         }
-        let members_max = settings.consumer_members_max;
+        let members_max = self.settings.consumer_members_max;
         let is_known = self.member(&beat.member).is_some()
             || beat.instance.as_ref().is_some_and(|instance| self.live.roll.instances.contains_key(instance));
         if !is_known && self.live.roll.members >= members_max {
@@ -228,7 +231,8 @@ impl Change<'_> {
         let topics = self.topics_of(&member.about);
         let goal = Goal { epoch, target: &member.target };
         let said = Said { owned, is_subscription_new };
-        let is_taken = |topic, partition| self.live.roll.is_held(topic, partition);
+        let is_blind = self.is_planted(Mutant::PartitionGivenTwice);
+        let is_taken = |topic, partition| !is_blind && self.live.roll.is_held(topic, partition);
         member.current.next(goal, said, |topic| topics.contains(&topic), is_taken)
     }
 }

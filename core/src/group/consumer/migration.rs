@@ -11,7 +11,6 @@ use super::change::Change;
 use super::embedded::{Subscription, known, read_assignment, written_assignment};
 use super::heartbeat::refusal;
 use super::mixed::spoken_about;
-use crate::config::GroupSettings;
 use crate::error_code::ErrorCode;
 use crate::group::classic::CONSUMER;
 use crate::group::command::Command;
@@ -24,6 +23,7 @@ impl Change<'_> {
     /// Whoever waits in a classic group that is one no more, or never came to be, joins anew.
     pub fn dismiss(&mut self) {
         let Some(live) = self.classics.remove(self.group) else { return };
+        self.unseat();
         for (member, seat) in live.seats {
             if let Some((_, waiter)) = seat.join {
                 let code = ErrorCode::RebalanceInProgress;
@@ -36,16 +36,16 @@ impl Change<'_> {
     }
 
     /// A classic group becomes a consumer group, members and all.
-    pub fn upgrade(&mut self, classic: &Classic, settings: &GroupSettings) -> Result<(), Refusal> {
+    pub fn upgrade(&mut self, classic: &Classic) -> Result<(), Refusal> {
         let id = self.group;
         let refuse = |why: &str| {
             let why = format!("Cannot upgrade classic group {id} to consumer group because {why}.");
             Err(refusal(ErrorCode::GroupIdNotFound, why))
         };
-        if !settings.consumer_migration.is_up() {
+        if !self.settings.consumer_migration.is_up() {
             return refuse("online upgrade is disabled");
         }
-        if classic.members as usize > settings.consumer_members_max {
+        if classic.members as usize > self.settings.consumer_members_max {
             return refuse("the group size exceeds the consumer group maximum size");
         }
         let Some(protocol) = classic.protocol.as_deref().filter(|_| classic.protocol_type == CONSUMER) else {

@@ -29,15 +29,15 @@ pub fn join(
     join: &Join,
 ) -> Decision<Command, Reply> {
     let number = context.rng.next_u128();
-    let (settings, bytes_max) = (context.room.groups, context.room.commands_bytes_max / 2);
+    let bytes_max = context.room.commands_bytes_max / 2;
     let state_left = context.room.state_bytes_max.saturating_sub(groups.bytes());
     Change::of(groups, soft, context, &join.group, |change| {
-        let joined = match settings.consumer_migration.is_any() {
+        let joined = match change.settings.consumer_migration.is_any() {
             false => Err((ErrorCode::InconsistentGroupProtocol, join.member.clone())),
             true if join.about.bytes() * 2 > bytes_max.min(state_left) => {
                 Err((ErrorCode::GroupMaxSizeReached, join.member.clone()))
             }
-            true => change.joins(join, number, settings.consumer_members_max),
+            true => change.joins(join, number),
         };
         let refused = |(code, member)| Refused { code, member };
         change.answer(waiter, Reply::Joined(joined.map(Box::new).map_err(refused)));
@@ -89,12 +89,7 @@ pub fn leave(
 }
 
 impl Change<'_> {
-    fn joins(
-        &mut self,
-        join: &Join,
-        number: u128,
-        members_max: usize,
-    ) -> Result<Joined, (ErrorCode, String)> {
+    fn joins(&mut self, join: &Join, number: u128) -> Result<Joined, (ErrorCode, String)> {
         let is_first = join.member.is_empty();
         let about = &join.about;
         let id = match (&about.instance, is_first) {
@@ -106,7 +101,7 @@ impl Change<'_> {
         let holder =
             about.instance.as_ref().and_then(|instance| self.live.roll.instances.get(instance)).cloned();
         let is_known = holder.is_some() || self.member(&id).is_some();
-        if !is_known && self.live.roll.members >= members_max {
+        if !is_known && self.live.roll.members >= self.settings.consumer_members_max {
             return refuse(ErrorCode::GroupMaxSizeReached);
         }
         let subscription = about.protocols.first().and_then(|(_, said)| Subscription::read(said));
@@ -125,9 +120,8 @@ impl Change<'_> {
             None if about.instance.is_some() && !is_first => return refuse(ErrorCode::UnknownMemberId),
             None => self.member(&id).cloned().unwrap_or_default(),
         };
-        let is_new =
-            !is_known || before.about.names != subscription.topics || !before.about.pattern.is_empty();
         let about = spoken_about(join, &subscription);
+        let is_new = !is_known || before.about.names != about.names || !before.about.pattern.is_empty();
         self.put(&id, Member { about, ..before });
         if is_new {
             self.bump();

@@ -4,12 +4,13 @@
 use super::change::Change;
 use crate::group::command::Command;
 use crate::group::request::Reply;
-use crate::group::sharing::Phase;
+use crate::group::sharing::{Current, Given, Member, Partitions, Phase};
 use crate::group::soft::{Alarm, Soft};
 use crate::group::state::{Group, Groups};
 use crate::limits::GROUP_LOOKED_AT_AGAIN;
 use crate::machine::{Context, Decision};
 use crate::metadata::Metadata;
+use crate::mutant::Mutant;
 use crate::now::Mono;
 use std::time::Duration;
 
@@ -119,6 +120,15 @@ impl Change<'_> {
     /// Members are no more.
     pub fn fence(&mut self, late: &[String]) {
         for id in late {
+            if self.is_planted(Mutant::FencedAndServed)
+                && let Some(member) = self.member(id).cloned()
+            {
+                let (assigned, revoking) = (Given::default(), Given::default());
+                let current = Current { assigned, revoking, ..member.current };
+                self.put(id, Member { current, target: Partitions::default(), ..member });
+                self.consumer.epoch = self.before.epoch + 1;
+                continue;
+            }
             self.leave(id);
         }
     }

@@ -4,6 +4,7 @@ use super::change::Change;
 use crate::group::sharing::{Candidate, Member, Stage, Targets, Topics, Work};
 use crate::ids::TopicId;
 use crate::limits::{CONSUMER_STEPS, GROUP_LOOKED_AT_AGAIN};
+use crate::mutant::Mutant;
 use crate::now::Wall;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ impl Change<'_> {
     /// Looks for the topics of patterns where they are not known, or the topics are others.
     fn match_patterns(&mut self, steps: &mut usize) {
         let patterns = &self.live.roll.patterns;
-        if !self.live.matching.is_behind(self.image, patterns.keys()) {
+        if !self.is_matching_behind() {
             return;
         }
         if self.live.matching.look(self.image, patterns.keys(), steps) {
@@ -42,10 +43,18 @@ impl Change<'_> {
         }
     }
 
+    fn is_matching_behind(&self) -> bool {
+        let patterns = self.live.roll.patterns.keys();
+        if self.is_planted(Mutant::PatternStale) {
+            return self.live.matching.is_unknown(patterns);
+        }
+        self.live.matching.is_behind(self.image, patterns)
+    }
+
     /// Whether the topics that are subscribed to are as they were when the epoch rose last.
     fn see_topics(&mut self) {
         let seen = Topics::of(self.image);
-        let is_behind = self.live.matching.is_behind(self.image, self.live.roll.patterns.keys());
+        let is_behind = self.is_matching_behind();
         if self.live.seen == Some(seen) && self.consumer.epoch == self.before.epoch || is_behind {
             return;
         }

@@ -43,9 +43,18 @@ impl Matching {
     }
 
     /// Whether all names are to be looked at, or are being, for these patterns.
-    pub fn is_behind<'a>(&self, image: &Metadata, mut patterns: impl Iterator<Item = &'a String>) -> bool {
+    pub fn is_behind<'a>(
+        &self,
+        image: &Metadata,
+        patterns: impl Iterator<Item = &'a String> + Clone,
+    ) -> bool {
         let is_new = self.seen != Topics::of(image);
-        self.search.is_some() || patterns.any(|pattern| is_new || !self.found.contains_key(pattern))
+        is_new && patterns.clone().next().is_some() || self.is_unknown(patterns)
+    }
+
+    /// Whether what some of these patterns mean was never found, or is being looked for.
+    pub fn is_unknown<'a>(&self, mut patterns: impl Iterator<Item = &'a String>) -> bool {
+        self.search.is_some() || patterns.any(|pattern| !self.found.contains_key(pattern))
     }
 
     /// Looks for these patterns' topics, for about so many steps. Whether all are found.

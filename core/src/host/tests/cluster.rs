@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Add;
 
 const ROOM: Room = Room {
+    node: NodeId(1),
     commands_bytes_max: 1 << 20,
     partitions_max: 100,
     state_bytes_max: 1 << 20,
