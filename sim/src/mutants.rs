@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 83] = [
+pub const ALL: [Planted; 88] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -168,6 +168,13 @@ pub const ALL: [Planted; 83] = [
     ours(Mutant::StateFileGoesEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::GoneLogWaits, &[Claim::C19]),
     ours(Mutant::KeptForNobody, &[Claim::C19]),
+    ours(Mutant::TargetForCurrent, &[Claim::C13]),
+    ours(Mutant::PartitionGivenTwice, &[Claim::C13]),
+    // It has a target, too, and does not always walk there.
+    ours(Mutant::FencedAndServed, &[Claim::C13, Claim::C17, Claim::C18]),
+    // What nobody is told to have nobody has: the members wait for it in the end.
+    ours(Mutant::EpochNotBumped, &[Claim::C17, Claim::C18]),
+    ours(Mutant::PatternStale, &[Claim::C17, Claim::C18]),
 ];
 
 impl Planted {

@@ -58,6 +58,7 @@ const PROMISED: &[(&str, u64)] = &[
     ("client.looked_up_many_partitions", 10),
     ("client.lost_the_answer_to_a_produce", 10),
     ("client.made_a_topic_again", 10),
+    ("client.made_a_topic_that_a_pattern_means", 10),
     ("client.never_read", 10),
     ("client.paused_past_its_consumer_session", 10),
     ("client.probed", 10),

@@ -213,7 +213,8 @@ impl Client {
             Role::Sharer { group, has_pattern } => {
                 // Version 0 knows no patterns.
                 let has_pattern = has_pattern && connections.version(ApiKey::ConsumerGroupHeartbeat) >= 1;
-                Job::Sharer(Sharer::new(number, group, has_pattern, topics(false), plan.operations))
+                let known = topics(has_pattern);
+                Job::Sharer(Sharer::new((number, sites), group, has_pattern, known, plan.operations))
             }
             Role::Member { group, instance } => {
                 let instance = instance.filter(|_| Member::may_be_static(&connections));

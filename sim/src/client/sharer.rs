@@ -3,9 +3,11 @@
 //! time to let go, and lose answers (C13). In the end one leaves only when it has seen that each partition is with somebody
 //! (C17).
 //!
-//! A member has one request on its way at a time. Some subscribe by a pattern, and by nothing else.
+//! A member has one request on its way at a time. Some subscribe by a pattern, and by nothing else; each of those makes a
+//! topic, once it is a member, that the pattern means too.
 
 use super::Street;
+use super::admin;
 use super::chance::Chance;
 use super::connection::Connections;
 use super::map::Map;
@@ -44,6 +46,8 @@ pub struct Sharer {
     lives: u32,
     topics: Vec<TopicPlan>,
     has_pattern: bool,
+    /// A topic that it has yet to make.
+    late: Option<TopicPlan>,
     left: Ration,
     is_calm: bool,
     coordinator: Option<usize>,
@@ -65,27 +69,29 @@ pub struct Sharer {
 }
 
 impl Sharer {
-    /// One of that group.
+    /// One of that group, in a cluster of so many sites.
     pub fn new(
-        number: usize,
+        (number, sites): (usize, usize),
         group: String,
         has_pattern: bool,
         topics: Vec<TopicPlan>,
         operations: u32,
     ) -> Sharer {
-        let offsets = TopicPlan {
-            name: OFFSETS.to_owned(),
-            partitions: 16,
-            replicas: 3,
+        let topic = |name: String, partitions| TopicPlan {
+            name,
+            partitions,
+            replicas: if sites < 3 { 1 } else { 3 },
             configs: BTreeMap::new(),
             is_remade: false,
         };
+        let offsets = topic(OFFSETS.to_owned(), 16);
         Sharer {
             group,
             name: format!("sharer-{number}"),
             lives: 0,
             topics: topics.into_iter().chain([offsets]).collect(),
             has_pattern,
+            late: has_pattern.then(|| topic(format!("s{number}"), 1)),
             left: Ration::of(operations),
             is_calm: false,
             coordinator: None,
@@ -148,6 +154,15 @@ impl Sharer {
         }
         let Some(site) = self.coordinator else { return self.find(connections, chance, street) };
         let dice = chance.of(ApiKey::ConsumerGroupHeartbeat);
+        if let Some(topic) = &self.late
+            && self.epoch > 0
+            && !self.is_calm
+            && dice.below(8) == 0
+        {
+            let any = connections.anyone(&mut chance.whom);
+            let is_asked = admin::create(any, &[topic], connections, street);
+            return self.ask(is_asked, street);
+        }
         let is_committing = if self.is_calm { !self.has_committed } else { dice.below(3) == 0 };
         let named = self.has.iter().find_map(|(part, given)| Some((map.name_of(part.0)?, *part, *given)));
         self.has_committed |= self.is_calm && self.epoch > 0 && named.is_none();
@@ -244,7 +259,7 @@ impl Sharer {
         let owned = topics.into_iter().map(|(topic_id, partitions)| TopicPartitions { topic_id, partitions });
         let names = self.topics.iter().filter(|topic| topic.name != OFFSETS).map(|topic| topic.name.clone());
         let names = says_all.then(|| if self.has_pattern { Vec::new() } else { names.collect() });
-        let pattern = (says_all && self.has_pattern).then(|| "[rt][0-9]*".to_owned());
+        let pattern = (says_all && self.has_pattern).then(|| "[rst][0-9]*".to_owned());
         let request = ConsumerGroupHeartbeatRequest {
             group_id: self.group.clone(),
             member_id: self.id(),
@@ -307,6 +322,16 @@ impl Sharer {
                 }
             }
             (ResponseBody::ConsumerGroupHeartbeat(beaten), _) => self.beaten(&beaten, asked, street),
+            (ResponseBody::CreateTopics(created), _) => {
+                // It may be there already.
+                let is_made = created.topics.first().is_some_and(|topic| matches!(topic.error_code, 0 | 36));
+                if is_made {
+                    street.marks.hit("client.made_a_topic_that_a_pattern_means");
+                    self.topics.extend(self.late.take());
+                } else {
+                    self.not_before = street.now().after(50 * MILLI);
+                }
+            }
             (ResponseBody::ConsumerGroupDescribe(described), _) => self.described(&described, street),
             (ResponseBody::OffsetCommit(committed), Purpose::Commit(sent)) => {
                 let code =
@@ -328,7 +353,8 @@ impl Sharer {
             0 => {}
             14 => return self.not_before = street.now().after(20 * MILLI),
             15 | 16 => {
-                self.coordinator = None;
+                // What it said may have counted all the same, as with an answer that is lost.
+                (self.coordinator, self.is_unsure) = (None, true);
                 return self.not_before = street.now().after(20 * MILLI);
             }
             25 | 110 => {
