@@ -109,6 +109,7 @@ pub fn start(now: Now, disk: &mut Disk, config: &Config, seed: u64, shadow: &mut
         if events.is_empty() {
             started.ending = Ending::Ready;
             started.needs = broker.observe_needs();
+            started.keeps_what_was_there();
             return started;
         }
     }
@@ -125,6 +126,16 @@ impl Started {
             if self.remembers.iter().all(|known| known.seen.replica != seen.replica) {
                 let durable = shadow.replica(seen.replica.0).cloned().unwrap_or_default();
                 self.remembers.push(Memory { seen, log, durable });
+            }
+        }
+    }
+
+    /// It may have made a checkpoint since, which let go what the disk had: what it found counts.
+    fn keeps_what_was_there(&mut self) {
+        for memory in &self.remembers {
+            let first = memory.log.first().map(|(index, _)| *index);
+            if let (Some(needs), Some(first)) = (self.needs.get_mut(&memory.seen.of), first) {
+                needs.entries_from = needs.entries_from.min(first);
             }
         }
     }
