@@ -44,12 +44,16 @@ pub struct Refusal {
     pub status: ExitStatus,
     /// Everything it wrote.
     pub log: String,
+    /// What of that was on standard error. The two streams have no order between them.
+    pub errors: String,
 }
 
 #[derive(Debug)]
 struct Process {
     child: Child,
     log: Log,
+    /// What it wrote to standard error alone.
+    errors: Log,
     /// They read what it writes, and end with it.
     readers: Vec<JoinHandle<()>>,
 }
@@ -272,12 +276,12 @@ impl Process {
         };
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary can be started");
-        let log = Log::default();
+        let (log, errors) = (Log::default(), Log::default());
         let readers = vec![
-            log.follow(child.stdout.take().expect("stdout is piped")),
-            log.follow(child.stderr.take().expect("stderr is piped")),
+            Log::follow(&[&log], child.stdout.take().expect("stdout is piped")),
+            Log::follow(&[&log, &errors], child.stderr.take().expect("stderr is piped")),
         ];
-        Process { child, log, readers }
+        Process { child, log, errors, readers }
     }
 
     /// It has ended: waits for its last lines, which may still be on their way through the pipes. Whoever it has started
@@ -293,7 +297,7 @@ impl Process {
     fn still_runs(&mut self, since: Instant) -> Result<(), Refusal> {
         if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {
             self.read_to_end();
-            return Err(Refusal { status, log: self.log.text() });
+            return Err(Refusal { status, log: self.log.text(), errors: self.errors.text() });
         }
         assert!(
             since.elapsed() < START_MAX,
@@ -320,11 +324,13 @@ impl Drop for Process {
 }
 
 impl Log {
-    fn follow(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
-        let log = self.clone();
+    fn follow(logs: &[&Log], stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let logs: Vec<Log> = logs.iter().map(|log| (*log).clone()).collect();
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                log.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                for log in &logs {
+                    log.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+                }
             }
         })
     }

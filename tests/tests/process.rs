@@ -86,7 +86,7 @@ fn the_last_line_is_json_where_the_log_is() {
     for arguments in mistakes {
         let ended = run_to_end(arguments);
         assert!(!ended.status.success(), "it took {arguments:?}");
-        let last = ended.log.lines().last().unwrap_or_default();
+        let last = ended.errors.lines().last().unwrap_or_default();
         assert!(last.starts_with("{\"timestamp\"") && last.ends_with('}'), "{arguments:?}: {}", ended.log);
         assert!(last.contains("\"level\":\"ERROR\""), "{arguments:?}: {last}");
     }

@@ -209,7 +209,7 @@ impl Storage {
     pub fn drop_replica(&mut self, replica: ReplicaId) {
         let Some(running) = self.running() else { return };
         let Some(local) = running.locals.remove(&replica) else { return };
-        running.journal.forget(replica);
+        running.journal.gone(replica);
         if !is_planted(running.mutant, Mutant::GoneReplicaAwaited) {
             running.checkpointer.forget(replica, true);
         }

@@ -65,7 +65,6 @@ impl Storage {
             ("syncs of logs", unwritten),
             ("logs that met a full disk", running.stalled.len()),
             ("segments being mended", running.mending.len()),
-            ("segments of nobody", running.left.len()),
         ]
     }
 

@@ -87,6 +87,10 @@ impl Holders {
                 self.told.insert((group.to_owned(), *part), (member.to_owned(), now));
             }
         }
+        if !is_fresh {
+            // Nor is it known who has that now: what was told before it is over.
+            has.into_iter().flatten().for_each(|part| drop(self.told.remove(&(group.to_owned(), *part))));
+        }
         let holder = self.members.entry(key).or_default();
         holder.heard = holder.heard.max(asked);
         holder.has.extend(has.into_iter().flatten());
@@ -135,6 +139,17 @@ mod tests {
             verdict.is_broken()
         };
         assert_eq!([broken(202, false), broken(200, false), broken(202, true)], [true, false, false]);
+    }
+
+    #[test]
+    fn who_hears_late_that_a_partition_is_his_again_is_not_held_to_what_another_was_told_before() {
+        let has = BTreeSet::from([([1; 16], 0)]);
+        let (mut holders, mut verdict) = (Holders::default(), Verdict::default());
+        holders.told(("k", "b"), (Moment(5), Moment(6)), Some(&has), 100, &mut verdict);
+        holders.gone("k", "b");
+        holders.told(("k", "a"), (Moment(10), Moment(200)), Some(&has), 100, &mut verdict);
+        holders.served("k", "a", Moment(201), &mut verdict);
+        assert!(!verdict.is_broken());
     }
 
     #[test]

@@ -124,6 +124,16 @@ impl Journal {
         self.starts.remove(&replica);
     }
 
+    /// A replica is gone: nobody is told what becomes durable of it. On disks that have lost what was committed another may
+    /// get its id, and it has promised nothing yet.
+    pub fn gone(&mut self, replica: ReplicaId) {
+        self.forget(replica);
+        let flight = self.flight.iter_mut().map(|flight| &mut flight.persisted);
+        for told in flight.chain(self.waiting.iter_mut().map(|frame| &mut frame.persisted)) {
+            told.retain(|(of, _)| *of != replica);
+        }
+    }
+
     /// Puts the log starts that wait into the filling frame. Whether there was any.
     pub fn fill_log_starts(&mut self) -> bool {
         let starts = std::mem::take(&mut self.starts);
