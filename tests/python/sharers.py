@@ -15,8 +15,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 def share(bootstrap, topic, group, count):
     make(bootstrap, topic, 3)
-    produce(bootstrap, topic, 3, 0, int(count))
     consumers = [consumer_of(bootstrap, group, [topic]) for _ in range(3)]
+    # First they share, then there is something to read: who gives something up has read nothing of it.
+    gathered(consumers, 0, [1, 1, 1])
+    produce(bootstrap, topic, 3, 0, int(count))
     read = gathered(consumers, int(count), [1, 1, 1])
     for consumer in consumers:
         consumer.commit(asynchronous=False)
