@@ -234,7 +234,7 @@ impl Broker {
             let needs = Needs {
                 applied: resident.applied().index,
                 state: resident.state_hash(),
-                entries_from: resident.replica().first_index(),
+                entries_from: replica.first_index(),
                 lacked_from: matched.min().map(Index::next),
                 producers: resident.weight().producers,
             };

@@ -56,13 +56,13 @@ impl Storage {
     #[cfg(feature = "simulation")]
     pub fn held(&self) -> Vec<(&'static str, usize)> {
         let State::Running(running) = &self.state else { return Vec::new() };
-        let unwritten = running.locals.values().filter(|local| local.log.is_syncing).count();
+        let syncing = running.locals.values().filter(|local| local.log.is_syncing).count();
         vec![
             ("works of the disk", running.tickets.held()),
             ("reads of records", running.reads.held()),
             ("files that go", running.removals.held() + running.doomed.len()),
             ("writes of records", running.behind.held()),
-            ("syncs of logs", unwritten),
+            ("syncs of logs", syncing),
             ("logs that met a full disk", running.stalled.len()),
             ("segments being mended", running.mending.len()),
         ]

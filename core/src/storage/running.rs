@@ -238,7 +238,7 @@ impl Running {
     pub(super) fn write_log(&mut self, replica: ReplicaId, turn: &mut Turn<'_>) {
         let Some(local) = self.locals.get_mut(&replica) else {
             if !is_planted(self.mutant, Mutant::GoneLogWaits) {
-                self.behind.is_gone(replica);
+                self.behind.gone(replica);
             }
             return;
         };

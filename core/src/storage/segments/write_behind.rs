@@ -124,7 +124,7 @@ impl WriteBehind {
     }
 
     /// There is no log of `replica` any more, and a deadline of it was left.
-    pub fn is_gone(&mut self, replica: ReplicaId) {
+    pub fn gone(&mut self, replica: ReplicaId) {
         self.ripe.remove(&replica);
     }
 
