@@ -1,9 +1,10 @@
 //! What can be said on the command line, and what `--help` says about it.
 
-use crate::log::LogFormat;
-use crate::memory_limit::{parse_limit, parse_size};
+use crate::configuration::show::ShowFormat;
+use crate::configuration::{BadAddress, address};
+use crate::log_levels::{BadLevels, LogLevels};
+use crate::memory_limit::{BadSize, parse_limit, parse_size};
 use clap::{Args, Parser, Subcommand};
-use rust_mq_core::limits::SCRUB_BYTES_PER_SECOND;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -12,13 +13,19 @@ Examples:
   rust-mq --data ./data                     on disk: every acknowledged record is fsynced
   rust-mq --listen 127.0.0.1:0              any free port; the log says which
   rust-mq --config node-1.yaml              one node of a cluster
+  rust-mq --config node-1.yaml --check      would it start?
+  rust-mq config show --config node-1.yaml  what holds, and who said so
   rust-mq dev-cluster                       a cluster of three on this machine
+
+Every setting can stand in the file, in the environment (RUST_MQ_LOG_LEVEL=debug, with __ for nesting:
+RUST_MQ_CLUSTER__BOOTSTRAP=true) and most on the command line; the later of these wins.
+`rust-mq config example` prints all of them.
 
 First steps, with kcat:
   echo hello | kcat -P -b 127.0.0.1:9092 -t greetings
   kcat -C -b 127.0.0.1:9092 -t greetings -e
 
-Ctrl-C or SIGTERM stops it cleanly; a second one at once. RUST_LOG=debug logs more.";
+Ctrl-C or SIGTERM stops it cleanly; a second one at once.";
 
 /// A message broker for every Kafka client: one binary, replicated by Raft.
 ///
@@ -30,6 +37,12 @@ pub struct CommandLine {
     /// Another way to run.
     #[command(subcommand)]
     pub command: Option<OtherCommand>,
+    /// Say whether a node would start with this, and start none: exit code 0 or 1
+    ///
+    /// Looks at the files, whether the addresses resolve and their ports are free, and whether the directory can be
+    /// written. Nothing is left behind.
+    #[arg(long)]
+    pub check: bool,
     /// How to run a node.
     #[command(flatten)]
     pub node: NodeArguments,
@@ -48,40 +61,99 @@ pub enum OtherCommand {
         #[arg(long, value_name = "DIR", default_value = "rust-mq-dev-cluster")]
         data: PathBuf,
     },
+    /// Show what a node is told
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
-/// How to run a node.
-#[derive(Debug, Args)]
+/// What can be shown of a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every setting of a node: what holds, and where it was said
+    ///
+    /// Reads what `rust-mq` with the same flags would read: defaults, then the file, then RUST_MQ_ variables, then
+    /// flags; the later wins. Starts nothing.
+    Show {
+        /// How to show it
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
+        format: ShowFormat,
+        /// What the node would be started with.
+        #[command(flatten)]
+        node: Box<NodeArguments>,
+    },
+    /// Print a file with every setting, what it means, and its default
+    Example,
+}
+
+/// How to run a node. What a flag says is kept as it was written, beside what other layers say.
+#[derive(Debug, Default, Args)]
 pub struct NodeArguments {
     /// Keep data in this directory; without it, in memory
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
-    /// Serve Kafka clients here; port 0 takes any free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092")]
-    pub listen: String,
+    /// Serve Kafka clients here; port 0 takes any free one [default: 127.0.0.1:9092]
+    #[arg(long, value_name = "ADDR", value_parser = is_address)]
+    pub listen: Option<String>,
 
     /// Tell clients to connect here; without it, wherever they came to
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = is_address)]
     pub advertise: Option<String>,
 
-    /// Run a node of a cluster, as this YAML file says (see docs/examples/cluster)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "listen", "advertise", "insecure"])]
+    /// Read settings from this YAML file, such as those of a cluster's node (see docs/examples/cluster)
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Memory for data and buffers, such as 512M or 4GiB [default: half of what there is, at most 4 GiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_limit)]
-    pub memory_limit: Option<u64>,
+    #[arg(long, value_name = "SIZE", value_parser = is_limit)]
+    pub memory_limit: Option<String>,
 
-    /// Read through cold data at this rate a second, to find what has rotted; 0 for never
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value_t = SCRUB_BYTES_PER_SECOND)]
-    pub scrub_rate: u64,
+    /// Read through cold data at this rate a second, to find what has rotted; 0 for never [default: 2MiB]
+    #[arg(long, value_name = "SIZE", value_parser = is_size)]
+    pub scrub_rate: Option<String>,
 
     /// Serve others than this machine although there is no encryption and no login yet
     #[arg(long)]
     pub insecure: bool,
 
+    /// What to log: off, error, warn, info, debug or trace, also by module: info,peers=debug [default: info]
+    #[arg(long, value_name = "LEVEL", value_parser = is_level)]
+    pub log_level: Option<String>,
+
     /// Log lines for people or for machines [default: human on a terminal, else json]
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub log_format: Option<LogFormat>,
+    #[arg(long, value_name = "FORMAT", value_parser = ["human", "json"])]
+    pub log_format: Option<String>,
+}
+
+impl NodeArguments {
+    /// What they say, each flag with its dashes.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let flags = [
+            ("--data", self.data.as_ref().map(|path| path.display().to_string())),
+            ("--listen", self.listen.clone()),
+            ("--advertise", self.advertise.clone()),
+            ("--memory-limit", self.memory_limit.clone()),
+            ("--scrub-rate", self.scrub_rate.clone()),
+            ("--insecure", self.insecure.then(|| "true".to_owned())),
+            ("--log-level", self.log_level.clone()),
+            ("--log-format", self.log_format.clone()),
+        ];
+        flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
+    }
+}
+
+fn is_address(text: &str) -> Result<String, BadAddress> {
+    address(text).map(|_| text.to_owned())
+}
+
+fn is_limit(text: &str) -> Result<String, BadSize> {
+    parse_limit(text).map(|_| text.to_owned())
+}
+
+fn is_size(text: &str) -> Result<String, BadSize> {
+    parse_size(text).map(|_| text.to_owned())
+}
+
+fn is_level(text: &str) -> Result<String, BadLevels> {
+    LogLevels::parse(text).map(|_| text.to_owned())
 }

@@ -4,6 +4,7 @@
 //! group, and a terminal's Ctrl-C reaches a process and the one that started it, which may pass it on.
 
 use crate::limits::SECOND_SIGNAL_AFTER;
+use crate::log_levels::NODE;
 use crate::questions::Questions;
 use rust_mq_core::event::Question;
 use std::io;
@@ -25,11 +26,11 @@ pub async fn watch(questions: Arc<Questions>) -> io::Result<()> {
             if asked.elapsed() < SECOND_SIGNAL_AFTER {
                 continue;
             }
-            tracing::warn!("stopping at once");
+            tracing::warn!(target: NODE, "stopping at once");
             std::process::exit(128 + number);
         }
         asked = Some(Instant::now());
-        tracing::info!("stopping; a second signal stops at once");
+        tracing::info!(target: NODE, "stopping; a second signal stops at once");
         // The end of the process is the answer.
         drop(questions.ask(Question::Stop));
     }

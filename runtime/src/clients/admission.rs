@@ -9,6 +9,7 @@ use crate::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_SCARCE,
 };
 use crate::log::RateLimit;
+use crate::log_levels::CLIENTS;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use rust_mq_core::now::Mono;
@@ -39,7 +40,7 @@ impl Admission {
         limit: usize,
     ) -> io::Result<Admission> {
         if limit < CONNECTIONS_MAX {
-            tracing::warn!(
+            tracing::warn!(target: CLIENTS,
                 "at most {limit} client connections, because of the limit on open files (ulimit -n)"
             );
         }
@@ -93,7 +94,7 @@ impl Admission {
                 Err(error) => {
                     self.paused_until = Some(now + ACCEPT_PAUSE);
                     if self.lines.allows() {
-                        tracing::warn!("cannot accept connections for now: {error}");
+                        tracing::warn!(target: CLIENTS, "cannot accept connections for now: {error}");
                     }
                     break;
                 }
@@ -116,7 +117,7 @@ impl Admission {
     /// Logs that a connection is turned away.
     pub(super) fn refuse(&mut self, remote: SocketAddr, why: &dyn fmt::Display) {
         if self.lines.allows() {
-            tracing::warn!("refused a connection from {remote}: {why}");
+            tracing::warn!(target: CLIENTS, "refused a connection from {remote}: {why}");
         }
     }
 

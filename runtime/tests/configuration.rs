@@ -1,6 +1,6 @@
 //! Mistakes in a node's YAML file, and how they are shown; the example files, which have none.
 
-use rust_mq::cluster_file::ClusterFile;
+use rust_mq::configuration::Configuration;
 use rust_mq_core::ids::NodeId;
 use std::time::Duration;
 
@@ -17,6 +17,11 @@ raft:
   heartbeat_interval_ms: 100
 ";
 
+fn read(path: &str) -> Result<Configuration, String> {
+    Configuration::read(Some(path.as_ref()), std::iter::empty(), Vec::new())
+        .map_err(|mistake| mistake.to_string())
+}
+
 /// A change to the good file, and what must be shown.
 const MISTAKES: &[(&str, &str, &str)] = &[
     (
@@ -30,13 +35,17 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "n.yaml:10:3: unknown key `heartbeat_intervall_ms`\n   |\n10 |   heartbeat_intervall_ms: 100\n   |   \
          ^^^^^^^^^^^^^^^^^^^^^^ did you mean `heartbeat_interval_ms`?",
     ),
-    ("storage_path: data", "colour: red", "known here: node_id, api_addr, rpc_addr, storage_path, cluster"),
+    (
+        "storage_path: data",
+        "colour: red",
+        "known here: node_id, api_addr, advertise, rpc_addr, storage_path, memory_limit",
+    ),
     ("storage_path: data\n", "", "`storage_path` is missing"),
     ("node_id: 2\napi", "node_id: 2\nnode_id: 3\napi", "n.yaml:2:1: `node_id` stands here twice"),
     (
         "node_id: 2\napi",
         "node_id: two\napi",
-        "n.yaml:1:10: invalid i32\n  |\n1 | node_id: two\n  |          ^^^",
+        "n.yaml:1:10: `two` is no whole number\n  |\n1 | node_id: two\n  |          ^^^",
     ),
     ("node_id: 2\napi", "node_id: 5\napi", "node 5 is not among cluster.initial_members"),
     ("{ node_id: 3,", "{ node_id: 2,", "n.yaml:8:18: node 2 stands here twice"),
@@ -59,7 +68,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 fn every_mistake_is_shown_where_it_is() {
     for (good, bad, expected) in MISTAKES {
         assert!(GOOD.contains(good), "{good}");
-        let shown = match ClusterFile::parse("n.yaml", &GOOD.replacen(good, bad, 1)) {
+        let shown = match Configuration::parse("n.yaml", &GOOD.replacen(good, bad, 1)) {
             Err(mistake) => mistake.to_string(),
             Ok(_) => panic!("no mistake was seen in {bad}"),
         };
@@ -79,7 +88,7 @@ fn a_mistake_on_a_long_line_is_shown_in_one_piece_and_moves_no_cursor() {
         format!("storage_path: [{}, &a 1]\n", "1, ".repeat(200_000)),
     ] {
         let text = GOOD.replacen("storage_path: data\n", &bad, 1);
-        let shown = match ClusterFile::parse(&format!("{colour}.yaml"), &text) {
+        let shown = match Configuration::parse(&format!("{colour}.yaml"), &text) {
             Err(mistake) => mistake.to_string(),
             Ok(_) => panic!("no mistake was seen in {} bytes", bad.len()),
         };
@@ -87,8 +96,9 @@ fn a_mistake_on_a_long_line_is_shown_in_one_piece_and_moves_no_cursor() {
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     }
     let text = GOOD.replacen("3, api_addr:", &format!("3, {}api_adr:", " ".repeat(5_000)), 1);
-    let mistake =
-        ClusterFile::parse("n.yaml", &text).map(drop).expect_err("a key that is not known, far to the right");
+    let mistake = Configuration::parse("n.yaml", &text)
+        .map(drop)
+        .expect_err("a key that is not known, far to the right");
     let lines: Vec<String> = mistake.to_string().lines().map(str::to_owned).collect();
     let column = |line: &str, wanted: &str| line.find(wanted).map(|at| line[..at].chars().count());
     assert_eq!(column(&lines[2], "api_adr"), column(&lines[3], "^"), "{lines:#?}");
@@ -96,7 +106,7 @@ fn a_mistake_on_a_long_line_is_shown_in_one_piece_and_moves_no_cursor() {
 
 #[test]
 fn a_file_without_end_is_refused() {
-    let refused = ClusterFile::read("/dev/zero".as_ref()).map(drop).expect_err("it never ends");
+    let refused = read("/dev/zero").map(drop).expect_err("it never ends");
     assert_eq!(
         refused.to_string(),
         "cannot read /dev/zero: it has more than 1048576 bytes, which is the most"
@@ -105,7 +115,7 @@ fn a_file_without_end_is_refused() {
 
 #[test]
 fn what_is_not_said_has_kafkas_and_the_projects_defaults() {
-    let config = ClusterFile::parse("n.yaml", GOOD).expect("the file is good").config();
+    let config = Configuration::parse("n.yaml", GOOD).expect("the file is good").config();
     let members: Vec<NodeId> = config.members.iter().map(|member| member.node).collect();
     assert_eq!(members, [NodeId(2), NodeId(3)], "by rising id");
     assert_eq!(config.heartbeat_interval, Duration::from_millis(100));
@@ -125,7 +135,7 @@ fn the_examples_form_one_cluster() {
     let configs: Vec<_> = (1..=3)
         .map(|node| {
             let path = format!("{examples}/node-{node}.yaml");
-            ClusterFile::read(path.as_ref()).expect("the examples have no mistakes").config()
+            read(&path).expect("the examples have no mistakes").config()
         })
         .collect();
     assert!(configs.iter().all(|config| config.members == configs[0].members));
@@ -139,7 +149,7 @@ const KEY: &str = "correct horse battery staple";
 fn secrets_stand_in_the_file_or_in_one_of_their_own() {
     let parse = |lines: &str| {
         let text = GOOD.replacen("cluster:\n", &format!("cluster:\n{lines}"), 1);
-        ClusterFile::parse("n.yaml", &text).map(|file| file.secrets())
+        Configuration::parse("n.yaml", &text).map(|file| file.secrets())
     };
     let count = |lines: &str| match parse(lines) {
         Ok(Ok(secrets)) => secrets.iter().count(),
@@ -177,11 +187,11 @@ fn no_mistake_shows_a_secret() {
     ];
     for lines in lines {
         let text = GOOD.replacen("cluster:\n", &format!("cluster:\n{lines}"), 1);
-        let mistake = ClusterFile::parse("n.yaml", &text).expect_err("it is no list of secrets");
+        let mistake = Configuration::parse("n.yaml", &text).expect_err("it is no list of secrets");
         let shown = format!("{mistake} {mistake:?}");
         assert!(!shown.contains("horse"), "{lines}\n{shown}");
     }
     let text = GOOD.replacen("cluster:\n", &format!("cluster:\n  secret: \"{KEY}\"\n"), 1);
-    let file = ClusterFile::parse("n.yaml", &text).expect("the file is good");
+    let file = Configuration::parse("n.yaml", &text).expect("the file is good");
     assert!(!format!("{file:?} {:?}", file.secrets()).contains("horse"));
 }
