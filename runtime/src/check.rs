@@ -8,18 +8,18 @@
 
 use crate::configuration::Configuration;
 use crate::disk::try_directory;
-use crate::plan::{Failure, Plan, bind};
+use crate::plan::{Failure, Plan, bind, written};
 
 /// Looks at everything, and says what was found.
 pub fn run(configuration: &Configuration) -> Result<(), Failure> {
     let plan = Plan::of(configuration)?;
-    let listeners =
-        [Some(plan.api), plan.rpc].into_iter().flatten().map(bind).collect::<Result<Vec<_>, _>>()?;
+    let addresses = plan.listeners.iter().map(|(_, address)| *address).chain(plan.rpc);
+    let listeners = addresses.map(bind).collect::<Result<Vec<_>, _>>()?;
     if let Some(data) = &plan.data {
         try_directory(data)?;
     }
     drop(listeners);
     let peers = plan.rpc.map(|rpc| format!(", other nodes on {rpc}")).unwrap_or_default();
-    println!("fine: {}; Kafka clients on {}{peers}", plan.mode(), plan.api);
+    println!("fine: {}; Kafka clients on {}{peers}", plan.mode(), written(&plan.listeners));
     Ok(())
 }

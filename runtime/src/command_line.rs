@@ -93,12 +93,16 @@ pub struct NodeArguments {
     pub data: Option<PathBuf>,
 
     /// Serve Kafka clients here; port 0 takes any free one [default: 127.0.0.1:9092]
-    #[arg(long, value_name = "ADDR", value_parser = is_address)]
-    pub listen: Option<String>,
+    ///
+    /// Several, each with a name: --listen inner://0.0.0.0:19092,outer://0.0.0.0:9092
+    #[arg(long, value_name = "[NAME://]ADDR", value_delimiter = ',', value_parser = is_named_address)]
+    pub listen: Vec<String>,
 
     /// Tell clients to connect here; without it, wherever they came to
-    #[arg(long, value_name = "HOST:PORT", value_parser = is_address)]
-    pub advertise: Option<String>,
+    ///
+    /// Of several listeners each by its name: --advertise inner://broker:19092,outer://localhost:9092
+    #[arg(long, value_name = "[NAME://]HOST:PORT", value_delimiter = ',', value_parser = is_named_address)]
+    pub advertise: Vec<String>,
 
     /// Read settings from this YAML file, such as those of a cluster's node (see docs/examples/cluster)
     #[arg(long, value_name = "FILE")]
@@ -130,20 +134,22 @@ impl NodeArguments {
     pub fn flags(&self) -> Vec<(&'static str, String)> {
         let flags = [
             ("--data", self.data.as_ref().map(|path| path.display().to_string())),
-            ("--listen", self.listen.clone()),
-            ("--advertise", self.advertise.clone()),
             ("--memory-limit", self.memory_limit.clone()),
             ("--scrub-rate", self.scrub_rate.clone()),
             ("--insecure", self.insecure.then(|| "true".to_owned())),
             ("--log-level", self.log_level.clone()),
             ("--log-format", self.log_format.clone()),
         ];
-        flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
+        let listen = self.listen.iter().map(|address| ("--listen", address.clone()));
+        let advertise = self.advertise.iter().map(|address| ("--advertise", address.clone()));
+        let one = flags.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        listen.chain(advertise).chain(one).collect()
     }
 }
 
-fn is_address(text: &str) -> Result<String, BadAddress> {
-    address(text).map(|_| text.to_owned())
+fn is_named_address(text: &str) -> Result<String, BadAddress> {
+    let plain = text.split_once("://").map_or(text, |(_, address)| address);
+    address(plain).map(|_| text.to_owned())
 }
 
 fn is_limit(text: &str) -> Result<String, BadSize> {

@@ -24,6 +24,9 @@ pub const WRITE_SLICES: usize = 128;
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Client connections from one address that is not loopback. Source: as above.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
+/// Listeners of a node for clients. Source: chosen, several times what networks there are. At the edge: refused at the
+/// start.
+pub const LISTENERS_MAX: usize = 16;
 /// Connections taken from the kernel in one turn. Source: chosen. At the edge: the rest next turn.
 pub const ACCEPTS_PER_TURN: usize = 64;
 /// Descriptors that connections leave to files, peers and the runtime. Source: `OPEN_FILES_MAX`,

@@ -1,6 +1,7 @@
 //! What a node shall do, its addresses resolved: what `start` carries out and `check` only looks at. And why a process ends
 //! without having been asked to.
 
+use crate::configuration::listener::Listener;
 use crate::configuration::mistake::Mistake;
 use crate::configuration::source::Source;
 use crate::configuration::{Configuration, Placed};
@@ -16,8 +17,8 @@ use std::path::PathBuf;
 pub struct Plan {
     /// What the core is told, but for what only the machine knows.
     pub config: Config,
-    /// Where it serves Kafka clients.
-    pub api: SocketAddr,
+    /// Where it serves clients: the name of each listener and its address, in the order of the core's.
+    pub listeners: Vec<(String, SocketAddr)>,
     /// Where it serves other nodes.
     pub rpc: Option<SocketAddr>,
     /// Where it keeps data; otherwise in memory.
@@ -81,16 +82,20 @@ impl Failure {
 impl Plan {
     /// What a node with this configuration does.
     pub fn of(configuration: &Configuration) -> Result<Plan, Failure> {
-        let api = resolve("api_addr", &configuration.api_addr)?;
+        let resolved = |listener: &Listener| {
+            let address = resolve(&listener.to_string(), &listener.addr)?;
+            Ok((listener.name.clone(), address))
+        };
+        let listeners = configuration.listeners.iter().map(resolved).collect::<Result<Vec<_>, Failure>>()?;
         let rpc = configuration.rpc_addr.as_ref().map(|rpc| resolve("rpc_addr", rpc)).transpose()?;
-        for address in [Some(api), rpc].into_iter().flatten() {
+        for address in listeners.iter().map(|(_, address)| *address).chain(rpc) {
             if !address.ip().to_canonical().is_loopback() && !configuration.insecure {
                 return Err(Failure::Insecure { address });
             }
         }
         let config = Config { secrets: configuration.secrets()?, ..configuration.config() };
         let data = configuration.storage_path.clone();
-        Ok(Plan { config, api, rpc, data, scrub_bytes_per_second: configuration.scrub_rate })
+        Ok(Plan { config, listeners, rpc, data, scrub_bytes_per_second: configuration.scrub_rate })
     }
 
     /// What kind of node it is, in a few words.
@@ -114,6 +119,15 @@ fn resolve(key: &str, said: &Placed<Address>) -> Result<SocketAddr, Failure> {
     let wrong = |reason: String| Failure::Address { setting: setting.clone(), reason };
     let mut found = text.to_socket_addrs().map_err(|error| wrong(format!("`{text}`: {error}")))?;
     found.next().ok_or_else(|| wrong(format!("`{text}` has no address")))
+}
+
+/// Where clients are served, as people write it: `outer://127.0.0.1:9092`.
+pub fn written(listeners: &[(String, SocketAddr)]) -> String {
+    let one = |(name, address): &(String, SocketAddr)| match name.as_str() {
+        "" => address.to_string(),
+        name => format!("{name}://{address}"),
+    };
+    listeners.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Takes an address.

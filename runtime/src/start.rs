@@ -16,7 +16,7 @@ use crate::log_levels::NODE;
 use crate::memory_limit;
 use crate::node::{Node, Wait};
 use crate::peers::Peers;
-use crate::plan::{Failure, Plan, bind};
+use crate::plan::{Failure, Plan, bind, written};
 use crate::questions::Questions;
 use crate::{check, dev_cluster, signals};
 use rust_mq_core::action::HaltReason;
@@ -83,7 +83,7 @@ fn run_as(configuration: &Configuration, started: Instant) -> Result<(), Failure
 
 fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     let mode = plan.mode();
-    let Plan { mut config, api, rpc, data, scrub_bytes_per_second } = plan;
+    let Plan { mut config, mut listeners, rpc, data, scrub_bytes_per_second } = plan;
     config.data_dir = data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     config.budget_bytes = match &data {
         None => (config.memory_limit / 4).min(BUFFER_RESERVE_MAX),
@@ -109,21 +109,21 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
             Disk::Real(disk)
         }
     };
-    let listener = bind(api)?;
-    let bound = listener.local_addr()?;
+    let sockets = bind_all(&mut listeners)?;
+    let bound = listeners[0].1;
     let rpc = rpc.map(bind).transpose()?;
     let peers_address = rpc.as_ref().map(TcpListener::local_addr).transpose()?;
     if config.is_single() {
         config.members = vec![alone(&config, bound)];
     }
-    tracing::info!(target: NODE, kafka = %bound, peers = peers_address.map(tracing::field::display), "listening");
+    tracing::info!(target: NODE, kafka = written(&listeners), peers = peers_address.map(tracing::field::display), "listening");
 
     let clock = Clock::new();
     let questions = Arc::new(Questions::new(wait.waker()));
     let beside = start_beside(&questions)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
-    let clients = Clients::new(listener, wait.registry()?, clock, descriptors.clients)?;
+    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients)?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),
@@ -136,6 +136,17 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
         wait,
     };
     ended(node.run()?)
+}
+
+/// Takes the addresses of all listeners; port 0 becomes the one that was free.
+fn bind_all(listeners: &mut [(String, SocketAddr)]) -> Result<Vec<TcpListener>, Failure> {
+    let mut bound = Vec::new();
+    for (_, address) in listeners {
+        let listener = bind(*address)?;
+        *address = listener.local_addr()?;
+        bound.push(listener);
+    }
+    Ok(bound)
 }
 
 /// What the reason of a halt means for whoever started the process.

@@ -35,11 +35,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "n.yaml:10:3: unknown key `heartbeat_intervall_ms`\n   |\n10 |   heartbeat_intervall_ms: 100\n   |   \
          ^^^^^^^^^^^^^^^^^^^^^^ did you mean `heartbeat_interval_ms`?",
     ),
-    (
-        "storage_path: data",
-        "colour: red",
-        "known here: node_id, api_addr, advertise, rpc_addr, storage_path, memory_limit",
-    ),
+    ("storage_path: data", "colour: red", "known here: node_id, api_addr, advertise, listeners, rpc_addr"),
     ("storage_path: data\n", "", "`storage_path` is missing"),
     ("node_id: 2\napi", "node_id: 2\nnode_id: 3\napi", "n.yaml:2:1: `node_id` stands here twice"),
     (
@@ -60,6 +56,40 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "ms: 100\n  election_timeout_max_ms: 1000",
         "n.yaml:11:28: the longest election timeout, 1000 ms, must exceed the shortest, 1500 ms",
     ),
+    (
+        "storage_path: data",
+        "storage_path: data\nlisteners:\n  outer: { addr: \"127.0.0.1:9\" }",
+        "n.yaml:9:18: `listeners.outer` is missing\n  |\n9 |     - { node_id: 3, api_addr: \"127.0.0.1:9094\", \
+         rpc_addr: \"127.0.0.1:9194\" }\n  |                  ^ add to this member where the clients of `listeners.outer` find it",
+    ),
+    ("api_addr: \"127.0.0.1:9094\", ", "", "`api_addr` is missing"),
+    (
+        "api_addr: \"127.0.0.1:9094\"",
+        "api_addr: \"127.0.0.1:9094\", listeners: {outer: \"a:1\"}",
+        "there is no listener `outer` on this node",
+    ),
+    (
+        "storage_path: data",
+        "storage_path: data\nadvertise: a:1",
+        "leave this out, and say it there on all nodes",
+    ),
+    (
+        "storage_path: data",
+        "storage_path: data\nlisteners: {in-ner: {addr: a:1}}",
+        "`in-ner` is no name of a listener",
+    ),
+    ("storage_path: data", "storage_path: data\nlisteners: {inner: {adr: \"a:1\"}}", "did you mean `addr`?"),
+    (
+        "storage_path: data",
+        "storage_path: data\nlisteners: {inner: \"a:1\"}",
+        "`inner` has keys and values: addr, advertise",
+    ),
+    ("storage_path: data", "storage_path:", "`storage_path` has no value"),
+    ("storage_path: data", "storage_path: data\nlog_level: peer=info", "`peer` is no module"),
+    ("storage_path: data", "storage_path: data\nlog_format: xml", "`xml` is no format of the log"),
+    ("storage_path: data", "storage_path: data\nmemory_limit: 1M", "at least 32 MiB are needed"),
+    ("storage_path: data", "storage_path: data\ninsecure: perhaps", "`perhaps` is neither true nor false"),
+    ("node_id: 2\napi", "node_id: 99999999999\napi", "`99999999999` is no whole number in its range"),
     ("storage_path: data", "storage_path: &here data", "anchors, aliases"),
     ("ms: 100\n", "ms: 100\n---\nnode_id: 1\n", "several documents"),
 ];
@@ -127,6 +157,34 @@ fn what_is_not_said_has_kafkas_and_the_projects_defaults() {
         Some(9093),
         "its own entry's api_addr"
     );
+}
+
+#[test]
+fn each_listener_has_its_own_addresses_of_all_members() {
+    let members = [("3, api_addr", "c"), ("2, api_addr", "b")];
+    let mut text =
+        GOOD.replace("cluster:\n", "listeners: { OUTER: { addr: \"0.0.0.0:19092\" } }\ncluster:\n");
+    for (member, host) in members {
+        let with =
+            member.replace("api_addr", &format!("listeners: {{ outer: \"{host}.example:1\" }}, api_addr"));
+        text = text.replacen(member, &with, 1);
+    }
+    let configuration = Configuration::parse("n.yaml", &text).unwrap_or_else(|mistake| panic!("{mistake}"));
+    let names: Vec<&str> = configuration.listeners.iter().map(|listener| listener.name.as_str()).collect();
+    assert_eq!(names, ["", "outer"]);
+    let config = configuration.config();
+    let own: Vec<String> = config.listeners.iter().flatten().map(ToString::to_string).collect();
+    assert_eq!(own, ["127.0.0.1:9093", "b.example:1"]);
+    let hosts = |listener: usize| -> Vec<(i32, String)> {
+        config.by_listener[listener].iter().map(|(node, address)| (node.0, address.to_string())).collect()
+    };
+    assert_eq!(hosts(0), [(2, "127.0.0.1:9093".into()), (3, "127.0.0.1:9094".into())]);
+    assert_eq!(hosts(1), [(2, "b.example:1".into()), (3, "c.example:1".into())]);
+    assert_eq!(config.members[1].api.port, 9094, "whoever asks no listener is told the first one's");
+    let alone = "listeners: { outer: { addr: \"127.0.0.1:0\", advertise: \"a.example:1\" } }\n";
+    let alone = Configuration::parse("n.yaml", alone).expect("a node alone needs no more").config();
+    assert_eq!(alone.listeners.len(), 1, "no other than the one that was said");
+    assert!(alone.by_listener.is_empty());
 }
 
 #[test]

@@ -26,21 +26,26 @@ pub fn text() -> String {
         let segments: Vec<&str> = key.path.split('.').collect();
         let above = &segments[..segments.len() - 1];
         let shared = open.iter().zip(above).take_while(|(one, other)| one == other).count();
-        let opens_list = above.len() > shared && above.contains(&"#");
+        let opens_list = above.iter().position(|segment| *segment == "#").is_some_and(|at| at >= shared);
         text.push('\n');
         let hidden = if is_said(key) { "" } else { "#" };
         for (depth, segment) in above.iter().enumerate().skip(shared).filter(|(_, segment)| **segment != "#")
         {
-            let _ = writeln!(text, "{}{hidden}{segment}:", "  ".repeat(depth));
+            let _ = writeln!(text, "{}{hidden}{}:", "  ".repeat(depth), named(segment));
         }
         comment(&mut text, key, above.iter().filter(|segment| **segment != "#").count());
         let dash = if opens_list { "- " } else { "" };
         let indent = "  ".repeat(above.len() - usize::from(opens_list));
         let value = quoted(key.default.filter(|_| is_said(key)).unwrap_or(key.example));
-        let _ = writeln!(text, "{indent}{hidden}{dash}{}: {value}", key.name());
+        let _ = writeln!(text, "{indent}{hidden}{dash}{}: {value}", named(key.name()));
         open = above.to_vec();
     }
     text
+}
+
+/// A name that the user gives, as somebody might give it.
+fn named(segment: &str) -> &str {
+    if segment == "*" { "outer" } else { segment }
 }
 
 /// A cluster is said as a whole or not at all.
@@ -85,14 +90,15 @@ mod tests {
         let whole = whole.join("\n");
         let node = Configuration::parse("example.yaml", &whole)
             .unwrap_or_else(|mistake| panic!("{mistake}\n{whole}"));
-        assert!(node.cluster.is_some_and(|cluster| cluster.members().len() == 1 && cluster.bootstrap));
+        let config = node.config();
+        assert!(config.bootstrap && config.members.len() == 1 && config.by_listener.len() == 2, "{config:?}");
     }
 
     #[test]
     fn every_setting_is_in_it() {
         let text = text();
         for key in KEYS {
-            assert!(text.contains(&format!("{}:", key.name())), "{}", key.path);
+            assert!(text.contains(&format!("{}:", named(key.name()))), "{}", key.path);
         }
         assert!(text.lines().all(|line| line.len() <= 125), "a line is too long:\n{text}");
     }

@@ -90,6 +90,21 @@ pub const KEYS: &[Key] = &[
          stand below.",
     )
     .flag("--advertise"),
+    key(
+        "listeners.*.addr",
+        Kind::Address,
+        "0.0.0.0:19092",
+        "More places where Kafka clients are served, each with a name: letters, digits and underscores, the same on all \
+         nodes.",
+    )
+    .flag("--listen"),
+    key(
+        "listeners.*.advertise",
+        Kind::Address,
+        "broker:19092",
+        "Where the clients that come to it are told to connect. Not in a cluster, as above.",
+    )
+    .flag("--advertise"),
     key("rpc_addr", Kind::Address, "127.0.0.1:9192", "Where the other nodes of a cluster are served."),
     key("storage_path", Kind::Path, "data", "The directory that data is kept in; without it, memory.").flag("--data"),
     key(
@@ -120,8 +135,24 @@ pub const KEYS: &[Key] = &[
     key("cluster.secret_file", Kind::Path, "cluster.secret", "The file with what the nodes know and strangers do not, up to four, one a line."),
     key("cluster.secret", Kind::Secret, "a text of at least 16 bytes", "The same here: a text of 16 to 256 bytes, or a list of up to four."),
     key("cluster.initial_members.#.node_id", Kind::Number, "1", "Every member of the cluster, the same in all files: its id,"),
-    key("cluster.initial_members.#.api_addr", Kind::Address, "127.0.0.1:9092", "where clients are told to find it,"),
-    key("cluster.initial_members.#.rpc_addr", Kind::Address, "127.0.0.1:9192", "and where the other nodes do."),
+    key(
+        "cluster.initial_members.#.api_addr",
+        Kind::Address,
+        "127.0.0.1:9092",
+        "where the clients of api_addr are told to find it,",
+    ),
+    key(
+        "cluster.initial_members.#.listeners.*",
+        Kind::Address,
+        "broker:19092",
+        "where those of each of `listeners` are, by its name,",
+    ),
+    key(
+        "cluster.initial_members.#.rpc_addr",
+        Kind::Address,
+        "127.0.0.1:9192",
+        "and where the other nodes find it.",
+    ),
     key("raft.heartbeat_interval_ms", Kind::Number, "500", "Between two heartbeats of a leader.").or("500"),
     key(
         "raft.election_timeout_min_ms",
@@ -177,9 +208,17 @@ pub fn below(path: &str) -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// What a user may call a listener: what a variable of the environment can have in its name, too.
+fn is_name(name: &str) -> bool {
+    let is_letter = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_';
+    name.bytes().all(is_letter)
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.contains("__")
+}
+
 fn is_segment(pattern: &str, place: &str) -> bool {
     match pattern {
-        "*" => !place.is_empty(),
+        "*" => is_name(place),
         "#" => place.parse::<usize>().is_ok(),
         name => name == place,
     }

@@ -138,7 +138,10 @@ impl Layers {
             (Found::Branch { .. }, Tree::Nothing) => {}
             (Found::Branch { is_list: true }, Tree::List(items)) => self.add_list(path, items, source)?,
             (Found::Branch { is_list: false }, Tree::Map(entries)) => {
+                let is_named = keys::below(path).any(|name| name == "*");
                 for (name, place, below) in entries {
+                    // A variable of the environment has no small letters.
+                    let name = if is_named { name.to_lowercase() } else { name };
                     let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                     if name.contains('.') || matches!(keys::find(&inner), Found::Nothing) {
                         return Err(unknown(path, &name).at(&source(place)));
@@ -185,6 +188,10 @@ fn known(path: &str) -> String {
 
 /// A name that is not known where it stands; perhaps it is elsewhere.
 fn unknown(path: &str, name: &str) -> Wrong {
+    if keys::below(path).any(|name| name == "*") {
+        let wrong = Wrong::new(format!("`{name}` is no name of a listener"));
+        return wrong.hint("letters, digits and single underscores, such as `inner`");
+    }
     let wrong = Wrong::new(format!("unknown key `{name}`"));
     if let Some(likely) = likely(name, keys::below(path)) {
         return wrong.hint(format!("did you mean `{likely}`?"));

@@ -3,14 +3,15 @@
 //! Invariants: ids are distinct and not negative; 2 * heartbeat <= shortest election timeout < longest.
 
 use super::layers::Layers;
-use super::mistake::{Mistake, Wrong};
+use super::listener::Listener;
+use super::mistake::{Mistake, Wrong, likely};
 use super::source::{Layer, Source};
 use super::{Placed, values};
 use crate::secrets;
 use rust_mq_core::config::{Member, Secret, Secrets};
 use rust_mq_core::ids::NodeId;
 use rust_mq_core::link::Address;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 const MEMBERS: &str = "cluster.initial_members";
@@ -28,7 +29,8 @@ pub struct Cluster {
 #[derive(Debug)]
 struct Listed {
     node: Placed<i32>,
-    api: Address,
+    /// Where clients find it, by the name of the listener that they came to; the one without a name has an empty one.
+    found: BTreeMap<String, Placed<Address>>,
     rpc: Address,
 }
 
@@ -50,7 +52,7 @@ pub(super) struct Raft {
 
 impl Cluster {
     /// What is said of it; none if no member is.
-    pub(super) fn of(layers: &Layers) -> Result<Option<Cluster>, Mistake> {
+    pub(super) fn of(layers: &Layers, listeners: &[Listener]) -> Result<Option<Cluster>, Mistake> {
         let places = layers.names(MEMBERS);
         if places.is_empty() {
             return match layers.below("cluster").next() {
@@ -75,6 +77,9 @@ impl Cluster {
                 return Err(Wrong::new(format!("node {node} stands here twice")).at(source));
             }
         }
+        for member in &members {
+            member.check(listeners)?;
+        }
         let bootstrap = layers.value("cluster.bootstrap", values::truth)?.is_some_and(|said| said.value);
         Ok(Some(Cluster { bootstrap, members, secret: known(layers)? }))
     }
@@ -87,16 +92,25 @@ impl Cluster {
         Err(Wrong::new(format!("node {} is not among cluster.initial_members", node.value)).at(&node.source))
     }
 
-    /// Its members, by rising id.
-    pub fn members(&self) -> Vec<Member> {
+    /// Its members, by rising id, where the clients of a listener find them.
+    pub(super) fn members(&self, by: &Listener) -> Vec<Member> {
         let member = |listed: &Listed| Member {
             node: NodeId(listed.node.value),
-            api: listed.api.clone(),
+            api: listed.found.get(&by.name).map(|found| found.value.clone()).unwrap_or_default(),
             rpc: listed.rpc.clone(),
         };
         let mut members: Vec<Member> = self.members.iter().map(member).collect();
         members.sort_by_key(|member| member.node);
         members
+    }
+
+    /// Where the clients of a listener find the members.
+    pub(super) fn found_by(&self, listener: &Listener) -> BTreeMap<NodeId, Address> {
+        let found = |member: &Listed| {
+            let address = member.found.get(&listener.name)?.value.clone();
+            Some((NodeId(member.node.value), address))
+        };
+        self.members.iter().filter_map(found).collect()
     }
 
     /// What the nodes know and strangers do not.
@@ -118,17 +132,46 @@ fn listed(layers: &Layers, place: &str) -> Result<Listed, Mistake> {
         let hint = format!("add `{name}:` to this member");
         Wrong::new(format!("`{name}` is missing")).hint(hint).at(&first)
     };
-    let address = |name: &str| {
-        let said =
-            layers.value(&format!("{here}.{name}"), |text| values::address(text).map_err(Wrong::of))?;
-        said.map(|said| said.value).ok_or_else(|| missing(name))
-    };
-    let node = layers.value(&format!("{here}.node_id"), values::number)?;
-    Ok(Listed {
-        node: node.ok_or_else(|| missing("node_id"))?,
-        api: address("api_addr")?,
-        rpc: address("rpc_addr")?,
-    })
+    let node = layers.value(&format!("{here}.node_id"), values::number)?.ok_or_else(|| missing("node_id"))?;
+    let rpc = layers.address(&format!("{here}.rpc_addr"))?.ok_or_else(|| missing("rpc_addr"))?;
+    let mut found = BTreeMap::new();
+    if let Some(address) = layers.address(&format!("{here}.api_addr"))? {
+        found.insert(String::new(), address);
+    }
+    for name in layers.names(&format!("{here}.listeners")) {
+        if let Some(address) = layers.address(&format!("{here}.listeners.{name}"))? {
+            found.insert(name, address);
+        }
+    }
+    Ok(Listed { node, found, rpc: rpc.value })
+}
+
+impl Listed {
+    /// Whether it has an address for each listener that there is, and for no other.
+    fn check(&self, listeners: &[Listener]) -> Result<(), Mistake> {
+        if let Some(listener) = listeners.iter().find(|listener| !self.found.contains_key(&listener.name)) {
+            let key = if listener.name.is_empty() { "api_addr".into() } else { listener.to_string() };
+            let wrong = Wrong::new(format!("`{key}` is missing"));
+            let hint = format!("add to this member where the clients of `{listener}` find it");
+            return Err(wrong.hint(hint).at(&self.node.source));
+        }
+        let is_known =
+            |name: &&String| name.is_empty() || listeners.iter().any(|listener| listener.name == **name);
+        match self.found.keys().find(|name| !is_known(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let there: Vec<&str> = listeners.iter().map(|listener| listener.name.as_str()).collect();
+                let wrong = Wrong::new(format!("there is no listener `{name}` on this node"));
+                let hint = match likely(name, there.iter().copied()) {
+                    Some(likely) => format!("did you mean `{likely}`?"),
+                    None => {
+                        format!("all nodes have the same ones: add `listeners.{name}.addr`, or leave it out")
+                    }
+                };
+                Err(wrong.hint(hint).at(&self.found[name].source))
+            }
+        }
+    }
 }
 
 /// Of a secret here and one in a file that counts which was said later; said at once, neither does.

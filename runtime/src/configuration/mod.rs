@@ -7,7 +7,7 @@
 //! | [`tree`](self), [`layers`] | a text with its places; what was said, layer over layer |
 //! | [`environment`] | the variables, and which of them are ours |
 //! | [`source`], [`mistake`] | where something was said, and how it is shown that it is wrong |
-//! | `values`, [`member`] | what one value may be; what they mean together |
+//! | `values`, [`listener`], [`member`] | what one value may be; what they mean together |
 //! | [`show`], [`example`] | what holds, and who said so; a file to begin with |
 //!
 //! A node with `cluster.initial_members` is one of a cluster, which must say who it is, where it is, and where its data
@@ -20,6 +20,7 @@ pub mod environment;
 pub mod example;
 pub mod keys;
 pub mod layers;
+pub mod listener;
 pub mod member;
 pub mod mistake;
 pub mod show;
@@ -27,10 +28,13 @@ pub mod source;
 mod tree;
 mod values;
 
+use crate::foreign_text::escaped;
 use crate::log::LogFormat;
 use crate::log_levels::LogLevels;
 use crate::memory_limit;
+use keys::Kind;
 use layers::{Layers, Said};
+use listener::Listener;
 use member::{Cluster, Raft};
 use mistake::{Mistake, Wrong};
 use rust_mq_core::config::{Config, Member, Secrets};
@@ -38,6 +42,7 @@ use rust_mq_core::ids::NodeId;
 use rust_mq_core::limits::{GROUP_INITIAL_REBALANCE_DELAY_MS, SCRUB_BYTES_PER_SECOND};
 use rust_mq_core::link::Address;
 use source::Source;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,12 +57,10 @@ pub struct Configuration {
     pub layers: Layers,
     /// Which node it is.
     pub node: NodeId,
-    /// Where to serve Kafka clients.
-    pub api_addr: Placed<Address>,
+    /// Where to serve Kafka clients: the one without a name first, if there is one, then by name. At least one.
+    pub listeners: Vec<Listener>,
     /// Where to serve the other nodes.
     pub rpc_addr: Option<Placed<Address>>,
-    /// Where clients are told to find a node that is alone.
-    pub advertise: Option<Address>,
     /// Where to keep data; otherwise in memory.
     pub storage_path: Option<PathBuf>,
     /// Memory for data and buffers, bytes.
@@ -98,7 +101,7 @@ impl Configuration {
             layers.read_file(path)?;
         }
         layers.add_environment(variables.into_iter())?;
-        layers.add_flags(flags);
+        layers.add_flags(flags)?;
         Configuration::of(layers)
     }
 
@@ -110,46 +113,35 @@ impl Configuration {
     }
 
     fn of(layers: Layers) -> Result<Configuration, Mistake> {
-        let cluster = Cluster::of(&layers)?;
-        let raft = Raft::of(&layers)?;
-        let value = |path, wanted: fn(&str) -> Result<Address, Wrong>| layers.value(path, wanted);
-        let address = |text: &str| values::address(text).map_err(Wrong::of);
+        let listeners = listener::all(&layers)?;
+        let cluster = Cluster::of(&layers, &listeners)?;
         let node = layers.value("node_id", values::number)?;
-        let api_addr = value("api_addr", address)?;
-        let rpc_addr = value("rpc_addr", address)?;
-        let advertise = value("advertise", address)?;
-        if let Some(cluster) = &cluster {
-            let is_there = [node.is_some(), api_addr.is_some(), rpc_addr.is_some()];
-            layers.demand(&["node_id", "api_addr", "rpc_addr"], &is_there)?;
-            layers.demand(&["storage_path"], &[layers.said("storage_path").is_some()])?;
-            if let Some(node) = &node {
-                cluster.check(node)?;
+        let rpc_addr = layers.address("rpc_addr")?;
+        match &cluster {
+            Some(cluster) => {
+                layers.demand("node_id")?;
+                if layers.names("listeners").is_empty() {
+                    layers.demand("api_addr")?;
+                }
+                layers.demand("rpc_addr")?;
+                layers.demand("storage_path")?;
+                if let Some(node) = &node {
+                    cluster.check(node)?;
+                }
             }
-            if let Some(advertise) = &advertise {
-                let wrong =
-                    Wrong::new("in a cluster, each member's addresses stand in cluster.initial_members");
-                return Err(wrong
-                    .hint("leave this out, and say it there on all nodes")
-                    .at(&advertise.source));
+            None => {
+                if let Some(rpc_addr) = &rpc_addr {
+                    let wrong = Wrong::new(
+                        "a node without `cluster.initial_members` is alone, and has no other nodes",
+                    );
+                    return Err(wrong.hint("leave `rpc_addr` out, or list the members").at(&rpc_addr.source));
+                }
             }
         }
-        if let (Some(rpc_addr), None) = (&rpc_addr, &cluster) {
-            let wrong =
-                Wrong::new("a node without `cluster.initial_members` is alone, and has no other nodes");
-            return Err(wrong.hint("leave `rpc_addr` out, or list the members").at(&rpc_addr.source));
-        }
-        let node = node.map_or(1, |node| node.value);
         Ok(Configuration {
-            node: NodeId(node),
-            api_addr: match api_addr {
-                Some(said) => said,
-                None => Placed {
-                    value: Address { host: "127.0.0.1".into(), port: 9092 },
-                    source: Source::Default,
-                },
-            },
+            node: NodeId(node.map_or(1, |node| node.value)),
+            listeners,
             rpc_addr,
-            advertise: advertise.map(|said| said.value),
             storage_path: layers.said("storage_path").map(|said| PathBuf::from(&said.text)),
             memory_limit: match layers.value("memory_limit", values::limit)? {
                 Some(said) => said.value,
@@ -161,7 +153,7 @@ impl Configuration {
             insecure: layers.value("insecure", values::truth)?.is_some_and(|said| said.value),
             log_levels: log_levels(&layers)?,
             log_format: layers.value("log_format", values::log_format)?.map(|said| said.value),
-            raft,
+            raft: Raft::of(&layers)?,
             cluster,
             layers,
         })
@@ -177,7 +169,7 @@ impl Configuration {
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         let mut config = Config {
             node: self.node,
-            listeners: vec![self.advertise.clone()],
+            listeners: self.listeners.iter().map(|listener| listener.advertise.clone()).collect(),
             memory_limit: self.memory_limit,
             heartbeat_interval: ms(self.raft.heartbeat_interval_ms),
             election_timeout_min: ms(self.raft.election_timeout_min_ms),
@@ -187,9 +179,14 @@ impl Configuration {
         let Some(cluster) = &self.cluster else {
             return config;
         };
-        let members: Vec<Member> = cluster.members();
-        let own = members.iter().find(|member| member.node == self.node);
-        config.listeners = vec![own.map(|own| own.api.clone())];
+        let Some(first) = self.listeners.first() else { return config };
+        let members: Vec<Member> = cluster.members(first);
+        // Members have an address for each listener.
+        config.by_listener = self.listeners.iter().map(|listener| cluster.found_by(listener)).collect();
+        config.listeners = config.by_listener.iter().map(|found| found.get(&self.node).cloned()).collect();
+        if self.listeners.len() == 1 {
+            config.by_listener.clear();
+        }
         config.bootstrap = cluster.bootstrap;
         config.topics.replication_factor = i16::try_from(members.len().min(3)).unwrap_or(3);
         if members.len() > 1 {
@@ -214,28 +211,41 @@ impl Layers {
         Ok(Some(Placed { value, source: source.clone() }))
     }
 
-    /// The first of these that is not there is a mistake.
-    fn demand(&self, paths: &[&str], is_there: &[bool]) -> Result<(), Mistake> {
-        match paths.iter().zip(is_there).find(|(_, is_there)| !**is_there) {
-            None => Ok(()),
-            Some((path, _)) => {
-                let variable = environment::variable(path);
-                let flag = keys::KEYS.iter().find(|key| key.path == *path).and_then(|key| key.flag);
-                let flag = flag.map(|flag| format!(" or {flag}")).unwrap_or_default();
-                let what = format!("`{path}` is missing: a node of a cluster needs it");
-                let hint = format!("say it in the file, or by {variable}{flag}");
-                Err(Mistake::new("", &what, Some(&hint)))
-            }
-        }
+    /// An address, if it was said.
+    fn address(&self, path: &str) -> Result<Option<Placed<Address>>, Mistake> {
+        self.value(path, |text| values::address(text).map_err(Wrong::of))
     }
 
-    /// Adds what the command line says.
-    fn add_flags(&mut self, flags: Vec<(&'static str, String)>) {
-        for (flag, value) in flags {
-            if let Some(key) = keys::by_flag(flag) {
-                self.say(key.path, value, Source::Flag(flag));
-            }
+    /// What a node of a cluster must say.
+    fn demand(&self, path: &str) -> Result<(), Mistake> {
+        if self.said(path).is_some() {
+            return Ok(());
         }
+        let variable = environment::variable(path);
+        let flag = keys::KEYS.iter().find(|key| key.path == path).and_then(|key| key.flag);
+        let flag = flag.map(|flag| format!(" or {flag}")).unwrap_or_default();
+        let what = format!("`{path}` is missing: a node of a cluster needs it");
+        let hint = format!("say it in the file, or by {variable}{flag}");
+        Err(Mistake::new("", &what, Some(&hint)))
+    }
+
+    /// Adds what the command line says: a flag of an address may name the listener that it is for.
+    fn add_flags(&mut self, flags: Vec<(&'static str, String)>) -> Result<(), Mistake> {
+        let mut seen = BTreeSet::new();
+        for (flag, value) in flags {
+            let Some(key) = keys::by_flag(flag) else { continue };
+            let source = Source::Flag(flag);
+            let (path, value) = match value.split_once("://").filter(|_| key.kind == Kind::Address) {
+                Some((name, address)) => (listener::path(name, key.path, &source)?, address.to_owned()),
+                None => (key.path.to_owned(), value),
+            };
+            if !seen.insert(path.clone()) {
+                let wrong = Wrong::new(format!("`{}` is a second one of the same name", escaped(&value)));
+                return Err(wrong.hint("name each: inner://HOST:PORT,outer://HOST:PORT").at(&source));
+            }
+            self.say(&path, value, source);
+        }
+        Ok(())
     }
 }
 

@@ -168,7 +168,7 @@ mod tests {
         let mut layers = Layers::default();
         layers.add_file("node.yaml".into(), text.into()).expect("the file is good");
         layers.add_environment(variables.into_iter()).expect("the variables are good");
-        layers.add_flags(vec![("--memory-limit", "64M".into())]);
+        layers.add_flags(vec![("--memory-limit", "64M".into())]).expect("the flags are good");
         Configuration::of(layers).expect("it is a good configuration")
     }
 
@@ -255,7 +255,7 @@ raft.election_timeout_max_ms 3000 default";
             assert_eq!(said.config(), configuration.config(), "{text}");
             assert_eq!(said.scrub_rate, configuration.scrub_rate, "{text}");
             assert_eq!(said.log_levels, configuration.log_levels, "{text}");
-            assert_eq!(said.api_addr.value, configuration.api_addr.value, "{text}");
+            assert_eq!(said.listeners[0].addr.value, configuration.listeners[0].addr.value, "{text}");
             assert_eq!(said.insecure, configuration.insecure, "{text}");
         }
     }

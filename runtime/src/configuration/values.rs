@@ -38,7 +38,7 @@ pub fn address(text: &str) -> Result<Address, BadAddress> {
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let port = port.parse().map_err(|_| wrong())?;
-    if host.is_empty() {
+    if host.is_empty() || host.contains('/') {
         return Err(wrong());
     }
     Ok(Address { host: host.to_owned(), port })
