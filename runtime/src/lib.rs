@@ -14,7 +14,7 @@
 //! | [`log`], [`log_levels`], [`foreign_text`] | the log, which lines of it are written, and what may stand in it |
 //! | [`command_line`], [`configuration`], [`memory_limit`] | what a person said |
 //! | [`plan`], [`check`] | what a node shall do; whether it would start |
-//! | [`start`], [`signals`], [`dev_cluster`] | a process from its start to its end |
+//! | [`start`], [`signals`], [`reload`], [`dev_cluster`] | a process from its start to its end, and what it is told meanwhile |
 //!
 //! It is a library only so that tests and the contract suite can use its parts; nobody else should.
 
@@ -36,6 +36,7 @@ pub mod node;
 pub mod peers;
 pub mod plan;
 pub mod questions;
+pub mod reload;
 pub mod secrets;
 pub mod signals;
 pub mod start;

@@ -125,3 +125,5 @@ pub const LINE_SHOWN_MAX: usize = 600;
 pub const LOG_TEXT_MAX: usize = 256;
 /// Log lines about rejected links in one second. Source: chosen. At the edge: counted, and the count logged.
 pub const REJECTED_LINES_PER_SECOND: u32 = 10;
+/// Log lines about topics that were made, widened or deleted in one second. Source: chosen. At the edge: as above.
+pub const TOPIC_LINES_PER_SECOND: u32 = 10;

@@ -4,7 +4,7 @@
 //! is logged: a client's name must not be able to forge a line or colour a terminal.
 
 use crate::foreign_text::{escaped, shown};
-use crate::limits::REJECTED_LINES_PER_SECOND;
+use crate::limits::{REJECTED_LINES_PER_SECOND, TOPIC_LINES_PER_SECOND};
 use crate::log_levels::{CLIENTS, DISK, LogLevels, NODE, PEERS, REPLICAS, TOPICS};
 use rust_mq_core::action::Notice;
 use std::ffi::OsString;
@@ -12,6 +12,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// How log lines look.
@@ -23,18 +25,30 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging; without a format, human on a terminal and JSON otherwise.
-pub fn start(format: Option<LogFormat>, levels: &LogLevels) {
+/// Puts levels in force.
+pub type SetLevels = Box<dyn Fn(&LogLevels) + Send + Sync>;
+
+/// Starts logging; without a format, human on a terminal and JSON otherwise. Gives back what changes the levels later.
+pub fn start(format: Option<LogFormat>, levels: &LogLevels) -> SetLevels {
     let is_terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
     let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_target(false);
     match format {
-        LogFormat::Human => lines.with_ansi(is_terminal).finish().with(levels.filter()).init(),
+        LogFormat::Human => start_with(lines.with_ansi(is_terminal).finish(), levels),
         LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(false);
-            lines.finish().with(levels.filter()).init();
+            start_with(lines.json().flatten_event(true).with_current_span(false).finish(), levels)
         }
     }
+}
+
+fn start_with(
+    lines: impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    levels: &LogLevels,
+) -> SetLevels {
+    let (filter, handle) = reload::Layer::new(levels.filter());
+    lines.with(filter).init();
+    // It fails only where nothing logs any more.
+    Box::new(move |levels| drop(handle.reload(levels.filter())))
 }
 
 /// Writes the core's notices.
@@ -46,13 +60,20 @@ pub struct NoticeLog {
     /// How large the disk is if it is memory: then "full" has another remedy.
     memory_limit: Option<u64>,
     rejected: RateLimit,
+    topics: RateLimit,
 }
 
 impl NoticeLog {
     /// `hint` is said once the node serves; `started` is when the process did; `memory_limit` is the limit
     /// if there is no other disk.
     pub fn new(started: Instant, hint: String, memory_limit: Option<u64>) -> NoticeLog {
-        NoticeLog { started, hint, memory_limit, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
+        NoticeLog {
+            started,
+            hint,
+            memory_limit,
+            rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND),
+            topics: RateLimit::per_second(TOPIC_LINES_PER_SECOND),
+        }
     }
 
     /// Writes one.
@@ -108,14 +129,11 @@ impl NoticeLog {
                 error!(target: PEERS, by = by.0, "turned away by a member of the cluster: {}", reason);
             }
             Notice::Controller { term } => info!(target: REPLICAS, term, "leading the cluster's metadata"),
-            Notice::TopicCreated { name, partitions } => {
-                info!(target: TOPICS, topic = escaped(name), partitions, "topic created");
-            }
-            Notice::TopicWidened { name, partitions } => {
-                info!(target: TOPICS, topic = escaped(name), partitions, "topic has more partitions");
-            }
-            Notice::TopicDeleted { name, .. } => {
-                info!(target: TOPICS, topic = escaped(name), "topic deleted")
+            Notice::TopicCreated { .. } | Notice::TopicWidened { .. } | Notice::TopicDeleted { .. } => {
+                if self.topics.allows() {
+                    let not_logged = self.topics.take_suppressed();
+                    say_of_a_topic(notice, (not_logged > 0).then_some(not_logged));
+                }
             }
             Notice::LevelRaised { to } => {
                 info!(
@@ -125,6 +143,22 @@ impl NoticeLog {
                 );
             }
         }
+    }
+}
+
+/// Clients make topics, many at a time: of those that were not told of, the next line tells the number.
+fn say_of_a_topic(notice: &Notice, not_logged: Option<u64>) {
+    match notice {
+        Notice::TopicCreated { name, partitions } => {
+            info!(target: TOPICS, topic = escaped(name), partitions, not_logged, "topic created");
+        }
+        Notice::TopicWidened { name, partitions } => {
+            info!(target: TOPICS, topic = escaped(name), partitions, not_logged, "topic has more partitions");
+        }
+        Notice::TopicDeleted { name, .. } => {
+            info!(target: TOPICS, topic = escaped(name), not_logged, "topic deleted");
+        }
+        _ => {}
     }
 }
 

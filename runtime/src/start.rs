@@ -18,6 +18,7 @@ use crate::node::{Node, Wait};
 use crate::peers::Peers;
 use crate::plan::{Failure, Plan, bind, written};
 use crate::questions::Questions;
+use crate::reload::Reload;
 use crate::{check, dev_cluster, signals};
 use rust_mq_core::action::HaltReason;
 use rust_mq_core::broker::Broker;
@@ -50,19 +51,22 @@ pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
         }
         Some(OtherCommand::Config(ConfigCommand::Example)) => print(&example::text()).map_err(plain),
         Some(OtherCommand::Config(ConfigCommand::Show { format, node })) => {
-            let configuration = configuration(&node).map_err(|mistake| plain(mistake.into()))?;
+            let configuration = read(&node).map_err(|mistake| plain(mistake.into()))?;
             print(&show::shown(&configuration, format)).map_err(plain)
         }
         None => {
-            let configuration = configuration(&said.node).map_err(|mistake| plain(mistake.into()))?;
+            let configuration = read(&said.node).map_err(|mistake| plain(mistake.into()))?;
             let log_format = configuration.log_format;
-            let done = if said.check { check::run(&configuration) } else { run_as(&configuration, started) };
+            let done = match said.check {
+                true => check::run(&configuration),
+                false => run_as(configuration, said.node, started),
+            };
             done.map_err(|why| Ended { why, log_format })
         }
     }
 }
 
-fn configuration(said: &NodeArguments) -> Result<Configuration, Mistake> {
+fn read(said: &NodeArguments) -> Result<Configuration, Mistake> {
     Configuration::read(said.config.as_deref(), std::env::vars_os(), said.flags())
 }
 
@@ -74,14 +78,15 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn run_as(configuration: &Configuration, started: Instant) -> Result<(), Failure> {
-    let plan = Plan::of(configuration)?;
-    log::start(configuration.log_format, &configuration.log_levels);
+fn run_as(configuration: Configuration, said: NodeArguments, started: Instant) -> Result<(), Failure> {
+    let plan = Plan::of(&configuration)?;
+    let set_levels = log::start(configuration.log_format, &configuration.log_levels);
     end_with_any_thread();
-    run_node(plan, started)
+    let reload = Reload::new(configuration, set_levels, move || read(&said));
+    run_node(plan, reload, started)
 }
 
-fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
+fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure> {
     let mode = plan.mode();
     let Plan { mut config, mut listeners, rpc, data, scrub_bytes_per_second } = plan;
     config.data_dir = data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
@@ -120,7 +125,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
 
     let clock = Clock::new();
     let questions = Arc::new(Questions::new(wait.waker()));
-    let beside = start_beside(&questions)?;
+    let beside = start_beside(&questions, reload)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
     let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients)?;
@@ -172,12 +177,12 @@ fn ended(reason: HaltReason) -> Result<(), Failure> {
 }
 
 /// The thread beside the core thread: signals, and peers if there are any.
-fn start_beside(questions: &Arc<Questions>) -> io::Result<Handle> {
+fn start_beside(questions: &Arc<Questions>, reload: Reload) -> io::Result<Handle> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let questions = Arc::clone(questions);
     std::thread::Builder::new().name("peers".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(signals::watch(questions)) {
+        if let Err(error) = runtime.block_on(signals::watch(questions, Arc::new(reload))) {
             panic!("signals cannot be received: {error}");
         }
     })?;

@@ -207,6 +207,11 @@ impl Node {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process.child), signal).expect("our own child can be signalled");
     }

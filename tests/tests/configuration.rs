@@ -1,8 +1,10 @@
 //! What a node is told, as its operator meets it: which layer wins, what is refused, what `--check` and `config` say.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 use tests::client::Client;
 use tests::cluster::{free_ports, metadata};
+use tests::dialogue::create_topic;
 use tests::folder::Folder;
 use tests::node::{Node, Refusal, run_to_end, run_to_end_under};
 
@@ -194,4 +196,83 @@ fn the_example_is_accepted_as_it_is_printed() {
     // Port 9092 may be somebody's.
     let ended = run_to_end(&["--config", &path, "--check", "--listen", "127.0.0.1:0"]);
     ends_with(0, &["fine: one node in memory"], &ended);
+}
+
+/// Waits until a line with all of these words was written.
+#[track_caller]
+fn wait_for(node: &Node, words: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !node.log().lines().any(|line| words.iter().all(|word| line.contains(word))) {
+        assert!(Instant::now() < deadline, "no line with {words:?} in\n{}", node.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_hangup_has_the_levels_of_the_log_read_again_and_nothing_else() {
+    let folder = Folder::new();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)[0]));
+    let with = |more: &str| file(&folder, &format!("api_addr: {address}\n{more}"));
+    let path = with("log_level: warn\n");
+    let mut node = Node::start_at(&["--config", &path], address).expect("it starts");
+    let mut client = node.connect();
+    assert_eq!(create_topic(&mut client, "unheard", 1), 0);
+    with("log_level: \"off,topics=info,node=info\"\nscrub_rate: 0\n");
+    node.hang_up();
+    wait_for(&node, &["the configuration was read again", "topics=info", "node.yaml:2"]);
+    wait_for(&node, &["WARN", "from the next start on: scrub_rate"]);
+    assert_eq!(create_topic(&mut client, "heard", 1), 0);
+    wait_for(&node, &["topic created", "heard"]);
+    assert!(!node.log().contains("unheard"), "{}", node.log());
+
+    with("log_level: loud\n");
+    node.hang_up();
+    wait_for(&node, &["WARN", "was not read again", "node.yaml:2:12", "`loud` is no level"]);
+    std::fs::remove_file(&path).expect("it was written just now");
+    node.hang_up();
+    wait_for(&node, &["WARN", "was not read again", "cannot read"]);
+    assert_eq!(create_topic(&mut client, "still-heard", 1), 0);
+    wait_for(&node, &["topic created", "still-heard"]);
+    assert!(node.terminate().success());
+}
+
+#[test]
+fn a_flag_wins_over_the_file_when_that_is_read_again_too() {
+    let folder = Folder::new();
+    let path = file(&folder, "log_level: debug\n");
+    let mut node = Node::start(&["--config", &path, "--listen", "127.0.0.1:0", "--log-level", "info"]);
+    file(&folder, "log_level: off\n");
+    node.hang_up();
+    wait_for(&node, &["the configuration was read again", "info", "--log-level"]);
+    assert_eq!(create_topic(&mut node.connect(), "heard", 1), 0);
+    wait_for(&node, &["topic created", "heard"]);
+    assert!(node.terminate().success());
+}
+
+#[test]
+fn a_node_without_a_file_outlives_a_hangup() {
+    let mut node = Node::in_memory();
+    node.hang_up();
+    wait_for(&node, &["no configuration file to read again"]);
+    assert_eq!(create_topic(&mut node.connect(), "alive", 1), 0);
+    assert!(node.terminate().success());
+}
+
+#[test]
+fn topics_that_a_client_makes_by_the_hundred_are_not_a_line_each() {
+    let node = Node::in_memory();
+    let mut client = node.connect();
+    for number in 0..200 {
+        assert_eq!(create_topic(&mut client, &format!("topic-{number}"), 1), 0);
+    }
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(create_topic(&mut client, "last", 1), 0);
+    wait_for(&node, &["topic created", "last"]);
+    // However slow this machine is: each topic has a line or is counted in one.
+    let log = node.log();
+    let lines = log.lines().filter(|line| line.contains("topic created"));
+    let lines: Vec<serde_json::Value> =
+        lines.map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect();
+    let counted: u64 = lines.iter().filter_map(|line| line["not_logged"].as_u64()).sum();
+    assert_eq!(lines.len() as u64 + counted, 201, "{log}");
 }

@@ -6,7 +6,7 @@
 //!
 //! Invariant: every path in here is one of the table's.
 
-use super::keys::{self, Found, Kind};
+use super::keys::{self, Found, Key, Kind};
 use super::mistake::{Mistake, Wrong, in_text, likely};
 use super::source::{Source, Text};
 use super::tree::{self, Node, Place, Tree};
@@ -93,6 +93,14 @@ impl Layers {
     /// What was said of a path.
     pub fn said(&self, path: &str) -> Option<&Said> {
         self.said.get(path)
+    }
+
+    /// Every path that something was said of, with its setting.
+    pub fn paths(&self) -> impl Iterator<Item = (&'static Key, String)> {
+        self.said.keys().filter_map(|path| match keys::find(path) {
+            Found::Setting(key) => Some((key, path.clone())),
+            Found::Branch { .. } | Found::Nothing => None,
+        })
     }
 
     /// All that was said below a path, by what stands behind it.

@@ -32,7 +32,7 @@ use crate::foreign_text::escaped;
 use crate::log::LogFormat;
 use crate::log_levels::LogLevels;
 use crate::memory_limit;
-use keys::Kind;
+use keys::{Key, Kind};
 use layers::{Layers, Said};
 use listener::Listener;
 use member::{Cluster, Raft};
@@ -53,6 +53,8 @@ pub use values::{BadAddress, address};
 /// A node's configuration.
 #[derive(Debug)]
 pub struct Configuration {
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
     /// What was said, and where.
     pub layers: Layers,
     /// Which node it is.
@@ -97,12 +99,13 @@ impl Configuration {
         let mut layers = Layers::default();
         let variables: Vec<_> = variables.collect();
         let named = variables.iter().find(|(name, path)| name == environment::CONFIG && !path.is_empty());
-        if let Some(path) = file.or(named.map(|(_, path)| Path::new(path))) {
+        let file = file.or(named.map(|(_, path)| Path::new(path))).map(Path::to_path_buf);
+        if let Some(path) = &file {
             layers.read_file(path)?;
         }
         layers.add_environment(variables.into_iter())?;
         layers.add_flags(flags)?;
-        Configuration::of(layers)
+        Ok(Configuration { file, ..Configuration::of(layers)? })
     }
 
     /// What the text of a file called `name` says alone.
@@ -139,6 +142,7 @@ impl Configuration {
             }
         }
         Ok(Configuration {
+            file: None,
             node: NodeId(node.map_or(1, |node| node.value)),
             listeners,
             rpc_addr,
@@ -157,6 +161,18 @@ impl Configuration {
             cluster,
             layers,
         })
+    }
+
+    /// The settings that hold otherwise here than in another configuration, by their paths.
+    pub fn differs_in(&self, other: &Configuration) -> Vec<String> {
+        let holds = |of: &Configuration, key: &Key, path: &str| {
+            of.layers.said(path).map(|said| said.text.clone()).or(key.default.map(str::to_owned))
+        };
+        let mut paths: Vec<(&Key, String)> = self.layers.paths().chain(other.layers.paths()).collect();
+        paths.sort_by(|(_, one), (_, other)| one.cmp(other));
+        paths.dedup_by(|(_, one), (_, other)| one == other);
+        paths.retain(|(key, path)| holds(self, key, path) != holds(other, key, path));
+        paths.into_iter().map(|(_, path)| path).collect()
     }
 
     /// What the nodes of its cluster know and strangers do not, wherever it stands; none if nothing was said of it.
