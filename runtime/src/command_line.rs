@@ -4,7 +4,7 @@ use crate::configuration::show::ShowFormat;
 use crate::configuration::{BadAddress, address};
 use crate::log_levels::{BadLevels, LogLevels};
 use crate::memory_limit::{BadSize, parse_limit, parse_size};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -16,6 +16,7 @@ Examples:
   rust-mq --config node-1.yaml --check      would it start?
   rust-mq config show --config node-1.yaml  what holds, and who said so
   rust-mq dev-cluster                       a cluster of three on this machine
+  rust-mq generate compose > compose.yaml   the same for Docker
 
 Every setting can stand in the file, in the environment (RUST_MQ_LOG_LEVEL=debug, with __ for nesting:
 RUST_MQ_CLUSTER__BOOTSTRAP=true) and most on the command line; the later of these wins.
@@ -64,6 +65,61 @@ pub enum OtherCommand {
     /// Show what a node is told
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print files for a shell, for man, for systemd, or for Docker Compose
+    #[command(subcommand)]
+    Generate(GenerateCommand),
+}
+
+/// What can be generated.
+#[derive(Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// Print completions of this command line
+    ///
+    /// bash: rust-mq generate completion bash > /etc/bash_completion.d/rust-mq
+    /// zsh:  rust-mq generate completion zsh > "${fpath[1]}/_rust-mq"
+    /// fish: rust-mq generate completion fish > ~/.config/fish/completions/rust-mq.fish
+    #[command(verbatim_doc_comment)]
+    Completion {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the page for man, or write one for each command
+    ///
+    /// rust-mq generate man | man -l -
+    Man {
+        /// Write rust-mq.1, rust-mq-config.1 and so on into this directory
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Print a unit for systemd, with the least rights that a node needs
+    ///
+    /// rust-mq generate systemd > /etc/systemd/system/rust-mq.service
+    Systemd {
+        /// The file with the node's settings
+        #[arg(long, value_name = "FILE", default_value = "/etc/rust-mq/node.yaml")]
+        config: PathBuf,
+    },
+    /// Print a file for Docker Compose: a cluster of three, with an inner and an outer listener
+    ///
+    /// Containers on the same network reach it at node-1:19092, this machine at localhost:9092. It has a new secret each
+    /// time; keep the file as you would keep a password.
+    Compose {
+        /// Port of node 1 on this machine; the others have the next ones
+        #[arg(long, value_name = "PORT", default_value_t = 9092, value_parser = clap::value_parser!(u16).range(1..=65_533))]
+        port: u16,
+    },
+}
+
+/// A shell that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU's.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// The friendly one.
+    Fish,
 }
 
 /// What can be shown of a configuration.

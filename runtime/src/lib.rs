@@ -14,6 +14,7 @@
 //! | [`log`], [`log_levels`], [`foreign_text`] | the log, which lines of it are written, and what may stand in it |
 //! | [`command_line`], [`configuration`], [`memory_limit`] | what a person said |
 //! | [`plan`], [`check`] | what a node shall do; whether it would start |
+//! | [`generate`], [`output`] | files for those who start it; what commands print |
 //! | [`start`], [`signals`], [`reload`], [`dev_cluster`] | a process from its start to its end, and what it is told meanwhile |
 //!
 //! It is a library only so that tests and the contract suite can use its parts; nobody else should.
@@ -27,12 +28,14 @@ pub mod descriptors;
 pub mod dev_cluster;
 pub mod disk;
 pub mod foreign_text;
+pub mod generate;
 pub mod limits;
 pub mod log;
 pub mod log_levels;
 pub mod mailbox;
 pub mod memory_limit;
 pub mod node;
+pub mod output;
 pub mod peers;
 pub mod plan;
 pub mod questions;

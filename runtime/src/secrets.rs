@@ -60,8 +60,12 @@ pub fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         file => file?,
     };
+    writeln!(file, "{}", draw()?)
+}
+
+/// A new secret, as text.
+pub fn draw() -> io::Result<String> {
     let mut bytes = [0; 32];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(file, "{digits}")
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -15,18 +15,19 @@ use crate::log::{self, LogFormat, NoticeLog};
 use crate::log_levels::NODE;
 use crate::memory_limit;
 use crate::node::{Node, Wait};
+use crate::output::print;
 use crate::peers::Peers;
 use crate::plan::{Failure, Plan, bind, written};
 use crate::questions::Questions;
 use crate::reload::Reload;
-use crate::{check, dev_cluster, signals};
+use crate::{check, dev_cluster, generate, signals};
 use rust_mq_core::action::HaltReason;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
 use rust_mq_core::connection::request_bytes_max;
 use rust_mq_core::ids::NodeId;
 use rust_mq_core::link::Address;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -49,10 +50,13 @@ pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
         Some(OtherCommand::DevCluster { data }) => {
             dev_cluster::run(&data).map_err(|error| plain(error.into()))
         }
-        Some(OtherCommand::Config(ConfigCommand::Example)) => print(&example::text()).map_err(plain),
+        Some(OtherCommand::Generate(what)) => generate::run(&what).map_err(|error| plain(error.into())),
+        Some(OtherCommand::Config(ConfigCommand::Example)) => {
+            print(&example::text()).map_err(|error| plain(error.into()))
+        }
         Some(OtherCommand::Config(ConfigCommand::Show { format, node })) => {
             let configuration = read(&node).map_err(|mistake| plain(mistake.into()))?;
-            print(&show::shown(&configuration, format)).map_err(plain)
+            print(&show::shown(&configuration, format)).map_err(|error| plain(error.into()))
         }
         None => {
             let configuration = read(&said.node).map_err(|mistake| plain(mistake.into()))?;
@@ -68,14 +72,6 @@ pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
 
 fn read(said: &NodeArguments) -> Result<Configuration, Mistake> {
     Configuration::read(said.config.as_deref(), std::env::vars_os(), said.flags())
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => Ok(printed?),
-    }
 }
 
 fn run_as(configuration: Configuration, said: NodeArguments, started: Instant) -> Result<(), Failure> {

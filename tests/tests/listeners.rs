@@ -1,12 +1,12 @@
 //! Several listeners: who comes to one of them is sent to the other nodes' of the same name.
 
-use kafka_protocol::messages::{DescribeClusterRequest, FindCoordinatorRequest};
+use kafka_protocol::messages::FindCoordinatorRequest;
 use kafka_protocol::protocol::StrBytes;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::client::Client;
-use tests::cluster::{free_ports, metadata};
+use tests::cluster::{free_ports, told};
 use tests::folder::Folder;
 use tests::node::{Node, run_to_end};
 
@@ -15,21 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
-}
-
-/// Where a client is told that the nodes are, by their ids.
-fn told(client: &mut Client) -> Vec<String> {
-    let answer = metadata(client, "any").expect("metadata is answered");
-    let broker = |id: i32, host: &str, port: i32| (id, format!("{host}:{port}"));
-    let brokers = answer.brokers.iter().map(|known| broker(known.node_id.0, &known.host, known.port));
-    let mut brokers: Vec<(i32, String)> = brokers.collect();
-    let cluster = client.ask(0, &DescribeClusterRequest::default());
-    let again = cluster.brokers.iter().map(|known| broker(known.broker_id.0, &known.host, known.port));
-    let mut again: Vec<(i32, String)> = again.collect();
-    brokers.sort();
-    again.sort();
-    assert_eq!(brokers, again, "all of the API says the same");
-    brokers.into_iter().map(|(_, address)| address).collect()
 }
 
 #[test]
