@@ -51,6 +51,7 @@ pub struct CommandLine {
 
 /// Other ways to run.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum OtherCommand {
     /// Run a cluster of three nodes on this machine, to try things on
     ///
@@ -72,6 +73,7 @@ pub enum OtherCommand {
 
 /// What can be generated.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum GenerateCommand {
     /// Print completions of this command line
     ///
@@ -124,6 +126,7 @@ pub enum Shell {
 
 /// What can be shown of a configuration.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum ConfigCommand {
     /// Show every setting of a node: what holds, and where it was said
     ///
