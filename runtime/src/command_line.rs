@@ -18,15 +18,16 @@ Examples:
   rust-mq dev-cluster                       a cluster of three on this machine
   rust-mq generate compose > compose.yaml   the same for Docker
 
-Every setting can stand in the file, in the environment (RUST_MQ_LOG_LEVEL=debug, with __ for nesting:
-RUST_MQ_CLUSTER__BOOTSTRAP=true) and most on the command line; the later of these wins.
-`rust-mq config example` prints all of them.
+Every setting can stand in the file, in the environment, and most on the command line;
+the later of these wins. Variables: RUST_MQ_LOG_LEVEL=debug, and with __ where the file
+goes a level deeper, RUST_MQ_CLUSTER__BOOTSTRAP=true. `rust-mq config example` has all.
 
 First steps, with kcat:
   echo hello | kcat -P -b 127.0.0.1:9092 -t greetings
   kcat -C -b 127.0.0.1:9092 -t greetings -e
 
-Ctrl-C or SIGTERM stops it cleanly; a second one at once.";
+Ctrl-C or SIGTERM stops it cleanly; a second one at once. SIGHUP has the levels of the
+log read again from the file.";
 
 /// A message broker for every Kafka client: one binary, replicated by Raft.
 ///
@@ -69,6 +70,20 @@ pub enum OtherCommand {
     /// Print files for a shell, for man, for systemd, or for Docker Compose
     #[command(subcommand)]
     Generate(GenerateCommand),
+}
+
+/// Show every setting of a node: what holds, and where it was said
+///
+/// Reads what `rust-mq` with the same flags would read: defaults, then the file, then RUST_MQ_ variables, then flags; the
+/// later wins. Starts nothing.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
+    pub format: ShowFormat,
+    /// What the node would be started with.
+    #[command(flatten)]
+    pub node: Box<NodeArguments>,
 }
 
 /// What can be generated.
@@ -116,11 +131,11 @@ pub enum GenerateCommand {
 /// A shell that completions are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
-    /// GNU's.
+    /// Bash.
     Bash,
-    /// The Z shell.
+    /// Zsh.
     Zsh,
-    /// The friendly one.
+    /// Fish.
     Fish,
 }
 
@@ -129,17 +144,7 @@ pub enum Shell {
 #[command(defer = true)]
 pub enum ConfigCommand {
     /// Show every setting of a node: what holds, and where it was said
-    ///
-    /// Reads what `rust-mq` with the same flags would read: defaults, then the file, then RUST_MQ_ variables, then
-    /// flags; the later wins. Starts nothing.
-    Show {
-        /// How to show it
-        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
-        format: ShowFormat,
-        /// What the node would be started with.
-        #[command(flatten)]
-        node: Box<NodeArguments>,
-    },
+    Show(ShowArguments),
     /// Print a file with every setting, what it means, and its default
     Example,
 }

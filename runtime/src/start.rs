@@ -54,9 +54,9 @@ pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
         Some(OtherCommand::Config(ConfigCommand::Example)) => {
             print(&example::text()).map_err(|error| plain(error.into()))
         }
-        Some(OtherCommand::Config(ConfigCommand::Show { format, node })) => {
-            let configuration = read(&node).map_err(|mistake| plain(mistake.into()))?;
-            print(&show::shown(&configuration, format)).map_err(|error| plain(error.into()))
+        Some(OtherCommand::Config(ConfigCommand::Show(shown))) => {
+            let configuration = read(&shown.node).map_err(|mistake| plain(mistake.into()))?;
+            print(&show::shown(&configuration, shown.format)).map_err(|error| plain(error.into()))
         }
         None => {
             let configuration = read(&said.node).map_err(|mistake| plain(mistake.into()))?;

@@ -21,6 +21,30 @@ fn help_names_every_option_and_ends_well() {
 }
 
 #[test]
+fn each_command_says_what_it_does() {
+    for (command, words) in [
+        (&["config"][..], "Show what a node is told"),
+        (&["config", "show"], "Show every setting of a node"),
+        (&["config", "example"], "Print a file with every setting"),
+        (&["generate"], "Print files for"),
+        (&["generate", "completion"], "Print completions"),
+        (&["generate", "man"], "Print the page for man"),
+        (&["generate", "systemd"], "Print a unit for systemd"),
+        (&["generate", "compose"], "Print a file for Docker Compose"),
+        (&["dev-cluster"], "Run a cluster of three nodes"),
+    ] {
+        for help in ["-h", "--help"] {
+            let ended = run_to_end(&[command, &[help]].concat());
+            assert!(
+                ended.status.success() && ended.log.starts_with(words),
+                "{command:?} {help}:\n{}",
+                ended.log
+            );
+        }
+    }
+}
+
+#[test]
 fn a_wrong_option_is_refused_with_its_name() {
     let ended = run_to_end(&["--lisen", "127.0.0.1:0"]);
     assert!(!ended.status.success(), "it took --lisen");
