@@ -230,7 +230,7 @@ fn a_hangup_has_the_levels_of_the_log_read_again_and_nothing_else() {
     wait_for(&node, &["WARN", "was not read again", "node.yaml:2:12", "`loud` is no level"]);
     std::fs::remove_file(&path).expect("it was written just now");
     node.hang_up();
-    wait_for(&node, &["WARN", "was not read again", "cannot read"]);
+    wait_for(&node, &["WARN", "was not read again", "there is no file"]);
     assert_eq!(create_topic(&mut client, "still-heard", 1), 0);
     wait_for(&node, &["topic created", "still-heard"]);
     assert!(node.terminate().success());

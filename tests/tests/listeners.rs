@@ -104,6 +104,21 @@ fn what_does_not_fit_about_listeners_is_refused() {
         (&["--listen", "a://b://127.0.0.1:0"], 2, &["is no address"]),
         (&["--advertise", "a://b:1"], 2, &["--advertise", "`a` has no `addr`", "--listen a://HOST:PORT"]),
         (&["--listen", "a://127.0.0.1:0", "--advertise", "b:1"], 2, &["--advertise", "NAME://HOST:PORT"]),
+        (
+            &["--listen", "a://127.0.0.1:0", "--advertise", "a://0.0.0.0:1"],
+            2,
+            &["--advertise", "a client can be told"],
+        ),
+        (
+            &["--listen", "a://127.0.0.1:0", "--advertise", "a://[::]:1"],
+            2,
+            &["--advertise", "a client can be told"],
+        ),
+        (
+            &["--listen", "a://127.0.0.1:0", "--advertise", "a://b:0"],
+            2,
+            &["--advertise", "a client can be told"],
+        ),
         (&["--listen", "a://0.0.0.0:0"], 1, &["0.0.0.0:0", "--insecure"]),
     ] {
         let ended = run_to_end(&[arguments, &["--check"]].concat());

@@ -15,7 +15,7 @@ use crate::limits::CLUSTER_FILE_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +41,14 @@ impl Layers {
         let cannot = |error: &dyn fmt::Display| {
             Mistake::new("", &format!("cannot read {}: {error}", escaped(&name)), None)
         };
-        let mut file = File::open(path).map_err(|error| cannot(&error))?.take(CLUSTER_FILE_BYTES_MAX + 1);
+        let file = File::open(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let what = format!("there is no file {}", escaped(&name));
+                Mistake::new("", &what, Some("`rust-mq config example` prints one to begin with"))
+            }
+            _ => cannot(&error),
+        })?;
+        let mut file = file.take(CLUSTER_FILE_BYTES_MAX + 1);
         let mut bytes = Vec::new();
         // What a file's length is said to be means nothing: a device's is 0, and it never ends.
         file.read_to_end(&mut bytes).map_err(|error| cannot(&error))?;

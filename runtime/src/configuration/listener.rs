@@ -7,15 +7,16 @@
 //! A node that is alone says itself what is told at each; of a cluster's nodes that stands in the list of members, where
 //! each node has it of all.
 
-use super::Placed;
 use super::keys::{self, Found};
 use super::layers::Layers;
 use super::mistake::{Mistake, Wrong};
 use super::source::Source;
+use super::{Placed, values};
 use crate::foreign_text::escaped;
 use crate::limits::LISTENERS_MAX;
 use rust_mq_core::link::Address;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Where clients are served.
 #[derive(Clone, Debug)]
@@ -67,12 +68,23 @@ pub(super) fn all(layers: &Layers) -> Result<Vec<Listener>, Mistake> {
 }
 
 fn advertise(layers: &Layers, path: &str, is_member: bool) -> Result<Option<Address>, Mistake> {
-    let said = layers.address(path)?;
+    let said = if path == "advertise" { layers.address(path)? } else { layers.value(path, told)? };
     if let Some(said) = said.as_ref().filter(|_| is_member) {
         let wrong = Wrong::new("in a cluster, each member's addresses stand in cluster.initial_members");
         return Err(wrong.hint("leave this out, and say it there on all nodes").at(&said.source));
     }
     Ok(said.map(|said| said.value))
+}
+
+/// Where a client can go that is told of it: of any address it knows nothing, as Kafka says of its advertised listeners.
+pub(super) fn told(text: &str) -> Result<Address, Wrong> {
+    let address = values::address(text).map_err(Wrong::of)?;
+    let is_any = address.host.parse().is_ok_and(|host: IpAddr| host.is_unspecified());
+    if is_any || address.port == 0 {
+        let wrong = Wrong::new(format!("`{}` is no address that a client can be told", escaped(text)));
+        return Err(wrong.hint("say a name or an address that leads here, and its port"));
+    }
+    Ok(address)
 }
 
 /// Where a flag's value is kept that is for the listener of this name.

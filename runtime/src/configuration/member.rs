@@ -3,7 +3,7 @@
 //! Invariants: ids are distinct and not negative; 2 * heartbeat <= shortest election timeout < longest.
 
 use super::layers::Layers;
-use super::listener::Listener;
+use super::listener::{self, Listener};
 use super::mistake::{Mistake, Wrong, likely};
 use super::source::{Layer, Source};
 use super::{Placed, values};
@@ -139,7 +139,7 @@ fn listed(layers: &Layers, place: &str) -> Result<Listed, Mistake> {
         found.insert(String::new(), address);
     }
     for name in layers.names(&format!("{here}.listeners")) {
-        if let Some(address) = layers.address(&format!("{here}.listeners.{name}"))? {
+        if let Some(address) = layers.value(&format!("{here}.listeners.{name}"), listener::told)? {
             found.insert(name, address);
         }
     }
