@@ -166,7 +166,7 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     let beside = start_beside(&questions)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
-    let clients = Clients::new(listener, wait.registry()?, clock, descriptors.clients)?;
+    let clients = Clients::new(listener, wait.registry()?, clock, descriptors.clients, wait.waker())?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),
