@@ -5,7 +5,8 @@
 //! ```text
 //! server   one connection: HTTP/2 and its limits, gRPC's framing, which call it is
 //! call     one call: its line, its deadline; asks in Kafka's words
-//! records  fetch  topics: each call's message in Kafka's words, and the answer back     by_topic  refusal
+//! records  fetch  topics  groups  offsets  settings: each call's message in Kafka's words, and the answer back
+//! refusal  by_topic: what they share
 //! lines    the links on which calls reach the core; the crossing of threads
 //! ```
 //! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, gRPC's framing tonic's; neither is simulated.
@@ -25,10 +26,13 @@
 mod by_topic;
 mod call;
 mod fetch;
+mod groups;
 mod lines;
+mod offsets;
 mod records;
 mod refusal;
 mod server;
+mod settings;
 mod topics;
 
 use crate::mailbox::{Room, Wake};

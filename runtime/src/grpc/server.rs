@@ -8,7 +8,7 @@
 //! many, and a client that holds back the end of its stream holds only the bytes.
 
 use super::call::{Call, Caller};
-use super::{fetch, records, topics};
+use super::{fetch, groups, offsets, records, settings, topics};
 use crate::limits::{
     GRPC_ANSWER_BYTES_MAX, GRPC_HEADERS_BYTES_MAX, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT,
     GRPC_MESSAGE_BYTES_MAX, GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES,
@@ -119,6 +119,18 @@ async fn route(call: Arc<Call>, request: http::Request<Incoming>) -> http::Respo
         Some("ListOffsets") => unary(call, request, records::list_offsets).await,
         Some("InitProducerId") => unary(call, request, records::init_producer_id).await,
         Some("DescribeCluster") => unary(call, request, topics::describe_cluster).await,
+        Some("FindCoordinator") => unary(call, request, groups::find_coordinator).await,
+        Some("CommitOffset") => unary(call, request, offsets::commit).await,
+        Some("FetchOffset") => unary(call, request, offsets::fetch).await,
+        Some("JoinGroup") => unary(call, request, groups::join).await,
+        Some("SyncGroup") => unary(call, request, groups::sync).await,
+        Some("Heartbeat") => unary(call, request, groups::heartbeat).await,
+        Some("LeaveGroup") => unary(call, request, groups::leave).await,
+        Some("ListGroups") => unary(call, request, groups::list).await,
+        Some("DescribeGroup") => unary(call, request, groups::describe).await,
+        Some("DeleteGroup") => unary(call, request, groups::delete).await,
+        Some("DescribeConfigs") => unary(call, request, settings::describe).await,
+        Some("AlterConfigs") => unary(call, request, settings::alter).await,
         _ => Status::unimplemented(format!("there is no call {path}")).into_http(),
     }
 }

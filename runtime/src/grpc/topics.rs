@@ -168,7 +168,7 @@ fn node(node_id: i32, host: String, port: i32, rack: Option<String>) -> Node {
 }
 
 /// Who is refused because this node is not the controller is told who is.
-async fn send_to_controller(call: &Call, error: &mut Option<Error>) {
+pub(super) async fn send_to_controller(call: &Call, error: &mut Option<Error>) {
     if let Some(error) = error
         && error.code == i32::from(ErrorCode::NotController.code())
     {

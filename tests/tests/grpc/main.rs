@@ -2,8 +2,10 @@
 //! door wrote the other reads.
 
 mod deadlines;
+mod groups;
 mod records;
 mod refusals;
+mod settings;
 mod topics;
 mod wire;
 

@@ -1,5 +1,6 @@
 //! Refusals: a fitting status, Kafka's code and name in its details, and whom to ask instead.
 
+use crate::wire::Wire;
 use crate::{block_on, client, connect, create, from, values};
 use prost::Message;
 use rust_mq_proto::grpc::partition_records::Data;
@@ -105,6 +106,23 @@ fn what_makes_no_sense_is_refused_before_it_is_asked() {
         let refused = client.produce(values("t", &[&large])).await.expect_err("it is too large");
         assert!(matches!(refused.code(), Code::OutOfRange | Code::ResourceExhausted), "{refused:?}");
         client.produce(values("t", &["fine"])).await.expect("the connection lives");
+    });
+}
+
+#[test]
+fn every_call_of_the_file_is_served_and_no_other() {
+    let node = Node::in_memory();
+    let calls: &[&str] = &include!(concat!(env!("OUT_DIR"), "/calls.rs"));
+    assert!(calls.len() >= 20, "{calls:?}");
+    block_on(async {
+        let mut wire = Wire::connect(node.address()).await;
+        for call in calls {
+            let ending = wire.call(call, &[], &[]).await;
+            assert!(!matches!(ending.status, None | Some(Code::Unimplemented)), "{call}: {ending:?}");
+        }
+        for other in ["", "Nothing", "produce", "Produce/", "../Produce"] {
+            assert_eq!(wire.call(other, &[], &[]).await.status, Some(Code::Unimplemented), "{other}");
+        }
     });
 }
 
