@@ -153,6 +153,11 @@ pub const GRPC_WAIT_MAX: Duration = Duration::from_secs(60);
 /// For how long one long poll parks at the core's desk at a time. Source: chosen: a hundredth of a core for 10,000 of
 /// them. At the edge: it asks again; who has hung up does not.
 pub const GRPC_POLL_MAX: Duration = Duration::from_secs(5);
+/// Messages of one `ProduceStream` that are not answered. Source: the core's `CONNECTION_REQUESTS_MAX`, beyond which it
+/// takes up none. At the edge: the stream is not read.
+pub const GRPC_PIPELINE_MAX: usize = 64;
+/// Partitions of one `Subscribe`. Source: chosen, as many as a busy node has. At the edge: RESOURCE_EXHAUSTED.
+pub const GRPC_SUBSCRIBED_MAX: usize = 20_000;
 /// How long a decision or a commit is waited for, unless the call says so. Source: clients' usual `request.timeout.ms`.
 pub const GRPC_DECISION_WAIT: Duration = Duration::from_secs(30);
 

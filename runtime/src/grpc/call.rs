@@ -93,11 +93,8 @@ impl Call {
     pub(super) async fn ask<R: Request>(&self, version: i16, body: &R) -> Result<R::Response, Status> {
         let mut line = self.take_line()?;
         let answer = exchange(&mut line, self.written(version, body)).await.map_err(refusal::of_end)?;
-        let mut reader = Reader::new(answer, usize::MAX);
-        let read = read_response_start(&mut reader, R::API, version)
-            .and_then(|_| R::Response::decode(&mut reader, version));
         self.keep_line(line);
-        read.map_err(|error| Status::internal(format!("the broker's own answer is unreadable: {error}")))
+        read::<R>(version, answer)
     }
 
     /// Hands the core a request that is not answered.
@@ -140,7 +137,8 @@ impl Call {
         })
     }
 
-    fn written<R: Request>(&self, version: i16, body: &R) -> BytesMut {
+    /// A request with its length.
+    pub(super) fn written<R: Request>(&self, version: i16, body: &R) -> BytesMut {
         let mut writer = Writer::new();
         write_request(&mut writer, version, 0, self.client_id.as_deref(), body);
         let length = writer.len();
@@ -155,12 +153,14 @@ impl Call {
         whole
     }
 
-    fn take_line(&self) -> Result<Line, Status> {
+    /// A line to ask on.
+    pub(super) fn take_line(&self) -> Result<Line, Status> {
         let kept = self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.map_or_else(|| self.caller.line(), Ok)
     }
 
-    fn keep_line(&self, line: Line) {
+    /// Everything on it was answered.
+    pub(super) fn keep_line(&self, line: Line) {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
     }
 }
@@ -173,6 +173,14 @@ impl Drop for Call {
             self.caller.put_by(line);
         }
     }
+}
+
+/// What the core has answered.
+pub(super) fn read<R: Request>(version: i16, answer: BytesMut) -> Result<R::Response, Status> {
+    let mut reader = Reader::new(answer, usize::MAX);
+    read_response_start(&mut reader, R::API, version)
+        .and_then(|_| R::Response::decode(&mut reader, version))
+        .map_err(|error| Status::internal(format!("the broker's own answer is unreadable: {error}")))
 }
 
 async fn exchange(line: &mut Line, request: BytesMut) -> Result<BytesMut, Ended> {

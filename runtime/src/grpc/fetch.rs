@@ -15,8 +15,8 @@ use crate::limits::{
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
-    AbortedTransaction, FetchRequest, FetchResponse, FetchedPartition, Header, Isolation, Record,
-    RecordFormat,
+    AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Header, Isolation,
+    Record, RecordFormat,
 };
 use rust_mq_proto::kafka::Chain;
 use rust_mq_proto::kafka::api::fetch;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 
-const FETCH: i16 = 12;
+pub(super) const FETCH: i16 = 12;
 /// What a record takes in memory beside its key, value and headers, and a header beside its own, at most.
 const RECORD_OVERHEAD_BYTES: usize = 128;
 
@@ -37,8 +37,7 @@ pub(super) type From = BTreeMap<(String, i32), i64>;
 /// Reads records.
 pub(super) async fn fetch(call: Arc<Call>, request: FetchRequest) -> Result<FetchResponse, Status> {
     let format = known(RecordFormat::try_from(request.format), "format")?;
-    let from: From =
-        request.partitions.iter().map(|part| ((part.topic.clone(), part.partition), part.offset)).collect();
+    let from = from(&request.partitions);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(GRPC_WAIT_MAX);
     let mut asked = to_read(request)?;
     let until = Instant::now() + wait;
@@ -51,11 +50,18 @@ pub(super) async fn fetch(call: Arc<Call>, request: FetchRequest) -> Result<Fetc
             break answer;
         }
     };
-    read(&call, answer, &from, format).await
+    let answer = read(&call, answer, &from, format).await;
+    refusal::if_alone(answer.partitions.iter().map(|part| part.error.as_ref()))?;
+    Ok(answer)
+}
+
+/// Where these are asked from.
+pub(super) fn from(partitions: &[FetchPartition]) -> From {
+    partitions.iter().map(|part| ((part.topic.clone(), part.partition), part.offset)).collect()
 }
 
 /// The same in Kafka's words.
-fn to_read(request: FetchRequest) -> Result<fetch::FetchRequest, Status> {
+pub(super) fn to_read(request: FetchRequest) -> Result<fetch::FetchRequest, Status> {
     let isolation = known(Isolation::try_from(request.isolation), "isolation")?;
     if request.partitions.is_empty() {
         return Err(Status::invalid_argument("no partition to read"));
@@ -93,12 +99,12 @@ fn is_enough(answer: &fetch::FetchResponse, min_bytes: i32) -> bool {
 }
 
 /// What was read.
-async fn read(
+pub(super) async fn read(
     call: &Call,
     answer: fetch::FetchResponse,
     from: &From,
     format: RecordFormat,
-) -> Result<FetchResponse, Status> {
+) -> FetchResponse {
     let mut fields = Fields::default();
     let mut partitions = Vec::new();
     for topic in answer.responses {
@@ -139,8 +145,7 @@ async fn read(
             partitions.push(found);
         }
     }
-    refusal::if_alone(partitions.iter().map(|part| part.error.as_ref()))?;
-    Ok(FetchResponse { partitions })
+    FetchResponse { partitions }
 }
 
 /// The batches as one run of bytes, which they are when they come whole from a message.

@@ -179,21 +179,47 @@ impl Line {
     /// Hands a whole request over, its length included, as the core gives credit for it.
     pub(super) async fn ask(&mut self, mut request: BytesMut) -> Result<(), Ended> {
         self.spent();
-        while !request.is_empty() {
-            let allowed = self.wait_for(|side| (side.credit > 0).then_some(side.credit)).await?;
-            let count = request.len().min(usize::try_from(allowed).unwrap_or(usize::MAX));
-            self.state.lock().credit -= count as u64;
-            let bytes = request.split_to(count);
-            self.lines.mailbox.put([Event::Received { link: self.state.link, bytes }]);
+        while self.hand_over(&mut request)? {
+            self.news().await;
         }
         Ok(())
     }
 
     /// The next whole answer, without its length.
     pub(super) async fn hear(&mut self) -> Result<BytesMut, Ended> {
-        let answer = self.wait_for(Side::take_answer).await?;
+        loop {
+            match self.heard()? {
+                Some(answer) => return Ok(answer),
+                None => self.news().await,
+            }
+        }
+    }
+
+    /// Hands over as much of a request as there is credit for; says whether some of it is left.
+    pub(super) fn hand_over(&mut self, request: &mut BytesMut) -> Result<bool, Ended> {
+        let mut side = self.state.lock();
+        side.if_ended()?;
+        let count = request.len().min(usize::try_from(side.credit).unwrap_or(usize::MAX));
+        side.credit -= count as u64;
+        drop(side);
+        if count > 0 {
+            let bytes = request.split_to(count);
+            self.lines.mailbox.put([Event::Received { link: self.state.link, bytes }]);
+        }
+        Ok(!request.is_empty())
+    }
+
+    /// The next whole answer, without its length, if it has come. What was answered before the end is an answer.
+    pub(super) fn heard(&mut self) -> Result<Option<BytesMut>, Ended> {
+        let mut side = self.state.lock();
+        let Some(answer) = side.take_answer() else { return side.if_ended().map(|()| None) };
         self.owed_bytes += (PREFIX_BYTES + answer.len()) as u64;
-        Ok(answer)
+        Ok(Some(answer))
+    }
+
+    /// The core has done something to it since this was last awaited.
+    pub(super) async fn news(&self) {
+        self.state.news.notified().await;
     }
 
     /// The caller has taken all answers.
@@ -207,22 +233,6 @@ impl Line {
     /// Whether the core has closed it.
     pub(super) fn is_ended(&self) -> bool {
         self.state.lock().is_ended
-    }
-
-    async fn wait_for<T>(&self, mut look: impl FnMut(&mut Side) -> Option<T>) -> Result<T, Ended> {
-        loop {
-            {
-                let mut side = self.state.lock();
-                // What was answered before the end is an answer.
-                if let Some(found) = look(&mut side) {
-                    return Ok(found);
-                }
-                if side.is_ended {
-                    return Err(side.rejected.clone().map_or(Ended::Closed, Ended::Rejected));
-                }
-            }
-            self.state.news.notified().await;
-        }
     }
 }
 
@@ -239,6 +249,13 @@ impl State {
 }
 
 impl Side {
+    fn if_ended(&self) -> Result<(), Ended> {
+        if !self.is_ended {
+            return Ok(());
+        }
+        Err(self.rejected.clone().map_or(Ended::Closed, Ended::Rejected))
+    }
+
     /// Cuts off the first answer, if it is all there: into memory of its own, since it lies in parts.
     fn take_answer(&mut self) -> Option<BytesMut> {
         let mut prefix = [0; PREFIX_BYTES];

@@ -3,10 +3,12 @@
 //! handlers, their order, limits and budget are those of Kafka's protocol.
 //!
 //! ```text
-//! server   one connection: HTTP/2 and its limits, gRPC's framing, which call it is
+//! server   one connection: HTTP/2 and its limits, which call it is, a call's end
+//! framing  how a call's messages travel
 //! call     one call: its line, its deadline; asks in Kafka's words
 //! records  fetch  topics  groups  offsets  settings: each call's message in Kafka's words, and the answer back
-//! refusal  by_topic: what they share
+//! streams  what is appended and read message after message
+//! refusal  by_topic: what all share
 //! lines    the links on which calls reach the core; the crossing of threads
 //! ```
 //! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, gRPC's framing tonic's; neither is simulated.
@@ -26,6 +28,7 @@
 mod by_topic;
 mod call;
 mod fetch;
+mod framing;
 mod groups;
 mod lines;
 mod offsets;
@@ -33,6 +36,7 @@ mod records;
 mod refusal;
 mod server;
 mod settings;
+mod streams;
 mod topics;
 
 use crate::mailbox::{Room, Wake};

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
 
-const PRODUCE: i16 = 12;
+pub(super) const PRODUCE: i16 = 12;
 const LIST_OFFSETS: i16 = 10;
 const INIT_PRODUCER_ID: i16 = 5;
 
@@ -32,12 +32,17 @@ pub(super) async fn produce(call: Arc<Call>, request: ProduceRequest) -> Result<
         call.tell(PRODUCE, &asked).await?;
         return Ok(ProduceResponse::default());
     }
-    let answer = call.ask(PRODUCE, &asked).await?;
-    appended(&call, answer).await
+    let answer = appended(&call, call.ask(PRODUCE, &asked).await?).await;
+    refusal::if_alone(answer.partitions.iter().map(|part| part.error.as_ref()))?;
+    Ok(answer)
 }
 
 /// The same in Kafka's words.
-fn to_append(call: &Call, acks: Acks, request: ProduceRequest) -> Result<produce::ProduceRequest, Status> {
+pub(super) fn to_append(
+    call: &Call,
+    acks: Acks,
+    request: ProduceRequest,
+) -> Result<produce::ProduceRequest, Status> {
     let mut parts = Vec::with_capacity(request.partitions.len());
     for part in request.partitions {
         let records = match part.data {
@@ -74,7 +79,7 @@ fn to_append(call: &Call, acks: Acks, request: ProduceRequest) -> Result<produce
 }
 
 /// What became of it.
-async fn appended(call: &Call, answer: produce::ProduceResponse) -> Result<ProduceResponse, Status> {
+pub(super) async fn appended(call: &Call, answer: produce::ProduceResponse) -> ProduceResponse {
     let mut partitions = Vec::new();
     for topic in answer.responses {
         for part in topic.partition_responses {
@@ -92,8 +97,7 @@ async fn appended(call: &Call, answer: produce::ProduceResponse) -> Result<Produ
             });
         }
     }
-    refusal::if_alone(partitions.iter().map(|part| part.error.as_ref()))?;
-    Ok(ProduceResponse { partitions })
+    ProduceResponse { partitions }
 }
 
 /// Finds offsets.

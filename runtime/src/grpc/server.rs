@@ -3,38 +3,31 @@
 //!
 //! hyper serves the connection and tonic the framing of a call. tonic's own server is not used: it takes an accept loop
 //! of its own, wraps each call in layers of which none is wanted, and says CANCELLED where a deadline has passed.
-//!
-//! A message is decoded only when it is turned into Kafka's words, within one poll: its bytes may become fifty times as
-//! many, and a client that holds back the end of its stream holds only the bytes.
 
 use super::call::{Call, Caller};
-use super::{fetch, groups, offsets, records, settings, topics};
+use super::framing::{streaming, too_late, unary};
+use super::{fetch, groups, offsets, records, settings, streams, topics};
 use crate::limits::{
-    GRPC_ANSWER_BYTES_MAX, GRPC_HEADERS_BYTES_MAX, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT,
-    GRPC_MESSAGE_BYTES_MAX, GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES,
-    GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX, GRPC_WINDOW_BYTES,
+    GRPC_HEADERS_BYTES_MAX, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT, GRPC_PENDING_RESETS_MAX,
+    GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX, GRPC_WINDOW_BYTES,
 };
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use prost::Message;
 use std::convert::Infallible;
 use std::error::Error;
-use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::{BoxFuture, http};
-use tonic::server::{Grpc, UnaryService};
-use tonic::{Request, Response, Status};
+use tonic::codegen::http;
 
 /// What every call's path begins with.
 const SERVICE: &str = "/rustmq.v1.KafkaBroker/";
@@ -101,7 +94,7 @@ async fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> http::
         None => served.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, served).await {
             Ok(response) => response,
-            Err(_) => Status::deadline_exceeded("the call's deadline has passed").into_http(),
+            Err(_) => too_late().into_http(),
         },
     };
     response.map(|body| Body::new(Leaving { body, _call: call }))
@@ -112,6 +105,8 @@ async fn route(call: Arc<Call>, request: http::Request<Incoming>) -> http::Respo
     let path = request.uri().path().to_owned();
     match path.strip_prefix(SERVICE) {
         Some("Produce") => unary(call, request, records::produce).await,
+        Some("ProduceStream") => streaming(call, request, streams::produce).await,
+        Some("Subscribe") => streaming(call, request, streams::subscribe).await,
         Some("Fetch") => unary(call, request, fetch::fetch).await,
         Some("GetTopicMetadata") => unary(call, request, topics::get_metadata).await,
         Some("CreateTopics") => unary(call, request, topics::create).await,
@@ -132,98 +127,6 @@ async fn route(call: Arc<Call>, request: http::Request<Incoming>) -> http::Respo
         Some("DescribeConfigs") => unary(call, request, settings::describe).await,
         Some("AlterConfigs") => unary(call, request, settings::alter).await,
         _ => Status::unimplemented(format!("there is no call {path}")).into_http(),
-    }
-}
-
-/// One message in, one out.
-async fn unary<Q, A, H, F>(
-    call: Arc<Call>,
-    request: http::Request<Incoming>,
-    handle: H,
-) -> http::Response<Body>
-where
-    Q: Message + Default + 'static,
-    A: Message + 'static,
-    H: Fn(Arc<Call>, Q) -> F + Send + 'static,
-    F: Future<Output = Result<A, Status>> + Send + 'static,
-{
-    let handler = Handler { call, handle, asked: PhantomData::<fn(Q)> };
-    framing::<A>().unary(handler, request).await
-}
-
-fn framing<A: Message + 'static>() -> Grpc<Messages<A>> {
-    Grpc::new(Messages(PhantomData))
-        .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(GRPC_ANSWER_BYTES_MAX)
-}
-
-/// What answers one call.
-struct Handler<H, Q> {
-    call: Arc<Call>,
-    handle: H,
-    asked: PhantomData<fn(Q)>,
-}
-
-impl<Q, A, H, F> UnaryService<Bytes> for Handler<H, Q>
-where
-    Q: Message + Default + 'static,
-    H: Fn(Arc<Call>, Q) -> F,
-    F: Future<Output = Result<A, Status>> + Send + 'static,
-{
-    type Response = A;
-    type Future = BoxFuture<Response<A>, Status>;
-
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let message = Q::decode(request.into_inner());
-        let handled = message.map(|message| (self.handle)(Arc::clone(&self.call), message));
-        Box::pin(async move {
-            match handled {
-                Ok(handled) => handled.await.map(Response::new),
-                Err(error) => Err(unreadable(&error)),
-            }
-        })
-    }
-}
-
-fn unreadable(error: &prost::DecodeError) -> Status {
-    Status::invalid_argument(format!("an unreadable message: {error}"))
-}
-
-/// Messages out, bytes in.
-#[derive(Clone, Copy, Debug)]
-struct Messages<A>(PhantomData<fn(A)>);
-
-impl<A: Message + 'static> Codec for Messages<A> {
-    type Encode = A;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Messages(PhantomData)
-    }
-
-    fn decoder(&mut self) -> Self {
-        Messages(PhantomData)
-    }
-}
-
-impl<A: Message> Encoder for Messages<A> {
-    type Item = A;
-    type Error = Status;
-
-    fn encode(&mut self, message: A, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        // It grows as it must: there is no message that does not fit.
-        message.encode(into).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-impl<A> Decoder for Messages<A> {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
 

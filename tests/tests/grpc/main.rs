@@ -6,6 +6,7 @@ mod groups;
 mod records;
 mod refusals;
 mod settings;
+mod streams;
 mod topics;
 mod wire;
 
