@@ -4,9 +4,11 @@
 //! - [`kafka`]: requests and responses, one declarative description an API.
 //! - [`records`]: record batches as views over their bytes.
 //! - [`peer`]: what nodes say to each other.
+//! - [`grpc`]: the messages of the gRPC interface, made of `rustmq/v1/*.proto`.
 //!
 //! Invariant: no bytes from outside make a decoder panic or take more memory than it was allowed.
 
+pub mod grpc;
 pub mod kafka;
 pub mod peer;
 pub mod records;

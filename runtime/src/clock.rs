@@ -17,8 +17,7 @@ impl Clock {
 
     /// Reads both.
     pub fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now { mono: self.mono(), wall: Wall(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)) }
+        Now { mono: self.mono(), wall: Wall(wall_ms()) }
     }
 
     /// Reads the monotonic one.
@@ -30,6 +29,12 @@ impl Clock {
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
+}
+
+/// Milliseconds since 1970.
+pub fn wall_ms() -> i64 {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Default for Clock {

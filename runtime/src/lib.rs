@@ -7,6 +7,7 @@
 //! | [`clients`] | the clients' sockets, on that thread |
 //! | [`disk`] | files: a data directory with its lanes, or memory |
 //! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
+//! | [`grpc`] | clients that call, on a thread of their own |
 //! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
 //! | [`questions`] | what other threads ask the core, and who gets the answer |
@@ -29,6 +30,7 @@ pub mod dev_cluster;
 pub mod disk;
 pub mod foreign_text;
 pub mod generate;
+pub mod grpc;
 pub mod limits;
 pub mod log;
 pub mod log_levels;

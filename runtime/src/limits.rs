@@ -111,6 +111,59 @@ pub const PEER_VISITORS_MAX: usize = 64;
 /// opened on a connection of its own. At the edge: it is closed.
 pub const PEER_LANELESS_WAIT: Duration = Duration::from_secs(10);
 
+/// Calls under way over gRPC. Source: chosen, as many as half of the clients' connections. At the edge: a call more is
+/// refused, RESOURCE_EXHAUSTED.
+pub const GRPC_LINES_MAX: usize = 4_096;
+/// Lines that a gRPC connection keeps for its next calls. Source: chosen, what one busy client has in flight. At the
+/// edge: the line is closed, and the next call opens one.
+pub const GRPC_IDLE_LINES_MAX: usize = 32;
+/// Streams of one gRPC connection. Source: chosen, as gRPC servers usually allow. At the edge: HTTP/2 holds the next
+/// back.
+pub const GRPC_STREAMS_MAX: u32 = 128;
+/// Streams that were reset for the client's errors, at a time. Source: hyper's default. At the edge: GOAWAY.
+pub const GRPC_RESETS_MAX: usize = 1_024;
+/// Streams that the client reset before we took them up, at a time. Source: hyper's default (CVE-2023-44487). At the
+/// edge: GOAWAY.
+pub const GRPC_PENDING_RESETS_MAX: usize = 20;
+/// Header list of a call. Source: hyper's default. At the edge: the stream is refused.
+pub const GRPC_HEADERS_BYTES_MAX: u32 = 16 << 10;
+/// HTTP/2 window of one stream. Source: chosen, a quarter of a connection's.
+pub const GRPC_STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// HTTP/2 window of a connection. Source: chosen, bandwidth times delay of 1 GB/s and 1 ms.
+pub const GRPC_WINDOW_BYTES: u32 = 1 << 20;
+/// What of answers waits in HTTP/2 for one stream's window. Source: chosen; an answer more large is handed over whole.
+pub const GRPC_SEND_BYTES: usize = 256 << 10;
+/// HTTP/2 ping to a silent client. Source: chosen.
+pub const GRPC_KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long the answer to that ping may take. At the edge: the connection is closed.
+pub const GRPC_KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
+/// How long a gRPC connection may be without a call. Source: Kafka's `connections.max.idle.ms`. At the edge: GOAWAY.
+pub const GRPC_IDLE_WAIT: Duration = Duration::from_secs(600);
+/// A message of a call, to us. Source: gRPC's usual default. At the edge: OUT_OF_RANGE.
+pub const GRPC_MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// A message of ours. Source: chosen, above what a fetch returns at most. At the edge: OUT_OF_RANGE.
+pub const GRPC_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// What a fetch over gRPC returns at most, its first batch aside. Source: chosen, a quarter of an answer.
+pub const GRPC_FETCH_BYTES_MAX: i32 = 4 << 20;
+/// What a fetch over gRPC returns of one partition unless it says so. Source: Kafka's `max.partition.fetch.bytes`.
+pub const GRPC_FETCH_PARTITION_BYTES: i32 = 1 << 20;
+/// What records take that are returned as fields, and one batch of them while it is read. Source: chosen, three quarters
+/// of an answer. At the edge: the next fetch goes on there.
+pub const GRPC_FIELDS_BYTES_MAX: usize = 12 << 20;
+/// How long a fetch over gRPC waits at most. Source: chosen, twice what Kafka's consumers wait. At the edge: an empty
+/// answer.
+pub const GRPC_WAIT_MAX: Duration = Duration::from_secs(60);
+/// For how long one long poll parks at the core's desk at a time. Source: chosen: a hundredth of a core for 10,000 of
+/// them. At the edge: it asks again; who has hung up does not.
+pub const GRPC_POLL_MAX: Duration = Duration::from_secs(5);
+/// Messages of one `ProduceStream` that are not answered. Source: the core's `CONNECTION_REQUESTS_MAX`, beyond which it
+/// takes up none. At the edge: the stream is not read.
+pub const GRPC_PIPELINE_MAX: usize = 64;
+/// Partitions of one `Subscribe`. Source: chosen, as many as a busy node has. At the edge: RESOURCE_EXHAUSTED.
+pub const GRPC_SUBSCRIBED_MAX: usize = 20_000;
+/// How long a decision or a commit is waited for, unless the call says so. Source: clients' usual `request.timeout.ms`.
+pub const GRPC_DECISION_WAIT: Duration = Duration::from_secs(30);
+
 /// Size of a file of secrets. Source: chosen, above the longest four. At the edge: refused.
 pub const SECRET_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.

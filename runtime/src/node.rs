@@ -24,7 +24,7 @@ use crate::mailbox::{Room, Wake};
 use crate::peers::Peers;
 use crate::questions::Questions;
 use mio::{Events, Poll, Token, Waker};
-use rust_mq_core::action::{Action, HaltReason};
+use rust_mq_core::action::{Action, HaltReason, Notice};
 use rust_mq_core::broker::Broker;
 use rust_mq_core::event::{Event, Question};
 use rust_mq_core::now::Mono;
@@ -194,7 +194,12 @@ impl Node {
                 | Action::Forget { .. } => self.disk.perform(action),
                 Action::WakeAt { mono } => turns.deadline = Some(mono),
                 Action::Tell { question, answer } => self.questions.answer(question, answer),
-                Action::Note(notice) => self.log.write(&notice),
+                Action::Note(notice) => {
+                    if let Notice::Rejected { link, reason } = &notice {
+                        self.clients.rejected(*link, reason);
+                    }
+                    self.log.write(&notice);
+                }
                 Action::Halt(reason) => {
                     turns.halt = Some(reason);
                     break;

@@ -124,7 +124,7 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
     let beside = start_beside(&questions, reload)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
-    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients)?;
+    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients, wait.waker())?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),

@@ -9,6 +9,7 @@ use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 struct Bench {
@@ -19,12 +20,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
+        Bench::of(100)
+    }
+
+    fn of(limit: usize) -> Bench {
         let poll = Poll::new().expect("an epoll set can be made");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let registry = poll.registry().try_clone().expect("a registry can be cloned");
-        let clients =
-            Clients::new(vec![listener], registry, Clock::new(), 100).expect("a listener can be registered");
+        let clients = Clients::new(vec![listener], registry, Clock::new(), limit, Arc::new(|| {}))
+            .expect("a listener can be registered");
         Bench { poll, clients, address }
     }
 
@@ -168,9 +173,7 @@ fn a_client_that_leaves_is_noticed_without_credit() {
 #[test]
 fn other_protocols_are_turned_away_and_unknown_to_the_core() {
     let mut bench = Bench::new();
-    for hello in
-        [&b"GET / HTTP/1.1\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"]
-    {
+    for hello in [&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\x00\x01"] {
         let mut client = TcpStream::connect(bench.address).expect("the listener accepts");
         client.write_all(hello).expect("a few bytes fit");
         assert_eq!(bench.quiet_moment(), []);
@@ -198,4 +201,22 @@ fn many_links_take_turns() {
     distinct.sort();
     distinct.dedup();
     assert_eq!(distinct.len(), 20, "each is read once before one is read twice: {order:?}");
+}
+
+#[test]
+fn a_socket_that_speaks_grpc_keeps_its_place_until_it_ends_and_is_unknown_to_the_core() {
+    let mut bench = Bench::of(1);
+    let mut client = TcpStream::connect(bench.address).expect("the listener accepts");
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("a preface fits");
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).expect("settings fit");
+    assert_eq!(bench.quiet_moment(), []);
+    let mut settings = [0; 9];
+    client.read_exact(&mut settings).expect("HTTP/2 answers");
+    assert_eq!(settings[3], 4, "a server begins with its settings");
+    let mut other = TcpStream::connect(bench.address).expect("the kernel accepts");
+    bench.quiet_moment();
+    assert_eq!(other.read(&mut [0]).expect("it is closed"), 0, "the only place is taken");
+    drop(client);
+    bench.quiet_moment();
+    bench.open();
 }

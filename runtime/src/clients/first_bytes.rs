@@ -6,6 +6,8 @@
 pub(super) enum Protocol {
     /// Kafka, or something the core will refuse.
     Kafka,
+    /// HTTP/2's preface: gRPC.
+    Grpc,
     /// Something else; the words say what, and what to do.
     Other(&'static str),
 }
@@ -13,9 +15,10 @@ pub(super) enum Protocol {
 /// Recognises a protocol by its first four bytes.
 pub(super) fn recognise(first: [u8; 4]) -> Protocol {
     match &first {
-        b"PRI " => Protocol::Other("HTTP/2 (gRPC?), which this port does not speak yet"),
+        // RFC 9113 section 3.4. As a length it is over 1.3 GB.
+        b"PRI " => Protocol::Grpc,
         b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"CONN" => {
-            Protocol::Other("HTTP; this port speaks Kafka's protocol")
+            Protocol::Other("HTTP/1; this port speaks Kafka's protocol and gRPC")
         }
         // RFC 8446 section 5.1: handshake record, legacy version 3.x.
         [0x16, 0x03, ..] => {

@@ -4,12 +4,13 @@
 //! connection. A turn reads each ready link once, in the order they became ready, so that none starves
 //! another; all replies of a turn to one link leave in one vectored write.
 //!
-//! Link ids are multiples of four; accepted peers have the other even numbers (law 10).
+//! Link ids are multiples of four; accepted peers have the other even numbers (law 10). Sockets have those of eight, the
+//! calls of clients that speak gRPC the others: such a socket is handed on (`grpc`), and only counted here.
 //!
 //! Slow clients are waited for as long as idle ones, unless connections are scarce.
 //!
 //! Invariants: `Opened` precedes every other event of a link, one `Closed` follows them all; a link that never
-//! showed its first four bytes was never opened. `links.len() <= limit`.
+//! showed its first four bytes was never opened. `links.len()` + connections that were handed on `<= limit`.
 
 mod admission;
 mod first_bytes;
@@ -17,13 +18,15 @@ mod link;
 mod transport;
 
 use crate::clock::Clock;
+use crate::grpc::Grpc;
 use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
-use crate::mailbox::Room;
+use crate::mailbox::{Room, Wake};
 use admission::Admission;
 use bytes::Bytes;
 use first_bytes::{Protocol, recognise};
 use link::{Arrival, Link, ReadBuffers, Stage};
 use mio::{Interest, Registry, Token};
+use rust_mq_core::action::Action;
 use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
 use rust_mq_core::link::Address;
@@ -35,7 +38,7 @@ use std::time::Duration;
 use transport::Transport;
 
 /// Distance between the ids of two links, which are their tokens, too.
-const STEP: u64 = 4;
+const STEP: u64 = 8;
 
 /// All connections of clients.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Clients {
     clock: Clock,
     admission: Admission,
     links: BTreeMap<LinkId, Box<Link>>,
+    grpc: Grpc,
     to_read: VecDeque<LinkId>,
     to_flush: Vec<LinkId>,
     /// Events that no read brings: opened, sent, closed.
@@ -53,15 +57,18 @@ pub struct Clients {
     /// The time of this turn.
     now: Mono,
     next_sweep: Option<Mono>,
+    is_grpc_first: bool,
 }
 
 impl Clients {
-    /// Serves the clients that come to `listeners`, which are numbered as the core's, at most `limit` at a time.
+    /// Serves the clients that come to `listeners`, which are numbered as the core's, at most `limit` at a time. `wake`
+    /// ends the loop's wait.
     pub fn new(
         listeners: Vec<std::net::TcpListener>,
         registry: Registry,
         clock: Clock,
         limit: usize,
+        wake: Wake,
     ) -> io::Result<Clients> {
         let admission = Admission::new(listeners, &registry, limit)?;
         Ok(Clients {
@@ -69,6 +76,7 @@ impl Clients {
             clock,
             admission,
             links: BTreeMap::new(),
+            grpc: Grpc::new(wake),
             to_read: VecDeque::new(),
             to_flush: Vec::new(),
             pending: VecDeque::new(),
@@ -76,12 +84,20 @@ impl Clients {
             last: LinkId(0),
             now: clock.mono(),
             next_sweep: None,
+            is_grpc_first: false,
         })
     }
 
     /// Whether a link is a client's.
     pub fn owns(link: LinkId) -> bool {
-        link.0.is_multiple_of(STEP)
+        link.0.is_multiple_of(STEP) || Grpc::owns(link)
+    }
+
+    /// Takes note of why a link is about to be closed.
+    pub fn rejected(&mut self, link: LinkId, reason: &str) {
+        if Grpc::owns(link) {
+            self.grpc.rejected(link, reason);
+        }
     }
 
     /// Notes what the kernel says.
@@ -109,6 +125,7 @@ impl Clients {
     pub fn has_more(&self) -> bool {
         !self.pending.is_empty()
             || !self.to_read.is_empty()
+            || self.grpc.has_more()
             || self.admission.wants_accept(self.clock.mono())
             || !self.to_flush.is_empty()
     }
@@ -126,6 +143,22 @@ impl Clients {
         self.accept(now);
         self.flush();
         room.fill(&mut self.pending, into);
+        for remote in self.grpc.take_gone() {
+            self.admission.on_closed(remote);
+        }
+        // Who is first this turn is last in the next: neither can fill all of them.
+        self.is_grpc_first = !self.is_grpc_first;
+        if self.is_grpc_first {
+            self.grpc.take(into, room);
+        }
+        self.read_ready(into, room, now);
+        room.fill(&mut self.pending, into);
+        if !self.is_grpc_first {
+            self.grpc.take(into, room);
+        }
+    }
+
+    fn read_ready(&mut self, into: &mut Vec<Event>, room: &mut Room, now: Mono) {
         for _ in 0..self.to_read.len() {
             if room.is_full() {
                 return;
@@ -133,11 +166,13 @@ impl Clients {
             let Some(id) = self.to_read.pop_front() else { break };
             self.read(id, into, room, now);
         }
-        room.fill(&mut self.pending, into);
     }
 
     /// Queues bytes towards a client; they leave in `flush`.
     pub fn send(&mut self, id: LinkId, parts: Vec<Bytes>) {
+        if Grpc::owns(id) {
+            return self.grpc.perform(Action::Send { link: id, parts });
+        }
         if let Some(link) = self.links.get_mut(&id)
             && link.stage == Stage::Open
         {
@@ -148,6 +183,9 @@ impl Clients {
 
     /// Adds to a link's credit.
     pub fn allow(&mut self, id: LinkId, bytes: u64) {
+        if Grpc::owns(id) {
+            return self.grpc.perform(Action::Allow { link: id, bytes });
+        }
         if let Some(link) = self.links.get_mut(&id) {
             link.credit = link.credit.saturating_add(bytes);
             self.queue_read(id);
@@ -156,6 +194,9 @@ impl Clients {
 
     /// Closes a link once everything has left.
     pub fn close(&mut self, id: LinkId) {
+        if Grpc::owns(id) {
+            return self.grpc.perform(Action::Close { link: id });
+        }
         if let Some(link) = self.links.get_mut(&id)
             && link.stage == Stage::Open
         {
@@ -166,6 +207,9 @@ impl Clients {
 
     /// Closes a link now.
     pub fn abort(&mut self, id: LinkId) {
+        if Grpc::owns(id) {
+            return self.grpc.perform(Action::Abort { link: id });
+        }
         self.end(id, CloseReason::Asked);
     }
 
@@ -176,6 +220,7 @@ impl Clients {
 
     /// Writes what the turn has queued.
     pub fn flush(&mut self) {
+        self.grpc.end_turn();
         let now = self.clock.mono();
         for id in std::mem::take(&mut self.to_flush) {
             let Some(link) = self.links.get_mut(&id) else { continue };
@@ -257,6 +302,7 @@ impl Clients {
                 self.admission.refuse(remote, &format_args!("it looks like {what}"));
                 self.end(id, CloseReason::Refused);
             }
+            Ok(Some(Protocol::Grpc)) => self.hand_on(id),
             Ok(Some(Protocol::Kafka)) => match link.transport.local() {
                 Ok(local) => {
                     link.stage = Stage::Open;
@@ -267,6 +313,22 @@ impl Clients {
                 Err(_) => self.end(id, CloseReason::Failed),
             },
             Err(_) => self.end(id, CloseReason::Remote),
+        }
+    }
+
+    /// A socket that speaks gRPC leaves, and keeps its place among the connections.
+    fn hand_on(&mut self, id: LinkId) {
+        let Some(mut link) = self.links.remove(&id) else { return };
+        let remote = link.remote;
+        let local = link.transport.local();
+        let listener = link.listener;
+        let handed_on = self.registry.deregister(link.transport.source()).and(local).and_then(|local| {
+            let kind = LinkKind::Kafka { listener, local: address(local), remote: address(remote) };
+            self.grpc.adopt(link.transport.into_stream(), kind, remote)
+        });
+        if let Err(error) = handed_on {
+            self.admission.on_closed(remote);
+            self.admission.refuse(remote, &error);
         }
     }
 

@@ -5,7 +5,7 @@
 //! found nothing. So "there is something" is kept until a read finds less than it asked for.
 //!
 //! What else will travel here: TLS decrypts within `read`, has something left although the socket has not (`is_readable`
-//! stays true), and writes when it reads; a socket that another server takes over leaves with the bytes that were only
+//! stays true), and writes when it reads. A socket that another server takes over leaves with the bytes that were only
 //! looked at (`peek`) still in it.
 //!
 //! Invariant: while `is_readable` is false, the next byte, or the end, is announced by an edge.
@@ -35,6 +35,11 @@ impl Transport {
     /// What edges come from.
     pub(super) fn source(&mut self) -> &mut impl Source {
         &mut self.stream
+    }
+
+    /// The socket, for another server. What was only looked at is still in it.
+    pub(super) fn into_stream(self) -> std::net::TcpStream {
+        self.stream.into()
     }
 
     /// The address the client connected to.

@@ -1,0 +1,188 @@
+//! One call: it asks the core in Kafka's words, over a line that it has for itself as long as it lasts, and keeps what it
+//! was answered charged to the budget until its caller has taken it.
+//!
+//! Calls of a connection use its lines one after the other, so that a call usually finds one that has credit already. A
+//! call that is cancelled, or whose deadline passes, takes its line with it: the core forgets what it held for it.
+//!
+//! Invariant: a line is used by one call at a time, and is put by only when everything on it was answered and taken.
+
+use super::lines::{Ended, Line, Lines};
+use super::refusal;
+use crate::limits::{GRPC_IDLE_LINES_MAX, GRPC_LINES_MAX};
+use bytes::BytesMut;
+use rust_mq_core::event::LinkKind;
+use rust_mq_proto::grpc::Node;
+use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;
+use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
+use rust_mq_proto::kafka::{Reader, Request, Response, Writer, read_response_start, write_request};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use tonic::Status;
+
+/// The version of Metadata that calls speak: the last one is the same to us.
+const METADATA: i16 = 12;
+/// The version of DescribeCluster that calls speak.
+const DESCRIBE_CLUSTER: i16 = 1;
+
+/// A connection, as its calls see it.
+#[derive(Debug)]
+pub(super) struct Caller {
+    lines: Arc<Lines>,
+    kind: LinkKind,
+    idle: Mutex<Vec<Line>>,
+}
+
+/// A call.
+#[derive(Debug)]
+pub(super) struct Call {
+    caller: Arc<Caller>,
+    client_id: Option<String>,
+    deadline: Option<Instant>,
+    line: Mutex<Option<Line>>,
+}
+
+impl Caller {
+    /// Whoever came as `kind` says.
+    pub(super) fn new(lines: Arc<Lines>, kind: LinkKind) -> Caller {
+        Caller { lines, kind, idle: Mutex::default() }
+    }
+
+    fn line(&self) -> Result<Line, Status> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(line) = idle.pop() {
+            if !line.is_ended() {
+                return Ok(line);
+            }
+        }
+        drop(idle);
+        if self.lines.len() >= GRPC_LINES_MAX {
+            return Err(Status::resource_exhausted(format!("{GRPC_LINES_MAX} calls are under way already")));
+        }
+        Ok(self.lines.open(self.kind.clone()))
+    }
+
+    fn put_by(&self, line: Line) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < GRPC_IDLE_LINES_MAX && self.lines.len() <= GRPC_LINES_MAX / 2 {
+            idle.push(line);
+        }
+    }
+}
+
+impl Call {
+    /// A call of that caller, who calls itself so and waits so long.
+    pub(super) fn new(caller: Arc<Caller>, client_id: Option<String>, patience: Option<Duration>) -> Call {
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        Call { caller, client_id, deadline, line: Mutex::default() }
+    }
+
+    /// Until when it is to be answered.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// `wanted`, or as long as its caller still waits, in milliseconds.
+    pub(super) fn wait_ms(&self, wanted: Duration) -> i32 {
+        let left = self.deadline.map_or(Duration::MAX, |deadline| deadline.duration_since(Instant::now()));
+        i32::try_from(wanted.min(left).as_millis()).unwrap_or(i32::MAX)
+    }
+
+    /// Asks the core, in that version of Kafka's protocol.
+    pub(super) async fn ask<R: Request>(&self, version: i16, body: &R) -> Result<R::Response, Status> {
+        let mut line = self.take_line()?;
+        let answer = exchange(&mut line, self.written(version, body)).await.map_err(refusal::of_end)?;
+        self.keep_line(line);
+        read::<R>(version, answer)
+    }
+
+    /// Hands the core a request that is not answered.
+    pub(super) async fn tell<R: Request>(&self, version: i16, body: &R) -> Result<(), Status> {
+        let mut line = self.take_line()?;
+        line.ask(self.written(version, body)).await.map_err(refusal::of_end)?;
+        self.keep_line(line);
+        Ok(())
+    }
+
+    /// Where the leader of a partition is, if anybody knows.
+    pub(super) async fn leader_of(&self, topic: &str, partition: i32) -> Option<Node> {
+        let topic = MetadataRequestTopic { name: Some(topic.to_owned()), ..Default::default() };
+        let request = MetadataRequest {
+            topics: Some(vec![topic]),
+            allow_auto_topic_creation: false,
+            ..Default::default()
+        };
+        let answer = self.ask(METADATA, &request).await.ok()?;
+        let partitions = &answer.topics.first()?.partitions;
+        let leader = partitions.iter().find(|known| known.partition_index == partition)?.leader_id;
+        let node = answer.brokers.into_iter().find(|node| node.node_id == leader)?;
+        Some(Node {
+            node_id: node.node_id,
+            host: node.host,
+            port: node.port,
+            rack: node.rack.unwrap_or_default(),
+        })
+    }
+
+    /// Where the controller is, if anybody knows.
+    pub(super) async fn controller(&self) -> Option<Node> {
+        let answer = self.ask(DESCRIBE_CLUSTER, &DescribeClusterRequest::default()).await.ok()?;
+        let node = answer.brokers.into_iter().find(|node| node.broker_id == answer.controller_id)?;
+        Some(Node {
+            node_id: node.broker_id,
+            host: node.host,
+            port: node.port,
+            rack: node.rack.unwrap_or_default(),
+        })
+    }
+
+    /// A request with its length.
+    pub(super) fn written<R: Request>(&self, version: i16, body: &R) -> BytesMut {
+        let mut writer = Writer::new();
+        write_request(&mut writer, version, 0, self.client_id.as_deref(), body);
+        let length = writer.len();
+        let mut parts = writer.take();
+        if parts.len() == 1
+            && let Some(part) = parts.pop()
+        {
+            return part.try_into_mut().unwrap_or_else(BytesMut::from);
+        }
+        let mut whole = BytesMut::with_capacity(length);
+        parts.iter().for_each(|part| whole.extend_from_slice(part));
+        whole
+    }
+
+    /// A line to ask on.
+    pub(super) fn take_line(&self) -> Result<Line, Status> {
+        let kept = self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.map_or_else(|| self.caller.line(), Ok)
+    }
+
+    /// Everything on it was answered.
+    pub(super) fn keep_line(&self, line: Line) {
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+}
+
+impl Drop for Call {
+    /// Its caller has taken the answer, or gone.
+    fn drop(&mut self) {
+        if let Some(mut line) = self.line.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            line.spent();
+            self.caller.put_by(line);
+        }
+    }
+}
+
+/// What the core has answered.
+pub(super) fn read<R: Request>(version: i16, answer: BytesMut) -> Result<R::Response, Status> {
+    let mut reader = Reader::new(answer, usize::MAX);
+    read_response_start(&mut reader, R::API, version)
+        .and_then(|_| R::Response::decode(&mut reader, version))
+        .map_err(|error| Status::internal(format!("the broker's own answer is unreadable: {error}")))
+}
+
+async fn exchange(line: &mut Line, request: BytesMut) -> Result<BytesMut, Ended> {
+    line.ask(request).await?;
+    line.hear().await
+}

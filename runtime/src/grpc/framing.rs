@@ -1,0 +1,196 @@
+//! How a call's messages travel: gRPC's framing, which is tonic's, around a function of one message or of a stream of
+//! them.
+//!
+//! A message is decoded only when it is turned into Kafka's words, within one poll: its bytes may become fifty times as
+//! many, and a client that holds back the end of its stream holds only the bytes.
+
+use super::call::Call;
+use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
+use bytes::{Buf, Bytes};
+use hyper::body::Incoming;
+use prost::Message;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::{BoxFuture, http};
+use tonic::server::{Grpc, StreamingService, UnaryService};
+use tonic::{Request, Response, Status, Streaming};
+
+/// One message in, one out.
+pub(super) async fn unary<Q, A, H, F>(
+    call: Arc<Call>,
+    request: http::Request<Incoming>,
+    handle: H,
+) -> http::Response<Body>
+where
+    Q: Message + Default + 'static,
+    A: Message + 'static,
+    H: Fn(Arc<Call>, Q) -> F + Send + 'static,
+    F: Future<Output = Result<A, Status>> + Send + 'static,
+{
+    let handler = Handler { call, handle, asked: PhantomData::<fn(Q)> };
+    framing::<A>().unary(handler, request).await
+}
+
+/// Messages in, messages out, each side at its own pace.
+pub(super) async fn streaming<Q, A, H, F>(
+    call: Arc<Call>,
+    request: http::Request<Incoming>,
+    handle: H,
+) -> http::Response<Body>
+where
+    Q: Message + Default + 'static,
+    A: Message + 'static,
+    H: Fn(Arc<Call>, Asked<Q>, Sender<Result<A, Status>>) -> F + Send + 'static,
+    F: Future<Output = Result<(), Status>> + Send + 'static,
+{
+    let handler = StreamHandler { call, handle, handled: PhantomData::<fn(Q, A) -> F> };
+    framing::<A>().streaming(handler, request).await
+}
+
+fn framing<A: Message + 'static>() -> Grpc<Messages<A>> {
+    Grpc::new(Messages(PhantomData))
+        .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(GRPC_ANSWER_BYTES_MAX)
+}
+
+/// What answers one call.
+struct Handler<H, Q> {
+    call: Arc<Call>,
+    handle: H,
+    asked: PhantomData<fn(Q)>,
+}
+
+impl<Q, A, H, F> UnaryService<Bytes> for Handler<H, Q>
+where
+    Q: Message + Default + 'static,
+    H: Fn(Arc<Call>, Q) -> F,
+    F: Future<Output = Result<A, Status>> + Send + 'static,
+{
+    type Response = A;
+    type Future = BoxFuture<Response<A>, Status>;
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let message = Q::decode(request.into_inner());
+        let handled = message.map(|message| (self.handle)(Arc::clone(&self.call), message));
+        Box::pin(async move {
+            match handled {
+                Ok(handled) => handled.await.map(Response::new),
+                Err(error) => Err(unreadable(&error)),
+            }
+        })
+    }
+}
+
+/// What answers one stream.
+struct StreamHandler<H, Q, A, F> {
+    call: Arc<Call>,
+    handle: H,
+    handled: PhantomData<fn(Q, A) -> F>,
+}
+
+/// The messages of a stream, one after the other.
+pub(super) struct Asked<Q> {
+    messages: Streaming<Bytes>,
+    asked: PhantomData<fn(Q)>,
+}
+
+impl<Q, A, H, F> StreamingService<Bytes> for StreamHandler<H, Q, A, F>
+where
+    Q: Message + Default + 'static,
+    A: Message + 'static,
+    H: Fn(Arc<Call>, Asked<Q>, Sender<Result<A, Status>>) -> F,
+    F: Future<Output = Result<(), Status>> + Send + 'static,
+{
+    type Response = A;
+    type ResponseStream = ReceiverStream<Result<A, Status>>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        // One message waits for the caller's window, and no more.
+        let (sender, answers) = channel(1);
+        let asked = Asked { messages: request.into_inner(), asked: PhantomData };
+        let deadline = self.call.deadline();
+        let handled = (self.handle)(Arc::clone(&self.call), asked, sender.clone());
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = handled => ended,
+                () = until(deadline) => Err(too_late()),
+                // Its caller has gone.
+                () = sender.closed() => return,
+            };
+            if let Err(status) = ended {
+                // If nobody wants to know, so be it.
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        ready(Ok(Response::new(ReceiverStream::new(answers))))
+    }
+}
+
+impl<Q: Message + Default> Asked<Q> {
+    /// The next one; `None` is the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Q>, Status> {
+        let Some(message) = self.messages.message().await? else { return Ok(None) };
+        Q::decode(message).map(Some).map_err(|error| unreadable(&error))
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Nobody waits any longer.
+pub(super) fn too_late() -> Status {
+    Status::deadline_exceeded("the call's deadline has passed")
+}
+
+fn unreadable(error: &prost::DecodeError) -> Status {
+    Status::invalid_argument(format!("an unreadable message: {error}"))
+}
+
+/// Messages out, bytes in.
+#[derive(Clone, Copy, Debug)]
+struct Messages<A>(PhantomData<fn(A)>);
+
+impl<A: Message + 'static> Codec for Messages<A> {
+    type Encode = A;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Messages(PhantomData)
+    }
+
+    fn decoder(&mut self) -> Self {
+        Messages(PhantomData)
+    }
+}
+
+impl<A: Message> Encoder for Messages<A> {
+    type Item = A;
+    type Error = Status;
+
+    fn encode(&mut self, message: A, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        // It grows as it must: there is no message that does not fit.
+        message.encode(into).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl<A> Decoder for Messages<A> {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}

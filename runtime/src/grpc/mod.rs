@@ -1,0 +1,169 @@
+//! gRPC for clients, on the port of the clients: a socket whose first bytes are HTTP/2's comes here from `clients`, and
+//! what is called on it is asked of the core as a Kafka client would ask it. So no call has a meaning of its own: the
+//! handlers, their order, limits and budget are those of Kafka's protocol.
+//!
+//! ```text
+//! server   one connection: HTTP/2 and its limits, which call it is, a call's end
+//! framing  how a call's messages travel
+//! call     one call: its line, its deadline; asks in Kafka's words
+//! records  fetch  topics  groups  offsets  settings: each call's message in Kafka's words, and the answer back
+//! streams  what is appended and read message after message
+//! refusal  by_topic: what all share
+//! lines    the links on which calls reach the core; the crossing of threads
+//! ```
+//! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, gRPC's framing tonic's; neither is simulated.
+//!
+//! A thread of its own, which starts with the first such socket: who does not call gRPC pays nothing for it, and a vote
+//! between nodes does not wait for a client's megabytes. A call crosses to the core's thread once, and its answer back
+//! once.
+//!
+//! A line a call, and not a connection: answers on a link leave in the order of its requests, so that a long poll would
+//! hold up what was called after it. Lines are kept for the next call of the connection. What this costs is the core's
+//! memory of a link, some 500 bytes, for each call that is under way at once.
+//!
+//! Bounds: `GRPC_*` of `limits`. A connection keeps its place among the clients' connections until it is closed here.
+//!
+//! Not here: what a call means (the core's `api`), the listener and who is let in (`clients`).
+
+mod by_topic;
+mod call;
+mod fetch;
+mod framing;
+mod groups;
+mod lines;
+mod offsets;
+mod records;
+mod refusal;
+mod server;
+mod settings;
+mod streams;
+mod topics;
+
+use crate::log_levels::CLIENTS;
+use crate::mailbox::{Room, Wake};
+use call::Caller;
+use lines::{Lines, Told};
+use rust_mq_core::action::Action;
+use rust_mq_core::event::{Event, LinkKind};
+use rust_mq_core::ids::LinkId;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// The core's side of it, on the core's thread.
+#[derive(Debug)]
+pub struct Grpc {
+    lines: Arc<Lines>,
+    /// What this turn has done to lines.
+    told: Vec<Told>,
+    gone: Arc<Gone>,
+    /// There since the first connection.
+    thread: Option<Handle>,
+    is_more: bool,
+}
+
+/// Connections that have ended, for whoever counts them.
+struct Gone {
+    remotes: Mutex<Vec<SocketAddr>>,
+    open: AtomicUsize,
+    wake: Wake,
+}
+
+impl Grpc {
+    /// Nobody calls yet. `wake` gets the core's thread out of its wait.
+    pub fn new(wake: Wake) -> Grpc {
+        let gone = Gone { remotes: Mutex::default(), open: AtomicUsize::new(0), wake: Arc::clone(&wake) };
+        Grpc {
+            lines: Arc::new(Lines::new(wake)),
+            told: Vec::new(),
+            gone: Arc::new(gone),
+            thread: None,
+            is_more: false,
+        }
+    }
+
+    /// Whether a client's link is one of a call.
+    pub fn owns(link: LinkId) -> bool {
+        Lines::owns(link)
+    }
+
+    /// Serves a connection whose first bytes are HTTP/2's, and are still in it.
+    pub fn adopt(&mut self, stream: TcpStream, kind: LinkKind, remote: SocketAddr) -> io::Result<()> {
+        let thread = self.thread()?;
+        let caller = Arc::new(Caller::new(Arc::clone(&self.lines), kind));
+        let gone = Arc::clone(&self.gone);
+        gone.open.fetch_add(1, Ordering::Relaxed);
+        thread.spawn(async move {
+            if let Err(error) = server::serve(stream, caller).await {
+                tracing::debug!(target: CLIENTS, "a gRPC connection from {remote} ended: {error}");
+            }
+            gone.tell(remote);
+        });
+        Ok(())
+    }
+
+    /// Does what the core asks to one of its links.
+    pub fn perform(&mut self, action: Action) {
+        self.told.push(Told::Does(action));
+    }
+
+    /// Takes note of why the core is about to close one of its links.
+    pub fn rejected(&mut self, link: LinkId, reason: &str) {
+        self.told.push(Told::Rejects(link, reason.to_owned()));
+    }
+
+    /// Hands over what the turn has done.
+    pub fn end_turn(&mut self) {
+        self.lines.put(&mut self.told);
+    }
+
+    /// Moves what calls ask into `into`, as much as there is room for.
+    pub fn take(&mut self, into: &mut Vec<Event>, room: &mut Room) {
+        self.is_more = self.thread.is_some() && self.lines.take(into, room);
+    }
+
+    /// Whether calls ask more than the last turn had room for.
+    pub fn has_more(&self) -> bool {
+        self.is_more
+    }
+
+    /// The connections that have ended since this was last asked.
+    pub fn take_gone(&self) -> Vec<SocketAddr> {
+        if self.thread.is_none() {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.gone.remotes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.gone.open.load(Ordering::Relaxed)
+    }
+
+    fn thread(&mut self) -> io::Result<Handle> {
+        if let Some(thread) = &self.thread {
+            return Ok(thread.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let handle = runtime.handle().clone();
+        let lines = Arc::clone(&self.lines);
+        std::thread::Builder::new().name("grpc".into()).spawn(move || runtime.block_on(lines.deliver()))?;
+        Ok(self.thread.insert(handle).clone())
+    }
+}
+
+impl Gone {
+    fn tell(&self, remote: SocketAddr) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.remotes.lock().unwrap_or_else(PoisonError::into_inner).push(remote);
+        (self.wake)();
+    }
+}
+
+impl std::fmt::Debug for Gone {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Gone").field("open", &self.open).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! One gRPC connection: HTTP/2 with every limit set here, because none is set for us; which call is meant; and a call's
+//! end, whatever brings it.
+//!
+//! hyper serves the connection and tonic the framing of a call. tonic's own server is not used: it takes an accept loop
+//! of its own, wraps each call in layers of which none is wanted, and says CANCELLED where a deadline has passed.
+
+use super::call::{Call, Caller};
+use super::framing::{streaming, too_late, unary};
+use super::{fetch, groups, offsets, records, settings, streams, topics};
+use crate::limits::{
+    GRPC_HEADERS_BYTES_MAX, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT, GRPC_PENDING_RESETS_MAX,
+    GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX, GRPC_WINDOW_BYTES,
+};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::TcpStream;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http;
+
+/// What every call's path begins with.
+const SERVICE: &str = "/rustmq.v1.KafkaBroker/";
+/// How a caller names itself, as in Kafka's protocol.
+const CLIENT_ID: &str = "client-id";
+const TIMEOUT: &str = "grpc-timeout";
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(
+    stream: TcpStream,
+    caller: Arc<Caller>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    stream.set_nonblocking(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    let calls = Arc::new(AtomicU64::new(0));
+    let service = service_fn(|request| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        let caller = Arc::clone(&caller);
+        async move { Ok::<_, Infallible>(answer(caller, request).await) }
+    });
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .auto_date_header(false)
+            .max_concurrent_streams(GRPC_STREAMS_MAX)
+            .max_local_error_reset_streams(GRPC_RESETS_MAX)
+            .max_pending_accept_reset_streams(GRPC_PENDING_RESETS_MAX)
+            .max_header_list_size(GRPC_HEADERS_BYTES_MAX)
+            .keep_alive_interval(GRPC_KEEPALIVE)
+            .keep_alive_timeout(GRPC_KEEPALIVE_WAIT)
+            .adaptive_window(false)
+            .initial_stream_window_size(GRPC_STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(GRPC_WINDOW_BYTES)
+            .max_send_buf_size(GRPC_SEND_BYTES)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let mut seen = calls.load(Ordering::Relaxed);
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            () = tokio::time::sleep(GRPC_IDLE_WAIT) => {}
+        }
+        // Calls that are under way hold `caller`; this connection itself holds it twice.
+        let now = calls.load(Ordering::Relaxed);
+        if now == seen && Arc::strong_count(&caller) <= 2 {
+            connection.as_mut().graceful_shutdown();
+        }
+        seen = now;
+    }
+}
+
+/// Answers one call.
+async fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> http::Response<Body> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let client_id = header(CLIENT_ID).map(str::to_owned);
+    let patience = match header(TIMEOUT).map(parse_timeout) {
+        None => None,
+        Some(Some(patience)) => Some(patience),
+        Some(None) => return Status::invalid_argument("an unreadable grpc-timeout").into_http(),
+    };
+    let call = Arc::new(Call::new(caller, client_id, patience));
+    let served = route(Arc::clone(&call), request);
+    let response = match call.deadline() {
+        None => served.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline, served).await {
+            Ok(response) => response,
+            Err(_) => too_late().into_http(),
+        },
+    };
+    response.map(|body| Body::new(Leaving { body, _call: call }))
+}
+
+/// Finds what is called.
+async fn route(call: Arc<Call>, request: http::Request<Incoming>) -> http::Response<Body> {
+    let path = request.uri().path().to_owned();
+    match path.strip_prefix(SERVICE) {
+        Some("Produce") => unary(call, request, records::produce).await,
+        Some("ProduceStream") => streaming(call, request, streams::produce).await,
+        Some("Subscribe") => streaming(call, request, streams::subscribe).await,
+        Some("Fetch") => unary(call, request, fetch::fetch).await,
+        Some("GetTopicMetadata") => unary(call, request, topics::get_metadata).await,
+        Some("CreateTopics") => unary(call, request, topics::create).await,
+        Some("DeleteTopics") => unary(call, request, topics::delete).await,
+        Some("ListOffsets") => unary(call, request, records::list_offsets).await,
+        Some("InitProducerId") => unary(call, request, records::init_producer_id).await,
+        Some("DescribeCluster") => unary(call, request, topics::describe_cluster).await,
+        Some("FindCoordinator") => unary(call, request, groups::find_coordinator).await,
+        Some("CommitOffset") => unary(call, request, offsets::commit).await,
+        Some("FetchOffset") => unary(call, request, offsets::fetch).await,
+        Some("JoinGroup") => unary(call, request, groups::join).await,
+        Some("SyncGroup") => unary(call, request, groups::sync).await,
+        Some("Heartbeat") => unary(call, request, groups::heartbeat).await,
+        Some("LeaveGroup") => unary(call, request, groups::leave).await,
+        Some("ListGroups") => unary(call, request, groups::list).await,
+        Some("DescribeGroup") => unary(call, request, groups::describe).await,
+        Some("DeleteGroup") => unary(call, request, groups::delete).await,
+        Some("DescribeConfigs") => unary(call, request, settings::describe).await,
+        Some("AlterConfigs") => unary(call, request, settings::alter).await,
+        _ => Status::unimplemented(format!("there is no call {path}")).into_http(),
+    }
+}
+
+/// An answer on its way: the call ends when it has been taken, or its caller has gone.
+struct Leaving {
+    body: Body,
+    _call: Arc<Call>,
+}
+
+impl http_body::Body for Leaving {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A call's patience: up to eight digits and a unit. The outer `None` is no header, the inner none that can be read.
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_has_digits_and_a_unit() {
+        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_timeout("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for bad in ["", "m", "1", "-1S", "999999999S", "1x", "1\u{e9}", "+1S"] {
+            assert_eq!(parse_timeout(bad), None, "{bad:?}");
+        }
+    }
+}
