@@ -11,6 +11,7 @@ use crate::link::Address;
 use crate::mutant::Mutant;
 use crate::settings::{self, Layers, Settings, Table, TopicDefaults};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod secret;
@@ -29,6 +30,10 @@ pub struct Config {
     /// One per Kafka listener, in the order of `LinkKind::Kafka::listener`: what to advertise there.
     /// `None`: the address the client connected to.
     pub listeners: Vec<Option<Address>>,
+    /// One per Kafka listener, in the same order, or none at all: where its clients find the members. Who is not in it is
+    /// found at [`Member::api`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_listener: Vec<BTreeMap<NodeId, Address>>,
     /// Between two heartbeats of a leader.
     pub heartbeat_interval: Duration,
     /// Shortest time without a leader before a replica stands for election.
@@ -282,6 +287,7 @@ impl Default for Config {
             members: vec![Member { node: NodeId(1), api, rpc: Address::default() }],
             bootstrap: true,
             listeners: vec![None],
+            by_listener: Vec::new(),
             heartbeat_interval: Duration::from_millis(500),
             election_timeout_min: Duration::from_millis(1500),
             election_timeout_max: Duration::from_millis(3000),

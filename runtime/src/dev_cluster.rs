@@ -57,10 +57,12 @@ pub fn run(directory: &Path) -> io::Result<()> {
 async fn watch(mut nodes: Vec<(&str, Option<Child>)>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     while nodes.iter().any(|(_, node)| node.is_some()) {
         let is_signalled = tokio::select! {
             _ = terminate.recv() => true,
             _ = interrupt.recv() => true,
+            _ = hangup.recv() => true,
             () = tokio::time::sleep(ACCEPT_PAUSE) => false,
         };
         for (label, node) in &mut nodes {

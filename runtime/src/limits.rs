@@ -24,6 +24,9 @@ pub const WRITE_SLICES: usize = 128;
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Client connections from one address that is not loopback. Source: as above.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_000;
+/// Listeners of a node for clients. Source: chosen, several times what networks there are. At the edge: refused at the
+/// start.
+pub const LISTENERS_MAX: usize = 16;
 /// Connections taken from the kernel in one turn. Source: chosen. At the edge: the rest next turn.
 pub const ACCEPTS_PER_TURN: usize = 64;
 /// Descriptors that connections leave to files, peers and the runtime. Source: `OPEN_FILES_MAX`,
@@ -122,3 +125,5 @@ pub const LINE_SHOWN_MAX: usize = 600;
 pub const LOG_TEXT_MAX: usize = 256;
 /// Log lines about rejected links in one second. Source: chosen. At the edge: counted, and the count logged.
 pub const REJECTED_LINES_PER_SECOND: u32 = 10;
+/// Log lines about topics that were made, widened or deleted in one second. Source: chosen. At the edge: as above.
+pub const TOPIC_LINES_PER_SECOND: u32 = 10;

@@ -4,13 +4,17 @@
 //! is logged: a client's name must not be able to forge a line or colour a terminal.
 
 use crate::foreign_text::{escaped, shown};
-use crate::limits::REJECTED_LINES_PER_SECOND;
+use crate::limits::{REJECTED_LINES_PER_SECOND, TOPIC_LINES_PER_SECOND};
+use crate::log_levels::{CLIENTS, DISK, LogLevels, NODE, PEERS, REPLICAS, TOPICS};
 use rust_mq_core::action::Notice;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,16 +25,30 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging; `None` means human on a terminal, JSON otherwise. RUST_LOG changes what is logged.
-pub fn start(format: Option<LogFormat>) {
+/// Puts levels in force.
+pub type SetLevels = Box<dyn Fn(&LogLevels) + Send + Sync>;
+
+/// Starts logging; without a format, human on a terminal and JSON otherwise. Gives back what changes the levels later.
+pub fn start(format: Option<LogFormat>, levels: &LogLevels) -> SetLevels {
     let is_terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_target(false);
     match format {
-        LogFormat::Human => lines.with_ansi(is_terminal).init(),
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).init(),
+        LogFormat::Human => start_with(lines.with_ansi(is_terminal).finish(), levels),
+        LogFormat::Json => {
+            start_with(lines.json().flatten_event(true).with_current_span(false).finish(), levels)
+        }
     }
+}
+
+fn start_with(
+    lines: impl tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    levels: &LogLevels,
+) -> SetLevels {
+    let (filter, handle) = reload::Layer::new(levels.filter());
+    lines.with(filter).init();
+    // It fails only where nothing logs any more.
+    Box::new(move |levels| drop(handle.reload(levels.filter())))
 }
 
 /// Writes the core's notices.
@@ -42,13 +60,20 @@ pub struct NoticeLog {
     /// How large the disk is if it is memory: then "full" has another remedy.
     memory_limit: Option<u64>,
     rejected: RateLimit,
+    topics: RateLimit,
 }
 
 impl NoticeLog {
     /// `hint` is said once the node serves; `started` is when the process did; `memory_limit` is the limit
     /// if there is no other disk.
     pub fn new(started: Instant, hint: String, memory_limit: Option<u64>) -> NoticeLog {
-        NoticeLog { started, hint, memory_limit, rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND) }
+        NoticeLog {
+            started,
+            hint,
+            memory_limit,
+            rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND),
+            topics: RateLimit::per_second(TOPIC_LINES_PER_SECOND),
+        }
     }
 
     /// Writes one.
@@ -56,17 +81,18 @@ impl NoticeLog {
         match notice {
             Notice::Serving { journal_bytes, partitions } => {
                 let ready_ms = self.started.elapsed().as_millis() as u64;
-                info!(ready_ms, journal_bytes, partitions, "ready");
-                info!("{}", self.hint);
+                info!(target: NODE, ready_ms, journal_bytes, partitions, "ready");
+                info!(target: NODE, "{}", self.hint);
             }
             Notice::Rejected { link, reason } => {
                 // Of peers the core tells seldom; clients, whose ids are the multiples of four, are many.
                 if !link.0.is_multiple_of(4) || self.rejected.allows() {
                     let not_logged = self.rejected.take_suppressed();
-                    warn!(link = link.0, not_logged, "closed a connection: {}", escaped(reason));
+                    warn!(target: CLIENTS, link = link.0, not_logged, "closed a connection: {}", escaped(reason));
                 }
             }
             Notice::NoRoomToStart { bytes } => error!(
+                target: DISK,
                 bytes,
                 "the disk is full: there is no room for what a start writes; nothing is served until there is, and it \
                  is tried every second"
@@ -74,40 +100,44 @@ impl NoticeLog {
             Notice::DiskFull if self.memory_limit.is_some() => {
                 warn_of_full_memory(self.memory_limit.unwrap_or_default());
             }
-            Notice::DiskFull => warn!("the disk is full: writes are refused, reads and deletes go on"),
-            Notice::SpaceAgain => info!("there is space again: writes are accepted"),
-            Notice::DiskSlow => warn!("the disk is slow: what this node leads is handed over"),
-            Notice::DiskSound => info!("the disk keeps up again: this node may lead"),
-            Notice::LeftInPlace { path } => {
-                warn!(path = escaped(path), "a file that is not ours was left in place");
+            Notice::DiskFull => {
+                warn!(target: DISK, "the disk is full: writes are refused, reads and deletes go on")
             }
-            Notice::Damaged { file, what } => error!(%file, "damaged data: {}", escaped(what)),
+            Notice::SpaceAgain => info!(target: DISK, "there is space again: writes are accepted"),
+            Notice::DiskSlow => warn!(target: DISK, "the disk is slow: what this node leads is handed over"),
+            Notice::DiskSound => info!(target: DISK, "the disk keeps up again: this node may lead"),
+            Notice::LeftInPlace { path } => {
+                warn!(target: DISK, path = escaped(path), "a file that is not ours was left in place");
+            }
+            Notice::Damaged { file, what } => error!(target: DISK, %file, "damaged data: {}", escaped(what)),
             Notice::Mended { partition, offset, from } => {
-                info!(%partition, offset = offset.0, from = from.0, "damaged data is mended from a replica")
+                info!(target: DISK, %partition, offset = offset.0, from = from.0, "damaged data is mended from a replica")
             }
             Notice::CaughtUp { partition, from } => {
-                info!(%partition, leader = from.0, "a replica that was far behind has caught up")
+                info!(target: REPLICAS, %partition, leader = from.0, "a replica that was far behind has caught up")
             }
-            Notice::ReplicaDead { reason } => error!("a replica is dead: {}", escaped(reason)),
-            Notice::PeerUp(node) => info!(node = node.0, "connected to a peer"),
-            Notice::PeerDown(node) => warn!(node = node.0, "lost a peer"),
+            Notice::ReplicaDead { reason } => {
+                error!(target: REPLICAS, "a replica is dead: {}", escaped(reason))
+            }
+            Notice::PeerUp(node) => info!(target: PEERS, node = node.0, "connected to a peer"),
+            Notice::PeerDown(node) => warn!(target: PEERS, node = node.0, "lost a peer"),
             Notice::PeerRefused { reason } => {
                 // The core tells of each kind and peer seldom.
-                warn!("refused a peer: {}", escaped(reason));
+                warn!(target: PEERS, "refused a peer: {}", escaped(reason));
             }
             Notice::TurnedAway { by, reason } => {
-                error!(by = by.0, "turned away by a member of the cluster: {}", reason);
+                error!(target: PEERS, by = by.0, "turned away by a member of the cluster: {}", reason);
             }
-            Notice::Controller { term } => info!(term, "leading the cluster's metadata"),
-            Notice::TopicCreated { name, partitions } => {
-                info!(topic = escaped(name), partitions, "topic created");
+            Notice::Controller { term } => info!(target: REPLICAS, term, "leading the cluster's metadata"),
+            Notice::TopicCreated { .. } | Notice::TopicWidened { .. } | Notice::TopicDeleted { .. } => {
+                if self.topics.allows() {
+                    let not_logged = self.topics.take_suppressed();
+                    say_of_a_topic(notice, (not_logged > 0).then_some(not_logged));
+                }
             }
-            Notice::TopicWidened { name, partitions } => {
-                info!(topic = escaped(name), partitions, "topic has more partitions");
-            }
-            Notice::TopicDeleted { name, .. } => info!(topic = escaped(name), "topic deleted"),
             Notice::LevelRaised { to } => {
                 info!(
+                    target: REPLICAS,
                     level = to.0,
                     "the cluster's feature level is raised: older builds cannot join it any more"
                 );
@@ -116,9 +146,25 @@ impl NoticeLog {
     }
 }
 
+/// Clients make topics, many at a time: of those that were not told of, the next line tells the number.
+fn say_of_a_topic(notice: &Notice, not_logged: Option<u64>) {
+    match notice {
+        Notice::TopicCreated { name, partitions } => {
+            info!(target: TOPICS, topic = escaped(name), partitions, not_logged, "topic created");
+        }
+        Notice::TopicWidened { name, partitions } => {
+            info!(target: TOPICS, topic = escaped(name), partitions, not_logged, "topic has more partitions");
+        }
+        Notice::TopicDeleted { name, .. } => {
+            info!(target: TOPICS, topic = escaped(name), not_logged, "topic deleted");
+        }
+        _ => {}
+    }
+}
+
 fn warn_of_full_memory(limit_bytes: u64) {
     let limit = crate::memory_limit::show(limit_bytes);
-    warn!(limit, "memory is full: writes are refused; delete topics, or start with a larger --memory-limit");
+    warn!(target: DISK, limit, "memory is full: writes are refused; delete topics, or start with a larger --memory-limit");
 }
 
 /// At most so many lines a second.
@@ -161,26 +207,31 @@ impl Default for RateLimit {
     }
 }
 
-/// Whether a command line, readable or not, wants JSON.
-pub fn is_said_json(mut arguments: impl Iterator<Item = OsString>) -> bool {
+/// Whether a command line, readable or not, or else the environment wants JSON.
+pub fn is_said_json(arguments: impl Iterator<Item = OsString>, variable: Option<OsString>) -> bool {
     let mut before = OsString::new();
-    arguments.any(|word| {
-        let is_value = before == "--log-format" && word == "json";
+    let mut flag = None;
+    for word in arguments {
+        if before == "--log-format" {
+            flag = Some(word == "json");
+        } else if let Some(value) = word.to_str().and_then(|word| word.strip_prefix("--log-format=")) {
+            flag = Some(value == "json");
+        }
         before = word;
-        is_value || before == "--log-format=json"
-    })
+    }
+    flag.unwrap_or_else(|| variable.is_some_and(|value| value == "json"))
 }
 
 /// Why the process ends, as the last line of standard error: for people, or as one more JSON object if the log is
 /// said to be that. A mistake of several lines keeps them, each of a bounded length; nothing in it colours a terminal.
-pub fn last_words(format: Option<LogFormat>, words: &str) {
+pub fn last_words(is_json: bool, words: &str) {
     let safe: Vec<String> = words.lines().map(shown).collect();
     let safe = safe.join("\n");
-    if format != Some(LogFormat::Json) {
+    if !is_json {
         eprintln!("error: {safe}");
         return;
     }
     let line = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr);
     let line = line.json().flatten_event(true).with_current_span(false).finish();
-    tracing::subscriber::with_default(line, || error!("{safe}"));
+    tracing::subscriber::with_default(line, || error!(target: NODE, "{safe}"));
 }

@@ -1,43 +1,11 @@
-//! The cluster's secrets, from the file of a node or from a file of their own. Nothing here shows one: a mistake names
-//! the place and what is wrong, never the line.
+//! The cluster's secrets, from a file of their own. Nothing here shows one: a mistake names the file and what is wrong,
+//! never the line.
 
 use crate::limits::SECRET_FILE_BYTES_MAX;
 use rust_mq_core::config::{Secret, SecretFault, Secrets};
-use serde::Deserialize;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// `secret:` in a node's file: one, or a list of them.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "OneOrMore")]
-pub struct WrittenSecrets(pub Secrets);
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a secret is a text in quotation marks, or a list of such")]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-impl TryFrom<OneOrMore> for WrittenSecrets {
-    type Error = SecretFault;
-
-    fn try_from(written: OneOrMore) -> Result<WrittenSecrets, SecretFault> {
-        let texts = match written {
-            OneOrMore::One(text) => vec![text],
-            OneOrMore::More(texts) => texts,
-        };
-        secrets(texts.iter().map(String::as_str)).map(WrittenSecrets)
-    }
-}
-
-impl fmt::Debug for WrittenSecrets {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("WrittenSecrets")
-    }
-}
 
 fn secrets<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Secrets, SecretFault> {
     let all: Result<Vec<Secret>, SecretFault> = texts.map(|text| Secret::new(text.as_bytes())).collect();
@@ -92,8 +60,12 @@ pub fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         file => file?,
     };
+    writeln!(file, "{}", draw()?)
+}
+
+/// A new secret, as text.
+pub fn draw() -> io::Result<String> {
     let mut bytes = [0; 32];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(file, "{digits}")
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -5,17 +5,22 @@
 
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::cluster_file::{ClusterFile, HostPort, Mistake};
-use crate::command_line::{CommandLine, NodeArguments, OtherCommand};
+use crate::command_line::{CommandLine, ConfigCommand, NodeArguments, OtherCommand};
+use crate::configuration::mistake::Mistake;
+use crate::configuration::{Configuration, example, show};
 use crate::descriptors::Descriptors;
-use crate::disk::{DirectoryError, Disk, MemoryDisk, RealDisk};
+use crate::disk::{Disk, MemoryDisk, RealDisk};
 use crate::limits::{BUFFER_RESERVE_MAX, PARTITIONS_RESERVE_MAX};
-use crate::log::{self, NoticeLog};
+use crate::log::{self, LogFormat, NoticeLog};
+use crate::log_levels::NODE;
 use crate::memory_limit;
 use crate::node::{Node, Wait};
+use crate::output::print;
 use crate::peers::Peers;
+use crate::plan::{Failure, Plan, bind, written};
 use crate::questions::Questions;
-use crate::{dev_cluster, signals};
+use crate::reload::Reload;
+use crate::{check, dev_cluster, generate, signals};
 use rust_mq_core::action::HaltReason;
 use rust_mq_core::broker::Broker;
 use rust_mq_core::config::{Config, Member, StorageConfig};
@@ -23,118 +28,71 @@ use rust_mq_core::connection::request_bytes_max;
 use rust_mq_core::ids::NodeId;
 use rust_mq_core::link::Address;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
 
-/// Why a process ends without having been asked to. Each is one clear line.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The configuration file.
-    #[error(transparent)]
-    ClusterFile(#[from] Mistake),
-    /// An address that is none.
-    #[error("{flag}: {reason}")]
-    Address {
-        /// The flag or key.
-        flag: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Others could reach the node, and nothing would stop them.
-    #[error(
-        "{address} can be reached from other machines, and there is no encryption and no login yet: \
-         choose a loopback address, or say {how}"
-    )]
-    Insecure {
-        /// The address.
-        address: SocketAddr,
-        /// How to do it all the same.
-        how: &'static str,
-    },
-    /// The address is taken, or not ours.
-    #[error("cannot listen on {address}: {error}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The system's words.
-        error: io::Error,
-    },
-    /// The data directory.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// The core stopped the node.
-    #[error("{0}")]
-    Halted(String),
-    /// Anything else of the system.
-    #[error("{0}")]
-    System(#[from] io::Error),
-}
-
-/// What a node shall do.
-struct Plan {
-    config: Config,
-    api: SocketAddr,
-    rpc: Option<SocketAddr>,
-    data: Option<PathBuf>,
-    scrub_bytes_per_second: u64,
+/// How a process has ended that failed.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why.
+    pub why: Failure,
+    /// How its log looks, as far as it came to know it.
+    pub log_format: Option<LogFormat>,
 }
 
 /// Runs what the command line says. `started` is when the process did.
-pub fn run(said: CommandLine, started: Instant) -> Result<(), Failure> {
-    if let Some(OtherCommand::DevCluster { data }) = said.command {
-        return Ok(dev_cluster::run(&data)?);
+pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
+    let plain = |why: Failure| Ended { why, log_format: None };
+    match said.command {
+        Some(OtherCommand::DevCluster { data }) => {
+            dev_cluster::run(&data).map_err(|error| plain(error.into()))
+        }
+        Some(OtherCommand::Generate(what)) => generate::run(&what).map_err(|error| plain(error.into())),
+        Some(OtherCommand::Config(ConfigCommand::Example)) => {
+            print(&example::text()).map_err(|error| plain(error.into()))
+        }
+        Some(OtherCommand::Config(ConfigCommand::Show(shown))) => {
+            let configuration = read(&shown.node).map_err(|mistake| plain(mistake.into()))?;
+            print(&show::shown(&configuration, shown.format)).map_err(|error| plain(error.into()))
+        }
+        None => {
+            let configuration = read(&said.node).map_err(|mistake| plain(mistake.into()))?;
+            let log_format = configuration.log_format;
+            let done = match said.check {
+                true => check::run(&configuration),
+                false => run_as(configuration, said.node, started),
+            };
+            done.map_err(|why| Ended { why, log_format })
+        }
     }
-    let plan = match &said.node.config {
-        Some(path) => plan_member(&ClusterFile::read(path)?, &said.node)?,
-        None => plan_alone(&said.node)?,
-    };
-    log::start(said.node.log_format);
+}
+
+fn read(said: &NodeArguments) -> Result<Configuration, Mistake> {
+    Configuration::read(said.config.as_deref(), std::env::vars_os(), said.flags())
+}
+
+fn run_as(configuration: Configuration, said: NodeArguments, started: Instant) -> Result<(), Failure> {
+    let plan = Plan::of(&configuration)?;
+    let set_levels = log::start(configuration.log_format, &configuration.log_levels);
     end_with_any_thread();
-    run_node(plan, started)
+    let reload = Reload::new(configuration, set_levels, move || read(&said));
+    run_node(plan, reload, started)
 }
 
-fn plan_alone(said: &NodeArguments) -> Result<Plan, Failure> {
-    let api = resolve("--listen", &said.listen)?;
-    refuse_strangers(api, said.insecure, "--insecure")?;
-    let advertised = match &said.advertise {
-        Some(text) => Some(parse_address("--advertise", text)?),
-        None => None,
-    };
-    let memory_limit = said.memory_limit.unwrap_or_else(memory_limit::default_limit);
-    let config = Config { listeners: vec![advertised], memory_limit, ..Config::default() };
-    Ok(Plan { config, api, rpc: None, data: said.data.clone(), scrub_bytes_per_second: said.scrub_rate })
-}
-
-fn plan_member(file: &ClusterFile, said: &NodeArguments) -> Result<Plan, Failure> {
-    let api = resolve("api_addr", &file.api_addr.value.0.to_string())?;
-    let rpc = resolve("rpc_addr", &file.rpc_addr.value.0.to_string())?;
-    for address in [api, rpc] {
-        refuse_strangers(address, file.insecure, "insecure: true in the file")?;
-    }
-    let memory_limit = said.memory_limit.unwrap_or_else(memory_limit::default_limit);
-    let config = Config { memory_limit, secrets: file.secrets()?, ..file.config() };
-    let (data, scrub_bytes_per_second) = (Some(file.storage_path.clone()), said.scrub_rate);
-    Ok(Plan { config, api, rpc: Some(rpc), data, scrub_bytes_per_second })
-}
-
-fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
-    let Plan { mut config, api, rpc, data, scrub_bytes_per_second } = plan;
+fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure> {
+    let mode = plan.mode();
+    let Plan { mut config, mut listeners, rpc, data, scrub_bytes_per_second } = plan;
     config.data_dir = data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
-    let mode = match &data {
-        None => "one node in memory".to_owned(),
-        Some(path) if config.is_single() => format!("one node on {}", path.display()),
-        Some(path) => format!("{} of {} on {}", config.node, config.members.len(), path.display()),
-    };
     config.budget_bytes = match &data {
         None => (config.memory_limit / 4).min(BUFFER_RESERVE_MAX),
         Some(_) => config.memory_limit / 2,
     };
     let memory_limit = memory_limit::show(config.memory_limit);
     let largest_request = memory_limit::show(request_bytes_max(config.budget_bytes) as u64);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, memory_limit, largest_request, "rust-mq");
+    tracing::info!(target: NODE, version = env!("CARGO_PKG_VERSION"), mode, memory_limit, largest_request, "rust-mq");
     let memory_only = data.is_none().then_some(config.memory_limit);
     let wait = Wait::new()?;
     let descriptors = Descriptors::of_this_process();
@@ -152,21 +110,21 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
             Disk::Real(disk)
         }
     };
-    let listener = bind(api)?;
-    let bound = listener.local_addr()?;
+    let sockets = bind_all(&mut listeners)?;
+    let bound = listeners[0].1;
     let rpc = rpc.map(bind).transpose()?;
     let peers_address = rpc.as_ref().map(TcpListener::local_addr).transpose()?;
     if config.is_single() {
         config.members = vec![alone(&config, bound)];
     }
-    tracing::info!(kafka = %bound, peers = peers_address.map(tracing::field::display), "listening");
+    tracing::info!(target: NODE, kafka = written(&listeners), peers = peers_address.map(tracing::field::display), "listening");
 
     let clock = Clock::new();
     let questions = Arc::new(Questions::new(wait.waker()));
-    let beside = start_beside(&questions)?;
+    let beside = start_beside(&questions, reload)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
-    let clients = Clients::new(listener, wait.registry()?, clock, descriptors.clients)?;
+    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients)?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),
@@ -181,11 +139,22 @@ fn run_node(plan: Plan, started: Instant) -> Result<(), Failure> {
     ended(node.run()?)
 }
 
+/// Takes the addresses of all listeners; port 0 becomes the one that was free.
+fn bind_all(listeners: &mut [(String, SocketAddr)]) -> Result<Vec<TcpListener>, Failure> {
+    let mut bound = Vec::new();
+    for (_, address) in listeners {
+        let listener = bind(*address)?;
+        *address = listener.local_addr()?;
+        bound.push(listener);
+    }
+    Ok(bound)
+}
+
 /// What the reason of a halt means for whoever started the process.
 fn ended(reason: HaltReason) -> Result<(), Failure> {
     match reason {
         HaltReason::Stopped => {
-            tracing::info!("stopped");
+            tracing::info!(target: NODE, "stopped");
             Ok(())
         }
         HaltReason::StoppedUnclean => Err(Failure::Halted(
@@ -204,12 +173,12 @@ fn ended(reason: HaltReason) -> Result<(), Failure> {
 }
 
 /// The thread beside the core thread: signals, and peers if there are any.
-fn start_beside(questions: &Arc<Questions>) -> io::Result<Handle> {
+fn start_beside(questions: &Arc<Questions>, reload: Reload) -> io::Result<Handle> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let questions = Arc::clone(questions);
     std::thread::Builder::new().name("peers".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(signals::watch(questions)) {
+        if let Err(error) = runtime.block_on(signals::watch(questions, Arc::new(reload))) {
             panic!("signals cannot be received: {error}");
         }
     })?;
@@ -223,32 +192,6 @@ fn end_with_any_thread() {
         print(panic);
         std::process::exit(101);
     }));
-}
-
-fn resolve(flag: &'static str, text: &str) -> Result<SocketAddr, Failure> {
-    let wrong = |reason: String| Failure::Address { flag, reason };
-    // The system's own words for a missing port are "invalid socket address".
-    HostPort::try_from(text.to_owned()).map_err(wrong)?;
-    let mut found = text.to_socket_addrs().map_err(|error| wrong(format!("`{text}`: {error}")))?;
-    found.next().ok_or_else(|| wrong(format!("`{text}` has no address")))
-}
-
-fn parse_address(flag: &'static str, text: &str) -> Result<Address, Failure> {
-    match HostPort::try_from(text.to_owned()) {
-        Ok(HostPort(address)) => Ok(address),
-        Err(reason) => Err(Failure::Address { flag, reason }),
-    }
-}
-
-fn refuse_strangers(address: SocketAddr, is_insecure: bool, how: &'static str) -> Result<(), Failure> {
-    if address.ip().to_canonical().is_loopback() || is_insecure {
-        return Ok(());
-    }
-    Err(Failure::Insecure { address, how })
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| Failure::Bind { address, error })
 }
 
 /// The one member of single mode.

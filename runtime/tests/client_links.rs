@@ -24,7 +24,7 @@ impl Bench {
         let address = listener.local_addr().expect("a bound listener has an address");
         let registry = poll.registry().try_clone().expect("a registry can be cloned");
         let clients =
-            Clients::new(listener, registry, Clock::new(), 100).expect("a listener can be registered");
+            Clients::new(vec![listener], registry, Clock::new(), 100).expect("a listener can be registered");
         Bench { poll, clients, address }
     }
 

@@ -4,7 +4,8 @@ use crate::client::Client;
 use crate::folder::Folder;
 use crate::node::Node;
 use kafka_protocol::messages::{
-    MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
+    DescribeClusterRequest, MetadataRequest, MetadataResponse, TopicName,
+    metadata_request::MetadataRequestTopic,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
@@ -137,6 +138,22 @@ pub fn metadata(client: &mut Client, topic: &str) -> Option<MetadataResponse> {
         .with_topics(Some(vec![MetadataRequestTopic::default().with_name(Some(name))]))
         .with_allow_auto_topic_creation(true);
     client.try_ask(9, &request)
+}
+
+/// Where a client is told that the nodes are, by their ids: by Metadata and by DescribeCluster, which agree.
+#[track_caller]
+pub fn told(client: &mut Client) -> Vec<String> {
+    let answer = metadata(client, "any").expect("metadata is answered");
+    let broker = |id: i32, host: &str, port: i32| (id, format!("{host}:{port}"));
+    let brokers = answer.brokers.iter().map(|known| broker(known.node_id.0, &known.host, known.port));
+    let mut brokers: Vec<(i32, String)> = brokers.collect();
+    let cluster = client.ask(0, &DescribeClusterRequest::default());
+    let again = cluster.brokers.iter().map(|known| broker(known.broker_id.0, &known.host, known.port));
+    let mut again: Vec<(i32, String)> = again.collect();
+    brokers.sort();
+    again.sort();
+    assert_eq!(brokers, again, "all of the API says the same");
+    brokers.into_iter().map(|(_, address)| address).collect()
 }
 
 /// Ports that were free a moment ago.

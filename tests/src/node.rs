@@ -207,6 +207,11 @@ impl Node {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process.child), signal).expect("our own child can be signalled");
     }
@@ -252,10 +257,15 @@ impl Node {
 
 /// Runs the binary to its end: for `--help` and for mistakes.
 pub fn run_to_end(arguments: &[&str]) -> Refusal {
+    run_to_end_under(&[], arguments)
+}
+
+/// Like [`run_to_end`], by a command that becomes the binary: `env`, for what an environment says.
+pub fn run_to_end_under(above: &[&str], arguments: &[&str]) -> Refusal {
     // Building it takes time of its own.
     let binary = binary();
     let started = Instant::now();
-    let mut process = Process::spawn(&[], binary, arguments);
+    let mut process = Process::spawn(above, binary, arguments);
     loop {
         match process.still_runs(started) {
             Ok(()) => thread::sleep(LOOK),
@@ -274,6 +284,12 @@ impl Process {
                 command
             }
         };
+        // What a developer's own broker is told is not for this one.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUST_MQ_"))
+        {
+            command.env_remove(name);
+        }
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary can be started");
         let (log, errors) = (Log::default(), Log::default());

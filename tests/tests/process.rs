@@ -13,9 +13,34 @@ use tests::node::{Node, run_to_end};
 fn help_names_every_option_and_ends_well() {
     let ended = run_to_end(&["--help"]);
     assert!(ended.status.success(), "{}", ended.log);
-    let options = ["--listen", "--data", "--memory-limit", "--advertise", "--log-format", "--config"];
+    let options =
+        ["--listen", "--data", "--memory-limit", "--advertise", "--log-format", "--config", "--check"];
     for option in options {
         assert!(ended.log.contains(option), "no {option} in\n{}", ended.log);
+    }
+}
+
+#[test]
+fn each_command_says_what_it_does() {
+    for (command, words) in [
+        (&["config"][..], "Show what a node is told"),
+        (&["config", "show"], "Show every setting of a node"),
+        (&["config", "example"], "Print a file with every setting"),
+        (&["generate"], "Print files for"),
+        (&["generate", "completion"], "Print completions"),
+        (&["generate", "man"], "Print the page for man"),
+        (&["generate", "systemd"], "Print a unit for systemd"),
+        (&["generate", "compose"], "Print a file for Docker Compose"),
+        (&["dev-cluster"], "Run a cluster of three nodes"),
+    ] {
+        for help in ["-h", "--help"] {
+            let ended = run_to_end(&[command, &[help]].concat());
+            assert!(
+                ended.status.success() && ended.log.starts_with(words),
+                "{command:?} {help}:\n{}",
+                ended.log
+            );
+        }
     }
 }
 
@@ -32,7 +57,7 @@ fn each_mistake_on_the_command_line_is_named_with_what_to_do() {
     let file = folder.join("file");
     std::fs::write(&file, "somebody's").expect("a temporary file can be written");
     let below_a_file = format!("{file}/data");
-    let mistakes: [(&[&str], &[&str]); 13] = [
+    let mistakes: [(&[&str], &[&str]); 14] = [
         (&["--data"], &["--data <DIR>"]),
         (&["--listen", "nonsense"], &["--listen", "nonsense", "127.0.0.1:9092"]),
         (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1:9092"]),
@@ -42,7 +67,8 @@ fn each_mistake_on_the_command_line_is_named_with_what_to_do() {
         (&["--memory-limit", "1M"], &["--memory-limit", "32 MiB"]),
         (&["--memory-limit", "much"], &["--memory-limit", "much", "512M"]),
         (&["--log-format", "xml"], &["--log-format", "human", "json"]),
-        (&["--config", &file, "--data", "x"], &["--config", "--data"]),
+        (&["--config", &file, "--data", "x"], &[&file, "keys and values"]),
+        (&["--log-level", "peer=debug"], &["--log-level", "`peer` is no module", "peers"]),
         (&["--data", &file], &[&file, "not a directory"]),
         (&["--data", &below_a_file], &[&below_a_file, "Not a directory"]),
         (&["serve"], &["serve", "--help"]),

@@ -1,4 +1,4 @@
-//! Who is let in: the listener, and the limits on connections.
+//! Who is let in: the listeners, and the limits on connections.
 //!
 //! Own accept loop, because the two errors that matter must not end or spin it: a connection that died in the
 //! queue is skipped, and without descriptors accepting rests for `ACCEPT_PAUSE`.
@@ -9,49 +9,63 @@ use crate::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_SCARCE,
 };
 use crate::log::RateLimit;
+use crate::log_levels::CLIENTS;
 use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry};
+use mio::{Interest, Registry, Token};
 use rust_mq_core::now::Mono;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
-/// The listener and its limits.
+/// The listeners and the limits that they share.
 #[derive(Debug)]
 pub(super) struct Admission {
-    listener: Option<TcpListener>,
+    /// None once nobody is let in any more.
+    doors: Vec<Door>,
+    /// Which of them is first in the next turn.
+    first: usize,
     limit: usize,
     count: usize,
     per_address: BTreeMap<IpAddr, usize>,
-    /// The kernel has said that someone waits.
-    pub(super) is_ready: bool,
     /// Out of descriptors until then.
     pub(super) paused_until: Option<Mono>,
     lines: RateLimit,
 }
 
+/// One listener.
+#[derive(Debug)]
+struct Door {
+    listener: TcpListener,
+    /// The kernel has said that someone waits.
+    is_ready: bool,
+}
+
 impl Admission {
     /// Lets in at most `limit` connections at a time.
     pub(super) fn new(
-        listener: std::net::TcpListener,
+        listeners: Vec<std::net::TcpListener>,
         registry: &Registry,
         limit: usize,
     ) -> io::Result<Admission> {
         if limit < CONNECTIONS_MAX {
-            tracing::warn!(
+            tracing::warn!(target: CLIENTS,
                 "at most {limit} client connections, because of the limit on open files (ulimit -n)"
             );
         }
-        listener.set_nonblocking(true)?;
-        let mut listener = TcpListener::from_std(listener);
-        registry.register(&mut listener, super::LISTENER, Interest::READABLE)?;
+        let mut doors = Vec::new();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            listener.set_nonblocking(true)?;
+            let mut listener = TcpListener::from_std(listener);
+            registry.register(&mut listener, token(number), Interest::READABLE)?;
+            doors.push(Door { listener, is_ready: false });
+        }
         Ok(Admission {
-            listener: Some(listener),
+            doors,
+            first: 0,
             limit,
             count: 0,
             per_address: BTreeMap::new(),
-            is_ready: false,
             paused_until: None,
             lines: RateLimit::default(),
         })
@@ -59,7 +73,7 @@ impl Admission {
 
     /// Whether `accept` has something to do.
     pub(super) fn wants_accept(&self, now: Mono) -> bool {
-        self.is_ready && self.listener.is_some() && self.paused_until.is_none_or(|until| until <= now)
+        self.doors.iter().any(|door| door.is_ready) && self.paused_until.is_none_or(|until| until <= now)
     }
 
     /// Whether so many connections are taken that others may soon find none.
@@ -67,39 +81,55 @@ impl Admission {
         self.count * CONNECTIONS_SCARCE >= self.limit
     }
 
-    /// The connections that came and are let in.
-    pub(super) fn accept(&mut self, now: Mono) -> Vec<(TcpStream, SocketAddr)> {
+    /// Takes note that someone waits at a listener, if the token is one's.
+    pub(super) fn on_ready(&mut self, of: Token) -> bool {
+        let door = self.doors.iter_mut().enumerate().find(|(number, _)| token(*number) == of);
+        door.map(|(_, door)| door.is_ready = true).is_some()
+    }
+
+    /// The connections that came and are let in, each with the number of its listener. Of several listeners each is the
+    /// first in its turn, so that none is kept waiting by another's crowd.
+    pub(super) fn accept(&mut self, now: Mono) -> Vec<(TcpStream, SocketAddr, u16)> {
         let mut admitted = Vec::new();
         if !self.wants_accept(now) {
             return admitted;
         }
         self.paused_until = None;
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = &self.listener else { break };
-            match listener.accept() {
-                Ok((stream, remote)) => {
-                    if self.is_admitted(remote) {
-                        // Small answers must not wait for the client's delayed acknowledgement.
-                        let _ = stream.set_nodelay(true);
-                        admitted.push((stream, remote));
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.is_ready = false;
-                    break;
-                }
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
-                Err(error) => {
-                    self.paused_until = Some(now + ACCEPT_PAUSE);
-                    if self.lines.allows() {
-                        tracing::warn!("cannot accept connections for now: {error}");
-                    }
-                    break;
+        let count = self.doors.len();
+        let mut left = ACCEPTS_PER_TURN;
+        for number in (self.first..self.first + count).map(|number| number % count) {
+            while left > 0 && self.doors[number].is_ready && self.paused_until.is_none() {
+                left -= 1;
+                if let Some((stream, remote)) = self.accept_one(number, now) {
+                    admitted.push((stream, remote, number as u16));
                 }
             }
         }
+        self.first = (self.first + 1) % count;
         admitted
+    }
+
+    fn accept_one(&mut self, number: usize, now: Mono) -> Option<(TcpStream, SocketAddr)> {
+        let door = &mut self.doors[number];
+        match door.listener.accept() {
+            Ok((stream, remote)) => {
+                if !self.is_admitted(remote) {
+                    return None;
+                }
+                // Small answers must not wait for the client's delayed acknowledgement.
+                let _ = stream.set_nodelay(true);
+                return Some((stream, remote));
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => door.is_ready = false,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+            Err(error) => {
+                self.paused_until = Some(now + ACCEPT_PAUSE);
+                if self.lines.allows() {
+                    tracing::warn!(target: CLIENTS, "cannot accept connections for now: {error}");
+                }
+            }
+        }
+        None
     }
 
     /// A connection that was let in is gone.
@@ -116,14 +146,14 @@ impl Admission {
     /// Logs that a connection is turned away.
     pub(super) fn refuse(&mut self, remote: SocketAddr, why: &dyn fmt::Display) {
         if self.lines.allows() {
-            tracing::warn!("refused a connection from {remote}: {why}");
+            tracing::warn!(target: CLIENTS, "refused a connection from {remote}: {why}");
         }
     }
 
-    /// Closes the listener.
+    /// Closes the listeners.
     pub(super) fn close(&mut self, registry: &Registry) {
-        if let Some(mut listener) = self.listener.take() {
-            let _ = registry.deregister(&mut listener);
+        for mut door in self.doors.drain(..) {
+            let _ = registry.deregister(&mut door.listener);
         }
     }
 
@@ -142,4 +172,9 @@ impl Admission {
         *self.per_address.entry(remote.ip()).or_default() += 1;
         true
     }
+}
+
+/// The token of a listener: never a link's, which is a multiple of four, nor the waker's.
+fn token(number: usize) -> Token {
+    Token(4 * number + 2)
 }

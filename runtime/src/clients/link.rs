@@ -20,6 +20,8 @@ use std::net::SocketAddr;
 pub(super) struct Link {
     pub(super) transport: Transport,
     pub(super) remote: SocketAddr,
+    /// The listener that it came to.
+    pub(super) listener: u16,
     pub(super) stage: Stage,
     pub(super) credit: u64,
     /// Stands in the queue of links to read.
@@ -77,10 +79,11 @@ pub(super) enum Arrival {
 
 impl Link {
     /// A connection that has just come.
-    pub(super) fn new(transport: Transport, remote: SocketAddr, now: Mono) -> Link {
+    pub(super) fn new(transport: Transport, remote: SocketAddr, listener: u16, now: Mono) -> Link {
         Link {
             transport,
             remote,
+            listener,
             stage: Stage::Silent,
             credit: 0,
             is_queued: false,

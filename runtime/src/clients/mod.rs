@@ -34,9 +34,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use transport::Transport;
 
-/// The token of the listener; links have their ids, which start above.
-pub const LISTENER: Token = Token(0);
-/// Distance between the ids of two links.
+/// Distance between the ids of two links, which are their tokens, too.
 const STEP: u64 = 4;
 
 /// All connections of clients.
@@ -58,14 +56,14 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Serves the clients that come to `listener`, at most `limit` at a time.
+    /// Serves the clients that come to `listeners`, which are numbered as the core's, at most `limit` at a time.
     pub fn new(
-        listener: std::net::TcpListener,
+        listeners: Vec<std::net::TcpListener>,
         registry: Registry,
         clock: Clock,
         limit: usize,
     ) -> io::Result<Clients> {
-        let admission = Admission::new(listener, &registry, limit)?;
+        let admission = Admission::new(listeners, &registry, limit)?;
         Ok(Clients {
             registry,
             clock,
@@ -88,8 +86,7 @@ impl Clients {
 
     /// Notes what the kernel says.
     pub fn on_ready(&mut self, event: &mio::event::Event) {
-        if event.token() == LISTENER {
-            self.admission.is_ready = true;
+        if self.admission.on_ready(event.token()) {
             return;
         }
         let id = LinkId(event.token().0 as u64);
@@ -263,8 +260,8 @@ impl Clients {
             Ok(Some(Protocol::Kafka)) => match link.transport.local() {
                 Ok(local) => {
                     link.stage = Stage::Open;
-                    let kind =
-                        LinkKind::Kafka { listener: 0, local: address(local), remote: address(remote) };
+                    let listener = link.listener;
+                    let kind = LinkKind::Kafka { listener, local: address(local), remote: address(remote) };
                     self.pending.push_back(Event::Opened { link: id, kind });
                 }
                 Err(_) => self.end(id, CloseReason::Failed),
@@ -274,12 +271,12 @@ impl Clients {
     }
 
     fn accept(&mut self, now: Mono) {
-        for (stream, remote) in self.admission.accept(now) {
+        for (stream, remote, listener) in self.admission.accept(now) {
             let mut transport = Transport::plain(stream);
             self.last = LinkId(self.last.0 + STEP);
             let interest = Interest::READABLE | Interest::WRITABLE;
             if self.registry.register(transport.source(), Token(self.last.0 as usize), interest).is_ok() {
-                self.links.insert(self.last, Box::new(Link::new(transport, remote, now)));
+                self.links.insert(self.last, Box::new(Link::new(transport, remote, listener, now)));
                 self.next_sweep.get_or_insert(now + SWEEP);
             } else {
                 self.admission.on_closed(remote);

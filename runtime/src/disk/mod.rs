@@ -9,14 +9,16 @@
 //! there is `Synced`; a longer "truncation" extends with zeros.
 
 mod direct;
+pub mod directory;
 mod lane;
 pub mod memory;
 mod open_files;
 pub mod real;
 mod sparse;
 
+pub use directory::{DirectoryError, try_directory};
 pub use memory::MemoryDisk;
-pub use real::{DirectoryError, RealDisk};
+pub use real::RealDisk;
 
 use crate::mailbox::Room;
 use rust_mq_core::action::Action;

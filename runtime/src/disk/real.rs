@@ -12,7 +12,8 @@
 //! One message per lane and turn. The channels have no bound of their own: the core's is one frame in flight
 //! and what it lets its segments be behind.
 
-use super::lane::{LOCK_NAME, run_reader, run_writer, sync_directory};
+use super::directory::{DirectoryError, lock};
+use super::lane::{run_reader, run_writer};
 use super::memory::all_zero;
 use super::open_files::OpenFiles;
 use crate::limits::READ_THREADS;
@@ -23,9 +24,7 @@ use rust_mq_core::event::{DoneResult, Event};
 use rust_mq_core::file::{File, Lane};
 use rust_mq_core::ids::Ticket;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -54,30 +53,6 @@ struct WriteLane {
     batch: Vec<Action>,
     /// Gone only while the disk is being closed.
     work: Option<Sender<Vec<Action>>>,
-}
-
-/// Why a data directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DirectoryError {
-    /// Another process has it.
-    #[error("{} is in use by another rust-mq (process {process}); stop it or choose another directory", path.display())]
-    InUse {
-        /// The directory.
-        path: PathBuf,
-        /// The other's process id, if it could be read.
-        process: String,
-    },
-    /// It is a file, or something else.
-    #[error("cannot use {} as data directory: it is not a directory", .0.display())]
-    NoDirectory(PathBuf),
-    /// The system says no.
-    #[error("cannot use {} as data directory: {error}", path.display())]
-    Unusable {
-        /// The directory or file.
-        path: PathBuf,
-        /// The system's words.
-        error: std::io::Error,
-    },
 }
 
 impl RealDisk {
@@ -238,36 +213,4 @@ impl Drop for RealDisk {
 
 fn is_zeroing(parts: &[Bytes]) -> bool {
     parts.iter().map(Bytes::len).sum::<usize>() >= ZEROING_BYTES && parts.iter().all(|part| all_zero(part))
-}
-
-fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
-    let unusable = |error| DirectoryError::Unusable { path: path.to_path_buf(), error };
-    if path.metadata().is_ok_and(|found| !found.is_dir()) {
-        return Err(DirectoryError::NoDirectory(path.to_path_buf()));
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-    if let Some(parent) = path.canonicalize().map_err(unusable)?.parent() {
-        sync_directory(parent).map_err(unusable)?;
-    }
-    let mode = path.metadata().map_err(unusable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        // Not mended here: it may be somebody's home. Our files are 0600 in any case.
-        tracing::warn!("others may look into {0}; better: chmod 700 {0}", path.display());
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock = options.open(path.join(LOCK_NAME)).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut process = String::new();
-            let is_read = lock.read_to_string(&mut process).is_ok() && !process.trim().is_empty();
-            let process = if is_read { process.trim().to_owned() } else { "unknown".to_owned() };
-            return Err(DirectoryError::InUse { path: path.to_path_buf(), process });
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
-    }
-    lock.set_len(0).map_err(unusable)?;
-    writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
-    Ok(lock)
 }

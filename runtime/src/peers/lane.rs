@@ -11,6 +11,7 @@ use crate::limits::{
     LAST_WORDS_WAIT, PEER_CONNECT_WAIT, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT,
     PEER_RESETS_MAX, PEER_WINDOW_BYTES,
 };
+use crate::log_levels::PEERS;
 use crate::mailbox::Mailbox;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::event::{CloseReason, Event, LinkKind, Nonce};
@@ -241,7 +242,7 @@ pub(super) async fn dial(lanes: Arc<Lanes>, address: Address, outgoing: Outgoing
         // The channel is held while the lane lives: it is the connection.
         Some(Ok((_channel, incoming))) => listener.run(incoming).await,
         Some(Err(reason)) => {
-            tracing::debug!("dialling {address}: {reason}");
+            tracing::debug!(target: PEERS, "dialling {address}: {reason}");
             lanes.remove(&state, CloseReason::Failed);
         }
         None => lanes.remove(&state, CloseReason::Failed),

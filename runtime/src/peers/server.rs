@@ -12,6 +12,7 @@ use crate::limits::{
     ACCEPT_PAUSE, PEER_HEADERS_BYTES_MAX, PEER_KEEPALIVE, PEER_KEEPALIVE_WAIT, PEER_PENDING_RESETS_MAX,
     PEER_RESETS_MAX, PEER_STREAMS_MAX, PEER_WINDOW_BYTES,
 };
+use crate::log_levels::PEERS;
 use bytes::{Bytes, BytesMut};
 use rust_mq_core::limits::PEER_MESSAGE_BYTES_MAX;
 use rust_mq_core::link::LaneKind;
@@ -50,7 +51,7 @@ pub(super) async fn serve(listener: TcpListener, lanes: Arc<Lanes>, connections:
         .serve_with_incoming(PeerService { lanes }, ReceiverStream::new(incoming))
         .await;
     if let Err(error) = served {
-        tracing::error!("peers are no longer served: {error}");
+        tracing::error!(target: PEERS, "peers are no longer served: {error}");
     }
 }
 
@@ -64,7 +65,7 @@ async fn accept(listener: TcpListener, mut door: Door, accepted: Sender<io::Resu
                 }
             }
             Err(error) => {
-                tracing::debug!("cannot accept a peer for now: {error}");
+                tracing::debug!(target: PEERS, "cannot accept a peer for now: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

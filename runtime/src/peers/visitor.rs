@@ -11,6 +11,7 @@
 
 use crate::limits::{PEER_LANELESS_WAIT, PEER_VISITORS_MAX};
 use crate::log::RateLimit;
+use crate::log_levels::PEERS;
 use rust_mq_core::limits::{PEER_HELLO_MAX, PEER_STRANGER_BYTES_MAX};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -50,7 +51,7 @@ impl Door {
                 None => {
                     if self.lines.allows() {
                         let limit = self.limit;
-                        tracing::warn!("refused a peer's connection from {remote}: all {limit} are taken");
+                        tracing::warn!(target: PEERS, "refused a peer's connection from {remote}: all {limit} are taken");
                     }
                     return None;
                 }

@@ -357,6 +357,7 @@ fn config(plan: &Plan, site: usize) -> Config {
         members: (0..plan.sites.len()).map(member).collect(),
         bootstrap: site == 0,
         listeners: vec![None],
+        by_listener: Vec::new(),
         heartbeat_interval: Duration::from_millis(knobs.heartbeat_ms),
         election_timeout_min: Duration::from_millis(knobs.election_min_ms),
         election_timeout_max: Duration::from_millis(knobs.election_max_ms),

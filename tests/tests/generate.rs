@@ -1,0 +1,134 @@
+//! The files that the binary prints for others: that those others take them, and that the cluster of the Compose file is
+//! one. No Docker runs here; its three nodes run as three processes with the same variables, but for their addresses.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use tests::client::Client;
+use tests::cluster::{free_ports, told};
+use tests::folder::Folder;
+use tests::node::{Node, run_to_end};
+
+fn generated(arguments: &[&str]) -> String {
+    let ended = run_to_end(&[&["generate"], arguments].concat());
+    assert!(ended.status.success() && ended.errors.is_empty(), "{arguments:?}: {}", ended.log);
+    ended.log
+}
+
+#[test]
+fn completions_know_every_flag_and_command() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = generated(&["completion", shell]);
+        for word in ["memory-limit", "dev-cluster", "completion", "example"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+        let path = folder.join(shell);
+        std::fs::write(&path, script).expect("a temporary file can be written");
+        // Not every machine has the others.
+        if let Ok(read) = Command::new(shell).args(["-n", &path]).output() {
+            let errors = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(read.status.success() && errors.is_empty(), "{shell}: {errors}");
+        }
+    }
+    let ended = run_to_end(&["generate", "completion", "tcsh"]);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.log);
+    assert!(ended.log.contains("tcsh") && ended.log.contains("bash, zsh, fish"), "{}", ended.log);
+}
+
+#[test]
+fn the_manual_has_every_flag_and_a_page_for_each_command() {
+    let page = generated(&["man"]);
+    assert!(page.contains(".TH rust-mq 1"), "{page}");
+    for flag in ["memory\\-limit", "config", "check", "log\\-level"] {
+        assert!(page.contains(&format!("\\-\\-{flag}")), "no {flag} in\n{page}");
+    }
+    let folder = Folder::new();
+    generated(&["man", "--into", &folder.join("man")]);
+    for name in ["rust-mq.1", "rust-mq-config-show.1", "rust-mq-generate-compose.1", "rust-mq-dev-cluster.1"]
+    {
+        assert!(folder.path().join("man").join(name).exists(), "no {name}");
+    }
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    let folder = Folder::new();
+    let unit = generated(&["systemd", "--config", "/etc/my node.yaml"]);
+    for line in
+        ["--config \"/etc/my node.yaml\"", "ExecReload=/bin/kill -HUP $MAINPID", "ProtectSystem=strict"]
+    {
+        assert!(unit.contains(line), "no {line} in\n{unit}");
+    }
+    let path = folder.join("rust-mq.service");
+    std::fs::write(&path, unit).expect("a temporary file can be written");
+    // Not every machine is systemd's.
+    if let Ok(read) = Command::new("systemd-analyze").args(["verify", "--man=no", &path]).output() {
+        let errors = String::from_utf8_lossy(&read.stderr);
+        let ours: Vec<&str> = errors.lines().filter(|line| line.contains("rust-mq.service")).collect();
+        assert!(ours.is_empty(), "{errors}");
+    }
+}
+
+/// The variables of each service of a Compose file.
+fn services(file: &str) -> Vec<BTreeMap<String, String>> {
+    let file: serde_json::Value = serde_saphyr::from_str(file).expect("it is YAML");
+    let services = file["services"].as_object().expect("services have names");
+    let variables = |service: &serde_json::Value| {
+        assert!(service["ports"][0].as_str().is_some_and(|port| port.starts_with("127.0.0.1:")), "{service}");
+        assert!(service["volumes"][0].as_str().is_some_and(|volume| volume.ends_with(":/data")), "{service}");
+        let variables = service["environment"].as_object().expect("variables have names");
+        let text = |value: &serde_json::Value| value.as_str().expect("Compose wants texts").to_owned();
+        variables.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    };
+    services.values().map(variables).collect()
+}
+
+#[test]
+fn the_nodes_of_the_compose_file_form_a_cluster_that_both_sides_can_use() {
+    let folder = Folder::new();
+    let first = three_ports();
+    let file = generated(&["compose", "--port", &first.to_string()]);
+    let services = services(&file);
+    assert_eq!(services.len(), 3);
+    let secrets: Vec<&String> = services.iter().map(|said| &said["RUST_MQ_CLUSTER__SECRET"]).collect();
+    assert!(secrets.iter().all(|secret| **secret == *secrets[0] && secret.len() == 64), "one for all");
+    assert!(!generated(&["compose"]).contains(secrets[0].as_str()), "another file has another");
+    // Each container has a network address of its own: here one of the loopback's 16 million, apart from other tests'.
+    let process = std::process::id();
+    let host = |node: usize| format!("127.{}.{}.{node}", 1 + (process >> 8 & 0x7f), process & 0xff);
+    let mut nodes = Vec::new();
+    for (index, said) in services.iter().enumerate() {
+        let own = host(index + 1);
+        let mut command = vec!["env".to_owned()];
+        for (name, value) in said {
+            let mut value = value.replace("/data", &folder.join(&format!("data-{index}")));
+            if name == "RUST_MQ_LISTENERS__OUTER__ADDR" {
+                value = format!("127.0.0.1:{}", first + index as u16);
+            }
+            value = value.replace("0.0.0.0:", &format!("{own}:"));
+            for node in 1..=3 {
+                value = value.replace(&format!("node-{node}:"), &format!("{}:", host(node)));
+            }
+            command.push(format!("{name}={value}"));
+        }
+        nodes.push(Node::start_under(&command.iter().map(String::as_str).collect::<Vec<_>>(), &[]));
+    }
+    for index in 0..3 {
+        let inner: SocketAddr = format!("{}:19092", host(index + 1)).parse().expect("an address");
+        let outer = SocketAddr::from(([127, 0, 0, 1], first + index as u16));
+        let expected = |address: &dyn Fn(usize) -> String| (1..=3).map(address).collect::<Vec<String>>();
+        assert_eq!(told(&mut Client::connect(inner)), expected(&|node| format!("{}:19092", host(node))));
+        assert_eq!(
+            told(&mut Client::connect(outer)),
+            expected(&|node| format!("localhost:{}", first as usize + node - 1))
+        );
+    }
+}
+
+/// The first of three ports that were free a moment ago.
+fn three_ports() -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut found = (0..100).map(|_| free_ports(1)[0].min(65_000));
+    found.find(|first| (*first..first + 3).all(is_free)).expect("three free ports in a row")
+}
