@@ -90,6 +90,8 @@ pub enum Mutant {
     CatchUpNeedsOwnTerm,
     /// Who leads on a disk that does nothing any more goes on leading.
     SlowLeaderStays,
+    /// Who leads on a disk that gives nothing back any more goes on leading.
+    StuckReaderStays,
     /// Who leads on a disk that has no space goes on leading.
     FullLeaderStays,
     /// Nobody asks for the leadership of who is not heard by all.

@@ -20,23 +20,31 @@ type Place = (String, u64);
 ///
 /// # Errors
 /// A tool is missing or fails.
-pub fn report(seed: u64, hours: f64) -> io::Result<String> {
+pub fn hunted(seed: u64, hours: f64) -> io::Result<String> {
     let target = Path::new("target/coverage");
     let profiles = target.join("profiles");
     if profiles.exists() {
         fs::remove_dir_all(&profiles)?;
     }
-    let tools = tools()?;
-    let build = ["build", "-p", "sim", "--target-dir"];
+    let build = ["build", "--release", "-p", "sim", "--target-dir"];
     done(Command::new("cargo").args(build).arg(target).env("RUSTFLAGS", FLAGS))?;
-    let binary = target.join("debug/sim");
+    let binary = target.join("release/sim");
     let (seed, hours) = (seed.to_string(), hours.to_string());
     let mut hunt = Command::new(&binary);
     hunt.args(["--seed", &seed, "hunt", "--hours", &hours, "--folder"]).arg(target.join("hunt"));
     // Red plans are stored by the search, and no reason not to look at what it has entered.
     hunt.env("LLVM_PROFILE_FILE", profiles.join("%p.profraw")).status()?;
+    report(&binary, &profiles)
+}
+
+/// The report on the runs of a `binary` with counters, which has left them in the folder `profiles`.
+///
+/// # Errors
+/// A tool is missing or fails.
+pub fn report(binary: &Path, profiles: &Path) -> io::Result<String> {
+    let tools = tools()?;
     let merged = profiles.join("merged");
-    let raw: Vec<PathBuf> = fs::read_dir(&profiles)?
+    let raw: Vec<PathBuf> = fs::read_dir(profiles)?
         .map(|entry| entry.map(|entry| entry.path()))
         .filter(|path| {
             path.as_ref().map_or(true, |path| path.extension().is_some_and(|end| end == "profraw"))
@@ -44,7 +52,7 @@ pub fn report(seed: u64, hours: f64) -> io::Result<String> {
         .collect::<io::Result<_>>()?;
     done(Command::new(tools.join("llvm-profdata")).arg("merge").args(raw).arg("-o").arg(&merged))?;
     let mut export = Command::new(tools.join("llvm-cov"));
-    export.args(["export", "--skip-expansions", "--instr-profile"]).arg(&merged).arg(&binary);
+    export.args(["export", "--skip-expansions", "--instr-profile"]).arg(&merged).arg(binary);
     let output = export.output()?;
     if !output.status.success() {
         return Err(failed(&export));

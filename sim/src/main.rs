@@ -88,6 +88,12 @@ enum Command {
         /// How long it hunts.
         #[arg(long, default_value_t = 2.0)]
         hours: f64,
+        /// Do not hunt: this binary was built with counters and has run (`LLVM_PROFILE_FILE`).
+        #[arg(long, requires = "profiles")]
+        binary: Option<PathBuf>,
+        /// The folder where it has left what it counted.
+        #[arg(long, requires = "binary")]
+        profiles: Option<PathBuf>,
     },
     /// Searches for red plans: keeps plans that reach what none before had reached, and breeds others from them, one
     /// worker a core. Red ones are made small. A later search in the same folder goes on from what was kept.
@@ -130,16 +136,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::Mutants { name }) => mutants(&arguments, name),
-        Some(Command::Coverage { hours }) => match sim::coverage::report(arguments.seed, *hours) {
-            Ok(text) => {
-                println!("{text}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        },
+        Some(Command::Coverage { hours, binary, profiles }) => {
+            coverage(arguments.seed, *hours, binary.as_deref().zip(profiles.as_deref()))
+        }
         Some(Command::Hunt { hours, folder }) => hunt(arguments.seed, *hours, folder),
         Some(Command::Nominate { name }) => nominate(&arguments, name),
         None if arguments.until_red || arguments.count.is_some() => many(&arguments),
@@ -156,6 +155,24 @@ fn mutants(arguments: &Arguments, name: &str) -> ExitCode {
     }
     eprintln!("a mutant was not caught, or not by the claim that is meant to catch it");
     ExitCode::FAILURE
+}
+
+/// Functions that no run has entered: of a hunt, or of what a `binary` has run and counted.
+fn coverage(seed: u64, hours: f64, counted: Option<(&Path, &Path)>) -> ExitCode {
+    let report = match counted {
+        Some((binary, profiles)) => sim::coverage::report(binary, profiles),
+        None => sim::coverage::hunted(seed, hours),
+    };
+    match report {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// A search that marks lead.

@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 88] = [
+pub const ALL: [Planted; 89] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -113,6 +113,7 @@ pub const ALL: [Planted; 88] = [
     ours(Mutant::CatchUpNeedsOwnTerm, &[Claim::C17, Claim::C18]),
     ours(Mutant::LastFrameBelieved, &[Claim::C2, Claim::C3, Claim::C7]),
     ours(Mutant::SlowLeaderStays, &[Claim::C18, Claim::C17]),
+    ours(Mutant::StuckReaderStays, &[Claim::C18, Claim::C17]),
     ours(Mutant::FullLeaderStays, &[Claim::C18, Claim::C17]),
     ours(Mutant::DeniesBeforeItKnows, &[Claim::C7]),
     ours(Mutant::UnheardLeaderStays, &[Claim::C18, Claim::C17]),

@@ -3,13 +3,15 @@
 //! ```text
 //! the process stops                            everything, once
 //! a frame is unsynced for too long             the disk is slow: everything, again and again
+//! a read does not come back for too long       the same
 //! the disk has no space for records            everything, again and again
 //! a follower's catch-up is given nothing       that partition
 //! more voters hear a follower than hear it     that partition, as the follower asks for it (decision 0012)
 //! ```
 //! A leader needs its disk less than one thinks: its entries commit by its followers' disks, and its heartbeats need
 //! none. So a leader whose disk does nothing any more is never deposed; but it applies only what is durable here, so
-//! nobody is answered. Nor is one whose disk is full, though it takes nothing. It has to go by itself (decision 0011).
+//! nobody is answered. Nor is one whose disk is full, though it takes nothing, nor one that takes all and gives nothing
+//! back (seed 86010914). It has to go by itself (decision 0011).
 //!
 //! - Invariant: leadership is given only to a voter that keeps up, is not reluctant itself, and is heard by no fewer
 //!   voters, while the voters that are there are a majority without this node: the heir must win without a vote that
@@ -105,10 +107,10 @@ impl HandingOver {
 
     /// Looks, once a tick, how the disk is.
     pub fn watch_disk(&mut self, ports: &mut Ports) {
-        let is_blind = ports.is_planted(Mutant::SlowLeaderStays);
-        let oldest = ports.storage.oldest_unsynced().filter(|_| !is_blind);
+        let frame = ports.storage.oldest_unsynced().filter(|_| !ports.is_planted(Mutant::SlowLeaderStays));
+        let read = ports.storage.oldest_read().filter(|_| !ports.is_planted(Mutant::StuckReaderStays));
         let is_full = !ports.storage.accepts_records() && !ports.is_planted(Mutant::FullLeaderStays);
-        match self.disk.tick(oldest, is_full, self.election_ticks) {
+        match self.disk.tick(frame, read, is_full, self.election_ticks) {
             Some(true) => ports.actions.push(Action::Note(Notice::DiskSlow)),
             Some(false) => ports.actions.push(Action::Note(Notice::DiskSound)),
             None => {}

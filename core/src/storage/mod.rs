@@ -456,6 +456,14 @@ impl Storage {
         }
     }
 
+    /// The number of the oldest read of batches that has not come back, if there is one; numbers only rise.
+    pub fn oldest_read(&self) -> Option<u64> {
+        match &self.state {
+            State::Running(running) => running.tickets.oldest_read(),
+            _ => None,
+        }
+    }
+
     fn running(&mut self) -> Option<&mut Running> {
         assert!(!matches!(self.state, State::Starting(_)), "storage is used only after it has recovered");
         match &mut self.state {

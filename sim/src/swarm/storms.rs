@@ -16,6 +16,8 @@ use rust_mq_core::link::LaneKind;
 
 /// How long lasts what stays for ever.
 pub const FOR_EVER_MS: u64 = u64::MAX >> 24;
+/// How many times as long work takes that comes to no end.
+const STUCK: u64 = 100_000_000;
 
 /// What a storm may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,14 +137,18 @@ fn losses(dice: &mut Dice, area: Area, site: usize, faults: &mut Vec<Fault>) {
     }
 }
 
-/// In half of the runs a disk that the others can do without takes nothing any more, from late in the run for ever: it is
-/// full, or does not come to an end with anything. Nothing else lasts for ever then: its node hears and is heard, and
-/// may lead.
+/// In half of the runs a disk that the others can do without takes nothing any more, from late in the run for ever, or
+/// gives nothing: it is full, or does not come to an end with anything, or with no read. Nothing else lasts for ever
+/// then: its node hears and is heard, and may lead.
 fn worn_out(dice: &mut Dice, area: Area, site: usize, faults: &mut Vec<Fault>) {
     if dice.coin() {
         return;
     }
-    let what = if dice.coin() { Trouble::Full { site } } else { Trouble::Slow { site, factor: 100_000_000 } };
+    let what = match dice.below(3) {
+        0 => Trouble::Full { site },
+        1 => Trouble::Slow { site, factor: STUCK },
+        _ => Trouble::SlowReads { site, factor: STUCK },
+    };
     faults.retain(|fault| fault.lasts_ms < FOR_EVER_MS);
     for_ever_in_the_lead(dice, area, site, what, faults);
 }
@@ -265,10 +271,8 @@ fn strangers(dice: &mut Dice, area: Area, faults: &mut Vec<Fault>) {
 fn rest(dice: &mut Dice, area: Area, faults: &mut Vec<Fault>) {
     if dice.below(4) == 0 {
         for _ in 0..dice.between(1, 3) {
-            let what = Trouble::SlowReads {
-                site: dice.index(area.sites),
-                factor: *dice.pick(&[10, 1_000, 100_000_000]),
-            };
+            let what =
+                Trouble::SlowReads { site: dice.index(area.sites), factor: *dice.pick(&[10, 1_000, STUCK]) };
             push(faults, moment(dice, area), dice.log_uniform(100, 6_000), what);
         }
     }

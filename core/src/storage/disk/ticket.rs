@@ -63,6 +63,11 @@ impl Tickets {
         self.open.len()
     }
 
+    /// The number of the oldest that is open for a cold read.
+    pub fn oldest_read(&self) -> Option<u64> {
+        self.open.iter().find(|(_, job)| matches!(job, Job::Read(_))).map(|(ticket, _)| ticket.0)
+    }
+
     pub fn draw(&mut self, job: Job) -> Ticket {
         self.drawn += 1;
         self.open.push_back((Ticket(self.drawn), job));
