@@ -4,7 +4,7 @@ use crate::configuration::show::ShowFormat;
 use crate::configuration::{BadAddress, address};
 use crate::log_levels::{BadLevels, LogLevels};
 use crate::memory_limit::{BadSize, parse_limit, parse_size};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -106,7 +106,7 @@ pub enum GenerateCommand {
     /// rust-mq generate man | man -l -
     Man {
         /// Write rust-mq.1, rust-mq-config.1 and so on into this directory
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         into: Option<PathBuf>,
     },
     /// Print a unit for systemd, with the least rights that a node needs
@@ -153,7 +153,7 @@ pub enum ConfigCommand {
 #[derive(Debug, Default, Args)]
 pub struct NodeArguments {
     /// Keep data in this directory; without it, in memory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
 
     /// Serve Kafka clients here; port 0 takes any free one [default: 127.0.0.1:9092]
@@ -169,7 +169,7 @@ pub struct NodeArguments {
     pub advertise: Vec<String>,
 
     /// Read settings from this YAML file, such as those of a cluster's node (see docs/examples/cluster)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
     /// Memory for data and buffers, such as 512M or 4GiB [default: half of what there is, at most 4 GiB]

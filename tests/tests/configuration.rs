@@ -149,6 +149,9 @@ fn a_check_says_whether_a_node_would_start_and_leaves_nothing_behind() {
     );
     let lost = format!("{text}  secret_file: {}\n", folder.join("nobody"));
     ends_with(1, &["nobody", "openssl rand"], &run_to_end(&["--config", &file(&folder, &lost), "--check"]));
+    let another = "    - { node_id: 2, api_addr: \"a:1\", rpc_addr: \"unknown.invalid:2\" }\n";
+    let ended = run_to_end(&["--config", &file(&folder, &format!("{text}{another}")), "--check"]);
+    ends_with(0, &["fine: n1 of 2 on", "note: no address is known for unknown.invalid:2"], &ended);
     ends_with(1, &["unknown.invalid"], &run_to_end(&["--check", "--listen", "unknown.invalid:1"]));
     ends_with(1, &["0.0.0.0:0", "--insecure"], &run_to_end(&["--check", "--listen", "0.0.0.0:0"]));
     ends_with(2, &["--listen"], &run_to_end(&["--check", "--listen", "nonsense"]));

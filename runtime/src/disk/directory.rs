@@ -20,10 +20,14 @@ pub enum DirectoryError {
         process: String,
     },
     /// It is a file, or something else.
-    #[error("cannot use {} as data directory: it is not a directory", .0.display())]
+    #[error("cannot use {} as data directory: it is not a directory\n  choose another one with --data or storage_path", .0.display())]
     NoDirectory(PathBuf),
     /// The system says no.
-    #[error("cannot use {} as data directory: {error}", path.display())]
+    #[error(
+        "cannot use {} as data directory: {error}\n  choose one that this user can make and write, with --data or \
+         storage_path",
+        path.display()
+    )]
     Unusable {
         /// The directory or file.
         path: PathBuf,
