@@ -28,13 +28,13 @@ pub enum LogFormat {
 /// Puts levels in force.
 pub type SetLevels = Box<dyn Fn(&LogLevels) + Send + Sync>;
 
-/// Starts logging; without a format, human on a terminal and JSON otherwise. Gives back what changes the levels later.
+/// Starts logging; a JSON line has its module as `target`. Without a format, human on a terminal and JSON otherwise. Gives back what changes the levels later.
 pub fn start(format: Option<LogFormat>, levels: &LogLevels) -> SetLevels {
     let is_terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
-    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_target(false);
+    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
     match format {
-        LogFormat::Human => start_with(lines.with_ansi(is_terminal).finish(), levels),
+        LogFormat::Human => start_with(lines.with_target(false).with_ansi(is_terminal).finish(), levels),
         LogFormat::Json => {
             start_with(lines.json().flatten_event(true).with_current_span(false).finish(), levels)
         }

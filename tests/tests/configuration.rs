@@ -83,7 +83,7 @@ fn a_cluster_is_told_by_the_environment_alone() {
         format!("RUST_MQ_API_ADDR={api}"),
         format!("RUST_MQ_RPC_ADDR={rpc}"),
         format!("RUST_MQ_STORAGE_PATH={data}"),
-        "RUST_MQ_CLUSTER__BOOTSTRAP=true".to_owned(),
+        "RUST_MQ_CLUSTER__BOOTSTRAP=1\n".to_owned(),
         "RUST_MQ_CLUSTER__SECRET=correct horse battery staple".to_owned(),
         format!(
             "RUST_MQ_CLUSTER__INITIAL_MEMBERS=[{{node_id: 3, api_addr: \"{api}\", rpc_addr: \"{rpc}\"}}]"
@@ -235,7 +235,7 @@ fn a_hangup_has_the_levels_of_the_log_read_again_and_nothing_else() {
     node.hang_up();
     wait_for(&node, &["WARN", "was not read again", "there is no file"]);
     assert_eq!(create_topic(&mut client, "still-heard", 1), 0);
-    wait_for(&node, &["topic created", "still-heard"]);
+    wait_for(&node, &["topic created", "still-heard", "\"target\":\"rust_mq::topics\""]);
     assert!(node.terminate().success());
 }
 

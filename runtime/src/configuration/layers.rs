@@ -74,6 +74,9 @@ impl Layers {
         let is_list = value.starts_with('[') && value.ends_with(']');
         match keys::find(path) {
             Found::Setting(key) if !(is_list && key.kind == Kind::Secret) => {
+                // Of a name or a secret every letter counts; elsewhere a line's end came with the file that it was in.
+                let is_exact = matches!(key.kind, Kind::Path | Kind::Secret);
+                let value = if is_exact { value } else { value.trim() };
                 self.say(path, value.to_owned(), source);
                 Ok(())
             }

@@ -19,10 +19,10 @@ pub(super) fn number<N: for<'de> serde::Deserialize<'de>>(text: &str) -> Result<
 
 /// Yes or no.
 pub(super) fn truth(text: &str) -> Result<bool, Wrong> {
-    // YAML's words for it, of its versions 1.1 and 1.2.
+    // YAML's words for it, of its versions 1.1 and 1.2; and the shell's habit.
     match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "y" | "on" => Ok(true),
-        "false" | "no" | "n" | "off" => Ok(false),
+        "true" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "no" | "n" | "off" | "0" => Ok(false),
         _ => Err(Wrong::new(format!("`{}` is neither true nor false", escaped(text)))),
     }
 }
