@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=../proto/rustmq");
-    let files = protox::compile(["rustmq/v1/broker.proto"], ["../proto"])?;
-    let services = files.file.iter().flat_map(|file| &file.service);
+    println!("cargo::rerun-if-changed=../proto/grpc");
+    let files = protox::compile(["rustmq/v1/broker.proto", "grpc/health/v1/health.proto"], ["../proto"])?;
+    let services =
+        files.file.iter().flat_map(|file| &file.service).filter(|service| service.name() == "KafkaBroker");
     let calls = services.flat_map(|service| &service.method).map(|call| call.name().to_owned());
     let calls: Vec<String> = calls.collect();
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
@@ -16,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(false)
         .build_transport(false)
         .extern_path(".rustmq.v1", "::rust_mq_proto::grpc")
+        .extern_path(".grpc.health.v1", "::rust_mq_proto::grpc::health")
         .compile_fds(files)?;
     Ok(())
 }

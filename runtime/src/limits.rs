@@ -156,6 +156,41 @@ pub const GRPC_WAIT_MAX: Duration = Duration::from_secs(60);
 /// For how long one long poll parks at the core's desk at a time. Source: chosen: a hundredth of a core for 10,000 of
 /// them. At the edge: it asks again; who has hung up does not.
 pub const GRPC_POLL_MAX: Duration = Duration::from_secs(5);
+/// Memory for messages over gRPC that are not whole yet and for records as fields, as a part of the memory limit: one in
+/// so many. Source: chosen. At the edge: who wants more waits, then RESOURCE_EXHAUSTED.
+pub const GRPC_POOL_SHARE: u64 = 32;
+/// The least of it. Source: chosen, three largest messages and one answer's fields.
+pub const GRPC_POOL_BYTES_MIN: usize = 24 << 20;
+/// The most of it. Source: chosen, 16 largest messages.
+pub const GRPC_POOL_BYTES_MAX: usize = 64 << 20;
+/// How much of a message is not counted. Source: the core's least credit of a link. At the edge: the rest is.
+pub const GRPC_SMALL_BYTES: usize = 4 << 10;
+/// How long whoever holds some of it may not move while others wait. Source: the core's `CONNECTION_UNREAD_MAX`. At the
+/// edge: its connection is closed.
+pub const GRPC_STUCK_MAX: Duration = Duration::from_secs(2);
+/// How often it is looked who that is, by each that waits. Source: chosen.
+pub const GRPC_STUCK_LOOK: Duration = Duration::from_millis(500);
+/// What a message may take in memory when it is decoded, beside its bytes. Source: chosen, 130,000 records in fields. At
+/// the edge: RESOURCE_EXHAUSTED.
+pub const GRPC_DECODED_BYTES_MAX: usize = 24 << 20;
+/// How long a message waits for room. Source: chosen, below what callers wait. At the edge: RESOURCE_EXHAUSTED.
+pub const GRPC_POOL_WAIT: Duration = Duration::from_secs(5);
+/// How long a message may take from its first counted byte to its last. Source: chosen, 70 KB/s for the largest. At the
+/// edge: its call ends.
+pub const GRPC_ARRIVAL_MAX: Duration = Duration::from_secs(60);
+/// How long whoever began with HTTP/2's first four bytes may take for the rest of its hello. Source: as
+/// `FIRST_BYTES_WAIT`. At the edge: the connection is closed.
+pub const GRPC_HELLO_WAIT: Duration = Duration::from_secs(10);
+/// Frames without content of one connection in a second; a reset counts as five. Source: chosen, ten times what the
+/// liveliest clients send. At the edge: the connection is closed.
+pub const GRPC_FLOOD_POINTS: u32 = 10_000;
+/// Connections over gRPC, as a part of the memory limit at `GRPC_CONNECTION_BYTES` each: one in so many. At the edge: a
+/// new one is closed, one log line a second says so.
+pub const GRPC_CONNECTIONS_SHARE: u64 = 32;
+/// What an idle gRPC connection takes. Source: measured, rounded up.
+pub const GRPC_CONNECTION_BYTES: u64 = 32 << 10;
+/// How often it is looked whether a node is still healthy, for those who watch. Source: chosen.
+pub const GRPC_WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Messages of one `ProduceStream` that are not answered. Source: the core's `CONNECTION_REQUESTS_MAX`, beyond which it
 /// takes up none. At the edge: the stream is not read.
 pub const GRPC_PIPELINE_MAX: usize = 64;

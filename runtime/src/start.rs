@@ -10,6 +10,7 @@ use crate::configuration::mistake::Mistake;
 use crate::configuration::{Configuration, example, show};
 use crate::descriptors::Descriptors;
 use crate::disk::{Disk, MemoryDisk, RealDisk};
+use crate::grpc::Grpc;
 use crate::limits::{BUFFER_RESERVE_MAX, PARTITIONS_RESERVE_MAX};
 use crate::log::{self, LogFormat, NoticeLog};
 use crate::log_levels::NODE;
@@ -99,7 +100,8 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
     let disk = match &data {
         None => {
             let partitions = (config.memory_limit / 8).min(PARTITIONS_RESERVE_MAX);
-            let capacity = config.memory_limit - config.budget_bytes - partitions;
+            let grpc = Grpc::memory_bytes(config.memory_limit);
+            let capacity = config.memory_limit - config.budget_bytes - partitions - grpc;
             config.storage = in_memory(capacity);
             Disk::Memory(MemoryDisk::new(capacity))
         }
@@ -124,7 +126,8 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
     let beside = start_beside(&questions, reload)?;
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
-    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients, wait.waker())?;
+    let grpc = Grpc::new(wait.waker(), Arc::clone(&questions), config.memory_limit);
+    let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients, grpc)?;
     let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use mio::{Events, Poll};
 use rust_mq::clients::Clients;
 use rust_mq::clock::Clock;
-use rust_mq::mailbox::Room;
+use rust_mq::grpc::Grpc;
+use rust_mq::mailbox::{Room, Wake};
+use rust_mq::questions::Questions;
 use rust_mq_core::event::{CloseReason, Event, LinkKind};
 use rust_mq_core::ids::LinkId;
 use std::io::{ErrorKind, Read, Write};
@@ -28,7 +30,9 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
         let registry = poll.registry().try_clone().expect("a registry can be cloned");
-        let clients = Clients::new(vec![listener], registry, Clock::new(), limit, Arc::new(|| {}))
+        let wake: Wake = Arc::new(|| {});
+        let grpc = Grpc::new(Arc::clone(&wake), Arc::new(Questions::new(wake)), 1 << 30);
+        let clients = Clients::new(vec![listener], registry, Clock::new(), limit, grpc)
             .expect("a listener can be registered");
         Bench { poll, clients, address }
     }

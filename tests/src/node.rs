@@ -157,11 +157,12 @@ impl Node {
 
     /// The most memory it ever held, in bytes (the kernel's high water mark of resident pages).
     pub fn peak_memory_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.child.id());
-        let status = std::fs::read_to_string(path).expect("a running process has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux states VmHWM");
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("VmHWM is a number of kB");
-        kibibytes * 1024
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it holds now, in bytes (the kernel's resident pages).
+    pub fn memory_bytes(&self) -> u64 {
+        self.status("VmRSS:")
     }
 
     /// How many files and sockets it has open.
@@ -210,6 +211,15 @@ impl Node {
     /// Asks it to read its configuration again.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
+    }
+
+    /// A line of its status that says how much, in bytes.
+    fn status(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(path).expect("a running process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux states it");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number of kB");
+        kibibytes * 1024
     }
 
     fn signal(&self, signal: Signal) {

@@ -20,7 +20,7 @@ mod transport;
 use crate::clock::Clock;
 use crate::grpc::Grpc;
 use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
-use crate::mailbox::{Room, Wake};
+use crate::mailbox::Room;
 use admission::Admission;
 use bytes::Bytes;
 use first_bytes::{Protocol, recognise};
@@ -61,14 +61,14 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Serves the clients that come to `listeners`, which are numbered as the core's, at most `limit` at a time. `wake`
-    /// ends the loop's wait.
+    /// Serves the clients that come to `listeners`, which are numbered as the core's, at most `limit` at a time; those of
+    /// them that speak gRPC, by `grpc`.
     pub fn new(
         listeners: Vec<std::net::TcpListener>,
         registry: Registry,
         clock: Clock,
         limit: usize,
-        wake: Wake,
+        grpc: Grpc,
     ) -> io::Result<Clients> {
         let admission = Admission::new(listeners, &registry, limit)?;
         Ok(Clients {
@@ -76,7 +76,7 @@ impl Clients {
             clock,
             admission,
             links: BTreeMap::new(),
-            grpc: Grpc::new(wake),
+            grpc,
             to_read: VecDeque::new(),
             to_flush: Vec::new(),
             pending: VecDeque::new(),

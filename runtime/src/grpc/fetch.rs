@@ -7,12 +7,14 @@
 
 use super::by_topic::by_topic;
 use super::call::Call;
+use super::pool::Taken;
 use super::records::{known, level, send_to_leader};
 use super::refusal::{self, Asked};
 use crate::limits::{
-    GRPC_FETCH_BYTES_MAX, GRPC_FETCH_PARTITION_BYTES, GRPC_FIELDS_BYTES_MAX, GRPC_POLL_MAX, GRPC_WAIT_MAX,
+    GRPC_FETCH_BYTES_MAX, GRPC_FETCH_PARTITION_BYTES, GRPC_FIELDS_BYTES_MAX, GRPC_POLL_MAX, GRPC_SMALL_BYTES,
+    GRPC_WAIT_MAX,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Header, Isolation,
@@ -20,7 +22,7 @@ use rust_mq_proto::grpc::{
 };
 use rust_mq_proto::kafka::Chain;
 use rust_mq_proto::kafka::api::fetch;
-use rust_mq_proto::records::{self, Batches, Decompressor};
+use rust_mq_proto::records::{self, Batches, Codec, Decompressor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +52,8 @@ pub(super) async fn fetch(call: Arc<Call>, request: FetchRequest) -> Result<Fetc
             break answer;
         }
     };
-    let answer = read(&call, answer, &from, format).await;
+    let (answer, taken) = read(&call, answer, &from, format, false).await?;
+    call.leaves(taken);
     refusal::if_alone(answer.partitions.iter().map(|part| part.error.as_ref()))?;
     Ok(answer)
 }
@@ -98,19 +101,68 @@ fn is_enough(answer: &fetch::FetchResponse, min_bytes: i32) -> bool {
         || parts.into_iter().any(|part| part.error_code != ErrorCode::None.code())
 }
 
-/// What was read.
+/// What was read, and the room that it takes until its caller has it. Batches of a lone answer are still charged to the
+/// core's budget and take none (`is_streamed`).
 pub(super) async fn read(
     call: &Call,
     answer: fetch::FetchResponse,
     from: &From,
     format: RecordFormat,
-) -> FetchResponse {
+    is_streamed: bool,
+) -> Result<(FetchResponse, Option<Taken>), Status> {
+    // Room for the most that it can be first: whoever waits holds what came, and not what becomes of it.
+    let most = weight_max(&answer, format, is_streamed);
+    let taken = match most {
+        0..=GRPC_SMALL_BYTES => None,
+        _ => match call.pool().try_take(most) {
+            Some(taken) => Some(taken),
+            None => Some(call.pool().clone().take(most).await?),
+        },
+    };
+    let (mut partitions, weight) = translated(&answer, from, format);
+    drop(answer);
+    let taken = taken.map(|mut taken| {
+        taken.shrink(if format == RecordFormat::Fields { weight } else { most });
+        taken
+    });
+    for part in &mut partitions {
+        send_to_leader(call, &part.topic, part.partition, &mut part.error).await;
+    }
+    Ok((FetchResponse { partitions }, taken))
+}
+
+/// The most that an answer can take.
+fn weight_max(answer: &fetch::FetchResponse, format: RecordFormat, is_streamed: bool) -> usize {
+    let parts = answer.responses.iter().flat_map(|topic| &topic.partitions);
+    let records = parts.filter_map(|part| part.records.as_ref());
+    match format {
+        RecordFormat::Batches if is_streamed => records.map(Chain::len).sum(),
+        RecordFormat::Batches => 0,
+        RecordFormat::Fields => {
+            let weight = |bytes: &Bytes| {
+                let batches = Batches::new(bytes).filter_map(Result::ok);
+                let of = |batch: records::Batch<'_>| match batch.codec() {
+                    // Of a record there are seven bytes at least, and of a header two.
+                    Ok(Codec::None) => batch.payload().len().saturating_mul(RECORD_OVERHEAD_BYTES / 2),
+                    _ => GRPC_FIELDS_BYTES_MAX,
+                };
+                batches.map(of).fold(0, usize::saturating_add)
+            };
+            let all = records.flat_map(Chain::parts).map(weight).fold(0, usize::saturating_add);
+            all.min(GRPC_FIELDS_BYTES_MAX)
+        }
+    }
+}
+
+fn translated(
+    answer: &fetch::FetchResponse,
+    from: &From,
+    format: RecordFormat,
+) -> (Vec<FetchedPartition>, usize) {
     let mut fields = Fields::default();
     let mut partitions = Vec::new();
-    for topic in answer.responses {
-        for part in topic.partitions {
-            let mut error = refusal::error(Asked::Read, part.error_code, None);
-            send_to_leader(call, &topic.topic, part.partition_index, &mut error).await;
+    for topic in &answer.responses {
+        for part in &topic.partitions {
             let offset = from.get(&(topic.topic.clone(), part.partition_index)).copied().unwrap_or_default();
             let mut found = FetchedPartition {
                 topic: topic.topic.clone(),
@@ -119,21 +171,21 @@ pub(super) async fn read(
                 last_stable_offset: part.last_stable_offset,
                 log_start_offset: part.log_start_offset,
                 next_offset: offset,
-                error,
+                error: refusal::error(Asked::Read, part.error_code, None),
                 ..Default::default()
             };
-            let batches = contiguous(part.records);
+            let batches = contiguous(part.records.as_ref());
             match format {
                 RecordFormat::Fields => {
                     let read = fields.read(&batches, offset);
                     (found.records, found.next_offset) = (read.records, read.next_offset);
-                    if let Some(why) = read.fault {
-                        found.error = refusal::error(Asked::Read, why.0.code(), Some(why.1));
+                    if let Some((code, why)) = read.fault {
+                        found.error = refusal::error(Asked::Read, code.code(), Some(why));
                     }
                 }
                 RecordFormat::Batches => {
                     (found.next_offset, found.batches) = (behind(&batches, offset), batches);
-                    let aborted = part.aborted_transactions.into_iter().flatten();
+                    let aborted = part.aborted_transactions.iter().flatten();
                     found.aborted_transactions = aborted
                         .map(|aborted| AbortedTransaction {
                             producer_id: aborted.producer_id,
@@ -145,18 +197,16 @@ pub(super) async fn read(
             partitions.push(found);
         }
     }
-    FetchResponse { partitions }
+    (partitions, fields.bytes)
 }
 
 /// The batches as one run of bytes, which they are when they come whole from a message.
-fn contiguous(records: Option<Chain>) -> Bytes {
-    let mut parts = records.map(Chain::into_parts).unwrap_or_default();
-    if parts.len() <= 1 {
-        return parts.pop().unwrap_or_default();
+fn contiguous(records: Option<&Chain>) -> Bytes {
+    match records.map(Chain::parts).unwrap_or_default() {
+        [] => Bytes::new(),
+        [whole] => whole.clone(),
+        parts => parts.concat().into(),
     }
-    let mut whole = BytesMut::new();
-    parts.iter().for_each(|part| whole.extend_from_slice(part));
-    whole.freeze()
 }
 
 /// The offset behind all these batches.

@@ -4,11 +4,12 @@
 //! A message is decoded only when it is turned into Kafka's words, within one poll: its bytes may become fifty times as
 //! many, and a client that holds back the end of its stream holds only the bytes.
 
+use super::arriving::Arriving;
 use super::call::Call;
-use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
+use super::weigh;
+use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_DECODED_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
 use bytes::{Buf, Bytes};
-use hyper::body::Incoming;
-use prost::Message;
+use prost::{Message, Name};
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -21,14 +22,17 @@ use tonic::codegen::{BoxFuture, http};
 use tonic::server::{Grpc, StreamingService, UnaryService};
 use tonic::{Request, Response, Status, Streaming};
 
+/// What a stream answers.
+pub(super) type Answers<A> = Sender<Result<A, Status>>;
+
 /// One message in, one out.
 pub(super) async fn unary<Q, A, H, F>(
     call: Arc<Call>,
-    request: http::Request<Incoming>,
+    request: http::Request<Arriving>,
     handle: H,
 ) -> http::Response<Body>
 where
-    Q: Message + Default + 'static,
+    Q: Message + Name + Default + 'static,
     A: Message + 'static,
     H: Fn(Arc<Call>, Q) -> F + Send + 'static,
     F: Future<Output = Result<A, Status>> + Send + 'static,
@@ -40,13 +44,13 @@ where
 /// Messages in, messages out, each side at its own pace.
 pub(super) async fn streaming<Q, A, H, F>(
     call: Arc<Call>,
-    request: http::Request<Incoming>,
+    request: http::Request<Arriving>,
     handle: H,
 ) -> http::Response<Body>
 where
-    Q: Message + Default + 'static,
+    Q: Message + Name + Default + 'static,
     A: Message + 'static,
-    H: Fn(Arc<Call>, Asked<Q>, Sender<Result<A, Status>>) -> F + Send + 'static,
+    H: Fn(Arc<Call>, Asked<Q>, Answers<A>) -> F + Send + 'static,
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
     let handler = StreamHandler { call, handle, handled: PhantomData::<fn(Q, A) -> F> };
@@ -68,7 +72,7 @@ struct Handler<H, Q> {
 
 impl<Q, A, H, F> UnaryService<Bytes> for Handler<H, Q>
 where
-    Q: Message + Default + 'static,
+    Q: Message + Name + Default + 'static,
     H: Fn(Arc<Call>, Q) -> F,
     F: Future<Output = Result<A, Status>> + Send + 'static,
 {
@@ -76,12 +80,12 @@ where
     type Future = BoxFuture<Response<A>, Status>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let message = Q::decode(request.into_inner());
+        let message = decoded::<Q>(request.into_inner());
         let handled = message.map(|message| (self.handle)(Arc::clone(&self.call), message));
         Box::pin(async move {
             match handled {
                 Ok(handled) => handled.await.map(Response::new),
-                Err(error) => Err(unreadable(&error)),
+                Err(status) => Err(status),
             }
         })
     }
@@ -102,9 +106,9 @@ pub(super) struct Asked<Q> {
 
 impl<Q, A, H, F> StreamingService<Bytes> for StreamHandler<H, Q, A, F>
 where
-    Q: Message + Default + 'static,
+    Q: Message + Name + Default + 'static,
     A: Message + 'static,
-    H: Fn(Arc<Call>, Asked<Q>, Sender<Result<A, Status>>) -> F,
+    H: Fn(Arc<Call>, Asked<Q>, Answers<A>) -> F,
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
     type Response = A;
@@ -133,11 +137,11 @@ where
     }
 }
 
-impl<Q: Message + Default> Asked<Q> {
+impl<Q: Message + Name + Default> Asked<Q> {
     /// The next one; `None` is the end.
     pub(super) async fn next(&mut self) -> Result<Option<Q>, Status> {
         let Some(message) = self.messages.message().await? else { return Ok(None) };
-        Q::decode(message).map(Some).map_err(|error| unreadable(&error))
+        decoded(message).map(Some)
     }
 }
 
@@ -153,8 +157,11 @@ pub(super) fn too_late() -> Status {
     Status::deadline_exceeded("the call's deadline has passed")
 }
 
-fn unreadable(error: &prost::DecodeError) -> Status {
-    Status::invalid_argument(format!("an unreadable message: {error}"))
+fn decoded<Q: Message + Name + Default>(message: Bytes) -> Result<Q, Status> {
+    if !weigh::fits(&Q::full_name(), &message, GRPC_DECODED_BYTES_MAX) {
+        return Err(Status::resource_exhausted("too many small parts in one message: send fewer at a time"));
+    }
+    Q::decode(message).map_err(|error| Status::invalid_argument(format!("an unreadable message: {error}")))
 }
 
 /// Messages out, bytes in.

@@ -73,6 +73,7 @@ struct State {
     link: LinkId,
     side: Mutex<Side>,
     news: Notify,
+    aborted: Arc<Notify>,
 }
 
 /// What has come of the core's doing.
@@ -130,10 +131,11 @@ impl Lines {
         lock(&self.open).len()
     }
 
-    /// Opens a line for a caller who came as `kind` says.
-    pub(super) fn open(self: &Arc<Self>, kind: LinkKind) -> Line {
+    /// Opens a line for a caller who came as `kind` says. `aborted` is told if the core ends it at once: its caller takes
+    /// nothing of what waits for it.
+    pub(super) fn open(self: &Arc<Self>, kind: LinkKind, aborted: Arc<Notify>) -> Line {
         let link = LinkId(self.last.fetch_add(STEP, Ordering::Relaxed));
-        let state = Arc::new(State { link, side: Mutex::default(), news: Notify::new() });
+        let state = Arc::new(State { link, side: Mutex::default(), news: Notify::new(), aborted });
         lock(&self.open).insert(link, Arc::clone(&state));
         self.mailbox.put([Event::Opened { link, kind }]);
         Line { lines: Arc::clone(self), state, owed_bytes: 0 }
@@ -148,7 +150,13 @@ impl Lines {
             Told::Does(Action::Allow { link, bytes }) => {
                 self.with(link, |side| side.credit = side.credit.saturating_add(bytes));
             }
-            Told::Does(Action::Close { link } | Action::Abort { link }) => self.end(link, CloseReason::Asked),
+            Told::Does(Action::Close { link }) => self.end(link, CloseReason::Asked),
+            Told::Does(Action::Abort { link }) => {
+                if let Some(state) = lock(&self.open).get(&link) {
+                    state.aborted.notify_one();
+                }
+                self.end(link, CloseReason::Asked);
+            }
             Told::Does(other) => unreachable!("not done to a client's link: {other}"),
             Told::Rejects(link, reason) => self.with(link, |side| side.rejected = Some(reason)),
         }

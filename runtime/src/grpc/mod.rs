@@ -4,9 +4,11 @@
 //!
 //! ```text
 //! server   one connection: HTTP/2 and its limits, which call it is, a call's end
-//! framing  how a call's messages travel
+//! frames   arriving  pool: what comes in, counted before it is looked at, and held back while there is no room
+//! framing  how a call's messages travel                 weigh: what they become, before they do
 //! call     one call: its line, its deadline; asks in Kafka's words
 //! records  fetch  topics  groups  offsets  settings: each call's message in Kafka's words, and the answer back
+//! health   gRPC's own services: health and reflection
 //! streams  what is appended and read message after message
 //! refusal  by_topic: what all share
 //! lines    the links on which calls reach the core; the crossing of threads
@@ -25,24 +27,34 @@
 //!
 //! Not here: what a call means (the core's `api`), the listener and who is let in (`clients`).
 
+mod arriving;
 mod by_topic;
 mod call;
 mod fetch;
+mod frames;
 mod framing;
 mod groups;
+mod health;
 mod lines;
 mod offsets;
+mod pool;
 mod records;
 mod refusal;
 mod server;
 mod settings;
 mod streams;
 mod topics;
+mod weigh;
 
+use crate::limits::{
+    GRPC_CONNECTION_BYTES, GRPC_CONNECTIONS_SHARE, GRPC_POOL_BYTES_MAX, GRPC_POOL_BYTES_MIN, GRPC_POOL_SHARE,
+};
 use crate::log_levels::CLIENTS;
 use crate::mailbox::{Room, Wake};
-use call::Caller;
+use crate::questions::Questions;
+use call::{Caller, Served};
 use lines::{Lines, Told};
+use pool::Pool;
 use rust_mq_core::action::Action;
 use rust_mq_core::event::{Event, LinkKind};
 use rust_mq_core::ids::LinkId;
@@ -56,6 +68,8 @@ use tokio::runtime::Handle;
 #[derive(Debug)]
 pub struct Grpc {
     lines: Arc<Lines>,
+    served: Served,
+    connections_max: usize,
     /// What this turn has done to lines.
     told: Vec<Told>,
     gone: Arc<Gone>,
@@ -72,16 +86,29 @@ struct Gone {
 }
 
 impl Grpc {
-    /// Nobody calls yet. `wake` gets the core's thread out of its wait.
-    pub fn new(wake: Wake) -> Grpc {
+    /// Nobody calls yet. `wake` gets the core's thread out of its wait; `memory_limit` is the whole process's.
+    pub fn new(wake: Wake, questions: Arc<Questions>, memory_limit: u64) -> Grpc {
         let gone = Gone { remotes: Mutex::default(), open: AtomicUsize::new(0), wake: Arc::clone(&wake) };
+        let lines = Arc::new(Lines::new(wake));
+        let share = usize::try_from(memory_limit / GRPC_POOL_SHARE).unwrap_or(usize::MAX);
+        let pool = Pool::new(share.clamp(GRPC_POOL_BYTES_MIN, GRPC_POOL_BYTES_MAX));
+        let connections = memory_limit / GRPC_CONNECTIONS_SHARE / GRPC_CONNECTION_BYTES;
         Grpc {
-            lines: Arc::new(Lines::new(wake)),
+            served: Served { lines: Arc::clone(&lines), questions, pool },
+            connections_max: usize::try_from(connections).unwrap_or(usize::MAX),
+            lines,
             told: Vec::new(),
             gone: Arc::new(gone),
             thread: None,
             is_more: false,
         }
+    }
+
+    /// What gRPC may take of a memory limit, beside what is the core's budget. A small limit's least share, which is beyond
+    /// this, is within what the limit leaves open.
+    pub fn memory_bytes(memory_limit: u64) -> u64 {
+        let pool = (memory_limit / GRPC_POOL_SHARE).min(GRPC_POOL_BYTES_MAX as u64);
+        pool + memory_limit / GRPC_CONNECTIONS_SHARE
     }
 
     /// Whether a client's link is one of a call.
@@ -91,8 +118,12 @@ impl Grpc {
 
     /// Serves a connection whose first bytes are HTTP/2's, and are still in it.
     pub fn adopt(&mut self, stream: TcpStream, kind: LinkKind, remote: SocketAddr) -> io::Result<()> {
+        let most = self.connections_max;
+        if self.connections() >= most {
+            return Err(io::Error::other(format!("all {most} connections over gRPC are taken")));
+        }
         let thread = self.thread()?;
-        let caller = Arc::new(Caller::new(Arc::clone(&self.lines), kind));
+        let caller = Arc::new(Caller::new(self.served.clone(), kind));
         let gone = Arc::clone(&self.gone);
         gone.open.fetch_add(1, Ordering::Relaxed);
         thread.spawn(async move {

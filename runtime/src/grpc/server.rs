@@ -4,12 +4,15 @@
 //! hyper serves the connection and tonic the framing of a call. tonic's own server is not used: it takes an accept loop
 //! of its own, wraps each call in layers of which none is wanted, and says CANCELLED where a deadline has passed.
 
+use super::arriving::Arriving;
 use super::call::{Call, Caller};
+use super::frames::Counted;
 use super::framing::{streaming, too_late, unary};
-use super::{fetch, groups, offsets, records, settings, streams, topics};
+use super::{fetch, groups, health, offsets, records, settings, streams, topics};
 use crate::limits::{
-    GRPC_HEADERS_BYTES_MAX, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT, GRPC_PENDING_RESETS_MAX,
-    GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX, GRPC_WINDOW_BYTES,
+    GRPC_HEADERS_BYTES_MAX, GRPC_HELLO_WAIT, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT,
+    GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX,
+    GRPC_WINDOW_BYTES,
 };
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -34,6 +37,11 @@ const SERVICE: &str = "/rustmq.v1.KafkaBroker/";
 /// How a caller names itself, as in Kafka's protocol.
 const CLIENT_ID: &str = "client-id";
 const TIMEOUT: &str = "grpc-timeout";
+/// gRPC's own services.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/";
+const OLDER_REFLECTION: &str = "/grpc.reflection.v1alpha.ServerReflection/";
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(
@@ -41,7 +49,8 @@ pub(super) async fn serve(
     caller: Arc<Caller>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     stream.set_nonblocking(true)?;
-    let stream = tokio::net::TcpStream::from_std(stream)?;
+    let stream = Counted::new(tokio::net::TcpStream::from_std(stream)?);
+    let has_begun = stream.has_begun();
     let calls = Arc::new(AtomicU64::new(0));
     let service = service_fn(|request| {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -64,10 +73,18 @@ pub(super) async fn serve(
             .max_send_buf_size(GRPC_SEND_BYTES)
             .serve_connection(TokioIo::new(stream), service)
     );
-    let mut seen = calls.load(Ordering::Relaxed);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        () = tokio::time::sleep(GRPC_HELLO_WAIT) => {}
+    }
+    if !has_begun.load(Ordering::Relaxed) {
+        return Err("it began with HTTP/2 and did not go on".into());
+    }
+    let mut seen = 0;
     loop {
         tokio::select! {
             ended = connection.as_mut() => return Ok(ended?),
+            () = caller.ends() => return Err("it takes nothing of what it asked for".into()),
             () = tokio::time::sleep(GRPC_IDLE_WAIT) => {}
         }
         // Calls that are under way hold `caller`; this connection itself holds it twice.
@@ -89,7 +106,8 @@ async fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> http::
         Some(None) => return Status::invalid_argument("an unreadable grpc-timeout").into_http(),
     };
     let call = Arc::new(Call::new(caller, client_id, patience));
-    let served = route(Arc::clone(&call), request);
+    let arriving = request.map(|body| Arriving::new(body, Arc::clone(&call)));
+    let served = route(Arc::clone(&call), arriving);
     let response = match call.deadline() {
         None => served.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, served).await {
@@ -101,8 +119,16 @@ async fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> http::
 }
 
 /// Finds what is called.
-async fn route(call: Arc<Call>, request: http::Request<Incoming>) -> http::Response<Body> {
+async fn route(call: Arc<Call>, request: http::Request<Arriving>) -> http::Response<Body> {
     let path = request.uri().path().to_owned();
+    if path.starts_with(REFLECTION) || path.starts_with(OLDER_REFLECTION) {
+        return health::reflect(request).await;
+    }
+    match path.as_str() {
+        HEALTH_CHECK => return unary(call, request, health::check).await,
+        HEALTH_WATCH => return streaming(call, request, health::watch).await,
+        _ => {}
+    }
     match path.strip_prefix(SERVICE) {
         Some("Produce") => unary(call, request, records::produce).await,
         Some("ProduceStream") => streaming(call, request, streams::produce).await,

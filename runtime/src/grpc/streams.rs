@@ -10,7 +10,7 @@
 //! 0.
 
 use super::call::{Call, read};
-use super::framing::Asked;
+use super::framing::{Answers, Asked};
 use super::records::{self, PRODUCE, known};
 use super::{fetch, refusal};
 use crate::limits::{GRPC_FETCH_BYTES_MAX, GRPC_PIPELINE_MAX, GRPC_POLL_MAX, GRPC_SUBSCRIBED_MAX};
@@ -24,10 +24,7 @@ use rust_mq_proto::kafka::api::{fetch as kafka_fetch, produce as kafka_produce};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
-use tokio::sync::mpsc::Sender;
 use tonic::Status;
-
-type Answers<A> = Sender<Result<A, Status>>;
 
 /// Appends message after message.
 pub(super) async fn produce(
@@ -51,6 +48,9 @@ pub(super) async fn produce(
             continue;
         }
         let is_handed_over = !line.hand_over(&mut request).map_err(refusal::of_end)?;
+        if is_handed_over {
+            call.handed_over();
+        }
         // Whoever wants no answer gets an empty one, in its turn.
         if unanswered.front() == Some(&false) && (is_handed_over || unanswered.len() > 1) {
             unanswered.pop_front();
@@ -121,10 +121,14 @@ pub(super) async fn subscribe(
             }
         };
         refusal::if_any(refusal::Asked::Read, answer.error_code, None)?;
-        let found = subscription.found(fetch::read(&call, answer, &from, subscription.format).await, &from);
+        let (found, taken) = fetch::read(&call, answer, &from, subscription.format, true).await?;
+        let found = subscription.found(found, &from);
         if !found.partitions.is_empty() {
             subscription.spend(&found);
+            // When there is room for this one, the one before it has been taken.
+            let earlier = call.leaves(taken);
             give(&answers, found).await?;
+            drop(earlier);
         }
         if let Some(error) = subscription.over() {
             return Err(refusal::status(error));

@@ -3,6 +3,8 @@
 
 mod deadlines;
 mod groups;
+mod health;
+mod hostile;
 mod records;
 mod refusals;
 mod settings;
@@ -29,6 +31,10 @@ use tonic::transport::{Channel, Endpoint};
 )]
 mod stub {
     tonic::include_proto!("rustmq.v1");
+
+    pub mod health {
+        tonic::include_proto!("grpc.health.v1");
+    }
 }
 
 type Client = stub::kafka_broker_client::KafkaBrokerClient<Channel>;
