@@ -4,10 +4,13 @@ use super::Street;
 use super::draft::Draft;
 use super::plan::ProducerHabits;
 use crate::claims::ledger::{BatchId, Shelf};
+use crate::dice::Dice;
 use rust_mq_proto::kafka::api::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceResponse, TopicProduceData,
 };
 
+/// How long a broker may wait for a majority in the end, milliseconds: less than the client waits for its answer.
+const CALM_TIMEOUT_MAX_MS: i32 = 10_000;
 /// A partition that no topic has.
 const NO_PARTITION: i32 = 999;
 
@@ -56,6 +59,13 @@ pub fn put(
     }
     let name = if is_by_id { String::new() } else { name.to_owned() };
     topics.push(TopicProduceData { name, topic_id: id, partition_data: vec![data] });
+}
+
+/// How long the broker may wait for a majority. In the end not for longer than the client does: answers come in order, and
+/// what no majority takes would hold up again and again what was sent behind it (seed 86013663).
+pub fn timeout_ms(is_calm: bool, dice: &mut Dice) -> i32 {
+    let most = if is_calm { CALM_TIMEOUT_MAX_MS } else { i32::MAX };
+    *dice.pick::<i32>(&[10_000, 10_000, 30_000, i32::MAX, 500]).min(&most)
 }
 
 /// Adds a part that is refused at once, ahead of those that wait for their commit.

@@ -14,7 +14,7 @@ use super::ghosts::Ghosts;
 use super::lane::Lane;
 use super::map::Map;
 use super::plan::{ProducerHabits, Stamps, TopicPlan};
-use super::produced::{Meaning, Part, answer_to, hit_done, meaning_of, put, put_refused};
+use super::produced::{Meaning, Part, answer_to, hit_done, meaning_of, put, put_refused, timeout_ms};
 use super::purpose::{Answered, Purpose};
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::{Author, BatchId, Shelf};
@@ -359,7 +359,7 @@ impl Producer {
             put(&mut topic_data, &lane.topic, shelf.topic, data, is_by_id);
         }
         let dice = chance.of(ApiKey::Produce);
-        let (acks, timeout_ms) = (self.habits.acks, *dice.pick(&[10_000, 10_000, 30_000, i32::MAX, 500]));
+        let (acks, timeout_ms) = (self.habits.acks, timeout_ms(self.is_calm, dice));
         if self.habits.spread > 1 && acks != 0 && dice.below(4) == 0 {
             put_refused(&mut topic_data);
             street.marks.hit("client.sent_a_part_that_is_refused");
