@@ -51,6 +51,8 @@ pub const CONNECTIONS_SCARCE: usize = 2;
 pub const SWEEP: Duration = Duration::from_secs(5);
 /// How long the last answers may take to leave at the end. Source: chosen. At the edge: they are lost.
 pub const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
+/// How often it is looked whether they have left. Source: chosen.
+pub const LAST_WORDS_LOOK: Duration = Duration::from_millis(5);
 
 /// How long after the first signal to stop another one is a second wish, and not the same. Source: chosen, below
 /// what a person needs to press Ctrl-C again.

@@ -18,7 +18,7 @@
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::disk::Disk;
-use crate::limits::LAST_WORDS_WAIT;
+use crate::limits::{LAST_WORDS_LOOK, LAST_WORDS_WAIT};
 use crate::log::NoticeLog;
 use crate::mailbox::{Room, Wake};
 use crate::peers::Peers;
@@ -215,7 +215,9 @@ impl Node {
     fn say_last_words(&mut self, turns: &mut Turns) -> io::Result<()> {
         let until = self.clock.mono() + LAST_WORDS_WAIT;
         while self.clients.has_unsent() && self.clock.mono() < until {
-            self.wait.poll.poll(&mut turns.ready, Some(until.since(self.clock.mono())))?;
+            // What leaves on other threads says nothing here.
+            let wait = until.since(self.clock.mono()).min(LAST_WORDS_LOOK);
+            self.wait.poll.poll(&mut turns.ready, Some(wait))?;
             for event in turns.ready.iter().filter(|event| event.token() != WAKE) {
                 self.clients.on_ready(event);
             }

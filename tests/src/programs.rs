@@ -1,5 +1,5 @@
 //! The foreign programs that are let loose on the broker: Debian's kcat, two Python clients in an environment
-//! of their own, which is made on first use and kept in the cache folder; and strace, which makes its system
+//! of their own, which is made on first use and kept in the cache folder; gRPC for Python and for Node, likewise; and strace, which makes its system
 //! calls fail.
 //!
 //! Invariant: no program runs longer than the time it is given.
@@ -21,6 +21,12 @@ const PYTHON_CLIENTS: [&str; 5] = [
     "lz4==4.4.5",
     "zstandard==0.25.0",
 ];
+
+/// The gRPC library for Python, and the generator of its stubs, pinned.
+const PYTHON_GRPC: [&str; 2] = ["grpcio==1.76.0", "grpcio-tools==1.76.0"];
+
+/// The gRPC library for Node, and its loader of `.proto` files, pinned.
+const NODE_GRPC: [&str; 2] = ["@grpc/grpc-js@1.14.7", "@grpc/proto-loader@0.8.0"];
 
 /// How long a program may take unless a test says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,18 +117,24 @@ pub fn strace(rules: &[&str]) -> Vec<String> {
 
 /// Debian's package of that name is there; it is installed if it is missing and we may.
 fn demand(program: &str) {
+    demand_as(program, program);
+}
+
+/// The same, of a package with another name.
+fn demand_as(program: &str, package: &str) {
     let _guard = lock();
     if !is_there(program) {
-        let install = ["install", "-y", "-q", program];
+        let install = ["install", "-y", "-q", package];
         let is_installed = apt_get(&install) || (apt_get(&["update", "-q"]) && apt_get(&install));
         assert!(
             is_installed && is_there(program),
-            "this test needs {program}: sudo apt-get install {program}"
+            "this test needs {program}: sudo apt-get install {package}"
         );
     }
 }
 
 fn is_there(program: &str) -> bool {
+    // What a version is asked for differs; that it can be started is what counts.
     Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
@@ -139,15 +151,49 @@ fn apt_get(arguments: &[&str]) -> bool {
 /// A command that runs `tests/python/<script>` where the Python clients are installed.
 pub fn python(script: &str) -> Command {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PYTHON.get_or_init(environment));
+    let mut command = Command::new(PYTHON.get_or_init(|| environment(&PYTHON_CLIENTS)));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script));
     command
 }
 
-/// The interpreter of the environment, which is made unless an earlier run finished doing so.
-fn environment() -> PathBuf {
+/// A command that runs `tests/python/<script>` where gRPC is installed.
+pub fn python_grpc(script: &str) -> Command {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PYTHON.get_or_init(|| environment(&PYTHON_GRPC)));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script));
+    command
+}
+
+/// A command that runs `tests/node/<script>` where gRPC is installed. Node itself is installed if it is missing and we
+/// may.
+pub fn node_grpc(script: &str) -> Command {
+    static MODULES: OnceLock<PathBuf> = OnceLock::new();
+    let modules = MODULES.get_or_init(|| {
+        demand_as("node", "nodejs");
+        demand_as("npm", "npm");
+        let _guard = lock();
+        let name: String = NODE_GRPC.join("-").replace(['@', '/'], "-");
+        let folder = cache().join(format!("node{name}"));
+        if !folder.join("complete").exists() {
+            fs::create_dir_all(&folder).expect("the cache folder can be written");
+            let mut install = Command::new("npm");
+            install.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
+            install.args(NODE_GRPC);
+            succeed(install, "this test needs gRPC for Node, and npm could not fetch it");
+            fs::write(folder.join("complete"), "").expect("the cache folder can be written");
+        }
+        folder.join("node_modules")
+    });
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", modules);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("node").join(script));
+    command
+}
+
+/// The interpreter of an environment with these packages, which is made unless an earlier run finished doing so.
+fn environment(packages: &[&str]) -> PathBuf {
     let _guard = lock();
-    let name: String = PYTHON_CLIENTS.join("-").replace("==", "-");
+    let name: String = packages.join("-").replace("==", "-");
     let folder = cache().join(format!("python-{name}"));
     let (python, done) = (folder.join("bin/python"), folder.join("complete"));
     if !done.exists() {
@@ -155,7 +201,7 @@ fn environment() -> PathBuf {
         make.args(["-m", "venv", "--clear"]).arg(&folder);
         succeed(make, "this test needs python3 with its venv module (Debian: apt-get install python3-venv)");
         let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON_CLIENTS);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
         succeed(install, "this test needs the Python clients, and pip could not fetch them");
         fs::write(&done, "").expect("the cache folder can be written");
     }

@@ -246,7 +246,7 @@ impl Clients {
 
     /// Whether answers wait for clients to take them.
     pub fn has_unsent(&self) -> bool {
-        self.links.values().any(|link| link.unsent > 0)
+        self.links.values().any(|link| link.unsent > 0) || self.grpc.has_unsent()
     }
 
     fn queue_read(&mut self, id: LinkId) {

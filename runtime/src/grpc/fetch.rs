@@ -46,9 +46,13 @@ pub(super) async fn fetch(call: Arc<Call>, request: FetchRequest) -> Result<Fetc
     let answer = loop {
         let left = until.duration_since(Instant::now());
         asked.max_wait_ms = call.wait_ms(left.min(GRPC_POLL_MAX));
+        let asked_at = Instant::now();
         let answer = call.ask(FETCH, &asked).await?;
         refusal::if_any(Asked::Read, answer.error_code, None)?;
-        if left <= GRPC_POLL_MAX || is_enough(&answer, asked.min_bytes) {
+        // Who is answered before its time with less than enough is asked to go: the node stops.
+        let wanted = Duration::from_millis(u64::try_from(asked.max_wait_ms).unwrap_or(0));
+        let is_early = asked_at.elapsed() < wanted / 2;
+        if left <= GRPC_POLL_MAX || is_early || is_enough(&answer, asked.min_bytes) {
             break answer;
         }
     };

@@ -74,6 +74,8 @@ struct State {
     side: Mutex<Side>,
     news: Notify,
     aborted: Arc<Notify>,
+    /// Bytes of answers that the core has given and the caller not taken.
+    unsent_bytes: AtomicU64,
 }
 
 /// What has come of the core's doing.
@@ -108,6 +110,12 @@ impl Lines {
         self.mailbox.take(into, room)
     }
 
+    /// Whether answers wait for callers to take them.
+    pub(super) fn has_unsent(&self) -> bool {
+        let is_unsent = |state: &Arc<State>| state.unsent_bytes.load(Ordering::Relaxed) > 0;
+        !lock(&self.outbox).is_empty() || lock(&self.open).values().any(is_unsent)
+    }
+
     /// What a turn of the core has for calls.
     pub(super) fn put(&self, told: &mut Vec<Told>) {
         if !told.is_empty() {
@@ -135,7 +143,9 @@ impl Lines {
     /// nothing of what waits for it.
     pub(super) fn open(self: &Arc<Self>, kind: LinkKind, aborted: Arc<Notify>) -> Line {
         let link = LinkId(self.last.fetch_add(STEP, Ordering::Relaxed));
-        let state = Arc::new(State { link, side: Mutex::default(), news: Notify::new(), aborted });
+        let unsent_bytes = AtomicU64::new(0);
+        let state = State { link, side: Mutex::default(), news: Notify::new(), aborted, unsent_bytes };
+        let state = Arc::new(state);
         lock(&self.open).insert(link, Arc::clone(&state));
         self.mailbox.put([Event::Opened { link, kind }]);
         Line { lines: Arc::clone(self), state, owed_bytes: 0 }
@@ -143,10 +153,16 @@ impl Lines {
 
     fn hand_on(&self, told: Told) {
         match told {
-            Told::Does(Action::Send { link, parts }) => self.with(link, |side| {
-                side.parts_bytes += parts.iter().map(Bytes::len).sum::<usize>();
-                side.parts.extend(parts);
-            }),
+            Told::Does(Action::Send { link, parts }) => {
+                let bytes = parts.iter().map(Bytes::len).sum::<usize>();
+                if let Some(state) = lock(&self.open).get(&link) {
+                    state.unsent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                }
+                self.with(link, |side| {
+                    side.parts_bytes += bytes;
+                    side.parts.extend(parts);
+                });
+            }
             Told::Does(Action::Allow { link, bytes }) => {
                 self.with(link, |side| side.credit = side.credit.saturating_add(bytes));
             }
@@ -231,6 +247,7 @@ impl Line {
     /// The caller has taken all answers.
     pub(super) fn spent(&mut self) {
         let bytes = std::mem::take(&mut self.owed_bytes);
+        self.state.unsent_bytes.fetch_sub(bytes, Ordering::Relaxed);
         if bytes > 0 && !self.is_ended() {
             self.lines.mailbox.put([Event::Sent { link: self.state.link, bytes }]);
         }

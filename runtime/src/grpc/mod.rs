@@ -160,6 +160,11 @@ impl Grpc {
         self.is_more
     }
 
+    /// Whether answers wait for callers to take them.
+    pub fn has_unsent(&self) -> bool {
+        self.thread.is_some() && self.lines.has_unsent()
+    }
+
     /// The connections that have ended since this was last asked.
     pub fn take_gone(&self) -> Vec<SocketAddr> {
         if self.thread.is_none() {

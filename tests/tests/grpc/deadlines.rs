@@ -89,3 +89,27 @@ fn callers_that_hang_up_leave_nothing_behind() {
         client.produce(values("t", &["x"])).await.expect("6,000 calls are not under way any more");
     });
 }
+
+#[test]
+fn who_waits_when_the_broker_stops_is_answered() {
+    let mut node = Node::in_memory();
+    block_on(async {
+        let mut client = client(&node).await;
+        create(&mut client, "t").await;
+        let mut poll = from("t", 0);
+        poll.max_wait_ms = 30_000;
+        let polls: Vec<_> = (0..20)
+            .map(|_| {
+                let (mut polling, poll) = (client.clone(), poll.clone());
+                tokio::spawn(async move { polling.fetch(poll).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        node.ask_to_stop();
+        for poll in polls {
+            let answer = poll.await.expect("it does not panic").expect("an answer, and no broken connection");
+            assert_eq!(answer.into_inner().partitions[0].records, []);
+        }
+    });
+    assert!(node.end().success());
+}

@@ -5,6 +5,7 @@ mod deadlines;
 mod groups;
 mod health;
 mod hostile;
+mod other_languages;
 mod records;
 mod refusals;
 mod settings;
