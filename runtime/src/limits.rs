@@ -129,10 +129,12 @@ pub const GRPC_RESETS_MAX: usize = 1_024;
 pub const GRPC_PENDING_RESETS_MAX: usize = 20;
 /// Header list of a call. Source: hyper's default. At the edge: the stream is refused.
 pub const GRPC_HEADERS_BYTES_MAX: u32 = 16 << 10;
-/// HTTP/2 window of one stream. Source: chosen, a quarter of a connection's.
-pub const GRPC_STREAM_WINDOW_BYTES: u32 = 256 << 10;
-/// HTTP/2 window of a connection. Source: chosen, bandwidth times delay of 1 GB/s and 1 ms.
-pub const GRPC_WINDOW_BYTES: u32 = 1 << 20;
+/// HTTP/2 window of one stream. Source: chosen, a 32nd of a connection's: h2 ends a connection on which more small
+/// DATA frames wait than half of its window is worth at 256 bytes each (`record_data_frame`), and those of a stream that is
+/// held back wait.
+pub const GRPC_STREAM_WINDOW_BYTES: u32 = 64 << 10;
+/// HTTP/2 window of a connection. Source: chosen, bandwidth times delay of 1 GB/s and 2 ms.
+pub const GRPC_WINDOW_BYTES: u32 = 2 << 20;
 /// What of answers waits in HTTP/2 for one stream's window. Source: chosen; an answer more large is handed over whole.
 pub const GRPC_SEND_BYTES: usize = 256 << 10;
 /// HTTP/2 ping to a silent client. Source: chosen.

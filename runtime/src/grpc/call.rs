@@ -18,6 +18,7 @@ use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use rust_mq_proto::kafka::{Reader, Request, Response, Writer, read_response_start, write_request};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -60,6 +61,7 @@ pub(super) struct Call {
     client_id: Option<String>,
     deadline: Option<Instant>,
     line: Mutex<Option<Line>>,
+    is_streamed: AtomicBool,
     arriving: Mutex<Arrival>,
     /// For what is made of an answer, until its caller has taken it.
     leaving: Mutex<Option<Held>>,
@@ -115,6 +117,7 @@ impl Call {
             client_id,
             deadline,
             line: Mutex::default(),
+            is_streamed: AtomicBool::new(false),
             arriving: Mutex::default(),
             leaving: Mutex::default(),
         }
@@ -171,6 +174,18 @@ impl Call {
         lock(&self.arriving).since
     }
 
+    /// From now on it has many messages, and says itself when the core has one.
+    pub(super) fn is_streamed(&self) {
+        self.is_streamed.store(true, Ordering::Relaxed);
+    }
+
+    /// The core has the one message. Of a stream the next may be arriving.
+    fn has_asked(&self) {
+        if !self.is_streamed.load(Ordering::Relaxed) {
+            self.handed_over();
+        }
+    }
+
     /// The core has the message, and has charged it.
     pub(super) fn handed_over(&self) {
         *lock(&self.arriving) = Arrival::default();
@@ -198,7 +213,7 @@ impl Call {
     pub(super) async fn ask<R: Request>(&self, version: i16, body: &R) -> Result<R::Response, Status> {
         let mut line = self.take_line()?;
         line.ask(self.written(version, body)).await.map_err(refusal::of_end)?;
-        self.handed_over();
+        self.has_asked();
         let answer = line.hear().await.map_err(refusal::of_end)?;
         self.keep_line(line);
         read::<R>(version, answer)
@@ -208,7 +223,7 @@ impl Call {
     pub(super) async fn tell<R: Request>(&self, version: i16, body: &R) -> Result<(), Status> {
         let mut line = self.take_line()?;
         line.ask(self.written(version, body)).await.map_err(refusal::of_end)?;
-        self.handed_over();
+        self.has_asked();
         self.keep_line(line);
         Ok(())
     }

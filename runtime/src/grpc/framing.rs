@@ -53,6 +53,7 @@ where
     H: Fn(Arc<Call>, Asked<Q>, Answers<A>) -> F + Send + 'static,
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
+    call.is_streamed();
     let handler = StreamHandler { call, handle, handled: PhantomData::<fn(Q, A) -> F> };
     framing::<A>().streaming(handler, request).await
 }

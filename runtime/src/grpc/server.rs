@@ -87,9 +87,9 @@ pub(super) async fn serve(
             () = caller.ends() => return Err("it takes nothing of what it asked for".into()),
             () = tokio::time::sleep(GRPC_IDLE_WAIT) => {}
         }
-        // Calls that are under way hold `caller`; this connection itself holds it twice.
+        // Calls that are under way hold `caller`, too.
         let now = calls.load(Ordering::Relaxed);
-        if now == seen && Arc::strong_count(&caller) <= 2 {
+        if now == seen && Arc::strong_count(&caller) == 1 {
             connection.as_mut().graceful_shutdown();
         }
         seen = now;

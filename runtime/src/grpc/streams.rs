@@ -35,7 +35,8 @@ pub(super) async fn produce(
     let mut line = call.take_line()?;
     // Whether each message that was handed over, or is being, will be answered by the core.
     let mut unanswered = VecDeque::new();
-    let mut request = BytesMut::new();
+    // What of it the core has not got yet, and whether it is still counted as arriving.
+    let (mut request, mut is_held) = (BytesMut::new(), false);
     let mut end: Option<Result<(), Status>> = None;
     loop {
         if unanswered.front() == Some(&true)
@@ -48,7 +49,7 @@ pub(super) async fn produce(
             continue;
         }
         let is_handed_over = !line.hand_over(&mut request).map_err(refusal::of_end)?;
-        if is_handed_over {
+        if is_handed_over && std::mem::take(&mut is_held) {
             call.handed_over();
         }
         // Whoever wants no answer gets an empty one, in its turn.
@@ -68,7 +69,7 @@ pub(super) async fn produce(
             () = line.news() => {}
             message = asked.next(), if may_read => match message.and_then(|message| written(&call, message)) {
                 Ok(Some((bytes, is_answered))) => {
-                    request = bytes;
+                    (request, is_held) = (bytes, true);
                     unanswered.push_back(is_answered);
                 }
                 Ok(None) => end = Some(Ok(())),
@@ -95,6 +96,7 @@ pub(super) async fn subscribe(
     let Some(first) = asked.next().await? else {
         return Err(Status::invalid_argument("the first message says what to be sent"));
     };
+    call.handed_over();
     let mut subscription = Subscription::new(first)?;
     let mut is_open = true;
     loop {
@@ -104,7 +106,10 @@ pub(super) async fn subscribe(
                 return Ok(());
             }
             match asked.next().await? {
-                Some(message) => subscription.change(message)?,
+                Some(message) => {
+                    call.handed_over();
+                    subscription.change(message)?;
+                }
                 None => is_open = false,
             }
             continue;
@@ -115,7 +120,10 @@ pub(super) async fn subscribe(
             tokio::select! {
                 answer = &mut asking => break answer?,
                 message = asked.next(), if is_open => match message? {
-                    Some(message) => subscription.change(message)?,
+                    Some(message) => {
+                        call.handed_over();
+                        subscription.change(message)?;
+                    }
                     None => is_open = false,
                 },
             }

@@ -50,7 +50,7 @@ fn what_is_streamed_is_appended_and_answered_in_order() {
         let mut answers =
             client.produce_stream(ReceiverStream::new(messages)).await.expect("it opens").into_inner();
         let sends = async move {
-            for number in 0..1_000 {
+            for number in 0..10_000 {
                 sender.send(values("t", &[&number.to_string()])).await.expect("the broker reads on");
             }
         };
@@ -63,7 +63,7 @@ fn what_is_streamed_is_appended_and_answered_in_order() {
             offsets
         };
         let ((), offsets) = tokio::join!(sends, hears);
-        assert_eq!(offsets, (0..1_000).collect::<Vec<i64>>());
+        assert_eq!(offsets, (0..10_000).collect::<Vec<i64>>());
         let found = texts(&fetch(&mut client, "t", 0).await);
         assert!(found.iter().all(|(offset, value)| value == &offset.to_string()));
     });
