@@ -8,6 +8,7 @@
 //! cargo run --release -p rust-mq-bench -- compare            the same in earnest
 //! cargo run --release -p rust-mq-bench -- memory             what --memory-limit holds against
 //! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
+//! cargo run --release -p rust-mq-bench -- grpc               a unary Produce beside tonic's own empty answer
 //! ```
 //! For the figures: `broker` starts the binary, `load` keeps many requests in flight, `figures` is the list of what is
 //! measured. `kernel` reads what the system counted for a process; `floor` measures what the parts of it all cost
@@ -23,6 +24,7 @@ mod compare;
 mod figures;
 mod finding;
 mod floor;
+mod grpc;
 mod instructions;
 mod kernel;
 mod load;
@@ -59,6 +61,15 @@ enum Command {
     Memory(memory::Options),
     /// Count the instructions of fixed scripts in the core, and compare with those that are kept
     Instructions(instructions::Options),
+    /// Print what a unary Produce over gRPC costs, beside tonic's own empty answer
+    Grpc {
+        /// Measure each this often, and print the median
+        #[arg(long, default_value_t = 3)]
+        times: usize,
+    },
+    /// Answer empty calls, to be measured against
+    #[command(hide = true)]
+    GrpcEmpty,
     /// Print what the parts of a durable gigabyte cost on this machine without a broker
     Floor {
         /// Measure each this often, and print the median
@@ -73,6 +84,8 @@ fn main() -> std::io::Result<()> {
         Command::Compare(options) => compare::run(&options),
         Command::Memory(options) => memory::run(&options),
         Command::Instructions(options) => instructions::run(&options),
+        Command::Grpc { times } => grpc::print(times.max(1)),
+        Command::GrpcEmpty => grpc::serve_empty(),
         Command::Floor { times } => floor::print(&std::env::temp_dir(), times.max(1)),
     }
 }
