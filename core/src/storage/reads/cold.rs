@@ -313,9 +313,11 @@ impl Reads {
                         }
                         Verdict::Skip => {}
                         Verdict::Stop => return end(cold.name, start, bytes, taken),
-                        Verdict::Take | Verdict::TakeLast if !is_sound(&left[..len]) => {
+                        // The time of one that is too old may be what has rotted (seed 87002176).
+                        Verdict::Take | Verdict::TakeLast | Verdict::TooOld if !is_sound(&left[..len]) => {
                             return self.damage(cold, segment, place, (start, bytes), taken);
                         }
+                        Verdict::TooOld => {}
                         Verdict::Take => taken = Some((taken.map_or(from, |(first, _)| first), from + len)),
                         Verdict::TakeLast => return end(cold.name, start, bytes, Some((from, from + len))),
                     }

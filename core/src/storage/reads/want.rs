@@ -16,6 +16,8 @@ pub enum Want {
 pub enum Verdict {
     /// It lies before what is looked for.
     Skip,
+    /// It is too old, if it is of the time that it says.
+    TooOld,
     /// It is given.
     Take,
     /// It is all that is given.
@@ -42,7 +44,8 @@ impl Want {
             Want::Offset { below, .. } if next > below => Verdict::Stop,
             Want::Offset { max_bytes, .. } if taken > 0 && (taken + len) as u64 > max_bytes => Verdict::Stop,
             Want::Offset { .. } => Verdict::Take,
-            Want::Time { from, timestamp } if next <= from || max_timestamp < timestamp => Verdict::Skip,
+            Want::Time { from, .. } if next <= from => Verdict::Skip,
+            Want::Time { timestamp, .. } if max_timestamp < timestamp => Verdict::TooOld,
             Want::Time { .. } => Verdict::TakeLast,
         }
     }

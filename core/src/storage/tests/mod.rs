@@ -7,6 +7,7 @@ mod disk;
 mod full;
 mod gather;
 mod leftovers;
+mod lookups;
 mod mend;
 mod model;
 mod states;
