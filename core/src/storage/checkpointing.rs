@@ -7,13 +7,11 @@ use super::checkpoint::checkpointer::Part;
 use super::running::{Running, Turn};
 use super::{Outcome, State, Storage};
 use crate::action::Action;
-use crate::file::SegmentName;
 use crate::ids::PageId;
 use crate::ids::ReplicaId;
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use bytes::Bytes;
-use std::collections::BTreeSet;
 
 impl Storage {
     /// Whether the floor above should begin a checkpoint: the journal has grown enough, or files wait to be
@@ -168,9 +166,9 @@ impl Running {
             self.remove(&doomed, turn);
         }
         let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
-        let doomed: BTreeSet<SegmentName> =
-            self.doomed.iter().copied().chain(self.removals.unfinished()).collect();
-        self.checkpointer.begin(needed, mark, doomed.into_iter().collect(), self.locals.keys().copied());
+        let unfinished = self.removals.unfinished().collect();
+        let replicas = self.locals.keys().copied();
+        self.checkpointer.begin((needed, mark), self.doomed.clone(), unfinished, replicas);
         self.state.round_begins(self.config.gathered_bytes / 2);
         self.is_holding = true;
     }

@@ -77,7 +77,10 @@ struct Round {
     /// The first frame it does not cover.
     needed: u64,
     mark: u64,
+    /// Given up before it began: they go once it is durable.
     doomed: Vec<SegmentName>,
+    /// On their way since an earlier one. Their names may be used again meanwhile, and named by this one.
+    unfinished: Vec<SegmentName>,
     /// Replicas that are still to be taken.
     untaken: BTreeSet<ReplicaId>,
     /// The one whose pages are being taken.
@@ -116,7 +119,7 @@ pub struct Made {
     pub needed: u64,
     /// The file where the first of those goes, or that it follows on.
     pub named: u32,
-    /// Segments nobody names any more.
+    /// Segments that were given up before it began: nobody names them any more.
     pub doomed: Vec<SegmentName>,
     /// Bytes of each file of state that it names.
     pub live: BTreeMap<u32, u64>,
@@ -145,12 +148,13 @@ impl Checkpointer {
         self.round.is_none()
     }
 
-    /// Begins one of `replicas` that covers all frames before `needed`.
+    /// Begins one of `replicas` that covers all frames before `needed`. It gives up what is `doomed`, and tells the next
+    /// start what is `unfinished` of what earlier ones gave up.
     pub fn begin(
         &mut self,
-        needed: u64,
-        mark: u64,
+        (needed, mark): (u64, u64),
         doomed: Vec<SegmentName>,
+        unfinished: Vec<SegmentName>,
         replicas: impl Iterator<Item = ReplicaId>,
     ) {
         assert!(self.round.is_none(), "one checkpoint is made at a time");
@@ -158,6 +162,7 @@ impl Checkpointer {
             needed,
             mark,
             doomed,
+            unfinished,
             untaken: replicas.collect(),
             open: None,
             is_gathered: false,
@@ -357,7 +362,8 @@ impl Checkpointer {
             return;
         };
         let records = std::mem::take(&mut round.records);
-        let doomed: BTreeSet<SegmentName> = round.doomed.iter().copied().chain(doomed_since).collect();
+        let before = round.doomed.iter().chain(&round.unfinished).copied();
+        let doomed: BTreeSet<SegmentName> = before.chain(doomed_since).collect();
         let doomed: Vec<SegmentName> = doomed.into_iter().collect();
         let parts = slot::encode(sequence, &chain, &doomed, round.count, records);
         round.named = chain.file;
