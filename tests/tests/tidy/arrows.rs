@@ -17,20 +17,25 @@ struct Member {
 /// Every member there is. `sim` never sees `runtime`: what it tests is the core, under weather of its own. `tests`
 /// may use all: the contract suite holds the simulator's disk to the laws that the real ones keep; `bench` takes their
 /// traffic.
-const MEMBERS: [Member; 6] = [
+const MEMBERS: [Member; 7] = [
     Member { folder: "proto", package: "rust-mq-proto", may_use: &[] },
     Member { folder: "core", package: "rust-mq-core", may_use: &["rust-mq-proto"] },
-    Member { folder: "runtime", package: "rust-mq", may_use: &["rust-mq-proto", "rust-mq-core"] },
-    Member { folder: "sim", package: "sim", may_use: &["rust-mq-proto", "rust-mq-core"] },
+    Member { folder: "client", package: "rust-mq-client", may_use: &["rust-mq-proto"] },
+    Member {
+        folder: "runtime",
+        package: "rust-mq",
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client"],
+    },
+    Member { folder: "sim", package: "sim", may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client"] },
     Member {
         folder: "tests",
         package: "tests",
-        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq", "sim"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client", "rust-mq", "sim"],
     },
     Member {
         folder: "bench",
         package: "rust-mq-bench",
-        may_use: &["rust-mq-proto", "rust-mq-core", "tests"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client", "tests"],
     },
 ];
 

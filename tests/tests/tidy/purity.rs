@@ -1,5 +1,5 @@
 //! What a crate may not name. The core is pure: no clock, socket, file, thread, lock, channel or hasher with
-//! a random seed; `core/clippy.toml` says the same to the compiler, with the reason at each line, and this
+//! a random seed, and so is what decides in the client crate (`client/src/machine/`); `core/clippy.toml` says the same to the compiler, with the reason at each line, and this
 //! test also sees what clippy does not build (other features, other platforms).
 //!
 //! Besides: raft-rs is `replica/`'s secret, madsim the simulator's, `unsafe` nobody's.
@@ -7,6 +7,9 @@
 use crate::reading::{Named, paths, tokens};
 use crate::tree::Tree;
 use crate::{Breach, demand};
+
+/// What must be pure: the core, and what decides in the client crate.
+const PURE: [&str; 2] = ["core/src/", "client/src/machine/"];
 
 /// Paths the core may not name, and what to do instead.
 const IMPURE_PATHS: [(&str, &str); 8] = [
@@ -21,7 +24,7 @@ const IMPURE_PATHS: [(&str, &str); 8] = [
 ];
 
 /// Names the core may not use wherever they come from.
-const IMPURE_NAMES: [(&str, &str); 11] = [
+const IMPURE_NAMES: [(&str, &str); 12] = [
     ("HashMap", "use BTreeMap, or indexmap with a fixed hasher"),
     ("HashSet", "use BTreeSet, or indexmap with a fixed hasher"),
     ("Instant", "take `now: Now`"),
@@ -30,6 +33,7 @@ const IMPURE_NAMES: [(&str, &str); 11] = [
     ("RwLock", "one owner, one thread: no lock"),
     ("Condvar", "one owner, one thread: no lock"),
     ("tokio", "the runtime's"),
+    ("tonic", "the runtime's; in the client the shell's"),
     ("thread_local", "state lives in the Broker"),
     ("f32", "no float decides: count in integers"),
     ("f64", "no float decides: count in integers"),
@@ -61,7 +65,8 @@ fn impurities(tree: &Tree) -> Vec<Breach> {
             && named.segments.len() > 1
             && named.segments[1] == "thread"
     };
-    tree.rust("core/src/")
+    PURE.iter()
+        .flat_map(|folder| tree.rust(folder))
         .flat_map(|(path, text)| {
             complaints(path, text, |named| is_wrong(named).filter(|_| !is_other_thread(path, named)))
         })
@@ -157,11 +162,20 @@ mod tests {
     #[test]
     fn impure_names_are_caught_in_imports_expressions_and_macros() {
         let text = "use std::{fs, io};\nuse std::time::Duration;\nlet x: std::collections::HashMap<A, B>;\nlog!(std::env::args());\nlet y = 1 as f64;";
-        let tree = Tree::of(&[("core/src/a.rs", text), ("runtime/src/a.rs", text)]);
-        assert_eq!(
-            places(&impurities(&tree)),
-            ["core/src/a.rs:1", "core/src/a.rs:3", "core/src/a.rs:4", "core/src/a.rs:5"]
-        );
+        let tree = Tree::of(&[
+            ("core/src/a.rs", text),
+            ("runtime/src/a.rs", text),
+            ("client/src/a.rs", text),
+            ("client/src/machine/a.rs", "use tonic::Status;"),
+        ]);
+        let expected = [
+            "core/src/a.rs:1",
+            "core/src/a.rs:3",
+            "core/src/a.rs:4",
+            "core/src/a.rs:5",
+            "client/src/machine/a.rs:1",
+        ];
+        assert_eq!(places(&impurities(&tree)), expected);
     }
 
     #[test]

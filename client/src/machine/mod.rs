@@ -1,0 +1,12 @@
+//! What decides, and does nothing by itself: no clock, no socket, no task, no chance of its own. Time is an argument,
+//! chance comes from a seed, and what is to be done is said and not done. The same gate as the broker's core stands before
+//! this folder (`tests/tests/tidy/purity.rs`).
+//!
+//! - `error`: what can go wrong, and what is to be done about it.
+//! - `chance`, `backoff`: dice of a seed, and the pauses between attempts.
+//! - `map`: what is known of the cluster, and whom to ask.
+
+pub mod backoff;
+pub mod chance;
+pub mod error;
+pub mod map;
