@@ -1,8 +1,10 @@
 //! What is known of the cluster: its nodes, who leads what, and whom to ask for more.
 //!
 //! Knowledge is a hint: a node that is asked and is the wrong one says so. Invariant: of two leaders of a partition the
-//! one with the higher epoch is kept, so that what a node tells that lags behind does not undo what is known.
+//! one with the higher epoch is kept, so that what a node tells that lags behind does not undo what is known. A topic that
+//! was deleted and made again is another one, whatever its name: its epochs begin anew.
 
+use bytes::Bytes;
 use rust_mq_proto::grpc;
 use std::collections::BTreeMap;
 
@@ -12,10 +14,18 @@ pub struct Map {
     bootstrap: Vec<String>,
     nodes: BTreeMap<i32, String>,
     controller: Option<i32>,
-    topics: BTreeMap<String, BTreeMap<i32, Leader>>,
+    topics: BTreeMap<String, Topic>,
     coordinators: BTreeMap<String, String>,
     /// How often in a row each address could not be reached.
     failures: BTreeMap<String, u32>,
+}
+
+/// Who leads a topic's partitions.
+#[derive(Clone, Debug, Default)]
+struct Topic {
+    /// Empty while only a leader was named.
+    id: Bytes,
+    leaders: BTreeMap<i32, Leader>,
 }
 
 /// Who leads a partition.
@@ -37,6 +47,10 @@ impl Map {
         self.learn_nodes(&told.nodes, told.controller_id);
         for topic in told.topics.iter().filter(|topic| topic.error.is_none()) {
             let known = self.topics.entry(topic.name.clone()).or_default();
+            if known.id != topic.topic_id {
+                *known = Topic { id: topic.topic_id.clone(), leaders: BTreeMap::new() };
+            }
+            let known = &mut known.leaders;
             known.retain(|number, _| topic.partitions.iter().any(|told| told.partition == *number));
             for told in &topic.partitions {
                 let leader =
@@ -60,20 +74,20 @@ impl Map {
     /// A node that does not lead a partition has said who does.
     pub fn follow(&mut self, topic: &str, partition: i32, leader: &grpc::Node) {
         let known = self.topics.entry(topic.to_owned()).or_default();
-        let known = known.entry(partition).or_insert(Leader { epoch: -1, address: None });
+        let known = known.leaders.entry(partition).or_insert(Leader { epoch: -1, address: None });
         known.address = Some(address(leader));
     }
 
     /// Who was said to lead a partition does not.
     pub fn doubt(&mut self, topic: &str, partition: i32) {
-        if let Some(known) = self.topics.get_mut(topic).and_then(|topic| topic.get_mut(&partition)) {
+        if let Some(known) = self.topics.get_mut(topic).and_then(|topic| topic.leaders.get_mut(&partition)) {
             known.address = None;
         }
     }
 
     /// The address of the node that leads a partition, if it is known.
     pub fn leader(&self, topic: &str, partition: i32) -> Option<&str> {
-        self.topics.get(topic)?.get(&partition)?.address.as_deref()
+        self.topics.get(topic)?.leaders.get(&partition)?.address.as_deref()
     }
 
     /// The address of a node.
@@ -121,7 +135,7 @@ impl Map {
     /// That address could not be reached: what it was thought to lead or coordinate is asked for again.
     pub fn failed(&mut self, address: &str) {
         *self.failures.entry(address.to_owned()).or_insert(0) += 1;
-        let leaders = self.topics.values_mut().flat_map(BTreeMap::values_mut);
+        let leaders = self.topics.values_mut().flat_map(|topic| topic.leaders.values_mut());
         for leader in leaders.filter(|leader| leader.address.as_deref() == Some(address)) {
             leader.address = None;
         }
@@ -178,6 +192,20 @@ mod tests {
         assert_eq!(map.leader("t", 0), None);
         map.follow("t", 0, &node(1));
         assert_eq!(map.leader("t", 0), Some("n:9001"));
+    }
+
+    #[test]
+    fn a_topic_that_is_made_again_is_another() {
+        let mut map = Map::new(vec!["b:1".into()]);
+        let told = |id: &'static [u8], leader, epoch| {
+            let mut told = told(leader, epoch);
+            told.topics[0].topic_id = Bytes::from_static(id);
+            told
+        };
+        map.learn(&told(b"old", 1, 5));
+        map.doubt("t", 0);
+        map.learn(&told(b"new", 2, 0));
+        assert_eq!(map.leader("t", 0), Some("n:9002"));
     }
 
     #[test]
