@@ -13,6 +13,7 @@
 //! The leader's side is `serving`. A step that fails is simply dropped: the leader asks again with
 //! every heartbeat's answer for as long as it must. Only batches that the leader does not give, because its disk rots
 //! or stalls, are asked of the other replicas first: it may be that nobody can be reached who could mend it (seed 50090).
+//! Those that follow them are the leader's again: another may give them too, and take for ever (seed 88002514).
 //!
 //! - Invariant: only committed batches are fetched: nobody gives what is above its high watermark.
 //! - Invariant: a snapshot is installed only when every batch below its segment end is durable here. There may be more:
@@ -57,7 +58,7 @@ struct Progress {
     /// The call that is on the way, and whom it was made to.
     call: CallId,
     asked: NodeId,
-    /// Who gives the batches.
+    /// Who is asked for the next batches.
     giver: NodeId,
     /// Nodes that gave none, one after the other.
     refusals: usize,
@@ -137,7 +138,7 @@ impl CatchUps {
         if !is_kept {
             return self.ask_another(now, id, of, residents, ports);
         }
-        progress.refusals = 0;
+        (progress.giver, progress.refusals) = (progress.leader, 0);
         if progress.snapshot.is_none() {
             progress.to = progress.to.max(fetched.high_watermark);
         }
