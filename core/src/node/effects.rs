@@ -32,6 +32,7 @@ impl Node {
             Effect::TopicDeleted { id, name, replicas } => {
                 self.identity.forget(&replicas);
                 self.stop_topic(id, name, actions);
+                self.ports.storage.topic_gone(id);
             }
             Effect::ImageAt(index) => {
                 for topic in self.deleted_ahead.passed(index) {
@@ -182,6 +183,9 @@ impl Node {
         for topic in known.difference(&placed) {
             // The dead are not forgotten: no entry says after a crash that the topic is gone.
             self.stop_topic(*topic, before.name_of(*topic), actions);
+        }
+        for (topic, _) in before.topics().filter(|(topic, _)| !placed.contains(topic)) {
+            self.ports.storage.topic_gone(topic);
         }
         for topic in placed {
             self.start_topic(now, topic, actions);

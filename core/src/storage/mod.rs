@@ -85,7 +85,7 @@ use crate::action::{Action, HaltReason};
 use crate::config::StorageConfig;
 use crate::entry::{Entry, HardState};
 use crate::event::DoneResult;
-use crate::ids::{Index, NodeId, Offset, ReplicaId, Ticket, TopicPartition};
+use crate::ids::{Index, NodeId, Offset, PartitionId, ReplicaId, Ticket, TopicId, TopicPartition};
 use crate::mutant::{Mutant, is_planted};
 use crate::now::Mono;
 use crate::rng::Rng;
@@ -217,6 +217,18 @@ impl Storage {
         running.journal.filling(0).0.replica_dropped(replica);
         if !is_planted(running.mutant, Mutant::DeletedFilesStay) {
             running.give_up_log(replica, &local.log);
+        }
+    }
+
+    /// A topic is gone: what lies here of it, and no replica here holds, goes after the next checkpoint. Such are the
+    /// files of the dead, which nobody drops.
+    pub fn topic_gone(&mut self, topic: TopicId) {
+        let Some(running) = self.running() else { return };
+        let of_topic = TopicPartition { topic, partition: PartitionId(0) }..;
+        let gone = running.left.range(of_topic).map(|(of, _)| *of).take_while(|of| of.topic == topic);
+        for of in gone.collect::<Vec<_>>() {
+            let left = running.left.remove(&of).unwrap_or_default();
+            running.doom(left);
         }
     }
 
