@@ -280,7 +280,12 @@ pub(super) async fn delete(
 }
 
 /// Fails a call about a group; whoever asked the wrong node is told which one is right.
-async fn if_refused(call: &Call, group: &str, number: i16, message: Option<String>) -> Result<(), Status> {
+pub(super) async fn if_refused(
+    call: &Call,
+    group: &str,
+    number: i16,
+    message: Option<String>,
+) -> Result<(), Status> {
     let mut error = refusal::error(Asked::Change, number, message);
     send_to_coordinator(call, group, &mut error).await;
     error.map_or(Ok(()), |error| Err(refusal::status(&error)))

@@ -2,18 +2,19 @@
 
 use super::by_topic::by_topic;
 use super::call::Call;
-use super::groups::{if_said, send_to_coordinator};
+use super::groups::{if_refused, if_said, send_to_coordinator};
 use super::refusal::{self, Asked};
 use rust_mq_proto::grpc::{
-    CommitOffsetRequest, CommitOffsetResponse, CommittedOffset, CommittedPartition, FetchOffsetRequest,
-    FetchOffsetResponse,
+    CommitOffsetRequest, CommitOffsetResponse, CommittedOffset, CommittedPartition, DeleteOffsetRequest,
+    DeleteOffsetResponse, FetchOffsetRequest, FetchOffsetResponse, ForgottenOffset,
 };
-use rust_mq_proto::kafka::api::{offset_commit, offset_fetch};
+use rust_mq_proto::kafka::api::{offset_commit, offset_delete, offset_fetch};
 use std::sync::Arc;
 use tonic::Status;
 
 const OFFSET_COMMIT: i16 = 9;
 const OFFSET_FETCH: i16 = 9;
+const OFFSET_DELETE: i16 = 0;
 /// The generation of who is no member.
 const NO_MEMBER: i32 = -1;
 
@@ -125,4 +126,35 @@ pub(super) async fn fetch(
         refusal::if_alone(offsets.iter().map(|offset| offset.error.as_ref()))?;
     }
     Ok(FetchOffsetResponse { offsets })
+}
+
+/// Forgets offsets.
+pub(super) async fn forget(
+    call: Arc<Call>,
+    request: DeleteOffsetRequest,
+) -> Result<DeleteOffsetResponse, Status> {
+    if request.partitions.is_empty() {
+        return Err(Status::invalid_argument("no offset to forget"));
+    }
+    let partitions = request.partitions.into_iter().map(|part| {
+        let forgotten = offset_delete::OffsetDeleteRequestPartition { partition_index: part.partition };
+        (part.topic, forgotten)
+    });
+    let topics = by_topic(partitions.collect()).into_iter();
+    let topics =
+        topics.map(|(name, partitions)| offset_delete::OffsetDeleteRequestTopic { name, partitions });
+    let group = request.group_id;
+    let asked = offset_delete::OffsetDeleteRequest { group_id: group.clone(), topics: topics.collect() };
+    let answer = call.ask(OFFSET_DELETE, &asked).await?;
+    if_refused(&call, &group, answer.error_code, None).await?;
+    let mut partitions = Vec::new();
+    for topic in answer.topics {
+        partitions.extend(topic.partitions.into_iter().map(|part| ForgottenOffset {
+            topic: topic.name.clone(),
+            partition: part.partition_index,
+            error: refusal::error(Asked::Change, part.error_code, None),
+        }));
+    }
+    refusal::if_alone(partitions.iter().map(|part| part.error.as_ref()))?;
+    Ok(DeleteOffsetResponse { partitions })
 }

@@ -3,6 +3,7 @@
 use super::by_topic::by_topic;
 use super::call::Call;
 use super::refusal::{self, Asked};
+use super::topics::wait;
 use crate::clock::wall_ms;
 use crate::limits::GRPC_DECISION_WAIT;
 use bytes::{Bytes, BytesMut};
@@ -10,11 +11,11 @@ use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::offset_query::At;
 use rust_mq_proto::grpc::partition_records::Data;
 use rust_mq_proto::grpc::{
-    Acks, Compression, Error, FoundOffset, InitProducerIdRequest, InitProducerIdResponse, Isolation,
-    ListOffsetsRequest, ListOffsetsResponse, Position, ProduceRequest, ProduceResponse, ProducedPartition,
-    Producer, Records,
+    Acks, Compression, DeleteRecordsRequest, DeleteRecordsResponse, Error, FoundOffset,
+    InitProducerIdRequest, InitProducerIdResponse, Isolation, ListOffsetsRequest, ListOffsetsResponse,
+    Position, ProduceRequest, ProduceResponse, ProducedPartition, Producer, Records, TrimmedPartition,
 };
-use rust_mq_proto::kafka::api::{init_producer_id, list_offsets, produce};
+use rust_mq_proto::kafka::api::{delete_records, init_producer_id, list_offsets, produce};
 use rust_mq_proto::records::{self, BatchBuilder, Codec};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tonic::Status;
 pub(super) const PRODUCE: i16 = 12;
 const LIST_OFFSETS: i16 = 10;
 const INIT_PRODUCER_ID: i16 = 5;
+const DELETE_RECORDS: i16 = 2;
 
 /// Appends records.
 pub(super) async fn produce(call: Arc<Call>, request: ProduceRequest) -> Result<ProduceResponse, Status> {
@@ -176,6 +178,46 @@ pub(super) async fn init_producer_id(
         producer_id: answer.producer_id,
         producer_epoch: i32::from(answer.producer_epoch),
     })
+}
+
+/// Lets logs begin later.
+pub(super) async fn delete(
+    call: Arc<Call>,
+    request: DeleteRecordsRequest,
+) -> Result<DeleteRecordsResponse, Status> {
+    if request.partitions.is_empty() {
+        return Err(Status::invalid_argument("no partition to trim"));
+    }
+    let partitions = request.partitions.into_iter().map(|part| {
+        let trimmed = delete_records::DeleteRecordsPartition {
+            partition_index: part.partition,
+            offset: part.before_offset,
+        };
+        (part.topic, trimmed)
+    });
+    let topics = by_topic(partitions.collect()).into_iter();
+    let asked = delete_records::DeleteRecordsRequest {
+        topics: topics
+            .map(|(name, partitions)| delete_records::DeleteRecordsTopic { name, partitions })
+            .collect(),
+        timeout_ms: wait(&call, request.timeout_ms),
+    };
+    let answer = call.ask(DELETE_RECORDS, &asked).await?;
+    let mut partitions = Vec::new();
+    for topic in answer.topics {
+        for part in topic.partitions {
+            let mut error = refusal::error(Asked::Change, part.error_code, None);
+            send_to_leader(&call, &topic.name, part.partition_index, &mut error).await;
+            partitions.push(TrimmedPartition {
+                topic: topic.name.clone(),
+                partition: part.partition_index,
+                log_start_offset: part.low_watermark,
+                error,
+            });
+        }
+    }
+    refusal::if_alone(partitions.iter().map(|part| part.error.as_ref()))?;
+    Ok(DeleteRecordsResponse { partitions })
 }
 
 /// Kafka's isolation level.

@@ -5,17 +5,21 @@ use super::refusal::{self, Asked};
 use crate::limits::GRPC_DECISION_WAIT;
 use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
-    CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse,
-    DeletedTopic, DescribeClusterRequest, DescribeClusterResponse, Error, GetTopicMetadataRequest,
-    GetTopicMetadataResponse, NewTopic, Node, Partition, Topic,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic, DescribeClusterRequest,
+    DescribeClusterResponse, Error, GetTopicMetadataRequest, GetTopicMetadataResponse, NewTopic, Node,
+    Partition, Topic, WidenedTopic, WiderTopic,
 };
-use rust_mq_proto::kafka::api::{create_topics, delete_topics, describe_cluster, metadata};
+use rust_mq_proto::kafka::api::{
+    create_partitions, create_topics, delete_topics, describe_cluster, metadata,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
 
 const METADATA: i16 = 12;
 const CREATE_TOPICS: i16 = 7;
+const CREATE_PARTITIONS: i16 = 3;
 const DELETE_TOPICS: i16 = 6;
 const DESCRIBE_CLUSTER: i16 = 1;
 
@@ -74,6 +78,27 @@ pub(super) async fn create(
     }
     refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
     Ok(CreateTopicsResponse { topics })
+}
+
+/// Makes topics wider.
+pub(super) async fn create_partitions(
+    call: Arc<Call>,
+    request: CreatePartitionsRequest,
+) -> Result<CreatePartitionsResponse, Status> {
+    let asked = create_partitions::CreatePartitionsRequest {
+        topics: request.topics.into_iter().map(wider).collect(),
+        timeout_ms: wait(&call, request.timeout_ms),
+        validate_only: request.validate_only,
+    };
+    let answer = call.ask(CREATE_PARTITIONS, &asked).await?;
+    let mut topics = Vec::with_capacity(answer.results.len());
+    for widened in answer.results {
+        let mut error = refusal::error(Asked::Change, widened.error_code, widened.error_message);
+        send_to_controller(&call, &mut error).await;
+        topics.push(WidenedTopic { name: widened.name, error });
+    }
+    refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
+    Ok(CreatePartitionsResponse { topics })
 }
 
 /// Deletes topics.
@@ -142,6 +167,18 @@ fn new_topic(topic: NewTopic) -> Result<create_topics::CreatableTopic, Status> {
     })
 }
 
+fn wider(topic: WiderTopic) -> create_partitions::CreatePartitionsTopic {
+    let assignments = topic.assignments.into_iter();
+    let assignments: Vec<_> = assignments
+        .map(|assigned| create_partitions::CreatePartitionsAssignment { broker_ids: assigned.node_ids })
+        .collect();
+    create_partitions::CreatePartitionsTopic {
+        name: topic.name,
+        count: topic.partitions,
+        assignments: (!assignments.is_empty()).then_some(assignments),
+    }
+}
+
 fn topic(known: metadata::MetadataResponseTopic) -> Topic {
     let partitions = known.partitions.into_iter();
     Topic {
@@ -177,7 +214,7 @@ pub(super) async fn send_to_controller(call: &Call, error: &mut Option<Error>) {
 }
 
 /// How long a decision is waited for.
-fn wait(call: &Call, said_ms: i32) -> i32 {
+pub(super) fn wait(call: &Call, said_ms: i32) -> i32 {
     let said = u64::try_from(said_ms).ok().filter(|said| *said > 0);
     call.wait_ms(said.map_or(GRPC_DECISION_WAIT, Duration::from_millis))
 }

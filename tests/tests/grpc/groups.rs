@@ -3,7 +3,7 @@
 use crate::{Client, block_on, client, create};
 use bytes::Bytes;
 use rust_mq_proto::grpc::{
-    CommitOffsetRequest, DeleteGroupRequest, DescribeGroupRequest, FetchOffsetRequest,
+    CommitOffsetRequest, DeleteGroupRequest, DeleteOffsetRequest, DescribeGroupRequest, FetchOffsetRequest,
     FindCoordinatorRequest, GroupProtocol, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
     LeaveGroupRequest, LeavingMember, ListGroupsRequest, MemberAssignment, OffsetToCommit, SyncGroupRequest,
     TopicPartition,
@@ -130,6 +130,18 @@ fn what_is_committed_outlives_a_kill_and_goes_with_its_group() {
         let some = FetchOffsetRequest { partitions: vec![of(0), of(3)], ..all.clone() };
         let found = client.fetch_offset(some).await.expect("an answer for each").into_inner().offsets;
         assert_eq!(found.iter().map(|found| found.offset).collect::<Vec<_>>(), [7, -1]);
+        let forget =
+            |group_id: &str| DeleteOffsetRequest { group_id: group_id.into(), partitions: vec![of(0)] };
+        let forgotten = client.delete_offset(forget("g")).await.expect("nobody reads it").into_inner();
+        assert_eq!((forgotten.partitions[0].topic.as_str(), &forgotten.partitions[0].error), ("t", &None));
+        let found =
+            client.fetch_offset(all.clone()).await.expect("nothing is an answer").into_inner().offsets;
+        assert_eq!(found, []);
+        let unknown = client.delete_offset(forget("nobody")).await.expect_err("there is no such group");
+        assert_eq!(unknown.code(), Code::NotFound, "{unknown:?}");
+        let nothing = DeleteOffsetRequest { group_id: "g".into(), partitions: Vec::new() };
+        let refused = client.delete_offset(nothing).await.expect_err("of which partitions?");
+        assert_eq!(refused.code(), Code::InvalidArgument);
         client.delete_group(DeleteGroupRequest { group_id: "g".into() }).await.expect("it is empty");
         let found = client.fetch_offset(all).await.expect("nothing is an answer").into_inner().offsets;
         assert_eq!(found, []);

@@ -4,8 +4,9 @@ use crate::{block_on, client, create, fetch, from, record, texts, values};
 use rust_mq_proto::grpc::offset_query::At;
 use rust_mq_proto::grpc::partition_records::Data;
 use rust_mq_proto::grpc::{
-    Acks, Compression, FetchPartition, Header, InitProducerIdRequest, ListOffsetsRequest, OffsetQuery,
-    PartitionRecords, Position, ProduceRequest, Producer, Record, RecordFormat, Records,
+    Acks, Compression, DeleteRecordsRequest, FetchPartition, Header, InitProducerIdRequest,
+    ListOffsetsRequest, OffsetQuery, PartitionRecords, PartitionToTrim, Position, ProduceRequest, Producer,
+    Record, RecordFormat, Records,
 };
 use tests::batch::Batch;
 use tests::folder::Folder;
@@ -216,5 +217,31 @@ fn a_fetch_in_fields_goes_on_where_an_answer_was_full() {
         }
         assert_eq!(offset, sent);
         assert!((3..=6).contains(&answers), "each answer holds 12 MiB, there were {answers}");
+    });
+}
+
+#[test]
+fn the_oldest_records_are_deleted_and_no_others() {
+    let node = Node::in_memory();
+    block_on(async {
+        let mut client = client(&node).await;
+        create(&mut client, "t").await;
+        for value in ["a", "b", "c"] {
+            client.produce(values("t", &[value])).await.expect("it is appended");
+        }
+        let trim = |before_offset| {
+            let part = PartitionToTrim { topic: "t".into(), partition: 0, before_offset };
+            DeleteRecordsRequest { partitions: vec![part], timeout_ms: 0 }
+        };
+        let begins = |answer: tonic::Response<rust_mq_proto::grpc::DeleteRecordsResponse>| {
+            answer.into_inner().partitions[0].log_start_offset
+        };
+        assert_eq!(begins(client.delete_records(trim(2)).await.expect("it is below the end")), 2);
+        assert_eq!(texts(&fetch(&mut client, "t", 2).await), [(2, "c".to_owned())]);
+        let beyond = client.delete_records(trim(9)).await.expect_err("there is no such offset");
+        assert_eq!(beyond.code(), Code::OutOfRange);
+        assert_eq!(begins(client.delete_records(trim(-1)).await.expect("all may go")), 3);
+        let nothing = client.delete_records(DeleteRecordsRequest::default()).await;
+        assert_eq!(nothing.expect_err("of which partition?").code(), Code::InvalidArgument);
     });
 }

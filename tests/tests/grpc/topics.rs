@@ -2,7 +2,8 @@
 
 use crate::{block_on, client, create, fetch, texts, values};
 use rust_mq_proto::grpc::{
-    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, GetTopicMetadataRequest, NewTopic,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    GetTopicMetadataRequest, NewTopic, WiderTopic,
 };
 use tests::batch::Batch;
 use tests::dialogue::produce;
@@ -36,6 +37,32 @@ fn a_topic_is_created_described_and_deleted() {
         let all =
             client.get_topic_metadata(GetTopicMetadataRequest::default()).await.expect("all").into_inner();
         assert_eq!(all.topics, []);
+    });
+}
+
+#[test]
+fn a_topic_becomes_wider_and_never_narrower() {
+    let node = Node::in_memory();
+    block_on(async {
+        let mut client = client(&node).await;
+        create(&mut client, "t").await;
+        let wider = |partitions, validate_only| {
+            let topic = WiderTopic { name: "t".into(), partitions, ..Default::default() };
+            CreatePartitionsRequest { topics: vec![topic], validate_only, ..Default::default() }
+        };
+        for (count, validate_only, expected) in [(3, true, 1), (3, false, 3)] {
+            let said = client.create_partitions(wider(count, validate_only)).await.expect("it may");
+            assert_eq!(
+                (said.get_ref().topics[0].name.as_str(), &said.get_ref().topics[0].error),
+                ("t", &None)
+            );
+            let request = GetTopicMetadataRequest { topics: vec!["t".into()], ..Default::default() };
+            let known = client.get_topic_metadata(request).await.expect("it is there").into_inner();
+            assert_eq!(known.topics[0].partitions.len(), expected);
+        }
+        let refused = client.create_partitions(wider(2, false)).await.expect_err("it has three");
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().starts_with("INVALID_PARTITIONS: "), "{refused:?}");
     });
 }
 
