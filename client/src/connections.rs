@@ -145,6 +145,11 @@ impl Connections {
 static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 impl Lent {
+    /// Calls go over this.
+    pub(crate) fn grpc(&mut self) -> &mut Grpc<Channel> {
+        &mut self.grpc
+    }
+
     /// Waits until a call can be made. What fails here had not left.
     pub(crate) async fn ready(&mut self, address: &str) -> Result<(), Error> {
         let ready = self.grpc.ready().await;

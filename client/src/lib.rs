@@ -25,10 +25,12 @@
 //! Not here: what calls and messages mean, which stands in `proto/rustmq/v1/*.proto`, and record batches, which are
 //! `rust_mq_proto::records`'.
 
+mod asking;
 mod call;
 mod client;
 mod connections;
 mod machine;
+mod producer;
 mod settings;
 mod status;
 
@@ -37,6 +39,11 @@ pub use client::{Client, Patience, To};
 pub use connections::Connections;
 pub use machine::backoff::Pauses;
 pub use machine::error::{Error, Remedy};
+pub use machine::record::Record;
+pub use producer::{Delivery, Placed, Producer, ProducerSettings};
 /// The messages of the calls.
 pub use rust_mq_proto::grpc;
+pub use rust_mq_proto::grpc::Acks;
+/// How batches are compressed.
+pub use rust_mq_proto::records::Codec as Compression;
 pub use settings::ClientSettings;

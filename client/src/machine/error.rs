@@ -45,6 +45,14 @@ pub enum Error {
         /// Whether an attempt was sent of which nothing was heard.
         may_take_effect: bool,
     },
+    /// It was sent, and whether it was done will not be known: sending it again could do it twice.
+    #[error("{what}: whether it was done is not known{}", last.as_ref().map_or(String::new(), |last| format!("; at last: {last}")))]
+    Unsure {
+        /// What was to be done.
+        what: String,
+        /// What went wrong at last.
+        last: Option<Box<Error>>,
+    },
     /// What was asked for makes no sense: an argument or a setting.
     #[error("{why}")]
     Unusable {
@@ -85,6 +93,10 @@ pub(crate) mod code {
     pub const COORDINATOR_NOT_AVAILABLE: i32 = 15;
     pub const NOT_COORDINATOR: i32 = 16;
     pub const NOT_CONTROLLER: i32 = 41;
+    pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i32 = 45;
+    pub const DUPLICATE_SEQUENCE_NUMBER: i32 = 46;
+    pub const INVALID_PRODUCER_EPOCH: i32 = 47;
+    pub const UNKNOWN_PRODUCER_ID: i32 = 59;
     pub const FENCED_LEADER_EPOCH: i32 = 74;
     pub const UNKNOWN_LEADER_EPOCH: i32 = 75;
 }
@@ -118,7 +130,9 @@ impl Error {
             | Error::Unreachable { node, .. }
             | Error::Rejected { node, .. }
             | Error::Unreadable { node, .. } => Some(node),
-            Error::TimedOut { last, .. } => last.as_deref().and_then(Error::node),
+            Error::TimedOut { last, .. } | Error::Unsure { last, .. } => {
+                last.as_deref().and_then(Error::node)
+            }
             Error::Unusable { .. } | Error::Closed { .. } => None,
         }
     }
@@ -143,6 +157,7 @@ impl Error {
             },
             Error::Unreachable { .. } => Remedy::Elsewhere,
             Error::TimedOut { .. }
+            | Error::Unsure { .. }
             | Error::Rejected { .. }
             | Error::Unusable { .. }
             | Error::Unreadable { .. }
@@ -156,7 +171,7 @@ impl Error {
             Error::Refused { refusal, .. } => refusal.may_take_effect,
             Error::Unreachable { was_sent, .. } => *was_sent,
             Error::TimedOut { may_take_effect, .. } | Error::Closed { may_take_effect } => *may_take_effect,
-            Error::Unreadable { .. } => true,
+            Error::Unreadable { .. } | Error::Unsure { .. } => true,
             Error::Rejected { .. } | Error::Unusable { .. } => false,
         }
     }
@@ -164,7 +179,9 @@ impl Error {
     fn refusal(&self) -> Option<&grpc::Error> {
         match self {
             Error::Refused { refusal, .. } => Some(refusal),
-            Error::TimedOut { last, .. } => last.as_deref().and_then(Error::refusal),
+            Error::TimedOut { last, .. } | Error::Unsure { last, .. } => {
+                last.as_deref().and_then(Error::refusal)
+            }
             _ => None,
         }
     }

@@ -9,4 +9,9 @@
 pub mod backoff;
 pub mod chance;
 pub mod error;
+pub mod lookup;
 pub mod map;
+pub mod moment;
+pub mod producer;
+pub mod question;
+pub mod record;

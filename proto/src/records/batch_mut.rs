@@ -4,7 +4,7 @@
 //! inside, so writing them writes the CRC too; that is sound only for a batch whose CRC was found right
 //! before, else damage would be sealed in.
 
-use super::batch::{Batch, TimestampType, at, bit, checksum};
+use super::batch::{Batch, Producer, TimestampType, at, bit, checksum};
 use super::error::BatchError;
 
 /// One batch, to be written to.
@@ -42,7 +42,37 @@ impl<'a> BatchMut<'a> {
         self.put(at::CRC, &crc.to_be_bytes());
     }
 
+    /// Writes who produced it, and the CRC that follows from it: a producer's own batch, which it sends under a new epoch.
+    ///
+    /// The CRC must have been right before.
+    pub fn set_producer(&mut self, producer: Producer) {
+        self.put(at::PRODUCER_ID, &producer.id.to_be_bytes());
+        self.put(at::PRODUCER_EPOCH, &producer.epoch.to_be_bytes());
+        self.put(at::BASE_SEQUENCE, &producer.base_sequence.to_be_bytes());
+        let crc = checksum(self.bytes);
+        self.put(at::CRC, &crc.to_be_bytes());
+    }
+
     fn put(&mut self, at: usize, field: &[u8]) {
         self.bytes[at..at + field.len()].copy_from_slice(field);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::BatchBuilder;
+
+    #[test]
+    fn a_new_producer_is_sealed_in() {
+        let producer = |epoch, base_sequence| Producer { id: 7, epoch, base_sequence };
+        let made = |producer| {
+            let mut batch = BatchBuilder::new().producer(producer);
+            batch.push(1, None, Some(b"v"), &[]);
+            batch.build()
+        };
+        let mut batch = made(producer(0, 41));
+        BatchMut::parse(&mut batch).expect("a batch").set_producer(producer(1, 0));
+        assert_eq!(batch, made(producer(1, 0)));
     }
 }
