@@ -11,8 +11,15 @@ pub(crate) async fn ask(
     question: Question,
     within: Duration,
 ) -> Answered {
-    match question {
-        Question::Topics(asked) => connections.ask(address, asked, within).await.map(Answer::Topics),
-        Question::Identity(asked) => connections.ask(address, asked, within).await.map(Answer::Identity),
+    // Boxed: the futures of all these calls beside each other would be one large one.
+    macro_rules! carry {
+        ($($name:ident)*) => {
+            match question {
+                $(Question::$name(asked) => {
+                    Box::pin(connections.ask(address, asked, within)).await.map(Answer::$name)
+                })*
+            }
+        };
     }
+    carry! { Topics Identity Offsets Fetch Coordinator Join Sync Heartbeat Leave Commit Committed }
 }

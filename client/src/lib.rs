@@ -6,21 +6,31 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), rust_mq_client::Error> {
-//! use rust_mq_client::{Client, To, grpc::DescribeClusterRequest};
+//! use rust_mq_client::{Client, ConsumerSettings, ProducerSettings, Record};
 //!
-//! let client = Client::new("broker-1:9092,broker-2:9092")?;
-//! let cluster = client.ask(To::Anyone, DescribeClusterRequest {}).await?;
-//! println!("{} nodes", cluster.nodes.len());
+//! let client = Client::new("broker-1:9092,broker-2:9092,broker-3:9092")?;
+//! let producer = client.producer(ProducerSettings::default())?;
+//! let delivery = producer.send(Record::new("greetings", "hello").key("world")).await?;
+//! println!("at {:?}", delivery.await?);
+//! producer.close().await;
+//!
+//! let consumer = client.consumer(ConsumerSettings::group("readers"))?;
+//! consumer.subscribe(&["greetings"])?;
+//! let message = consumer.next().await?;
+//! println!("{}/{}: {:?}", message.partition, message.offset, message.value);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! They go on when the node that leads the topic is killed in the middle. A producer's records are in their partition once
+//! and in order, and each resolves to where it is or to why not; a consumer hands each record out at least once.
 //!
 //! # How it is built
 //!
 //! All that decides lies in `machine`: pure state machines, which are told what happened and say what to do, without a
 //! clock, a socket or chance of their own; the broker's simulator drives them under faults that no test with sockets
 //! could bring about. Around them is a thin shell on tokio and tonic: [`Connections`] has one channel for each node,
-//! [`Client`] asks and follows.
+//! [`Client`] asks and follows, and a [`Producer`] and a [`Consumer`] have a task each that does what their machine says.
 //!
 //! Not here: what calls and messages mean, which stands in `proto/rustmq/v1/*.proto`, and record batches, which are
 //! `rust_mq_proto::records`'.
@@ -29,6 +39,7 @@ mod asking;
 mod call;
 mod client;
 mod connections;
+mod consumer;
 mod machine;
 mod producer;
 mod settings;
@@ -37,7 +48,10 @@ mod status;
 pub use call::Call;
 pub use client::{Client, Patience, To};
 pub use connections::Connections;
+pub use consumer::{Consumer, ConsumerSettings, Messages, OnRebalance, Rebalance};
 pub use machine::backoff::Pauses;
+pub use machine::consumer::assignor::Assignor;
+pub use machine::consumer::{Goal, Message};
 pub use machine::error::{Error, Remedy};
 pub use machine::record::Record;
 pub use producer::{Delivery, Placed, Producer, ProducerSettings};

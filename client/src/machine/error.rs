@@ -88,10 +88,14 @@ pub enum Remedy {
 
 /// Kafka's codes that a client acts upon.
 pub(crate) mod code {
+    pub const OFFSET_OUT_OF_RANGE: i32 = 1;
     pub const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
     pub const NOT_LEADER_OR_FOLLOWER: i32 = 6;
     pub const COORDINATOR_NOT_AVAILABLE: i32 = 15;
     pub const NOT_COORDINATOR: i32 = 16;
+    pub const ILLEGAL_GENERATION: i32 = 22;
+    pub const UNKNOWN_MEMBER_ID: i32 = 25;
+    pub const REBALANCE_IN_PROGRESS: i32 = 27;
     pub const NOT_CONTROLLER: i32 = 41;
     pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i32 = 45;
     pub const DUPLICATE_SEQUENCE_NUMBER: i32 = 46;
@@ -99,6 +103,7 @@ pub(crate) mod code {
     pub const UNKNOWN_PRODUCER_ID: i32 = 59;
     pub const FENCED_LEADER_EPOCH: i32 = 74;
     pub const UNKNOWN_LEADER_EPOCH: i32 = 75;
+    pub const FENCED_INSTANCE_ID: i32 = 82;
 }
 
 impl Error {

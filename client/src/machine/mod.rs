@@ -4,10 +4,13 @@
 //!
 //! - `error`: what can go wrong, and what is to be done about it.
 //! - `chance`, `backoff`: dice of a seed, and the pauses between attempts.
-//! - `map`: what is known of the cluster, and whom to ask.
+//! - `map`, `lookup`: what is known of the cluster, and what is asked for until it is.
+//! - `question`, `moment`: what is asked and answered, and when.
+//! - `producer`, `consumer`: the two machines. `record`: what they carry.
 
 pub mod backoff;
 pub mod chance;
+pub mod consumer;
 pub mod error;
 pub mod lookup;
 pub mod map;

@@ -50,6 +50,15 @@ macro_rules! calls {
 calls! {
     Topics: GetTopicMetadataRequest -> GetTopicMetadataResponse, "Who leads the partitions of topics.";
     Identity: InitProducerIdRequest -> InitProducerIdResponse, "To be an idempotent producer.";
+    Offsets: ListOffsetsRequest -> ListOffsetsResponse, "The first offset, the last, or that of a time.";
+    Fetch: FetchRequest -> FetchResponse, "Records.";
+    Coordinator: FindCoordinatorRequest -> FindCoordinatorResponse, "Who coordinates a group.";
+    Join: JoinGroupRequest -> JoinGroupResponse, "To be a member.";
+    Sync: SyncGroupRequest -> SyncGroupResponse, "What was shared out.";
+    Heartbeat: HeartbeatRequest -> HeartbeatResponse, "That a member is there.";
+    Leave: LeaveGroupRequest -> LeaveGroupResponse, "That a member goes.";
+    Commit: CommitOffsetRequest -> CommitOffsetResponse, "To keep how far a group has come.";
+    Committed: FetchOffsetRequest -> FetchOffsetResponse, "How far a group has come.";
 }
 
 /// What came of a question.

@@ -1,6 +1,8 @@
 //! Rust programs on the client crate: producers and consumers against the real binary, alone and on three nodes of which
 //! one is killed meanwhile.
 
+mod consumer;
+mod examples;
 mod producer;
 
 use rust_mq_client::grpc::{CreateTopicsRequest, NewTopic};

@@ -112,10 +112,7 @@ fn who_is_faster_than_the_broker_waits_for_room() {
 #[test]
 fn nobody_at_the_address_is_an_error_at_the_deadline_and_not_before() {
     block_on(async {
-        let settings = ProducerSettings {
-            delivery_timeout: Duration::from_secs(2),
-            ..Default::default()
-        };
+        let settings = ProducerSettings { delivery_timeout: Duration::from_secs(2), ..Default::default() };
         let producer = client("127.0.0.1:1").producer(settings).expect("it starts");
         let delivery = producer.send(Record::new("t", "v")).await.expect("there is room");
         let error = delivery.await.expect_err("nobody is there");
