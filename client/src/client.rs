@@ -131,6 +131,36 @@ impl Client {
         self.heard(to, error.node().unwrap_or_default(), Some(error));
     }
 
+    /// The address of whom a question is for: as it is known, or else asked for, once.
+    ///
+    /// # Errors
+    /// Nobody answers, or nobody is known who could be asked.
+    pub async fn address(&self, to: To<'_>) -> Result<String, Error> {
+        self.find(to).await
+    }
+
+    /// What a node tells of topics is remembered.
+    pub(crate) fn learn_topics(&self, told: &GetTopicMetadataResponse) {
+        self.map().learn(told);
+    }
+
+    /// The address of the node that leads a partition, as far as it is known.
+    pub(crate) fn leader(&self, topic: &str, partition: i32) -> Option<String> {
+        self.known(To::Leader(topic, partition))
+    }
+
+    /// Asks the node at that address, once.
+    pub(crate) async fn ask_address<C: Call>(
+        &self,
+        address: &str,
+        asked: C,
+        within: Duration,
+    ) -> Result<C::Answer, Error> {
+        let answer = self.connections.ask(address, asked, within).await;
+        self.heard(To::Anyone, address, answer.as_ref().err());
+        answer
+    }
+
     /// The patience for something of several questions: until the client's deadline from now.
     pub fn patience(&self) -> Patience {
         self.patience_for(self.settings.deadline)

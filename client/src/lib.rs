@@ -35,6 +35,7 @@
 //! Not here: what calls and messages mean, which stands in `proto/rustmq/v1/*.proto`, and record batches, which are
 //! `rust_mq_proto::records`'.
 
+pub mod admin;
 mod asking;
 mod call;
 mod client;
