@@ -5,6 +5,8 @@ use crate::configuration::{BadAddress, address};
 use crate::log_levels::{BadLevels, LogLevels};
 use crate::memory_limit::{BadSize, parse_limit, parse_size};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use rust_mq_cli::Verb;
+use rust_mq_cli::config::ConfigVerb;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -17,6 +19,8 @@ Examples:
   rust-mq config show --config node-1.yaml  what holds, and who said so
   rust-mq dev-cluster                       a cluster of three on this machine
   rust-mq generate compose > compose.yaml   the same for Docker
+  rust-mq topic list                        what a running broker holds
+  rust-mq cluster health                    whether it is well: exit code 0 or 10
 
 Every setting can stand in the file, in the environment, and most on the command line;
 the later of these wins. Variables: RUST_MQ_LOG_LEVEL=debug, and with __ where the file
@@ -64,7 +68,10 @@ pub enum OtherCommand {
         #[arg(long, value_name = "DIR", default_value = "rust-mq-dev-cluster")]
         data: PathBuf,
     },
-    /// Show what a node is told
+    /// What is asked of a running cluster.
+    #[command(flatten)]
+    Verb(Verb),
+    /// Show what a node is told; see and change settings of a running cluster
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print files for a shell, for man, for systemd, or for Docker Compose
@@ -147,6 +154,9 @@ pub enum ConfigCommand {
     Show(ShowArguments),
     /// Print a file with every setting, what it means, and its default
     Example,
+    /// What is asked of a running cluster.
+    #[command(flatten)]
+    OfCluster(ConfigVerb),
 }
 
 /// How to run a node. What a flag says is kept as it was written, beside what other layers say.

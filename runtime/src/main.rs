@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let started = std::time::Instant::now();
     let said = CommandLine::try_parse().unwrap_or_else(|mistake| end(&mistake));
     match rust_mq::start::run(said, started) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(ended) => {
             let is_json = ended.log_format.map_or_else(is_said_json, |format| format == LogFormat::Json);
             log::last_words(is_json, &ended.why.to_string());

@@ -31,6 +31,7 @@ use rust_mq_core::link::Address;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -44,10 +45,14 @@ pub struct Ended {
     pub log_format: Option<LogFormat>,
 }
 
-/// Runs what the command line says. `started` is when the process did.
-pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
+/// Runs what the command line says, and gives the exit code. `started` is when the process began.
+pub fn run(said: CommandLine, started: Instant) -> Result<ExitCode, Ended> {
     let plain = |why: Failure| Ended { why, log_format: None };
-    match said.command {
+    let done = match said.command {
+        Some(OtherCommand::Verb(verb)) => return Ok(rust_mq_cli::run(verb)),
+        Some(OtherCommand::Config(ConfigCommand::OfCluster(verb))) => {
+            return Ok(rust_mq_cli::run_config(verb));
+        }
         Some(OtherCommand::DevCluster { data }) => {
             dev_cluster::run(&data).map_err(|error| plain(error.into()))
         }
@@ -68,7 +73,8 @@ pub fn run(said: CommandLine, started: Instant) -> Result<(), Ended> {
             };
             done.map_err(|why| Ended { why, log_format })
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn read(said: &NodeArguments) -> Result<Configuration, Mistake> {

@@ -1,0 +1,46 @@
+//! `rust-mq cluster`.
+
+use std::net::TcpListener;
+use tests::cluster::Cluster;
+use tests::node::Node;
+use tests::verbs::Person;
+
+#[test]
+fn a_cluster_that_is_well_ends_with_0_and_one_that_is_not_there_with_10() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    let info = person.sees_cells(&["cluster", "info"]);
+    assert!(info[1].ends_with(" 1 0 0"), "{info:?}");
+    assert_eq!(info[4], format!("1 {} - yes 0 0", node.address()));
+    let healthy = "\
+CHECK       STATE  WHAT
+nodes       ok     1 of 1 answer
+controller  ok     node 1
+leaders     ok     no partition without one
+replicas    ok     no partition with one missing or behind
+";
+    assert_eq!(person.sees(&["cluster", "health"]), healthy);
+    assert_eq!(person.sees(&["cluster", "health", "--exit-when-healthy"]), healthy);
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let nobody = Person::of(&port.expect("a port is free").to_string());
+    let said = nobody.says(&["cluster", "health", "--format", "json"]);
+    let seen: serde_json::Value = serde_json::from_str(&said.out).expect("it is JSON");
+    assert_eq!((said.code, seen["is_healthy"].as_bool()), (Some(10), Some(false)));
+    assert!(seen["unreachable"].as_str().is_some_and(|why| why.contains("Connection refused")), "{seen}");
+    assert_eq!(nobody.says(&["cluster", "info"]).code, Some(1));
+}
+
+#[test]
+fn of_a_cluster_that_has_lost_a_node_it_is_said_what_is_not_well() {
+    let mut cluster = Cluster::start();
+    let person = Person::of(&cluster.bootstrap());
+    person.sees(&["topic", "create", "t", "-p", "3", "-r", "3"]);
+    person.sees(&["cluster", "health", "--exit-when-healthy", "--timeout", "30s"]);
+    cluster.kill(0);
+    let said = person.says(&["cluster", "health", "--timeout", "30s"]);
+    assert_eq!((said.code, said.errors.as_str()), (Some(10), ""), "{said:?}");
+    assert!(said.out.contains("NOT OK"), "{said:?}");
+    // The partitions go on by the other two.
+    let offsets = person.sees_cells(&["topic", "offsets", "t", "--timeout", "30s"]);
+    assert_eq!(offsets[1..], ["t 0 0 0 0", "t 1 0 0 0", "t 2 0 0 0"]);
+}
