@@ -3,6 +3,7 @@
 //!
 //! | room | what it is |
 //! | --- | --- |
+//! | [`produce`], [`consume`] | records, to a topic and from topics |
 //! | [`topic`], [`group`], [`config`], [`cluster`] | a family of verbs each: its shapes, and what each does |
 //! | [`connection`], [`profile`] | which cluster is asked |
 //! | [`offset`], [`time`], [`percent`], [`setting`] | what people say, read into what may be believed |
@@ -21,10 +22,12 @@
 pub mod cluster;
 pub mod config;
 pub mod connection;
+pub mod consume;
 pub mod group;
 pub mod offset;
 pub mod output;
 pub mod percent;
+pub mod produce;
 pub mod profile;
 pub mod record;
 pub mod setting;
@@ -43,6 +46,10 @@ use trouble::Trouble;
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub enum Verb {
+    /// Append records to a topic: standard input, one record a line
+    Produce(produce::ProduceArguments),
+    /// Print the records of topics
+    Consume(consume::ConsumeArguments),
     /// Look at topics; make, change and delete them
     Topic(topic::TopicArguments),
     /// Look at consumer groups; see how far behind they are, and move or delete them
@@ -60,12 +67,16 @@ pub enum Ending {
     Failed,
     /// What was looked at is not well.
     Unhealthy,
+    /// Somebody had enough before the end; what had been begun was finished.
+    Interrupted,
 }
 
 /// Does what a verb says.
 pub fn run(verb: Verb) -> ExitCode {
     end(async {
         match verb {
+            Verb::Produce(said) => produce::run(said).await,
+            Verb::Consume(said) => consume::run(said).await,
             Verb::Topic(said) => topic::run(said).await,
             Verb::Group(said) => group::run(said).await,
             Verb::Cluster(said) => cluster::run(said).await,
@@ -94,6 +105,8 @@ fn end(verb: impl Future<Output = Result<Ending, Trouble>>) -> ExitCode {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::from(1),
         Ok(Ending::Unhealthy) => ExitCode::from(10),
+        // As shells say it of who ends by SIGINT.
+        Ok(Ending::Interrupted) => ExitCode::from(128 + 2),
         Err(trouble) => {
             eprint!("{}", trouble.text(Colours::of_errors()));
             ExitCode::from(trouble.exit_code())

@@ -66,6 +66,11 @@ impl Trouble {
         Trouble { kind, ..Trouble::failed(what, why(error), remedy(error)) }
     }
 
+    /// What was asked makes sense, though the client finds none in it: a record that is too large, say.
+    pub fn of_data(what: impl Into<String>, error: &Error) -> Trouble {
+        Trouble { kind: Kind::Failed, ..Trouble::of(what, error) }
+    }
+
     /// Standard output does not take what it is given.
     pub fn of_output(error: io::Error) -> Trouble {
         let kind = if error.kind() == io::ErrorKind::BrokenPipe { Kind::Unread } else { Kind::Failed };

@@ -26,9 +26,9 @@ Every setting can stand in the file, in the environment, and most on the command
 the later of these wins. Variables: RUST_MQ_LOG_LEVEL=debug, and with __ where the file
 goes a level deeper, RUST_MQ_CLUSTER__BOOTSTRAP=true. `rust-mq config example` has all.
 
-First steps, with kcat:
-  echo hello | kcat -P -b 127.0.0.1:9092 -t greetings
-  kcat -C -b 127.0.0.1:9092 -t greetings -e
+First steps, in another terminal:
+  echo hello | rust-mq produce greetings
+  rust-mq consume greetings
 
 Ctrl-C or SIGTERM stops it cleanly; a second one at once. SIGHUP has the levels of the
 log read again from the file.";

@@ -47,7 +47,7 @@ pub fn run(directory: &Path) -> io::Result<()> {
         show(label, child.stderr.take());
         nodes.push((label, Some(child)));
     }
-    println!("try: echo hello | kcat -P -b 127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094 -t greetings");
+    println!("try: echo hello | rust-mq produce greetings -b 127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094");
     println!("     kill -9 one of the processes, and watch the others elect; Ctrl-C ends them all");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(nodes))

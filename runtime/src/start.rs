@@ -134,7 +134,7 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
     let grpc = Grpc::new(wait.waker(), Arc::clone(&questions), config.memory_limit);
     let clients = Clients::new(sockets, wait.registry()?, clock, descriptors.clients, grpc)?;
-    let hint = format!("try: echo hello | kcat -P -b {} -t greetings", reachable(&config, bound));
+    let hint = format!("try: echo hello | rust-mq produce greetings -b {}", reachable(&config, bound));
     let node = Node {
         broker: Broker::new(config, draw_seed()?),
         disk,

@@ -3,6 +3,7 @@
 mod cluster;
 mod configs;
 mod groups;
+mod records;
 mod topics;
 mod troubles;
 

@@ -1,0 +1,201 @@
+//! `rust-mq produce` and `rust-mq consume`: what goes in comes out.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tests::cluster::Cluster;
+use tests::folder::Folder;
+use tests::node::Node;
+use tests::verbs::{Person, Said};
+
+#[track_caller]
+fn produce(person: &Person, arguments: &[&str], input: &str) -> Said {
+    let mut all = vec!["produce"];
+    all.extend(arguments);
+    let said = person.says_with(&all, input.as_bytes());
+    assert_eq!((said.code, said.errors.as_str()), (Some(0), ""), "{all:?}");
+    said
+}
+
+#[test]
+fn the_first_minute_needs_no_other_program() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    produce(&person, &["greetings"], "hello\n");
+    assert_eq!(person.sees(&["consume", "greetings"]), "hello\n");
+    produce(&person, &["greetings"], "without an end of line");
+    assert_eq!(person.sees(&["consume", "greetings", "-o", "-1"]), "without an end of line\n");
+}
+
+#[test]
+fn keys_headers_tombstones_and_partitions_are_what_was_said() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    person.sees(&["topic", "create", "t", "-p", "3"]);
+    let placed = produce(&person, &["t", "-p", "1", "-o", "%t/%p@%o %k=%v\\n", "-K:"], "a:1\nb:2:3\nnone\n");
+    assert_eq!(placed.out, "t/1@0 a=1\nt/1@1 b=2:3\nt/1@2 =none\n");
+    produce(
+        &person,
+        &["t", "-p", "2", "-K", "::", "-D", ";", "-Z", "-H", "h=x", "-H", "h=y=z", "-z", "zstd"],
+        "k::v;k::;x",
+    );
+    let format = "%p %o %K:%k %V:%v [%h]\\n";
+    let expected = "1 0 1:a 1:1 []\n1 1 1:b 3:2:3 []\n1 2 -1: 4:none []\n";
+    assert_eq!(person.sees(&["consume", "t", "-p", "1", "-f", format]), expected);
+    let expected = "2 0 1:k 1:v [h=x,h=y=z]\n2 1 1:k -1: [h=x,h=y=z]\n2 2 -1: 1:x [h=x,h=y=z]\n";
+    assert_eq!(person.sees(&["consume", "t", "-p", "2", "-f", format]), expected);
+    let json = person.sees(&["consume", "t", "-p", "2", "-n", "1", "-f", "json"]);
+    let record: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(
+        (record["key"].as_str(), record["value"].as_str(), record["offset"].as_i64()),
+        (Some("k"), Some("v"), Some(0))
+    );
+    assert_eq!(record["headers"][1], serde_json::json!({"key": "h", "value": "y=z"}));
+    // Equal keys go to one partition.
+    produce(&person, &["t", "-k", "same"], &"x\n".repeat(20));
+    let with_key = person.sees(&["consume", "t", "-f", "%p %k\\n"]);
+    let mut places: Vec<&str> = with_key.lines().filter(|line| line.ends_with("same")).collect();
+    assert_eq!(places.len(), 20);
+    places.dedup();
+    assert_eq!(places.len(), 1);
+}
+
+#[test]
+fn what_is_read_lies_between_two_words() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    let numbers: String = (0..10).map(|number| format!("{number}\n")).collect();
+    produce(&person, &["t"], &numbers);
+    for (offset, expected) in [
+        ("start", "0 1 2 3 4 5 6 7 8 9"),
+        ("end", ""),
+        ("+8", "8 9"),
+        ("-3", "7 8 9"),
+        ("4", "4 5 6 7 8 9"),
+        ("4:6", "4 5"),
+        (":2", "0 1"),
+        ("-3:-1", "7 8"),
+        ("@1h", "0 1 2 3 4 5 6 7 8 9"),
+        ("@1h:@30m", ""),
+        ("@1970-01-01:end", "0 1 2 3 4 5 6 7 8 9"),
+        ("99", ""),
+    ] {
+        let seen = person.sees(&["consume", "t", "-o", offset]);
+        assert_eq!(seen.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{offset}");
+    }
+    assert_eq!(person.sees(&["consume", "t", "-n", "2", "-f", "%v,"]), "0,1,");
+    person.sees(&["topic", "trim", "t", "--to", "5"]);
+    assert_eq!(person.sees(&["consume", "t", "-n", "1"]), "5\n");
+}
+
+#[test]
+fn many_records_of_a_file_come_back_all_and_in_order() {
+    let cluster = Cluster::start();
+    let person = Person::of(&cluster.bootstrap());
+    person.sees(&["topic", "create", "t", "-p", "3", "-r", "3", "--timeout", "30s"]);
+    let folder = Folder::new();
+    let lines: String = (0..20_000).map(|number| format!("{:03}:record {number}\n", number % 100)).collect();
+    std::fs::write(folder.join("lines"), &lines).expect("a temporary file can be written");
+    produce(&person, &["t", "-l", &folder.join("lines"), "-K", ":", "-z", "lz4", "--timeout", "30s"], "");
+    let seen = person.sees(&["consume", "t", "-f", "%k:%v\\n", "--timeout", "30s"]);
+    let mut by_key: Vec<&str> = seen.lines().collect();
+    let mut expected: Vec<&str> = lines.lines().collect();
+    // Of one key they come in order; of different ones in any.
+    by_key.sort_by_key(|line| &line[..3]);
+    expected.sort_by_key(|line| &line[..3]);
+    assert_eq!(by_key, expected);
+}
+
+#[test]
+fn who_follows_sees_what_comes_and_who_interrupts_is_obeyed() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    produce(&person, &["t"], "before\n");
+    let mut child = begun(&person, &["consume", "t", "--follow"]);
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut line = || lines.next().expect("there is a line").expect("it is text");
+    assert_eq!(line(), "before");
+    for number in 0..3 {
+        produce(&person, &["t"], &format!("{number}\n"));
+        assert_eq!(line(), number.to_string());
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).expect("our own child can be signalled");
+    assert_eq!(child.wait().expect("our own child can be waited for").code(), Some(130));
+
+    // Of a producer that is interrupted what it has read is there.
+    let mut child = begun(&person, &["produce", "u", "--rate", "1000"]);
+    let mut input = child.stdin.take().expect("it is piped");
+    input.write_all(b"a\nb\n").expect("it reads");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while person.says(&["consume", "u"]).out != "a\nb\n" {
+        assert!(Instant::now() < deadline, "what was read is produced at once");
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).expect("our own child can be signalled");
+    assert_eq!(child.wait().expect("our own child can be waited for").code(), Some(130));
+    drop(input);
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    let started = Instant::now();
+    produce(&person, &["t", "--rate", "20"], &"x\n".repeat(11));
+    assert!(started.elapsed() >= Duration::from_millis(500), "the eleventh is due after half a second");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_three_lines() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    let missing = person.says(&["consume", "nobody"]);
+    let expected = "\
+error: topic `nobody` was not read
+  why: unknown topic or partition (UNKNOWN_TOPIC_OR_PARTITION)
+  try: `rust-mq topic list` shows which topics there are
+";
+    assert_eq!((missing.code, missing.out.as_str(), missing.errors.as_str()), (Some(1), "", expected));
+    let invalid = person.says_with(&["produce", "no good name", "--timeout", "2s"], b"x\n");
+    assert_eq!((invalid.code, invalid.errors.lines().count()), (Some(1), 3), "{invalid:?}");
+    let large = format!("small\n{}\nafter\n", "x".repeat(2 << 20));
+    let large = person.says_with(&["produce", "t"], large.as_bytes());
+    assert_eq!((large.code, large.errors.lines().count()), (Some(1), 3), "{large:?}");
+    assert!(large.errors.starts_with("error: record 2 was not produced to `t`\n"), "{large:?}");
+    assert_eq!(person.sees(&["consume", "t"]), "small\n");
+    for usage in [
+        &["produce"][..],
+        &["produce", "t", "-k", "a", "-K", ":"],
+        &["produce", "t", "-D", ""],
+        &["consume", "t", "-o", "yesterday"],
+        &["consume", "t", "-f", "%q"],
+        &["consume", "t", "-f", "table"],
+        &["consume", "t", "-p", "7"],
+    ] {
+        let said = person.says(usage);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{usage:?}: {said:?}");
+    }
+    let file = person.says(&["produce", "t", "-l", "no such file"]);
+    assert_eq!((file.code, file.errors.lines().count()), (Some(1), 3), "{file:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_without_a_word() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    produce(&person, &["t"], &"a line of some length\n".repeat(50_000));
+    let mut child = begun(&person, &["consume", "t", "--follow"]);
+    let mut begin = [0; 22];
+    child.stdout.take().expect("it is piped").read_exact(&mut begin).expect("there is a line");
+    // The pipe is closed now.
+    assert_eq!(child.wait().expect("our own child can be waited for").code(), Some(0));
+    let mut errors = String::new();
+    child.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("it is text");
+    assert_eq!(errors, "");
+}
+
+fn begun(person: &Person, arguments: &[&str]) -> Child {
+    let mut command = person.command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the built binary can be started")
+}
