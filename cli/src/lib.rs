@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`produce`], [`consume`] | records, to a topic and from topics |
 //! | [`topic`], [`group`], [`config`], [`cluster`] | a family of verbs each: its shapes, and what each does |
+//! | [`bench`] | how fast it all is |
 //! | [`connection`], [`profile`] | which cluster is asked |
 //! | [`offset`], [`time`], [`percent`], [`setting`] | what people say, read into what may be believed |
 //! | [`record`] | a record as it is shown |
@@ -19,6 +20,7 @@
 //! Not here: the command line as a whole, and the node's own commands (the `rust-mq` crate); what calls mean
 //! (`proto/rustmq/v1/*.proto`).
 
+pub mod bench;
 pub mod cluster;
 pub mod config;
 pub mod connection;
@@ -56,6 +58,8 @@ pub enum Verb {
     Group(group::GroupArguments),
     /// See which nodes there are, and whether the cluster is well
     Cluster(cluster::ClusterArguments),
+    /// Measure how fast a cluster is
+    Bench(bench::BenchArguments),
 }
 
 /// How a verb ended that did what it was asked.
@@ -80,6 +84,7 @@ pub fn run(verb: Verb) -> ExitCode {
             Verb::Topic(said) => topic::run(said).await,
             Verb::Group(said) => group::run(said).await,
             Verb::Cluster(said) => cluster::run(said).await,
+            Verb::Bench(said) => bench::run(said).await,
         }
     })
 }

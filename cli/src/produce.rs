@@ -73,11 +73,11 @@ pub struct ProduceArguments {
     /// An empty value is a tombstone, which deletes its key in a compacted topic
     #[arg(long, short = 'Z')]
     pub tombstone: bool,
-    /// How to compress
-    #[arg(long, short = 'z', value_name = "CODEC", value_enum, default_value_t = Codec::None)]
+    /// How to compress: none, gzip, snappy, lz4 or zstd
+    #[arg(hide_possible_values = true, long, short = 'z', value_name = "CODEC", value_enum, default_value_t = Codec::None)]
     pub compression: Codec,
     /// Whom to wait for: all is a majority of the replicas, with their disks; none is nobody
-    #[arg(long, value_name = "WHOM", value_enum, default_value_t = Whom::All)]
+    #[arg(hide_possible_values = true, long, value_name = "WHOM", value_enum, default_value_t = Whom::All)]
     pub acks: Whom,
     /// Records a second at most
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -184,16 +184,23 @@ fn settings(said: &ProduceArguments) -> ProducerSettings {
             Whom::None => Acks::None,
         },
         is_idempotent: said.acks == Whom::All,
-        compression: match said.compression {
+        compression: said.compression.of_client(),
+        delivery_timeout: said.connection.timeout.max(Duration::from_secs(1)),
+        request_timeout: said.connection.timeout.max(Duration::from_secs(1)),
+        ..ProducerSettings::default()
+    }
+}
+
+impl Codec {
+    /// The same, as the client has it.
+    pub fn of_client(self) -> Compression {
+        match self {
             Codec::None => Compression::None,
             Codec::Gzip => Compression::Gzip,
             Codec::Snappy => Compression::Snappy,
             Codec::Lz4 => Compression::Lz4,
             Codec::Zstd => Compression::Zstd,
-        },
-        delivery_timeout: said.connection.timeout.max(Duration::from_secs(1)),
-        request_timeout: said.connection.timeout.max(Duration::from_secs(1)),
-        ..ProducerSettings::default()
+        }
     }
 }
 

@@ -22,10 +22,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Print the records of topics
 ///
-/// rust-mq consume greetings                        all there are
-/// rust-mq consume orders --follow -o end           those that come from now on
+/// rust-mq consume greetings                            all there are
+/// rust-mq consume orders --follow -o end               those that come from now on
 /// rust-mq consume orders -o -10 -f '%p %o %k %v\n'     the last ten of each partition
-/// rust-mq consume orders -o @2h:@1h -f json        those of an hour, as JSON
+/// rust-mq consume orders -o @2h:@1h -f json            those of an hour, as JSON
 ///
 /// Ends at what was the end when it began; with --follow it waits for more.
 ///

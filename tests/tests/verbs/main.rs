@@ -1,5 +1,6 @@
 //! The verbs of `rust-mq`, with the real binary and a real broker: what they print on which stream, and how they end.
 
+mod bench;
 mod cluster;
 mod configs;
 mod groups;
