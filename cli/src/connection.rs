@@ -55,7 +55,7 @@ impl Connection {
                 break;
             }
         }
-        heard.map_err(|error| Trouble::of("the cluster was not reached", &error))?;
+        heard.map_err(|error| Trouble::of("the cluster was not reached", &unanswered(error)))?;
         Ok(client)
     }
 
@@ -74,6 +74,14 @@ impl Connection {
             variable(profile::VARIABLE),
             file,
         )
+    }
+}
+
+/// Nothing can have come of a question to which nobody has answered, if it was only whether anybody does.
+fn unanswered(error: Error) -> Error {
+    match error {
+        Error::Unreachable { node, why, .. } => Error::Unreachable { node, why, was_sent: false },
+        other => other,
     }
 }
 

@@ -2,7 +2,7 @@
 //! programs, with the same keys in each. It goes to standard output; all else goes to standard error (`notes`).
 
 use crate::table::Table;
-use crate::terminal::Colours;
+use crate::terminal::{Colours, harmless};
 use crate::trouble::Trouble;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -29,11 +29,6 @@ pub struct Output {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table, hide_possible_values = true, global = true, help_heading = "Output")]
     pub format: Format,
 }
-
-/// Standard output is closed: whoever read it has seen enough.
-#[derive(Debug, thiserror::Error)]
-#[error("nobody reads any more")]
-pub struct Unread;
 
 impl Output {
     /// Answers: the data for programs, the tables for people.
@@ -66,5 +61,5 @@ pub fn print(text: &str) -> Result<(), Trouble> {
 /// Says something that is no data, on standard error.
 pub fn note(text: &str) {
     // Nobody can be told that nobody is told.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", harmless(text));
 }

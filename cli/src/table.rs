@@ -31,7 +31,6 @@ impl Column {
 /// A table.
 #[derive(Clone, Debug)]
 pub struct Table {
-    title: Option<&'static str>,
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
 }
@@ -39,12 +38,7 @@ pub struct Table {
 impl Table {
     /// An empty one.
     pub fn new(columns: &'static [Column]) -> Table {
-        Table { title: None, columns, rows: Vec::new() }
-    }
-
-    /// With a line above it, where there are several.
-    pub fn titled(self, title: &'static str) -> Table {
-        Table { title: Some(title), ..self }
+        Table { columns, rows: Vec::new() }
     }
 
     /// With these rows, of a cell for each column.
@@ -72,9 +66,6 @@ impl Table {
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let mut text = String::new();
-        if let Some(title) = self.title {
-            text += &format!("{}\n", colours.paint(Tone::Bold, title));
-        }
         for (number, row) in all().enumerate() {
             let line = line(row);
             text += &if number == 0 { colours.paint(Tone::Dim, &line) } else { line };
@@ -99,7 +90,6 @@ mod tests {
         assert_eq!(table.text(false, Colours::NONE), narrow);
         let wide = "NAME    COUNT  NOTE\na           1  x\nlonger  10000  -\n\u{e9}\u{fffd}          -  y\n";
         assert_eq!(table.text(true, Colours::NONE), wide);
-        let titled = Table::new(COLUMNS).titled("PARTITIONS");
-        assert_eq!(titled.text(false, Colours::NONE), "PARTITIONS\nNAME  COUNT\n");
+        assert_eq!(Table::new(COLUMNS).text(false, Colours::NONE), "NAME  COUNT\n");
     }
 }

@@ -4,6 +4,7 @@
 //! Everything that one answer brought is written before the next question, so that nothing waits in a buffer while a
 //! person waits at a terminal.
 
+mod group;
 pub(crate) mod reader;
 
 use crate::Ending;
@@ -26,6 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// rust-mq consume orders --follow -o end               those that come from now on
 /// rust-mq consume orders -o -10 -f '%p %o %k %v\n'     the last ten of each partition
 /// rust-mq consume orders -o @2h:@1h -f json            those of an hour, as JSON
+/// rust-mq consume orders -g payments --follow          as a member of a group
 ///
 /// Ends at what was the end when it began; with --follow it waits for more.
 ///
@@ -53,6 +55,11 @@ pub struct ConsumeArguments {
     /// How each record looks: a text with %t, %p, %o, %k, %v, %h, or json for an object a line
     #[arg(long, short = 'f', value_name = "FORMAT", default_value = "%v\\n", value_parser = Shape::parse)]
     pub format: Shape,
+    /// Read as a member of this group: share partitions with its other members, go on where it is, commit how far it comes
+    ///
+    /// -o then says where a group begins that has committed nothing: start, end, or a time.
+    #[arg(long, short = 'g', value_name = "GROUP", conflicts_with = "partitions")]
+    pub group: Option<String>,
     /// Wait for more at the end
     #[arg(long)]
     pub follow: bool,
@@ -105,6 +112,9 @@ fn range(text: &str) -> Result<OffsetRange, BadOffset> {
 /// Does it.
 pub async fn run(said: ConsumeArguments) -> Result<Ending, Trouble> {
     let client = said.connection.client().await?;
+    if let Some(group) = &said.group {
+        return group::run(client, &said, group).await;
+    }
     let admin = Admin::new(client.clone());
     let partitions = partitions(&admin, &said).await?;
     let extents = extents(&admin, &said, partitions).await?;

@@ -13,7 +13,7 @@ use super::ResetArguments;
 use crate::Ending;
 use crate::offset::OffsetWord;
 use crate::output::{Format, Output, note, print};
-use crate::terminal::{Colours, Tone};
+use crate::terminal::{Colours, Tone, harmless};
 use crate::trouble::Trouble;
 use rust_mq_client::admin::{Admin, Committed, Place, TopicPartition};
 use serde::Serialize;
@@ -153,6 +153,7 @@ fn moves(
 
 /// What changes, as `diff -u` writes it.
 fn diff(group: &str, moves: &[Move], colours: Colours) -> String {
+    let group = harmless(group);
     let name = |one: &Move| format!("{}/{}", one.topic, one.partition);
     let width = moves.iter().map(|one| name(one).chars().count()).max().unwrap_or(0);
     let mut lines = vec![

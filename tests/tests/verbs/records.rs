@@ -199,3 +199,65 @@ fn begun(person: &Person, arguments: &[&str]) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the built binary can be started")
 }
+
+#[test]
+fn a_group_goes_on_where_it_was_and_two_members_share() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    person.sees(&["topic", "create", "t", "-p", "2"]);
+    produce(&person, &["t", "-p", "0"], "a\nb\nc\n");
+    let first = ["consume", "t", "-g", "g", "-n", "2"];
+    assert_eq!(person.sees(&first), "a\nb\n");
+    let lag = person.sees_cells(&["group", "lag", "g"]);
+    assert!(lag.contains(&"g t 0 2 3 1".to_owned()), "{lag:?}");
+    // Without --follow it ends where the partitions ended.
+    produce(&person, &["t", "-p", "1"], "d\n");
+    let mut rest: Vec<String> =
+        person.sees(&["consume", "t", "-g", "g"]).lines().map(str::to_owned).collect();
+    rest.sort();
+    assert_eq!(rest, ["c", "d"]);
+    assert_eq!(person.sees(&["consume", "t", "-g", "g"]), "");
+    assert_eq!(person.sees_cells(&["group", "lag", "g"])[1..], ["g t 0 3 3 0", "g t 1 1 1 0"]);
+    assert_eq!(person.sees_cells(&["group", "list"])[1], "g Empty classic 1");
+    // One that has committed nothing begins where it is told.
+    assert_eq!(person.sees(&["consume", "t", "-g", "late", "-o", "end"]), "");
+    assert_eq!(person.says(&["consume", "t", "-g", "g", "-o", "-5"]).code, Some(2));
+
+    let mut members: Vec<Child> =
+        (0..2).map(|_| begun(&person, &["consume", "t", "-g", "g", "--follow", "-f", "%p\\n"])).collect();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !shared(&person) {
+        assert!(Instant::now() < deadline, "both members get a partition");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    produce(&person, &["t", "-p", "0"], "x\n");
+    produce(&person, &["t", "-p", "1"], "y\n");
+    let mut seen: Vec<String> = members
+        .iter_mut()
+        .map(|member| {
+            let out = member.stdout.as_mut().expect("it is piped");
+            let mut line = [0; 2];
+            out.read_exact(&mut line).expect("each gets a record");
+            String::from_utf8_lossy(&line).into_owned()
+        })
+        .collect();
+    seen.sort();
+    assert_eq!(seen, ["0\n", "1\n"]);
+    for mut member in members {
+        kill_process(Pid::from_child(&member), Signal::INT).expect("our own child can be signalled");
+        assert_eq!(member.wait().expect("our own child can be waited for").code(), Some(130));
+    }
+    // They have left, and committed what they wrote.
+    assert_eq!(person.sees_cells(&["group", "describe", "g"])[1], "g Empty classic - 0");
+    assert_eq!(person.sees_cells(&["group", "lag", "g"])[1..], ["g t 0 4 4 0", "g t 1 2 2 0"]);
+}
+
+/// Whether two members of the group have a partition each.
+fn shared(person: &Person) -> bool {
+    let said = person.says(&["group", "describe", "g", "--format", "json"]);
+    let Ok(group) = serde_json::from_str::<serde_json::Value>(&said.out) else { return false };
+    let members = group["groups"][0]["members"].as_array().cloned().unwrap_or_default();
+    let is_one =
+        |member: &serde_json::Value| member["partitions"].as_array().is_some_and(|parts| parts.len() == 1);
+    members.len() == 2 && members.iter().all(is_one)
+}
