@@ -113,6 +113,9 @@ impl Trouble {
 fn why(error: &Error) -> String {
     match error {
         Error::Refused { refusal, .. } => format!("{} ({})", refusal.message, refusal.name),
+        Error::Unreachable { node, why, .. } if why.contains("http2 error") => {
+            format!("what answers at {node} does not speak gRPC: it is no Rust-MQ, or an older one")
+        }
         Error::Unreachable { node, why, was_sent: false } => {
             format!("nobody answers at {node}: {}", short(why))
         }

@@ -62,9 +62,19 @@ pub(super) async fn run(admin: &Admin, output: &Output, said: &ResetArguments) -
         admin.commit(group, &targets).await.map_err(undone)?;
         note(&format!("group `{group}` was reset"));
     } else {
-        note("this is what would change; say --execute to do it");
+        note(&hint(admin, group).await);
     }
     Ok(Ending::Fine)
+}
+
+/// What is to be done so that it is done. A group that is not there yet has no members.
+async fn hint(admin: &Admin, group: &str) -> String {
+    match admin.group(group).await.map_or(0, |group| group.members.len()) {
+        0 => "this is what would change; say --execute to do it".into(),
+        count => {
+            format!("this is what would change; stop the group's {count} members first, then say --execute")
+        }
+    }
 }
 
 /// Where another group is.

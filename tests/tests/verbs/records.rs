@@ -108,6 +108,31 @@ fn many_records_of_a_file_come_back_all_and_in_order() {
 }
 
 #[test]
+fn a_leader_that_is_killed_meanwhile_costs_no_record() {
+    const COUNT: usize = 6_000;
+    let mut cluster = Cluster::start();
+    let person = Person::of(&cluster.bootstrap());
+    person.sees(&["topic", "create", "t", "-p", "1", "-r", "3", "--timeout", "30s"]);
+    let mut reader =
+        begun(&person, &["consume", "t", "--follow", "-n", &COUNT.to_string(), "--timeout", "30s"]);
+    let mut writer = begun(&person, &["produce", "t", "--rate", "2000", "--timeout", "30s"]);
+    let lines: String = (0..COUNT).map(|number| format!("{number}\n")).collect();
+    let mut input = writer.stdin.take().expect("it is piped");
+    input.write_all(lines.as_bytes()).expect("it reads");
+    drop(input);
+    std::thread::sleep(Duration::from_secs(1));
+    let leader = cluster.leader("t");
+    cluster.kill(leader);
+    let written = writer.wait_with_output().expect("our own child can be waited for");
+    let said = String::from_utf8_lossy(&written.stderr);
+    assert_eq!((written.status.code(), said.as_ref()), (Some(0), ""));
+    let mut seen = String::new();
+    reader.stdout.take().expect("it is piped").read_to_string(&mut seen).expect("it is text");
+    assert_eq!(reader.wait().expect("our own child can be waited for").code(), Some(0));
+    assert!(seen == lines, "each once and in order: {} lines of {COUNT}", seen.lines().count());
+}
+
+#[test]
 fn who_follows_sees_what_comes_and_who_interrupts_is_obeyed() {
     let node = Node::in_memory();
     let person = Person::at(&node);
@@ -230,6 +255,10 @@ fn a_group_goes_on_where_it_was_and_two_members_share() {
         assert!(Instant::now() < deadline, "both members get a partition");
         std::thread::sleep(Duration::from_millis(200));
     }
+    let held = person.says(&["group", "reset", "g", "--to", "start"]);
+    assert!(held.errors.contains("stop the group's 2 members first"), "{held:?}");
+    let held = person.says(&["group", "reset", "g", "--to", "start", "--execute"]);
+    assert_eq!((held.code, held.errors.lines().count()), (Some(1), 3), "{held:?}");
     produce(&person, &["t", "-p", "0"], "x\n");
     produce(&person, &["t", "-p", "1"], "y\n");
     let mut seen: Vec<String> = members
