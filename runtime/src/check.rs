@@ -19,7 +19,7 @@ use std::net::ToSocketAddrs;
 /// Looks at everything, and says what was found.
 pub fn run(configuration: &Configuration) -> Result<(), Failure> {
     let plan = Plan::of(configuration)?;
-    let addresses = plan.listeners.iter().map(|(_, address)| *address).chain(plan.rpc);
+    let addresses = plan.listeners.iter().map(|(_, address)| *address).chain(plan.rpc).chain(plan.admin);
     let listeners = addresses.map(bind).collect::<Result<Vec<_>, _>>()?;
     if let Some(data) = &plan.data {
         try_directory(data)?;
@@ -29,7 +29,8 @@ pub fn run(configuration: &Configuration) -> Result<(), Failure> {
         eprintln!("note: no address is known for {address}, where a member of the cluster is to be found");
     }
     let peers = plan.rpc.map(|rpc| format!(", other nodes on {rpc}")).unwrap_or_default();
-    println!("fine: {}; Kafka clients on {}{peers}", plan.mode(), written(&plan.listeners));
+    let admin = plan.admin.map(|admin| format!(", metrics and health on {admin}")).unwrap_or_default();
+    println!("fine: {}; Kafka clients on {}{peers}{admin}", plan.mode(), written(&plan.listeners));
     Ok(())
 }
 

@@ -178,6 +178,12 @@ pub struct NodeArguments {
     #[arg(long, value_name = "[NAME://]HOST:PORT", value_delimiter = ',', value_parser = is_named_address)]
     pub advertise: Vec<String>,
 
+    /// Serve metrics and health over HTTP here; without it, nowhere
+    ///
+    /// /metrics for Prometheus, /healthz, /readyz with reasons, /version.
+    #[arg(long, value_name = "ADDR", value_parser = is_address)]
+    pub admin_addr: Option<String>,
+
     /// Read settings from this YAML file, such as those of a cluster's node (see docs/examples/cluster)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
@@ -208,6 +214,7 @@ impl NodeArguments {
     pub fn flags(&self) -> Vec<(&'static str, String)> {
         let flags = [
             ("--data", self.data.as_ref().map(|path| path.display().to_string())),
+            ("--admin-addr", self.admin_addr.clone()),
             ("--memory-limit", self.memory_limit.clone()),
             ("--scrub-rate", self.scrub_rate.clone()),
             ("--insecure", self.insecure.then(|| "true".to_owned())),
@@ -224,6 +231,10 @@ impl NodeArguments {
 fn is_named_address(text: &str) -> Result<String, BadAddress> {
     let plain = text.split_once("://").map_or(text, |(_, address)| address);
     address(plain).map(|_| text.to_owned())
+}
+
+fn is_address(text: &str) -> Result<String, BadAddress> {
+    address(text).map(|_| text.to_owned())
 }
 
 fn is_limit(text: &str) -> Result<String, BadSize> {

@@ -8,6 +8,7 @@
 //! | [`disk`] | files: a data directory with its lanes, or memory |
 //! | [`peers`] | lanes to other nodes: gRPC, on a thread beside |
 //! | [`grpc`] | clients that call, on a thread of their own |
+//! | [`admin`] | those who watch the node: HTTP, on the thread of the peers |
 //! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
 //! | [`questions`] | what other threads ask the core, and who gets the answer |
@@ -20,6 +21,7 @@
 //!
 //! It is a library only so that tests and the contract suite can use its parts; nobody else should.
 
+pub mod admin;
 pub mod check;
 pub mod clients;
 pub mod clock;

@@ -203,6 +203,33 @@ pub const GRPC_SUBSCRIBED_MAX: usize = 20_000;
 /// How long a decision or a commit is waited for, unless the call says so. Source: clients' usual `request.timeout.ms`.
 pub const GRPC_DECISION_WAIT: Duration = Duration::from_secs(30);
 
+/// Connections of those who watch the node. Source: chosen, several times what a pair of Prometheus servers, a probe and
+/// a person need. At the edge: a new one is closed, one log line a second says so.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// How long one of them may take for a request's head, and be silent between two. Source: hyper's default. At the edge:
+/// it is closed.
+pub const ADMIN_REQUEST_WAIT: Duration = Duration::from_secs(30);
+/// How long one of them lasts altogether, whether its answers are taken or not. Source: as `IDLE_WAIT`. At the edge: it
+/// is closed.
+pub const ADMIN_CONNECTION_WAIT: Duration = Duration::from_secs(600);
+/// Headers of a request of theirs. Source: hyper's default is 100. At the edge: 431.
+pub const ADMIN_HEADERS_MAX: usize = 64;
+/// Bytes of a request's head. Source: hyper's least. At the edge: 431.
+pub const ADMIN_HEADERS_BYTES_MAX: usize = 16 << 10;
+/// How long the core may take for an answer to one question. Source: chosen, half of what Prometheus and Kubernetes
+/// usually wait. At the edge: 503.
+pub const ADMIN_ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// Partitions led by a node of which a scrape tells one by one. Source: chosen, some 7 MB of text. At the edge: the rest
+/// is told together.
+pub const METRICS_PARTITIONS_MAX: usize = 10_000;
+/// Topics that it tells one by one. Source: chosen. At the edge: as above.
+pub const METRICS_TOPICS_MAX: usize = 1_000;
+/// Groups that it tells one by one. Source: chosen. At the edge: as above.
+pub const METRICS_GROUPS_MAX: usize = 1_000;
+/// Committed offsets that it tells one by one. Source: chosen, as partitions. At the edge: as above.
+pub const METRICS_COMMITS_MAX: usize = 10_000;
+
 /// Size of a file of secrets. Source: chosen, above the longest four. At the edge: refused.
 pub const SECRET_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.

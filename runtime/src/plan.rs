@@ -21,6 +21,8 @@ pub struct Plan {
     pub listeners: Vec<(String, SocketAddr)>,
     /// Where it serves other nodes.
     pub rpc: Option<SocketAddr>,
+    /// Where it is watched over HTTP.
+    pub admin: Option<SocketAddr>,
     /// Where it keeps data; otherwise in memory.
     pub data: Option<PathBuf>,
     /// How fast to read through cold data.
@@ -88,14 +90,16 @@ impl Plan {
         };
         let listeners = configuration.listeners.iter().map(resolved).collect::<Result<Vec<_>, Failure>>()?;
         let rpc = configuration.rpc_addr.as_ref().map(|rpc| resolve("rpc_addr", rpc)).transpose()?;
-        for address in listeners.iter().map(|(_, address)| *address).chain(rpc) {
+        let admin =
+            configuration.admin_addr.as_ref().map(|admin| resolve("admin_addr", admin)).transpose()?;
+        for address in listeners.iter().map(|(_, address)| *address).chain(rpc).chain(admin) {
             if !address.ip().to_canonical().is_loopback() && !configuration.insecure {
                 return Err(Failure::Insecure { address });
             }
         }
         let config = Config { secrets: configuration.secrets()?, ..configuration.config() };
         let data = configuration.storage_path.clone();
-        Ok(Plan { config, listeners, rpc, data, scrub_bytes_per_second: configuration.scrub_rate })
+        Ok(Plan { config, listeners, rpc, admin, data, scrub_bytes_per_second: configuration.scrub_rate })
     }
 
     /// What kind of node it is, in a few words.

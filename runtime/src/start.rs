@@ -3,6 +3,7 @@
 //!
 //! Four lines tell a person what they need: version and mode, addresses, how long it took, what to type next.
 
+use crate::admin::Admin;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::command_line::{CommandLine, ConfigCommand, NodeArguments, OtherCommand};
@@ -91,7 +92,7 @@ fn run_as(configuration: Configuration, said: NodeArguments, started: Instant) -
 
 fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure> {
     let mode = plan.mode();
-    let Plan { mut config, mut listeners, rpc, data, scrub_bytes_per_second } = plan;
+    let Plan { mut config, mut listeners, rpc, admin, data, scrub_bytes_per_second } = plan;
     config.data_dir = data.as_ref().map(|data| data.display().to_string()).unwrap_or_default();
     config.budget_bytes = match &data {
         None => (config.memory_limit / 4).min(BUFFER_RESERVE_MAX),
@@ -122,14 +123,25 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
     let bound = listeners[0].1;
     let rpc = rpc.map(bind).transpose()?;
     let peers_address = rpc.as_ref().map(TcpListener::local_addr).transpose()?;
+    let admin = admin.map(bind).transpose()?;
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
     if config.is_single() {
         config.members = vec![alone(&config, bound)];
     }
-    tracing::info!(target: NODE, kafka = written(&listeners), peers = peers_address.map(tracing::field::display), "listening");
+    tracing::info!(
+        target: NODE,
+        kafka = written(&listeners),
+        peers = peers_address.map(tracing::field::display),
+        admin = admin_address.map(tracing::field::display),
+        "listening"
+    );
 
     let clock = Clock::new();
     let questions = Arc::new(Questions::new(wait.waker()));
     let beside = start_beside(&questions, reload)?;
+    if let Some(listener) = admin {
+        Admin::new(config.node, Arc::clone(&questions)).serve(listener, &beside)?;
+    }
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
     let grpc = Grpc::new(wait.waker(), Arc::clone(&questions), config.memory_limit);

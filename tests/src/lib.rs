@@ -3,7 +3,8 @@
 //!
 //! This library is the stage: `binary` builds it, `node` runs it, `cluster` runs three, `client` speaks
 //! Kafka's protocol through an independent codec, `dialogue` says the common things with it, `batch` makes
-//! record batches good and bad, `traffic` sends much of what costs much, `verbs` runs those of the binary, `programs` finds kcat and the Python clients, `folder` holds a test's files.
+//! record batches good and bad, `traffic` sends much of what costs much, `verbs` runs those of the binary, `programs` finds
+//! kcat and the Python clients, `folder` holds a test's files, `http` asks for pages.
 //! `contract` is apart: the driver contract suite, which every disk that drives the core must pass.
 //!
 //! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod contract;
 pub mod dialogue;
 pub mod folder;
+pub mod http;
 pub mod node;
 pub mod programs;
 pub mod traffic;

@@ -135,6 +135,14 @@ impl Node {
         self.address.to_string()
     }
 
+    /// Where those who watch it reach it, if it was started with an `admin_addr`.
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        let log = self.log();
+        let said = log.split_once("\"admin\":\"").and_then(|(_, rest)| rest.split('"').next());
+        said.and_then(|said| said.parse().ok()).unwrap_or_else(|| panic!("it says no admin address:\n{log}"))
+    }
+
     /// Spawn to first ApiVersions answer.
     pub fn start_time(&self) -> Duration {
         self.start_time

@@ -106,6 +106,13 @@ pub const KEYS: &[Key] = &[
     )
     .flag("--advertise"),
     key("rpc_addr", Kind::Address, "127.0.0.1:9192", "Where the other nodes of a cluster are served."),
+    key(
+        "admin_addr",
+        Kind::Address,
+        "127.0.0.1:9644",
+        "Where /metrics, /healthz, /readyz and /version are served over HTTP; without it, nowhere.",
+    )
+    .flag("--admin-addr"),
     key("storage_path", Kind::Path, "data", "The directory that data is kept in; without it, memory.").flag("--data"),
     key(
         "memory_limit",

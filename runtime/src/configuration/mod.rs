@@ -63,6 +63,8 @@ pub struct Configuration {
     pub listeners: Vec<Listener>,
     /// Where to serve the other nodes.
     pub rpc_addr: Option<Placed<Address>>,
+    /// Where to be watched over HTTP, if anywhere.
+    pub admin_addr: Option<Placed<Address>>,
     /// Where to keep data; otherwise in memory.
     pub storage_path: Option<PathBuf>,
     /// Memory for data and buffers, bytes.
@@ -146,6 +148,7 @@ impl Configuration {
             node: NodeId(node.map_or(1, |node| node.value)),
             listeners,
             rpc_addr,
+            admin_addr: layers.address("admin_addr")?,
             storage_path: layers.said("storage_path").map(|said| PathBuf::from(&said.text)),
             memory_limit: match layers.value("memory_limit", values::limit)? {
                 Some(said) => said.value,

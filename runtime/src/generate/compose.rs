@@ -13,6 +13,8 @@ const INNER_PORT: u16 = 19092;
 const OUTER_PORT: u16 = 9092;
 /// Where the other nodes come to.
 const PEERS_PORT: u16 = 9192;
+/// Where metrics and health are; node 1's on this machine, too, and the others' at the next ones.
+const ADMIN_PORT: u16 = 9644;
 /// How many nodes.
 const NODES: u16 = 3;
 
@@ -22,13 +24,16 @@ const HEAD: &str = "\
 # From this machine:                kcat -L -b localhost:FIRST
 # From a container on its network:  kcat -L -b node-1:INNER
 #
+# Metrics and health of node 1:     curl localhost:ADMIN/metrics
+#
 # The nodes' ports are bound to this machine's loopback: there is no encryption and no login yet.
 # The secret is new in each file that is generated; keep it to yourself.
 ";
 
 /// The file; node 1 is at `port` of this machine, the others at the next ones.
 pub fn file(port: u16, secret: &str) -> String {
-    let mut text = HEAD.replace("FIRST", &port.to_string()).replace("INNER", &INNER_PORT.to_string());
+    let text = HEAD.replace("FIRST", &port.to_string()).replace("INNER", &INNER_PORT.to_string());
+    let mut text = text.replace("ADMIN", &ADMIN_PORT.to_string());
     text.push_str("name: rust-mq\n\nservices:\n");
     for node in 1..=NODES {
         text.push_str(&service(node, port, secret));
@@ -42,6 +47,7 @@ pub fn file(port: u16, secret: &str) -> String {
 
 fn service(node: u16, port: u16, secret: &str) -> String {
     let host_port = port + node - 1;
+    let admin_port = ADMIN_PORT + node - 1;
     let is_founder = node == 1;
     let members: String = (1..=NODES).map(|node| member(node, port)).collect();
     format!(
@@ -60,6 +66,7 @@ fn service(node: u16, port: u16, secret: &str) -> String {
       nofile: 65536
     ports:
       - "127.0.0.1:{host_port}:{OUTER_PORT}"
+      - "127.0.0.1:{admin_port}:{ADMIN_PORT}"
     volumes:
       - "node-{node}:/data"
     environment:
@@ -68,6 +75,7 @@ fn service(node: u16, port: u16, secret: &str) -> String {
       RUST_MQ_LISTENERS__INNER__ADDR: "0.0.0.0:{INNER_PORT}"
       RUST_MQ_LISTENERS__OUTER__ADDR: "0.0.0.0:{OUTER_PORT}"
       RUST_MQ_RPC_ADDR: "0.0.0.0:{PEERS_PORT}"
+      RUST_MQ_ADMIN_ADDR: "0.0.0.0:{ADMIN_PORT}"
       RUST_MQ_INSECURE: "true"
       RUST_MQ_CLUSTER__BOOTSTRAP: "{is_founder}"
       RUST_MQ_CLUSTER__SECRET: "{secret}"
