@@ -7,6 +7,7 @@ use crate::ids::{LinkId, NodeId, Offset, Ticket, TopicId, TopicPartition};
 use crate::level::Level;
 use crate::link::{Address, LaneKind};
 use crate::now::Mono;
+use crate::watched::{Metrics, Unready};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -128,6 +129,10 @@ pub enum Answer {
         /// Whether clients are served.
         is_serving: bool,
     },
+    /// Why not to ask it; nothing if there is no reason.
+    Readiness(Vec<Unready>),
+    /// What was counted.
+    Metrics(Metrics),
 }
 
 /// A typed line for the log: what a person running the node should know. Never one per record.

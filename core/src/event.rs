@@ -5,6 +5,7 @@
 
 use crate::ids::{LinkId, Ticket};
 use crate::link::{Address, LaneKind};
+use crate::watched::Wanted;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -155,12 +156,16 @@ pub struct Listed {
 }
 
 /// What a driver may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
     /// SIGTERM came: answer what is parked, leave a clean disk, then `Halt`.
     Stop,
     /// Is this node serving?
     Health,
+    /// Why is it not to be asked for anything, or not for everything?
+    Readiness,
+    /// What has it counted?
+    Metrics(Wanted),
 }
 
 impl fmt::Display for Event {

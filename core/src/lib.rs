@@ -6,7 +6,7 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`settings`], [`mutant`]: shapes |
+//! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`settings`], [`watched`], [`mutant`]: shapes |
 //! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
@@ -46,3 +46,4 @@ pub mod rng;
 pub mod settings;
 pub mod storage;
 pub mod timer;
+pub mod watched;

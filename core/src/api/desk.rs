@@ -12,6 +12,7 @@
 use super::Waiting;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
+use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
@@ -39,6 +40,7 @@ pub struct Desk {
     pub(super) awaiting_leaders: Vec<Waiter>,
     /// What this turn has done.
     pub(super) work: Work,
+    pub(super) timings: Timings,
     /// Requests that go on in the next turn, in order.
     pub(super) unfinished: VecDeque<Waiter>,
     /// Fetches with news that were not looked at yet, in order.
@@ -111,6 +113,7 @@ impl Desk {
             reads: BTreeMap::new(),
             awaiting_leaders: Vec::new(),
             work: Work::new(turn_work_bytes),
+            timings: Timings::default(),
             unfinished: VecDeque::new(),
             woken: VecDeque::new(),
             early: VecDeque::new(),
@@ -249,6 +252,7 @@ impl Desk {
 
     /// A request leaves the desk, whether its client is still there or not.
     pub(super) fn leaves(&mut self, node: &mut Node, origin: Origin) {
+        self.timings.took(origin.key, origin.taken);
         let is_gone = node.client(origin.caller.link).is_none();
         if !(is_gone && node.is_planted(Mutant::BudgetNotGivenBack)) {
             node.give_back(Purpose::Decoded, origin.held_bytes);

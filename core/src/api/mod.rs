@@ -5,6 +5,7 @@
 //! records  topics  cluster: the families of APIs
 //!
 //! desk   the table of those that wait, their deadlines, answers    origin   who asks, and how the answer is written
+//! work   how much a turn does        timings  how long requests took          watching  those who watch the node
 //! early  what came before the node is open                          leaders  what waits until new topics have leaders
 //! ```
 //!
@@ -69,7 +70,9 @@ mod operations;
 mod origin;
 mod producer_ids;
 mod records;
+mod timings;
 mod topics;
+mod watching;
 mod work;
 
 pub use desk::Desk;
@@ -150,7 +153,9 @@ impl Desk {
             .ok_or_else(|| format!("API key {} is not served", start.api_key))?;
         let format = Format { version, correlation_id: start.correlation_id };
         let caller = Caller { link };
-        let mut origin = Origin { caller, slot: taken.slot, format, buffer_bytes, held_bytes: 0 };
+        let slot = taken.slot;
+        let taken = self.timings.now();
+        let mut origin = Origin { caller, slot, format, key, taken, buffer_bytes, held_bytes: 0 };
         if !key.versions().contains(version) {
             if key == ApiKey::ApiVersions {
                 api_versions::answer_unknown_version(self, node, origin);
@@ -185,6 +190,7 @@ impl Desk {
     /// A turn begins: goes on with what an earlier one has left.
     pub fn go_on(&mut self, node: &mut Node, now: Now) {
         self.work.begin();
+        self.timings.turn_begins(now.mono);
         let mut left = self.unfinished.len();
         while left > 0
             && self.work.is_left()

@@ -2,6 +2,8 @@
 
 use crate::connection::Slot;
 use crate::ids::LinkId;
+use crate::now::Mono;
+use rust_mq_proto::kafka::api::ApiKey;
 
 /// Who asks, in which place of its order, and in which format the answer goes back.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +11,10 @@ pub(super) struct Origin {
     pub caller: Caller,
     pub slot: Slot,
     pub format: Format,
+    /// What it asks for.
+    pub key: ApiKey,
+    /// When it was taken up.
+    pub taken: Mono,
     /// Size of the buffer that the request came in: what keeps a part of the request keeps all of it.
     pub buffer_bytes: usize,
     /// What is charged for it while it is at the desk.

@@ -41,6 +41,11 @@ impl Work {
         self.done = self.done.saturating_add(PART_WORK_BYTES).saturating_add(bytes);
     }
 
+    /// How many bytes may still be looked at.
+    pub fn left_bytes(&self) -> usize {
+        self.lent.saturating_sub(self.done)
+    }
+
     /// Whether more may be begun.
     pub fn is_left(&self) -> bool {
         self.done < self.lent

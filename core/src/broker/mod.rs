@@ -176,6 +176,14 @@ impl Broker {
                 let answer = Answer::Health { is_serving: self.node.is_serving() };
                 actions.push(Action::Tell { question, answer });
             }
+            Question::Readiness => {
+                let answer = Answer::Readiness(self.node.unready());
+                actions.push(Action::Tell { question, answer });
+            }
+            Question::Metrics(wanted) => {
+                let answer = Answer::Metrics(self.desk.tell(&self.node, wanted));
+                actions.push(Action::Tell { question, answer });
+            }
         }
     }
 

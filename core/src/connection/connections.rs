@@ -17,6 +17,7 @@ use crate::action::{Action, Notice};
 use crate::ids::LinkId;
 use crate::limits::{CONNECTION_UNREAD_BYTES_MAX, CONNECTIONS_MANY, FETCH_BYTES_MAX, REQUEST_ARRIVAL_MAX};
 use crate::now::Mono;
+use crate::watched::ClientMetrics;
 use bytes::BytesMut;
 use rust_mq_proto::kafka::Writer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,6 +43,9 @@ pub struct Connections {
     alarms: BTreeSet<(Mono, LinkId)>,
     notices: Vec<Notice>,
     writers: Writers,
+    rejected: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
 }
 
 impl Connections {
@@ -60,6 +64,7 @@ impl Connections {
         {
             let before = connection.charged_credit_bytes(budget.least_credit_bytes());
             budget.charge(Purpose::Requests, bytes.len());
+            self.received_bytes += bytes.len() as u64;
             connection.arrive(bytes, now);
             let after = connection.charged_credit_bytes(budget.least_credit_bytes());
             budget.give_back(Purpose::Credit, before - after);
@@ -145,6 +150,7 @@ impl Connections {
     pub fn reject(&mut self, link: LinkId, reason: String, now: Mono, budget: &mut Budget) {
         if self.links.get(&link).is_some_and(|connection| !connection.is_closing()) {
             self.notices.push(Notice::Rejected { link, reason });
+            self.rejected += 1;
             self.begin_close(link, now, budget);
         }
     }
@@ -159,6 +165,7 @@ impl Connections {
     /// Bytes left the driver's buffer.
     pub fn sent(&mut self, link: LinkId, bytes: u64, now: Mono, budget: &mut Budget) {
         if let Some(connection) = self.links.get_mut(&link) {
+            self.sent_bytes += bytes;
             let before = connection.unread_bytes();
             let is_free = connection.sent(bytes, now);
             budget.give_back(Purpose::Answers, (before - connection.unread_bytes()) as usize);
@@ -246,6 +253,22 @@ impl Connections {
         self.links.len()
     }
 
+    /// What was counted, but for the requests that wait.
+    pub fn counted(&self) -> ClientMetrics {
+        ClientMetrics {
+            links: self.links.len() as u64,
+            waiting: 0,
+            rejected: self.rejected,
+            received_bytes: self.received_bytes,
+            sent_bytes: self.sent_bytes,
+        }
+    }
+
+    /// How many links wait for the budget, and how often one has begun to.
+    pub fn starved(&self) -> (u64, u64) {
+        self.starved.counted()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()
@@ -282,6 +305,7 @@ impl Connections {
             }
             Overdue::Unread => {
                 actions.push(Action::Note(Notice::Rejected { link, reason: "reads no answer".into() }));
+                self.rejected += 1;
                 actions.push(Action::Abort { link });
                 self.closed(link, budget);
             }

@@ -58,6 +58,11 @@ impl Starved {
         }
     }
 
+    /// How many wait, and how often one has begun to.
+    pub fn counted(&self) -> (u64, u64) {
+        (self.queue.len() as u64, self.arrivals)
+    }
+
     /// Takes a link out.
     pub fn remove(&mut self, connection: &mut Connection) {
         if let Some(place) = connection.starved.take() {

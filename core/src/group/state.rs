@@ -104,6 +104,11 @@ impl Groups {
         self.names.iter()
     }
 
+    /// The groups from that id on, by id.
+    pub fn groups_from(&self, id: &str) -> impl Iterator<Item = (&String, &Group)> {
+        self.names.from(id)
+    }
+
     /// The groups from there on, by id.
     pub(super) fn names_from<'a>(
         &'a self,
@@ -119,9 +124,13 @@ impl Groups {
 
     /// What a group has committed, by topic and partition.
     pub fn offsets_of(&self, group: GroupNumber) -> impl Iterator<Item = (OffsetKey, &Committed)> {
-        let first = OffsetKey { group, topic: TopicId::ZERO, partition: i32::MIN };
+        self.offsets_from(OffsetKey { group, topic: TopicId::ZERO, partition: i32::MIN })
+    }
+
+    /// What a group has committed, from there on.
+    pub fn offsets_from(&self, first: OffsetKey) -> impl Iterator<Item = (OffsetKey, &Committed)> {
         let from = self.offsets.from(&first).map(|(key, committed)| (*key, committed));
-        from.take_while(move |(key, _)| key.group == group)
+        from.take_while(move |(key, _)| key.group == first.group)
     }
 
     /// What a group has committed for a partition.

@@ -65,6 +65,7 @@ mod time;
 mod touched;
 mod unclaimed;
 mod unstarted;
+mod watching;
 
 pub use ports::News;
 
@@ -82,6 +83,7 @@ use crate::resident::{Effect, Residents};
 use crate::rng::Rng;
 use crate::settings::Settings;
 use crate::storage::Storage;
+use crate::watched::RaftMetrics;
 use acknowledged::Acknowledged;
 use alarms::Alarms;
 use asking::Asking;
@@ -143,6 +145,8 @@ pub struct Node {
     retention: Retention,
     behind: Behind,
     ticks: Ticks,
+    /// What its replicas did, for those who watch.
+    raft: RaftMetrics,
     /// What entries ask of the node, while they are applied.
     effects: Vec<Effect>,
 }
@@ -182,6 +186,7 @@ impl Node {
             retention: Retention::new(config.retention_interval),
             behind: Behind::new(config.memory_limit),
             ticks: Ticks::new(config.is_single()),
+            raft: RaftMetrics::default(),
             effects: Vec::new(),
             config,
         }

@@ -185,6 +185,8 @@ impl Node {
         let Some(resident) = self.residents.get(id) else { return };
         let (of, is_image) = (resident.of(), resident.image().is_some());
         self.ports.news.is_leader_changed = true;
+        self.raft.leader_changes += 1;
+        self.raft.elections_won += u64::from(role.is_leader);
         // Also where it leads again, in another term: what was asked in the one before is forgotten below.
         self.reading.lost(id, &mut self.ports.news);
         if let Some(leader) = self.residents.node_of(of, role.leader) {

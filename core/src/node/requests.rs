@@ -12,6 +12,7 @@ use crate::partition::{AppendRefusal, Conditions, Partition};
 use crate::resident::{Request, Resident};
 use crate::storage::{Lookup, ReadFault, Storage};
 use bytes::BytesMut;
+use rust_mq_proto::kafka::Chain;
 
 impl Node {
     /// The partition of a topic's name.
@@ -235,6 +236,13 @@ impl Node {
             |_| sought,
             |ports| ports.storage.find_time(id, from, timestamp, &mut ports.actions),
         )
+    }
+
+    /// These records of a partition are given to a client.
+    pub fn gave(&mut self, of: TopicPartition, records: &Chain) {
+        if let Some(partition) = self.residents.partition_at_mut(of) {
+            partition.gave(records);
+        }
     }
 
     /// Wakes `waiter` when the partition has news.

@@ -189,6 +189,7 @@ impl Partition {
             }
         }
         let base = self.overlay.end;
+        let size = bytes.len() as u64;
         let append_time = self.stamp(now, &mut bytes, base, summary);
         let payload = shared(bytes, conditions.buffer_bytes);
         let Ok(index) = self.replica.propose(EntryKind::Batch, now.wall, payload) else {
@@ -197,6 +198,8 @@ impl Partition {
             }
             return Err(refuse(ErrorCode::NotLeaderOrFollower, "the replica takes no proposals just now"));
         };
+        self.traffic.produced_records += u64::from(summary.count.unsigned_abs());
+        self.traffic.produced_bytes += size;
         let place = summary.producer.map(|producer| {
             let last = Producer::sequence_after(producer.base_sequence, summary.count - 1);
             let first = producer.base_sequence;

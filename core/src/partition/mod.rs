@@ -56,6 +56,7 @@ use crate::mutant::{Mutant, is_planted};
 use crate::now::{Mono, Now};
 use crate::replica::Replica;
 use crate::settings::TopicConfig;
+use crate::watched::Traffic;
 use append::Parked;
 use bytes::BytesMut;
 use followers::Followers;
@@ -63,6 +64,8 @@ use overlay::Overlay;
 use producers::Producers;
 use refused::Refused;
 use retention::Looked;
+use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::records;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Add, Sub};
 
@@ -83,6 +86,7 @@ pub struct Partition {
     awaiting_disks: VecDeque<Parked>,
     watchers: BTreeSet<Waiter>,
     looked: Looked,
+    traffic: Traffic,
 }
 
 /// What a partition keeps in memory.
@@ -160,6 +164,7 @@ impl Partition {
             awaiting_disks: VecDeque::new(),
             watchers: BTreeSet::new(),
             looked: Looked::default(),
+            traffic: Traffic::default(),
         }
     }
 
@@ -398,6 +403,19 @@ impl Partition {
     pub fn forget_producers(&mut self, now: Now, count: usize) -> bool {
         let command = PartitionCommand::ForgetProducers(u32::try_from(count).unwrap_or(u32::MAX));
         self.replica.propose(EntryKind::Commands, now.wall, command.encode(self.level)).is_ok()
+    }
+
+    /// What went through it, for those who watch.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// These records of it are given to a client.
+    pub fn gave(&mut self, records: &Chain) {
+        for part in records.parts() {
+            self.traffic.fetched_records += records::count(part);
+            self.traffic.fetched_bytes += part.len() as u64;
+        }
     }
 
     /// The replica below.

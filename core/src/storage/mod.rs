@@ -51,6 +51,7 @@
 mod checkpoint;
 mod checkpointing;
 mod codec;
+mod counted;
 mod disk;
 mod journal;
 mod local;

@@ -58,6 +58,8 @@ pub(super) struct Running {
     pub(super) remove_at: Option<Mono>,
     /// That moment has come.
     pub(super) is_removal_due: bool,
+    /// How many have become durable.
+    pub(super) checkpoints: u64,
     /// Frames before this one are covered by the checkpoint in force.
     pub(super) covered: u64,
     /// What recovery brought, until the first seal is synced.
@@ -177,7 +179,7 @@ impl Running {
         self.advance_checkpoint(turn);
         self.write_ripe(turn);
         if self.meta.is_durable() {
-            self.journal.flush(&mut turn.disk(&mut self.tickets));
+            self.journal.flush(turn.now, &mut turn.disk(&mut self.tickets));
         }
         if !self.space.is_full()
             && let Some(zeroing) = self.journal.ring().zero()
@@ -437,6 +439,7 @@ impl Running {
             self.forget_generations();
         }
         (self.remove_at, self.is_removal_due) = (None, false);
+        self.checkpoints += 1;
         turn.outcomes.push(Outcome::Checkpointed);
     }
 

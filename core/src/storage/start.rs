@@ -181,6 +181,7 @@ impl Starting {
             is_holding: false,
             remove_at: None,
             is_removal_due: false,
+            checkpoints: 0,
             covered: resumed.covered,
             announcement: Some(announcement),
             config: self.config.clone(),

@@ -26,6 +26,7 @@ pub const FLOORS: [Floor; 9] = [
             "entry",
             "link",
             "settings",
+            "watched",
             "mutant",
         ],
         has_open_doors: true,

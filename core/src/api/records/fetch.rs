@@ -383,6 +383,11 @@ fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pen
             data.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: term.epoch() };
             leaders.insert(leader);
         }
+        if let (Ok(of), Some(records)) =
+            (part.of, data.records.as_ref().filter(|records| !records.is_empty()))
+        {
+            node.gave(of, records);
+        }
         responses[part.topic].partitions.push(data);
     }
     let node_endpoints =

@@ -20,6 +20,7 @@ use crate::now::Mono;
 use crate::storage::disk::Disk;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
 use crate::storage::disk::ticket::Job;
+use crate::watched::Durations;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,6 +42,10 @@ pub struct Journal {
     buffer: BytesMut,
     frame_bytes_max: usize,
     bytes_written: u64,
+    /// When the frame in flight was begun, if that is known.
+    begun: Option<Mono>,
+    /// How long frames took.
+    took: Durations,
     seal_at: Option<Mono>,
     /// The newest frame with items.
     newest_items: u64,
@@ -82,6 +87,8 @@ impl Journal {
             buffer: BytesMut::new(),
             frame_bytes_max: usize::try_from(frame_bytes_max).unwrap_or(usize::MAX),
             bytes_written,
+            begun: None,
+            took: Durations::default(),
             seal_at: None,
             newest_items: chain.sequence.saturating_sub(1),
             is_ended: false,
@@ -190,11 +197,12 @@ impl Journal {
     }
 
     /// Writes the next frame if one waits and none is in flight.
-    pub fn flush(&mut self, disk: &mut Disk<'_>) {
+    pub fn flush(&mut self, now: Mono, disk: &mut Disk<'_>) {
         if self.flight.is_none()
             && let Some(frame) = self.waiting.pop_front()
         {
             self.write(frame, disk);
+            self.begun = Some(now);
         }
     }
 
@@ -228,6 +236,9 @@ impl Journal {
             Progress::Failed(reason) => Landed::Failed(reason),
             Progress::Durable => {
                 let flight = self.flight.take().expect("looked at above");
+                if let Some(begun) = self.begun.take() {
+                    self.took.add(now.0.saturating_sub(begun.0));
+                }
                 self.seal_at = flight.has_items.then(|| now + JOURNAL_SEAL_AFTER);
                 Landed::Synced(flight.persisted)
             }
@@ -275,6 +286,11 @@ impl Journal {
     /// Bytes of all frames so far.
     pub fn bytes_written(&self) -> u64 {
         self.bytes_written
+    }
+
+    /// How long frames took from being written to being durable; seals are not counted.
+    pub fn took(&self) -> Durations {
+        self.took
     }
 
     /// The files.

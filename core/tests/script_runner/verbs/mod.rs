@@ -23,6 +23,7 @@
 //! versions 1, brokers 1            which APIs a node serves; which nodes it says there are
 //! raise 1 2                        the cluster's feature level is to be 2
 //! holds 1                          what clients make a node keep
+//! watch 1                          what a node tells those who watch it
 //! cut 1 | 2 3, heal                nothing passes between the two sides; everything does again
 //! stall 1, resume 1, fill 1, free 1   the disk does nothing (after=2 syncs); has no space
 //! fail 1                           its syncs fail
@@ -77,6 +78,7 @@ mod sync;
 mod topic;
 mod versions;
 mod wait;
+mod watch;
 mod widen;
 
 use super::command::Command;
@@ -143,6 +145,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         "topic" => topic::run(world, command),
         "versions" => versions::run(world, command),
         "wait" => wait::run(world, command),
+        "watch" => watch::run(world, command),
         "widen" => widen::run(world, command),
         verb => Err(format!("there is no verb `{verb}`")),
     }
