@@ -74,7 +74,7 @@ pub enum OtherCommand {
     /// Show what a node is told; see and change settings of a running cluster
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print files for a shell, for man, for systemd, or for Docker Compose
+    /// Print files for a shell, for man, for systemd, for Docker Compose, or for those who watch a cluster
     #[command(subcommand)]
     Generate(GenerateCommand),
 }
@@ -133,6 +133,27 @@ pub enum GenerateCommand {
         #[arg(long, value_name = "PORT", default_value_t = 9092, value_parser = clap::value_parser!(u16).range(1..=65_533))]
         port: u16,
     },
+    /// Print a configuration of Prometheus for a cluster, or its alert rules
+    ///
+    /// rust-mq generate prometheus > prometheus.yaml
+    /// rust-mq generate prometheus --alerts > rust-mq-alerts.yaml
+    #[command(verbatim_doc_comment)]
+    Prometheus {
+        /// Where the nodes are watched: their admin_addr, as Prometheus reaches them
+        #[arg(
+            long,
+            value_name = "HOST:PORT",
+            value_delimiter = ',',
+            value_parser = is_address,
+            default_value = "127.0.0.1:9644,127.0.0.1:9645,127.0.0.1:9646"
+        )]
+        targets: Vec<String>,
+        /// Print the alert rules
+        #[arg(long)]
+        alerts: bool,
+    },
+    /// Print a dashboard for Grafana, to be imported
+    Grafana,
 }
 
 /// A shell that completions are made for.

@@ -12,7 +12,7 @@
 //! | [`descriptors`] | how many files and sockets there may be, and whose |
 //! | [`mailbox`] | what other threads have for the core thread, and the bound of a turn |
 //! | [`questions`] | what other threads ask the core, and who gets the answer |
-//! | [`clock`], [`limits`] | the clocks; every bound |
+//! | [`clock`], [`limits`], [`counts`] | the clocks; every bound; what is counted here for those who watch |
 //! | [`log`], [`log_levels`], [`foreign_text`] | the log, which lines of it are written, and what may stand in it |
 //! | [`command_line`], [`configuration`], [`memory_limit`] | what a person said |
 //! | [`plan`], [`check`] | what a node shall do; whether it would start |
@@ -27,6 +27,7 @@ pub mod clients;
 pub mod clock;
 pub mod command_line;
 pub mod configuration;
+pub mod counts;
 pub mod descriptors;
 pub mod dev_cluster;
 pub mod disk;

@@ -17,6 +17,7 @@
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::counts::Counts;
 use crate::disk::Disk;
 use crate::limits::{LAST_WORDS_LOOK, LAST_WORDS_WAIT};
 use crate::log::NoticeLog;
@@ -76,6 +77,8 @@ pub struct Node {
     pub peers: Option<Peers>,
     /// Questions of other threads.
     pub questions: Arc<Questions>,
+    /// What it counts for those who watch.
+    pub counts: Arc<Counts>,
     /// Its clocks.
     pub clock: Clock,
     /// Where the core's notices go.
@@ -198,6 +201,7 @@ impl Node {
                     if let Notice::Rejected { link, reason } = &notice {
                         self.clients.rejected(*link, reason);
                     }
+                    self.counts.note(&notice);
                     self.log.write(&notice);
                 }
                 Action::Halt(reason) => {
@@ -209,6 +213,7 @@ impl Node {
         turns.actions.clear();
         self.disk.end_turn();
         self.clients.flush();
+        self.clients.count(&self.counts);
     }
 
     /// Lets the last answers leave, for a while.

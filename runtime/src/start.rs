@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::command_line::{CommandLine, ConfigCommand, NodeArguments, OtherCommand};
 use crate::configuration::mistake::Mistake;
 use crate::configuration::{Configuration, example, show};
+use crate::counts::Counts;
 use crate::descriptors::Descriptors;
 use crate::disk::{Disk, MemoryDisk, RealDisk};
 use crate::grpc::Grpc;
@@ -104,21 +105,8 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
     let memory_only = data.is_none().then_some(config.memory_limit);
     let wait = Wait::new()?;
     let descriptors = Descriptors::of_this_process();
-    let disk = match &data {
-        None => {
-            let partitions = (config.memory_limit / 8).min(PARTITIONS_RESERVE_MAX);
-            let grpc = Grpc::memory_bytes(config.memory_limit);
-            let capacity = config.memory_limit - config.budget_bytes - partitions - grpc;
-            config.storage = in_memory(capacity);
-            Disk::Memory(MemoryDisk::new(capacity))
-        }
-        Some(path) => {
-            let disk = RealDisk::open(path, wait.waker(), descriptors.segments)?;
-            config.storage = on_disk(config.memory_limit, free_bytes_floor(path)?);
-            config.storage.scrub_bytes_per_second = scrub_bytes_per_second;
-            Disk::Real(disk)
-        }
-    };
+    config.storage.scrub_bytes_per_second = scrub_bytes_per_second;
+    let disk = opened(&mut config, data.as_deref(), &wait, &descriptors)?;
     let sockets = bind_all(&mut listeners)?;
     let bound = listeners[0].1;
     let rpc = rpc.map(bind).transpose()?;
@@ -138,9 +126,11 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
 
     let clock = Clock::new();
     let questions = Arc::new(Questions::new(wait.waker()));
+    let counts = Arc::new(Counts::default());
     let beside = start_beside(&questions, reload)?;
     if let Some(listener) = admin {
-        Admin::new(config.node, Arc::clone(&questions)).serve(listener, &beside)?;
+        let admin = Admin::new(config.node, Arc::clone(&questions), Arc::clone(&counts), started);
+        admin.serve(listener, &beside)?;
     }
     let peers =
         rpc.map(|listener| Peers::start(listener, beside, wait.waker(), descriptors.peers)).transpose()?;
@@ -153,11 +143,33 @@ fn run_node(plan: Plan, reload: Reload, started: Instant) -> Result<(), Failure>
         clients,
         peers,
         questions,
+        counts,
         clock,
         log: NoticeLog::new(started, hint, memory_only),
         wait,
     };
     ended(node.run()?)
+}
+
+/// The disk, and in the configuration what of it the core must know.
+fn opened(
+    config: &mut Config,
+    data: Option<&Path>,
+    wait: &Wait,
+    descriptors: &Descriptors,
+) -> Result<Disk, Failure> {
+    let Some(path) = data else {
+        let partitions = (config.memory_limit / 8).min(PARTITIONS_RESERVE_MAX);
+        let grpc = Grpc::memory_bytes(config.memory_limit);
+        let capacity = config.memory_limit - config.budget_bytes - partitions - grpc;
+        config.storage = in_memory(capacity);
+        return Ok(Disk::Memory(MemoryDisk::new(capacity)));
+    };
+    let disk = RealDisk::open(path, wait.waker(), descriptors.segments)?;
+    let scrub_bytes_per_second = config.storage.scrub_bytes_per_second;
+    let storage = on_disk(config.memory_limit, free_bytes_floor(path)?);
+    config.storage = StorageConfig { scrub_bytes_per_second, ..storage };
+    Ok(Disk::Real(disk))
 }
 
 /// Takes the addresses of all listeners; port 0 becomes the one that was free.

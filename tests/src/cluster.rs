@@ -27,6 +27,7 @@ pub struct Cluster {
     configs: Vec<PathBuf>,
     addresses: Vec<SocketAddr>,
     peers: Vec<SocketAddr>,
+    admins: Vec<SocketAddr>,
     nodes: Vec<Option<Node>>,
     /// Stopped in their tracks.
     frozen: BTreeSet<usize>,
@@ -38,21 +39,25 @@ impl Cluster {
     /// Writes three files and starts them all at once, the founder last: any order must do.
     pub fn start() -> Cluster {
         let folder = Folder::new();
-        let ports = free_ports(2 * SIZE);
+        let ports = free_ports(3 * SIZE);
         let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
         let addresses: Vec<SocketAddr> = ports[..SIZE].iter().map(|port| address(*port)).collect();
-        let peers: Vec<SocketAddr> = ports[SIZE..].iter().map(|port| address(*port)).collect();
+        let peers: Vec<SocketAddr> = ports[SIZE..2 * SIZE].iter().map(|port| address(*port)).collect();
+        let admins: Vec<SocketAddr> = ports[2 * SIZE..].iter().map(|port| address(*port)).collect();
         let mut configs = Vec::new();
-        for number in 0..SIZE {
+        for (number, admin) in admins.iter().enumerate() {
             let path = folder.path().join(format!("node-{}.yaml", number + 1));
             let storage = folder.join(&format!("data-{}", number + 1));
-            std::fs::write(&path, config(number, &addresses, &peers, &storage))
-                .expect("a temporary file can be written");
+            std::fs::write(
+                &path,
+                config(number, &addresses, &peers, &storage) + &format!("admin_addr: {admin}\n"),
+            )
+            .expect("a temporary file can be written");
             configs.push(path);
         }
         let nodes = (0..SIZE).map(|_| None).collect();
         let mut cluster =
-            Cluster { configs, addresses, peers, nodes, frozen: BTreeSet::new(), _folder: folder };
+            Cluster { configs, addresses, peers, admins, nodes, frozen: BTreeSet::new(), _folder: folder };
         for number in (0..SIZE).rev() {
             cluster.revive(number);
         }
@@ -67,6 +72,11 @@ impl Cluster {
     /// Where a node listens for the other nodes.
     pub fn peer_address(&self, number: usize) -> SocketAddr {
         self.peers[number]
+    }
+
+    /// Where a node is watched.
+    pub fn admin_address(&self, number: usize) -> SocketAddr {
+        self.admins[number]
     }
 
     /// Kills a node as `kill -9` does.

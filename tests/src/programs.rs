@@ -100,6 +100,20 @@ pub fn kcat() -> Command {
     Command::new("kcat")
 }
 
+/// A command of Debian's Prometheus.
+pub fn prometheus() -> Command {
+    static PRESENT: OnceLock<()> = OnceLock::new();
+    PRESENT.get_or_init(|| demand("prometheus"));
+    Command::new("prometheus")
+}
+
+/// A command of the checker that comes with it.
+pub fn promtool() -> Command {
+    static PRESENT: OnceLock<()> = OnceLock::new();
+    PRESENT.get_or_init(|| demand_as("promtool", "prometheus"));
+    Command::new("promtool")
+}
+
 /// What to start a broker under so that strace makes its system calls fail, each by a rule of strace's own:
 /// `pwritev:error=ENOSPC:when=20`. A rule counts for each thread by itself. The broker stays our own child.
 pub fn strace(rules: &[&str]) -> Vec<String> {

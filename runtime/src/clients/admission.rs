@@ -31,6 +31,7 @@ pub(super) struct Admission {
     /// Out of descriptors until then.
     pub(super) paused_until: Option<Mono>,
     lines: RateLimit,
+    refused: u64,
 }
 
 /// One listener.
@@ -68,6 +69,7 @@ impl Admission {
             per_address: BTreeMap::new(),
             paused_until: None,
             lines: RateLimit::default(),
+            refused: 0,
         })
     }
 
@@ -145,9 +147,15 @@ impl Admission {
 
     /// Logs that a connection is turned away.
     pub(super) fn refuse(&mut self, remote: SocketAddr, why: &dyn fmt::Display) {
+        self.refused += 1;
         if self.lines.allows() {
             tracing::warn!(target: CLIENTS, "refused a connection from {remote}: {why}");
         }
+    }
+
+    /// How many were turned away.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Closes the listeners.

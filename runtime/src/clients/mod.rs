@@ -18,6 +18,7 @@ mod link;
 mod transport;
 
 use crate::clock::Clock;
+use crate::counts::Counts;
 use crate::grpc::Grpc;
 use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
 use crate::mailbox::Room;
@@ -242,6 +243,13 @@ impl Clients {
                 }
             }
         }
+    }
+
+    /// Says how many connections there are, and how many were not let in.
+    pub fn count(&self, counts: &Counts) {
+        counts.kafka_connections.set(self.links.len() as u64);
+        counts.grpc_connections.set(self.grpc.connections() as u64);
+        counts.refused_connections.set(self.admission.refused());
     }
 
     /// Whether answers wait for clients to take them.

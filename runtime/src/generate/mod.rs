@@ -3,6 +3,7 @@
 
 mod compose;
 mod systemd;
+mod watching;
 
 use crate::command_line::{CommandLine, GenerateCommand, Shell};
 use crate::output::print;
@@ -37,5 +38,8 @@ pub fn run(what: &GenerateCommand) -> io::Result<()> {
         }
         GenerateCommand::Systemd { config } => print(&systemd::unit(config)),
         GenerateCommand::Compose { port } => print(&compose::file(*port, &secrets::draw()?)),
+        GenerateCommand::Prometheus { alerts: true, .. } => print(watching::ALERTS),
+        GenerateCommand::Prometheus { targets, .. } => print(&watching::configuration(targets)),
+        GenerateCommand::Grafana => print(watching::DASHBOARD),
     }
 }

@@ -17,14 +17,15 @@ struct Member {
 /// Every member there is. `sim` never sees `runtime`: what it tests is the core, under weather of its own. `tests`
 /// may use all: the contract suite holds the simulator's disk to the laws that the real ones keep; `bench` takes their
 /// traffic.
-const MEMBERS: [Member; 8] = [
+const MEMBERS: [Member; 9] = [
     Member { folder: "proto", package: "rust-mq-proto", may_use: &[] },
     Member { folder: "core", package: "rust-mq-core", may_use: &["rust-mq-proto"] },
+    Member { folder: "metrics", package: "rust-mq-metrics", may_use: &["rust-mq-proto", "rust-mq-core"] },
     Member { folder: "client", package: "rust-mq-client", may_use: &["rust-mq-proto"] },
     Member {
         folder: "runtime",
         package: "rust-mq",
-        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client", "rust-mq-cli"],
+        may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-metrics", "rust-mq-client", "rust-mq-cli"],
     },
     Member { folder: "cli", package: "rust-mq-cli", may_use: &["rust-mq-client"] },
     Member { folder: "sim", package: "sim", may_use: &["rust-mq-proto", "rust-mq-core", "rust-mq-client"] },

@@ -9,7 +9,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates whose rooms are looked at.
-const CRATES: [&str; 6] = ["proto", "core", "runtime", "client", "cli", "sim"];
+const CRATES: [&str; 7] = ["proto", "core", "metrics", "runtime", "client", "cli", "sim"];
 
 /// A public function: its line, its name, the type whose method it is, and whether it can fail with words.
 struct Public {
