@@ -48,6 +48,7 @@ pub fn run(directory: &Path) -> io::Result<()> {
         nodes.push((label, Some(child)));
     }
     println!("try: echo hello | rust-mq produce greetings -b 127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094");
+    println!("     curl localhost:9644/metrics, 9645 and 9646: what each counts; /readyz: whether it serves");
     println!("     kill -9 one of the processes, and watch the others elect; Ctrl-C ends them all");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(nodes))

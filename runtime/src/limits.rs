@@ -220,16 +220,6 @@ pub const ADMIN_HEADERS_BYTES_MAX: usize = 16 << 10;
 /// usually wait. At the edge: 503.
 pub const ADMIN_ANSWER_WAIT: Duration = Duration::from_secs(5);
 
-/// Partitions led by a node of which a scrape tells one by one. Source: chosen, some 7 MB of text. At the edge: the rest
-/// is told together.
-pub const METRICS_PARTITIONS_MAX: usize = 10_000;
-/// Topics that it tells one by one. Source: chosen. At the edge: as above.
-pub const METRICS_TOPICS_MAX: usize = 1_000;
-/// Groups that it tells one by one. Source: chosen. At the edge: as above.
-pub const METRICS_GROUPS_MAX: usize = 1_000;
-/// Committed offsets that it tells one by one. Source: chosen, as partitions. At the edge: as above.
-pub const METRICS_COMMITS_MAX: usize = 10_000;
-
 /// Size of a file of secrets. Source: chosen, above the longest four. At the edge: refused.
 pub const SECRET_FILE_BYTES_MAX: u64 = 4 << 10;
 /// Size of a cluster file. Source: chosen, thousands of members. At the edge: refused.
@@ -246,3 +236,11 @@ pub const LOG_TEXT_MAX: usize = 256;
 pub const REJECTED_LINES_PER_SECOND: u32 = 10;
 /// Log lines about topics that were made, widened or deleted in one second. Source: chosen. At the edge: as above.
 pub const TOPIC_LINES_PER_SECOND: u32 = 10;
+/// Log lines about data that was found damaged in one second: whoever reads it all finds all of it. Source: chosen. At the
+/// edge: as above.
+pub const DAMAGE_LINES_PER_SECOND: u32 = 10;
+/// Log lines about replicas that were mended, caught up or died in one second. Source: chosen. At the edge: as above.
+pub const REPLICA_LINES_PER_SECOND: u32 = 10;
+/// Log lines in one second about connections that are turned away for one kind of reason. Source: chosen. At the edge: as
+/// above.
+pub const REFUSED_LINES_PER_SECOND: u32 = 1;

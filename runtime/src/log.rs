@@ -4,7 +4,9 @@
 //! is logged: a client's name must not be able to forge a line or colour a terminal.
 
 use crate::foreign_text::{escaped, shown};
-use crate::limits::{REJECTED_LINES_PER_SECOND, TOPIC_LINES_PER_SECOND};
+use crate::limits::{
+    DAMAGE_LINES_PER_SECOND, REJECTED_LINES_PER_SECOND, REPLICA_LINES_PER_SECOND, TOPIC_LINES_PER_SECOND,
+};
 use crate::log_levels::{CLIENTS, DISK, LogLevels, NODE, PEERS, REPLICAS, TOPICS};
 use rust_mq_core::action::Notice;
 use std::ffi::OsString;
@@ -61,6 +63,8 @@ pub struct NoticeLog {
     memory_limit: Option<u64>,
     rejected: RateLimit,
     topics: RateLimit,
+    damaged: RateLimit,
+    replicas: RateLimit,
 }
 
 impl NoticeLog {
@@ -73,6 +77,8 @@ impl NoticeLog {
             memory_limit,
             rejected: RateLimit::per_second(REJECTED_LINES_PER_SECOND),
             topics: RateLimit::per_second(TOPIC_LINES_PER_SECOND),
+            damaged: RateLimit::per_second(DAMAGE_LINES_PER_SECOND),
+            replicas: RateLimit::per_second(REPLICA_LINES_PER_SECOND),
         }
     }
 
@@ -109,15 +115,15 @@ impl NoticeLog {
             Notice::LeftInPlace { path } => {
                 warn!(target: DISK, path = escaped(path), "a file that is not ours was left in place");
             }
-            Notice::Damaged { file, what } => error!(target: DISK, %file, "damaged data: {}", escaped(what)),
-            Notice::Mended { partition, offset, from } => {
-                info!(target: DISK, %partition, offset = offset.0, from = from.0, "damaged data is mended from a replica")
+            Notice::Damaged { file, what } => {
+                if let Some(not_logged) = self.damaged.next_line() {
+                    error!(target: DISK, %file, not_logged, "damaged data: {}", escaped(what));
+                }
             }
-            Notice::CaughtUp { partition, from } => {
-                info!(target: REPLICAS, %partition, leader = from.0, "a replica that was far behind has caught up")
-            }
-            Notice::ReplicaDead { reason } => {
-                error!(target: REPLICAS, "a replica is dead: {}", escaped(reason))
+            Notice::Mended { .. } | Notice::CaughtUp { .. } | Notice::ReplicaDead { .. } => {
+                if let Some(not_logged) = self.replicas.next_line() {
+                    say_of_a_replica(notice, not_logged);
+                }
             }
             Notice::PeerUp(node) => info!(target: PEERS, node = node.0, "connected to a peer"),
             Notice::PeerDown(node) => warn!(target: PEERS, node = node.0, "lost a peer"),
@@ -130,9 +136,8 @@ impl NoticeLog {
             }
             Notice::Controller { term } => info!(target: REPLICAS, term, "leading the cluster's metadata"),
             Notice::TopicCreated { .. } | Notice::TopicWidened { .. } | Notice::TopicDeleted { .. } => {
-                if self.topics.allows() {
-                    let not_logged = self.topics.take_suppressed();
-                    say_of_a_topic(notice, (not_logged > 0).then_some(not_logged));
+                if let Some(not_logged) = self.topics.next_line() {
+                    say_of_a_topic(notice, not_logged);
                 }
             }
             Notice::LevelRaised { to } => {
@@ -157,6 +162,22 @@ fn say_of_a_topic(notice: &Notice, not_logged: Option<u64>) {
         }
         Notice::TopicDeleted { name, .. } => {
             info!(target: TOPICS, topic = escaped(name), not_logged, "topic deleted");
+        }
+        _ => {}
+    }
+}
+
+/// A node has thousands of them, and what happens to one may happen to all.
+fn say_of_a_replica(notice: &Notice, not_logged: Option<u64>) {
+    match notice {
+        Notice::Mended { partition, offset, from } => {
+            info!(target: DISK, %partition, offset = offset.0, from = from.0, not_logged, "damaged data is mended from a replica");
+        }
+        Notice::CaughtUp { partition, from } => {
+            info!(target: REPLICAS, %partition, leader = from.0, not_logged, "a replica that was far behind has caught up");
+        }
+        Notice::ReplicaDead { reason } => {
+            error!(target: REPLICAS, not_logged, "a replica is dead: {}", escaped(reason));
         }
         _ => {}
     }
@@ -193,6 +214,11 @@ impl RateLimit {
         let is_allowed = self.count <= self.per_second;
         self.suppressed += u64::from(!is_allowed);
         is_allowed
+    }
+
+    /// Whether one more may be written now, and then how many were not since the last one, if any.
+    pub fn next_line(&mut self) -> Option<Option<u64>> {
+        self.allows().then(|| Some(self.take_suppressed()).filter(|count| *count > 0))
     }
 
     /// How many were not written since this was last asked.

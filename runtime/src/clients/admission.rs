@@ -7,6 +7,7 @@
 
 use crate::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_SCARCE,
+    REFUSED_LINES_PER_SECOND,
 };
 use crate::log::RateLimit;
 use crate::log_levels::CLIENTS;
@@ -30,8 +31,20 @@ pub(super) struct Admission {
     per_address: BTreeMap<IpAddr, usize>,
     /// Out of descriptors until then.
     pub(super) paused_until: Option<Mono>,
-    lines: RateLimit,
+    /// About the system, about there being no room, and about what clients speak: none of them hides another.
+    lines: [RateLimit; 3],
     refused: u64,
+}
+
+/// Why connections are not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The system gives none.
+    BySystem,
+    /// There are too many.
+    ForRoom,
+    /// It is nothing that is spoken here.
+    ForSpeech,
 }
 
 /// One listener.
@@ -68,7 +81,7 @@ impl Admission {
             count: 0,
             per_address: BTreeMap::new(),
             paused_until: None,
-            lines: RateLimit::default(),
+            lines: std::array::from_fn(|_| RateLimit::per_second(REFUSED_LINES_PER_SECOND)),
             refused: 0,
         })
     }
@@ -126,8 +139,8 @@ impl Admission {
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(error) => {
                 self.paused_until = Some(now + ACCEPT_PAUSE);
-                if self.lines.allows() {
-                    tracing::warn!(target: CLIENTS, "cannot accept connections for now: {error}");
+                if let Some(not_logged) = self.lines[Refused::BySystem as usize].next_line() {
+                    tracing::warn!(target: CLIENTS, not_logged, "cannot accept connections for now: {error}");
                 }
             }
         }
@@ -145,11 +158,11 @@ impl Admission {
         }
     }
 
-    /// Logs that a connection is turned away.
-    pub(super) fn refuse(&mut self, remote: SocketAddr, why: &dyn fmt::Display) {
+    /// Counts and logs that a connection is turned away.
+    pub(super) fn refuse(&mut self, remote: SocketAddr, kind: Refused, why: &dyn fmt::Display) {
         self.refused += 1;
-        if self.lines.allows() {
-            tracing::warn!(target: CLIENTS, "refused a connection from {remote}: {why}");
+        if let Some(not_logged) = self.lines[kind as usize].next_line() {
+            tracing::warn!(target: CLIENTS, not_logged, "refused a connection from {remote}: {why}");
         }
     }
 
@@ -168,12 +181,16 @@ impl Admission {
     fn is_admitted(&mut self, remote: SocketAddr) -> bool {
         if self.count >= self.limit {
             let limit = self.limit;
-            self.refuse(remote, &format_args!("all {limit} connections are taken"));
+            self.refuse(remote, Refused::ForRoom, &format_args!("all {limit} connections are taken"));
             return false;
         }
         let same = self.per_address.get(&remote.ip()).copied().unwrap_or(0);
         if same >= CONNECTIONS_PER_ADDRESS_MAX && !remote.ip().is_loopback() {
-            self.refuse(remote, &format_args!("its address has {same} connections already"));
+            self.refuse(
+                remote,
+                Refused::ForRoom,
+                &format_args!("its address has {same} connections already"),
+            );
             return false;
         }
         self.count += 1;

@@ -22,7 +22,7 @@ use crate::counts::Counts;
 use crate::grpc::Grpc;
 use crate::limits::{FIRST_BYTES_WAIT, IDLE_WAIT, LAST_WORDS_WAIT, SWEEP, UNREAD_WAIT};
 use crate::mailbox::Room;
-use admission::Admission;
+use admission::{Admission, Refused};
 use bytes::Bytes;
 use first_bytes::{Protocol, recognise};
 use link::{Arrival, Link, ReadBuffers, Stage};
@@ -307,7 +307,7 @@ impl Clients {
         match link.transport.peek().map(|first| first.map(recognise)) {
             Ok(None) => {}
             Ok(Some(Protocol::Other(what))) => {
-                self.admission.refuse(remote, &format_args!("it looks like {what}"));
+                self.admission.refuse(remote, Refused::ForSpeech, &format_args!("it looks like {what}"));
                 self.end(id, CloseReason::Refused);
             }
             Ok(Some(Protocol::Grpc)) => self.hand_on(id),
@@ -336,7 +336,7 @@ impl Clients {
         });
         if let Err(error) = handed_on {
             self.admission.on_closed(remote);
-            self.admission.refuse(remote, &error);
+            self.admission.refuse(remote, Refused::ForRoom, &error);
         }
     }
 

@@ -49,6 +49,7 @@ mod weigh;
 use crate::limits::{
     GRPC_CONNECTION_BYTES, GRPC_CONNECTIONS_SHARE, GRPC_POOL_BYTES_MAX, GRPC_POOL_BYTES_MIN, GRPC_POOL_SHARE,
 };
+use crate::log::RateLimit;
 use crate::log_levels::CLIENTS;
 use crate::mailbox::{Room, Wake};
 use crate::questions::Questions;
@@ -58,6 +59,7 @@ use pool::Pool;
 use rust_mq_core::action::Action;
 use rust_mq_core::event::{Event, LinkKind};
 use rust_mq_core::ids::LinkId;
+use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,12 +85,18 @@ struct Gone {
     remotes: Mutex<Vec<SocketAddr>>,
     open: AtomicUsize,
     wake: Wake,
+    lines: Mutex<RateLimit>,
 }
 
 impl Grpc {
     /// Nobody calls yet. `wake` gets the core's thread out of its wait; `memory_limit` is the whole process's.
     pub fn new(wake: Wake, questions: Arc<Questions>, memory_limit: u64) -> Grpc {
-        let gone = Gone { remotes: Mutex::default(), open: AtomicUsize::new(0), wake: Arc::clone(&wake) };
+        let gone = Gone {
+            remotes: Mutex::default(),
+            open: AtomicUsize::new(0),
+            wake: Arc::clone(&wake),
+            lines: Mutex::default(),
+        };
         let lines = Arc::new(Lines::new(wake));
         let share = usize::try_from(memory_limit / GRPC_POOL_SHARE).unwrap_or(usize::MAX);
         let pool = Pool::new(share.clamp(GRPC_POOL_BYTES_MIN, GRPC_POOL_BYTES_MAX));
@@ -128,7 +136,7 @@ impl Grpc {
         gone.open.fetch_add(1, Ordering::Relaxed);
         thread.spawn(async move {
             if let Err(error) = server::serve(stream, caller).await {
-                tracing::debug!(target: CLIENTS, "a gRPC connection from {remote} ended: {error}");
+                gone.say(remote, &*error);
             }
             gone.tell(remote);
         });
@@ -191,6 +199,14 @@ impl Grpc {
 }
 
 impl Gone {
+    /// Says how one has ended that was not just closed.
+    fn say(&self, remote: SocketAddr, error: &dyn Error) {
+        let not_logged = self.lines.lock().unwrap_or_else(PoisonError::into_inner).next_line();
+        if let Some(not_logged) = not_logged {
+            tracing::debug!(target: CLIENTS, not_logged, "a gRPC connection from {remote} ended: {error}");
+        }
+    }
+
     fn tell(&self, remote: SocketAddr) {
         self.open.fetch_sub(1, Ordering::Relaxed);
         self.remotes.lock().unwrap_or_else(PoisonError::into_inner).push(remote);
