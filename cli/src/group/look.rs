@@ -34,8 +34,7 @@ const LIST: &[Column] = &[
 
 /// Lists groups.
 pub(super) async fn list(admin: &Admin, output: &Output, said: &ListArguments) -> Result<Ending, Trouble> {
-    let groups = admin.groups().await;
-    let groups = groups.map_err(|error| Trouble::of("the groups were not listed", &error))?;
+    let (groups, ending) = all(admin).await?;
     let is_meant = |group: &GroupInList| {
         said.state.as_ref().is_none_or(|state| state.eq_ignore_ascii_case(&group.state))
     };
@@ -51,7 +50,17 @@ pub(super) async fn list(admin: &Admin, output: &Output, said: &ListArguments) -
     };
     let table = Table::new(LIST).rows(groups.iter().map(row));
     output.answer(&Listed { groups }, &[table])?;
-    Ok(Ending::Fine)
+    Ok(ending)
+}
+
+/// All groups; of nodes that did not answer it is said.
+async fn all(admin: &Admin) -> Result<(Vec<GroupInList>, Ending), Trouble> {
+    let told = admin.groups().await;
+    let told = told.map_err(|error| Trouble::of("the groups were not listed", &error))?;
+    for (node, error) in &told.silent {
+        report(&Trouble::of(format!("the groups of node {node} are not listed"), error));
+    }
+    Ok((told.groups, if told.silent.is_empty() { Ending::Fine } else { Ending::Failed }))
 }
 
 fn summary(group: GroupInList) -> Summary {
@@ -201,11 +210,11 @@ pub(super) async fn lag(admin: &Admin, output: &Output, said: &LagArguments) -> 
 }
 
 async fn lag_once(admin: &Admin, output: &Output, said: &LagArguments) -> Result<Ending, Trouble> {
-    let mut ids = said.groups.clone();
+    let (mut ids, mut ending) = (said.groups.clone(), Ending::Fine);
     if ids.is_empty() {
-        let all = admin.groups().await;
-        let all = all.map_err(|error| Trouble::of("the groups were not listed", &error))?;
+        let (all, asked) = all(admin).await?;
         ids.extend(all.into_iter().map(|group| group.id));
+        ending = asked;
     }
     let mut committed = Vec::new();
     for id in &ids {
@@ -252,7 +261,7 @@ async fn lag_once(admin: &Admin, output: &Output, said: &LagArguments) -> Result
     let table = Table::new(LAG).rows(rows.collect::<Vec<_>>());
     let is_failed = ends.values().any(Result::is_err);
     output.answer(&Lags { groups }, &[table])?;
-    Ok(if is_failed { Ending::Failed } else { Ending::Fine })
+    Ok(if is_failed { Ending::Failed } else { ending })
 }
 
 fn partition_lag(

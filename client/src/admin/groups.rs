@@ -5,6 +5,17 @@ use crate::client::To;
 use crate::machine::error::Error;
 use rust_mq_proto::grpc;
 use std::collections::BTreeMap;
+use tokio::task::JoinSet;
+
+/// All groups, as far as they could be asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Groups {
+    /// Those that were told, by id.
+    pub groups: Vec<GroupInList>,
+    /// Nodes that did not answer, and why: groups that they coordinate are missing. A node that is dead coordinates none,
+    /// once others have noticed.
+    pub silent: Vec<(i32, Error)>,
+}
 
 /// A group in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,26 +74,48 @@ pub struct Committed {
 }
 
 impl Admin {
-    /// All groups by id: every node is asked for those that it coordinates.
+    /// All groups by id: every node is asked for those that it coordinates, all nodes at once.
     ///
     /// # Errors
-    /// A node did not answer.
-    pub async fn groups(&self) -> Result<Vec<GroupInList>, Error> {
-        let mut groups = BTreeMap::new();
+    /// Nobody told which nodes there are. A node that does not answer is in what comes back.
+    pub async fn groups(&self) -> Result<Groups, Error> {
+        let mut asked = JoinSet::new();
         for node in self.cluster().await?.nodes {
-            let told = self.ask(To::Node(node.node_id), grpc::ListGroupsRequest::default()).await?;
-            for group in told.groups {
-                let listed = GroupInList {
-                    id: group.group_id.clone(),
-                    state: group.state,
-                    kind: group.r#type,
-                    protocol_type: group.protocol_type,
-                    coordinator: node.node_id,
-                };
-                groups.insert(group.group_id, listed);
+            let admin = self.clone();
+            asked.spawn(async move { (node.node_id, admin.groups_of(node.node_id).await) });
+        }
+        let (mut groups, mut silent) = (BTreeMap::new(), BTreeMap::new());
+        // A task that panicked has told nothing.
+        while let Some(told) = asked.join_next().await {
+            match told {
+                Ok((_, Ok(told))) => groups.extend(told.into_iter().map(|group| (group.id.clone(), group))),
+                Ok((node, Err(error))) => drop(silent.insert(node, error)),
+                Err(_) => {}
             }
         }
-        Ok(groups.into_values().collect())
+        Ok(Groups { groups: groups.into_values().collect(), silent: silent.into_iter().collect() })
+    }
+
+    /// The groups that a node coordinates. A node that cannot be reached is not waited for.
+    async fn groups_of(&self, node: i32) -> Result<Vec<GroupInList>, Error> {
+        let mut patience = self.client.patience();
+        let told = loop {
+            let within = patience.left().min(self.client.settings().call_timeout);
+            let asked = grpc::ListGroupsRequest::default();
+            match self.client.ask_once(To::Node(node), asked, within).await {
+                Ok(told) => break told,
+                Err(error @ Error::Unreachable { .. }) => return Err(error),
+                Err(error) => patience.wait(error).await?,
+            }
+        };
+        let listed = |group: grpc::ListedGroup| GroupInList {
+            id: group.group_id,
+            state: group.state,
+            kind: group.r#type,
+            protocol_type: group.protocol_type,
+            coordinator: node,
+        };
+        Ok(told.groups.into_iter().map(listed).collect())
     }
 
     /// One group.

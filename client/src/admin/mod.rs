@@ -32,7 +32,7 @@ mod spread;
 mod topics;
 
 pub use cluster::Cluster;
-pub use groups::{Committed, Group, GroupInList, Member};
+pub use groups::{Committed, Group, GroupInList, Groups, Member};
 pub use offsets::{Found, Place};
 pub use settings::{Change, Documented, Setting, SettingSource, Settings};
 pub use topics::{CreatedTopic, NewTopic, Partition, Topic};

@@ -1,6 +1,7 @@
 //! `rust-mq cluster`.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 use tests::cluster::Cluster;
 use tests::node::Node;
 use tests::verbs::Person;
@@ -40,6 +41,14 @@ fn of_a_cluster_that_has_lost_a_node_it_is_said_what_is_not_well() {
     let said = person.says(&["cluster", "health", "--timeout", "30s"]);
     assert_eq!((said.code, said.errors.as_str()), (Some(10), ""), "{said:?}");
     assert!(said.out.contains("NOT OK"), "{said:?}");
+    // Who is not there is named, at once, beside what the others tell.
+    let started = Instant::now();
+    let groups = person.says(&["group", "list", "--timeout", "30s"]);
+    assert!(groups.out.starts_with("GROUP  STATE  TYPE  COORDINATOR\n"), "{groups:?}");
+    let is_named =
+        groups.errors.starts_with("error: the groups of node 1 are not listed\n  why: nobody answers at ");
+    assert!(groups.errors.is_empty() || (is_named && groups.code == Some(1)), "{groups:?}");
+    assert!(started.elapsed() < Duration::from_secs(20), "a node that is not there is not waited for");
     // The partitions go on by the other two.
     let offsets = person.sees_cells(&["topic", "offsets", "t", "--timeout", "30s"]);
     assert_eq!(offsets[1..], ["t 0 0 0 0", "t 1 0 0 0", "t 2 0 0 0"]);
