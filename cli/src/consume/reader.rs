@@ -46,6 +46,8 @@ pub(crate) struct Reader {
     running: JoinSet<Answer>,
     patience: Option<Patience>,
     ready: VecDeque<Vec<Record>>,
+    /// How often leaders were asked.
+    turn: usize,
 }
 
 impl Reader {
@@ -63,6 +65,7 @@ impl Reader {
             running: JoinSet::new(),
             patience: None,
             ready: VecDeque::new(),
+            turn: 0,
         }
     }
 
@@ -117,7 +120,11 @@ impl Reader {
                 Err(_) => {}
             }
         }
-        for (leader, partitions) in leaders {
+        self.turn += 1;
+        for (leader, mut partitions) in leaders {
+            // An answer is bounded: none comes last each time.
+            let by = self.turn % partitions.len();
+            partitions.rotate_left(by);
             let asked: Vec<TopicPartition> = partitions
                 .iter()
                 .map(|part| TopicPartition::new(part.topic.clone(), part.partition))

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use tests::folder::Folder;
 use tests::node::Node;
 use tests::verbs::Person;
@@ -84,4 +84,23 @@ fn a_profile_names_a_cluster() {
     std::fs::write(&file, "profiles: { here: { broker: x } }").expect("a temporary file can be written");
     let (code, errors) = run(&[], &["topic", "list"]);
     assert_eq!((code, errors.lines().count()), (Some(2), 3), "{errors}");
+}
+
+#[test]
+fn colour_is_for_terminals_whose_user_does_not_mind() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    assert!(!person.sees(&["topic", "list"]).contains('\u{1b}'), "a pipe is no terminal");
+    let list = format!("{} topic list -b {}", tests::binary::binary().display(), node.bootstrap());
+    let shown = |variable: (&str, &str)| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &list, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.env(variable.0, variable.1).stdin(Stdio::null());
+        command.output().ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    // Not every machine has util-linux's `script`, which makes a terminal.
+    if let (Some(on), Some(off)) = (shown(("COLUMNS", "100")), shown(("NO_COLOR", "1"))) {
+        assert!(on.contains("TOPIC") && on.contains('\u{1b}'), "{on:?}");
+        assert!(off.contains("TOPIC") && !off.contains('\u{1b}'), "{off:?}");
+    }
 }
