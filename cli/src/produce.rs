@@ -153,6 +153,9 @@ pub async fn run(said: ProduceArguments) -> Result<Ending, Trouble> {
         Trouble::failed(undone(&said), error.to_string(), "free some of this machine's memory")
     })?;
     let producer = client.producer(settings(&said)).map_err(|error| Trouble::of(undone(&said), &error))?;
+    if said.file.is_none() && io::stdin().is_terminal() {
+        note("one record a line; Ctrl-D ends it");
+    }
     let (sender, lines) = channel(BLOCKS_MAX);
     let delimiter = said.delimiter.0.clone();
     let reader = std::thread::Builder::new().name("input".into());
