@@ -131,7 +131,7 @@ impl Machine {
                 Some(goal) if !reading.has_some() => reading.seek(Position::Sought(goal)),
                 None if !reading.has_some() => {
                     reading.seek(Position::Nowhere);
-                    self.errors.push_back(error.clone());
+                    self.report(error.clone());
                 }
                 // What has come is handed out first.
                 _ => self.hold(now, place),
@@ -140,8 +140,8 @@ impl Machine {
         }
         self.follow_leader(place, error);
         self.hold(now, place);
-        if error.remedy() == Remedy::Never && !self.errors.contains(error) {
-            self.errors.push_back(error.clone());
+        if error.remedy() == Remedy::Never {
+            self.report(error.clone());
         }
     }
 }

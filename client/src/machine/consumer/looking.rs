@@ -49,8 +49,8 @@ impl Machine {
                 Err(error) => {
                     self.widths.entry(topic.name).or_insert(0);
                     // One that is not there may come.
-                    if error.remedy() == Remedy::Never && !self.errors.contains(&error) {
-                        self.errors.push_back(error);
+                    if error.remedy() == Remedy::Never {
+                        self.report(error);
                     }
                 }
             }
@@ -84,7 +84,7 @@ impl Machine {
                 self.coordinating.found();
             }
             Err(error) if error.remedy() == Remedy::Never => {
-                self.errors.push_back(error);
+                self.report(error);
                 self.coordinating.failed(now, &self.settings.pauses, &mut self.chance);
             }
             _ => self.coordinating.failed(now, &self.settings.pauses, &mut self.chance),

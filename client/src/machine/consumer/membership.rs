@@ -366,7 +366,7 @@ impl Machine {
                 Some(places) => self.begin(now, places),
                 None => {
                     let why = "what was shared out is no assignment".into();
-                    self.errors.push_back(Error::Unreadable { node: self.group(), why });
+                    self.report(Error::Unreadable { node: self.group(), why });
                     self.back_out(now);
                 }
             },
@@ -402,9 +402,7 @@ impl Machine {
                 self.back_out(now);
             }
             _ if error.remedy() == Remedy::Never => {
-                if !self.errors.contains(&error) {
-                    self.errors.push_back(error);
-                }
+                self.report(error);
                 if is_in {
                     self.membership.ending = Some(Ending::Lost);
                 } else {

@@ -49,6 +49,9 @@ use std::time::Duration;
 /// How long an answer to what any node knows may take, before another one is asked.
 const WITHIN: Duration = Duration::from_secs(10);
 
+/// Errors that wait for the application; beyond, what is newer is not told: it will come again.
+const ERRORS_MAX: usize = 100;
+
 /// A partition, by its topic's name and its number.
 pub type Place = (String, i32);
 
@@ -270,6 +273,10 @@ impl Machine {
             Event::Close => {
                 self.deal_with();
                 self.is_closing = true;
+                // A member does so when it parts.
+                if self.settings.commits_every.is_some() && self.membership.credentials().0.is_none() {
+                    self.commit_done(now);
+                }
             }
             Event::Answered { ticket, answer } => self.answered(now, ticket, answer),
         }
@@ -320,6 +327,10 @@ impl Machine {
                 && let Some(message) = reading.hand_out(&mut self.decompressor)?
             {
                 self.handed = Some(place.clone());
+                // A batch of each in turn: who has much does not hold up the others.
+                if reading.is_between_batches() {
+                    self.turn.rotate_left(1);
+                }
                 return Ok(Some(message));
             }
             self.turn.rotate_left(1);
@@ -418,6 +429,13 @@ impl Machine {
         if let Some(reading) = self.readings.get_mut(place) {
             let (pauses, chance) = (self.settings.pauses, &mut self.chance);
             reading.hold(now, |failures| pauses.after(failures, chance));
+        }
+    }
+
+    /// Tells the application, unless that same error waits for it already.
+    fn report(&mut self, error: Error) {
+        if !self.errors.contains(&error) && self.errors.len() < ERRORS_MAX {
+            self.errors.push_back(error);
         }
     }
 

@@ -99,7 +99,7 @@ impl Machine {
                 (Ok(_), None) => {
                     reading.seek(Position::Nowhere);
                     let why = format!("nothing is committed of {}/{}: say where to begin", place.0, place.1);
-                    self.errors.push_back(Error::unusable(why));
+                    self.report(Error::unusable(why));
                 }
                 (Err(error), _) => {
                     self.follow_coordinator(&error);
@@ -152,8 +152,8 @@ impl Machine {
 
     fn position_failed(&mut self, now: Moment, place: &Place, error: Error) {
         self.hold(now, place);
-        if error.remedy() == Remedy::Never && !self.errors.contains(&error) {
-            self.errors.push_back(error);
+        if error.remedy() == Remedy::Never {
+            self.report(error);
         }
     }
 }

@@ -140,9 +140,14 @@ impl Reading {
         !self.is_paused && !has_none
     }
 
-    /// Whether nothing waits and nothing is on its way.
+    /// Whether all records of a batch were handed out, and none of the next.
+    pub fn is_between_batches(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Whether more may be fetched: a batch was handed out, and nothing is on its way.
     pub fn is_hungry(&self) -> bool {
-        self.chunks.is_empty() && self.asked.is_none()
+        self.records.is_empty() && self.asked.is_none()
     }
 
     /// The next record.

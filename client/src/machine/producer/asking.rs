@@ -20,9 +20,7 @@ impl Machine {
             self.looking.want(now);
         }
         if self.looking.is_due(now) {
-            let topics = self.topics.iter().map(|topic| topic.name.clone()).collect();
-            let allow_auto_topic_creation = self.settings.makes_topics;
-            let asked = GetTopicMetadataRequest { topics, allow_auto_topic_creation };
+            let asked = self.whom_to_ask_about();
             let ticket = self.ask_anyone(asked.into(), actions);
             self.looking.asked(ticket);
         }
@@ -33,6 +31,20 @@ impl Machine {
             let ticket = self.ask_anyone(InitProducerIdRequest {}.into(), actions);
             self.identifying.asked(ticket);
         }
+    }
+
+    /// Topics that nobody knows, which may be made by that; or all the others, which are not: somebody may have deleted one
+    /// of them. In turn, if there are both.
+    fn whom_to_ask_about(&mut self) -> GetTopicMetadataRequest {
+        let is_new = |topic: &&Topic| topic.partitions.is_empty();
+        let names = |topics: Vec<&Topic>| topics.iter().map(|topic| topic.name.clone()).collect::<Vec<_>>();
+        let waits = |topic: &&Topic| is_new(topic) && !topic.waiting.is_empty();
+        let new = names(self.topics.iter().filter(waits).collect());
+        let known = names(self.topics.iter().filter(|topic| !is_new(topic)).collect());
+        self.asks_new = !new.is_empty() && (known.is_empty() || !self.asks_new);
+        let topics = if self.asks_new { new } else { known };
+        let allow_auto_topic_creation = self.settings.makes_topics && self.asks_new;
+        GetTopicMetadataRequest { topics, allow_auto_topic_creation }
     }
 
     /// An answer to one of these.
@@ -82,6 +94,7 @@ impl Machine {
         }
         if self.knows_its_way() {
             self.looking.found();
+            self.asks_new = false;
         } else {
             self.looking.failed(now, &self.settings.pauses, &mut self.chance);
         }

@@ -206,6 +206,8 @@ pub struct Machine {
     looking: Lookup,
     asked: BTreeMap<Ticket, String>,
     looked_at: Moment,
+    /// Whether the last question was about topics that nobody knew.
+    asks_new: bool,
     told: Vec<Action>,
 }
 
@@ -227,6 +229,7 @@ impl Machine {
             looking: Lookup::default(),
             asked: BTreeMap::new(),
             looked_at: Moment::default(),
+            asks_new: false,
             told: Vec::new(),
         }
     }

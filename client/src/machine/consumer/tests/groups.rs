@@ -1,6 +1,6 @@
 //! Stories of groups: who gets what, what is committed, and when a membership ends.
 
-use super::super::{Action, Event, Settings};
+use super::super::{Action, Event, Goal, Settings};
 use super::stage::{Stage, batch, is_beat, is_commit, is_fetch, is_join, node, place, refused, settings};
 use crate::machine::error::{Error, code};
 use crate::machine::question::Question;
@@ -204,4 +204,19 @@ fn closing_commits_leaves_and_then_says_so() {
     stage.answer(is_leave, Ok(grpc::LeaveGroupResponse::default().into()));
     assert!(stage.told.contains(&Action::Closed));
     assert!(!stage.is_asked(is_join));
+}
+
+#[test]
+fn who_shares_with_nobody_commits_at_its_close_too() {
+    let mut stage = Stage::new(settings(Some("g")));
+    stage.tell(Event::Assign(vec![(place(0), Some(Goal::Offset(10)))]));
+    stage.answer_topics(0, &[1]);
+    let found = grpc::FindCoordinatorResponse { coordinator: Some(node(3)) };
+    stage.answer_fetch(&[(0, batch(10, &["a"]), 11)]);
+    stage.next();
+    stage.tell(Event::Close);
+    assert!(!stage.told.contains(&Action::Closed));
+    stage.answer(|question| matches!(question, Question::Coordinator(_)), Ok(found.into()));
+    assert_eq!(stage.answer_commit(), [(0, 11)]);
+    assert!(stage.told.contains(&Action::Closed));
 }

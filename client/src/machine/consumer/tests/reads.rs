@@ -139,6 +139,14 @@ fn no_more_is_fetched_ahead_than_may_wait() {
 }
 
 #[test]
+fn a_batch_of_each_partition_is_handed_out_in_turn() {
+    let mut stage = Stage::assigned(settings(None), &[0, 0]);
+    let two = [batch(0, &["a", "b"]), batch(2, &["c"])].concat();
+    stage.answer_fetch(&[(0, two.into(), 3), (1, batch(0, &["x"]), 1)]);
+    assert_eq!(stage.all(), ["0:0=a", "0:1=b", "1:0=x", "0:2=c"]);
+}
+
+#[test]
 fn a_batch_that_cannot_be_read_is_told_and_stops_its_partition() {
     let mut stage = Stage::assigned(settings(None), &[0]);
     let mut rotten = batch(0, &["a"]).to_vec();

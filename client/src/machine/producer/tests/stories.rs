@@ -330,3 +330,19 @@ fn leaders_are_asked_for_again_after_a_while_and_new_partitions_are_used() {
     stage.pass(5);
     assert_eq!(stage.sent().batches()[0].0, 1);
 }
+
+#[test]
+fn only_a_topic_that_nobody_knows_is_made_and_others_that_were_deleted_are_not() {
+    let mut stage = Stage::knowing(settings(), &[1]);
+    stage.record(Record::new("new", "v"));
+    stage.act();
+    let asked = |stage: &mut Stage| match stage.question() {
+        (_, _, Question::Topics(asked)) => (asked.topics, asked.allow_auto_topic_creation),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(&mut stage), (vec!["new".to_owned()], true));
+    let mut stage = Stage::knowing(settings(), &[1]);
+    stage.now = stage.now.after(Duration::from_secs(300));
+    stage.act();
+    assert_eq!(asked(&mut stage), (vec!["t".to_owned()], false));
+}
