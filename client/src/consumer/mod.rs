@@ -199,6 +199,7 @@ impl Consumer {
             commit_timeout: settings.commit_timeout,
             metadata_age_max: settings.metadata_age_max,
             pauses: client.settings().pauses,
+            mutant: None,
         };
         let state = State {
             machine: Machine::new(habits, client.settings().bootstrap.clone(), seed()),

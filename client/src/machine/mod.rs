@@ -6,6 +6,7 @@
 //! - `chance`, `backoff`: dice of a seed, and the pauses between attempts.
 //! - `map`, `lookup`: what is known of the cluster, and what is asked for until it is.
 //! - `question`, `moment`: what is asked and answered, and when.
+//! - `mutant`: bugs that tests plant.
 //! - `producer`, `consumer`: the two machines. `record`: what they carry.
 
 pub mod backoff;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod lookup;
 pub mod map;
 pub mod moment;
+pub mod mutant;
 pub mod producer;
 pub mod question;
 pub mod record;

@@ -165,6 +165,7 @@ impl Producer {
             linger: settings.linger,
             delivery_timeout: settings.delivery_timeout,
             codec: settings.compression,
+            mutant: None,
         };
         let habits = Settings {
             acks: settings.acks,
@@ -195,12 +196,15 @@ impl Producer {
     /// Cancel-safe: who stops waiting has not handed it over.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if the record is too large, [`Error::TimedOut`] if no room came in time, [`Error::Closed`].
+    /// [`Error::Unusable`] if the record is too large or from before 1970, [`Error::TimedOut`] if no room came in time, [`Error::Closed`].
     pub async fn send(&self, record: Record) -> Result<Delivery, Error> {
         let bytes = record.bytes();
         let most = self.shared.settings.record_bytes_max;
         if bytes > most {
             return Err(Error::unusable(format!("a record of {bytes} bytes: `record_bytes_max` is {most}")));
+        }
+        if record.timestamp_ms.is_some_and(|at| at < 0) {
+            return Err(Error::unusable("a record from before 1970: no node takes its timestamp"));
         }
         // `most` is far below this.
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);

@@ -79,6 +79,8 @@ fn what_is_refused_for_good_says_why_and_does_not_stop_the_rest() {
         let good = producer.send(Record::new("t", "v").partition(1)).await.expect("there is room");
         let large = Record::new("t", vec![0; 2 << 20]);
         assert!(matches!(producer.send(large).await, Err(Error::Unusable { .. })));
+        let old = Record { timestamp_ms: Some(i64::MIN), ..Record::new("t", "v") };
+        assert!(matches!(producer.send(old).await, Err(Error::Unusable { .. })));
         assert_eq!(bad.await.expect_err("no name").name(), Some("INVALID_TOPIC_EXCEPTION"));
         assert!(matches!(nowhere.await, Err(Error::Unusable { .. })));
         assert_eq!(good.await.expect("it is delivered").offset, Some(0));

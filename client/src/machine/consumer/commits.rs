@@ -6,6 +6,7 @@
 use super::{Action, Machine, Place, Purpose};
 use crate::machine::error::{Error, Remedy, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::{Mutant, is_planted};
 use crate::machine::question::{Answer, Answered, Ticket};
 use rust_mq_proto::grpc::{CommitOffsetRequest, OffsetToCommit};
 use std::collections::VecDeque;
@@ -197,6 +198,9 @@ impl Machine {
 
     fn to_commit(&self) -> Vec<(Place, i64)> {
         let readings = self.readings.iter();
+        if is_planted(self.settings.mutant, Mutant::CommitAhead) {
+            return readings.map(|(place, reading)| (place.clone(), reading.fetched_to())).collect();
+        }
         readings.filter_map(|(place, reading)| Some((place.clone(), reading.to_commit()?))).collect()
     }
 }

@@ -7,6 +7,7 @@ use super::reading::{Position, Reading};
 use super::{Action, Machine, Place, Purpose};
 use crate::machine::error::{Error, Remedy, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::{Mutant, is_planted};
 use crate::machine::question::{Answer, Answered, Ticket};
 use rust_mq_proto::grpc::{FetchPartition, FetchRequest, FetchedPartition, RecordFormat};
 use std::collections::BTreeMap;
@@ -108,7 +109,8 @@ impl Machine {
         for (place, _) in places {
             let Some(reading) = self.readings.get_mut(place) else { continue };
             // From before a seek, or of another time that this partition was its own.
-            if reading.asked != Some(ticket) {
+            let takes_any = is_planted(self.settings.mutant, Mutant::LateAnswerTaken);
+            if reading.asked != Some(ticket) && !takes_any {
                 continue;
             }
             reading.asked = None;

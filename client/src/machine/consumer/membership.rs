@@ -126,6 +126,12 @@ impl Membership {
         }
     }
 
+    /// What the group calls it.
+    #[cfg(test)]
+    pub fn id(&self) -> &str {
+        &self.member_id
+    }
+
     /// When there is something to do.
     pub fn deadline(&self, settings: &Settings) -> Option<Moment> {
         match &self.stage {

@@ -35,6 +35,7 @@ use super::error::Error;
 use super::lookup::Lookup;
 use super::map::Map;
 use super::moment::Moment;
+use super::mutant::{Mutant, is_planted};
 use super::question::{Answer, Answered, Question, Ticket, Tickets};
 use assignor::Assignor;
 use bytes::Bytes;
@@ -120,6 +121,8 @@ pub struct Settings {
     pub metadata_age_max: Duration,
     /// Between attempts.
     pub pauses: Pauses,
+    /// A bug, planted by a test.
+    pub mutant: Option<Mutant>,
 }
 
 /// What happened.
@@ -327,6 +330,9 @@ impl Machine {
                 && let Some(message) = reading.hand_out(&mut self.decompressor)?
             {
                 self.handed = Some(place.clone());
+                if is_planted(self.settings.mutant, Mutant::CommitInHand) {
+                    reading.deal_with();
+                }
                 // A batch of each in turn: who has much does not hold up the others.
                 if reading.is_between_batches() {
                     self.turn.rotate_left(1);

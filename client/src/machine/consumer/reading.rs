@@ -206,6 +206,11 @@ impl Reading {
         self.done.filter(|done| Some(*done) != self.committed)
     }
 
+    /// The offset that is fetched next.
+    pub fn fetched_to(&self) -> i64 {
+        self.fetch_from
+    }
+
     /// That was committed.
     pub fn was_committed(&mut self, offset: i64) {
         self.committed = Some(offset);

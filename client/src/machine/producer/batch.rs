@@ -127,6 +127,12 @@ impl Batch {
         }
     }
 
+    /// Takes it for one that was never sent: what mutants do.
+    pub fn forget_attempts(&mut self) {
+        self.is_unsure = false;
+        self.renounce();
+    }
+
     /// To be sent as soon as it can be.
     pub fn hurry(&mut self) {
         self.is_hurried = true;

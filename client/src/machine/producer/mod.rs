@@ -34,6 +34,7 @@ use super::error::Error;
 use super::lookup::Lookup;
 use super::map::Map;
 use super::moment::Moment;
+use super::mutant::Mutant;
 use super::question::{Answered, Question, Ticket, Tickets};
 use super::record::Record;
 use lane::{Lane, LaneId};
@@ -82,6 +83,8 @@ pub struct Sealing {
     pub delivery_timeout: Duration,
     /// How it is compressed.
     pub codec: Codec,
+    /// A bug, planted by a test.
+    pub mutant: Option<Mutant>,
 }
 
 /// What happened.

@@ -14,6 +14,7 @@ use super::lane::LaneId;
 use super::{IN_FLIGHT_MAX, RecordId, Sealing, Settled, There};
 use crate::machine::error::{Error, Remedy, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::{Mutant, is_planted};
 use crate::machine::question::Ticket;
 use crate::machine::record::Record;
 use bytes::Bytes;
@@ -95,6 +96,9 @@ impl Partition {
             self.author = Some(Producer { base_sequence: 0, ..identity });
         }
         let batch = &mut self.batches[number];
+        if is_planted(sealing.mutant, Mutant::RetryUnderNewSequence) {
+            batch.forget_attempts();
+        }
         let author = identity.and(batch.author().or(self.author));
         let bytes = batch.seal(author, sealing);
         let count = batch.count();
@@ -176,13 +180,16 @@ impl Partition {
 
     /// After a gap, and once nothing is on its way: goes on under the next epoch of that identity. Says whether the epochs of
     /// it are used up.
-    pub fn mend(&mut self, settled: &mut Vec<Settled>) -> Next {
+    pub fn mend(&mut self, sealing: &Sealing, settled: &mut Vec<Settled>) -> Next {
         if !self.is_broken || self.batches.iter().any(|batch| batch.flight().is_some()) {
             return Next::On;
         }
         self.is_broken = false;
         let mut number = 0;
         while let Some(batch) = self.batches.get_mut(number) {
+            if is_planted(sealing.mutant, Mutant::UnsureSentAgain) {
+                batch.forget_attempts();
+            }
             if batch.is_unsure() || batch.is_told() {
                 let error = batch.lost(&self.name);
                 self.remove(number, Err(error), settled);

@@ -6,6 +6,7 @@ use super::partition::{Next, Partition};
 use super::{Action, IN_FLIGHT_MAX, Machine, Place, REQUEST_BYTES_MAX, Settled, There};
 use crate::machine::error::{Error, Remedy, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::{Mutant, is_planted};
 use crate::machine::question::Ticket;
 use rust_mq_proto::grpc::partition_records::Data;
 use rust_mq_proto::grpc::{Acks, PartitionRecords, ProduceRequest, ProduceResponse, ProducedPartition};
@@ -55,7 +56,8 @@ impl Machine {
     pub(super) fn mend(&mut self) {
         for place in self.busy.clone() {
             let mut settled = Vec::new();
-            if self.partition(place).mend(&mut settled) == Next::NewIdentity {
+            let sealing = self.settings.sealing;
+            if self.partition(place).mend(&sealing, &mut settled) == Next::NewIdentity {
                 self.identity = None;
             }
             self.tell(place, settled);
@@ -162,6 +164,10 @@ impl Machine {
         for part in response.partitions {
             answers.insert((part.topic.clone(), part.partition), part);
         }
+        if is_planted(self.settings.sealing.mutant, Mutant::AckOfAnother) {
+            let keys: Vec<(String, i32)> = answers.keys().rev().cloned().collect();
+            answers = keys.into_iter().zip(answers.into_values()).collect();
+        }
         for place in request.places {
             let outcome = match answers.remove(&self.name(place)) {
                 Some(part) => outcome(&address, part),
@@ -188,6 +194,12 @@ impl Machine {
         };
         if matches!(error, Error::Unreachable { .. }) {
             self.map.failed(&address);
+        }
+        let mut error = error.clone();
+        if let Error::Unreachable { was_sent, .. } = &mut error
+            && is_planted(self.settings.sealing.mutant, Mutant::LostTakenForRefused)
+        {
+            *was_sent = false;
         }
         for (number, request) in lane.flying.into_iter().enumerate() {
             // A stream ends at the first message that makes no sense; those behind it only had no luck.

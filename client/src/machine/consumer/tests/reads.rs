@@ -1,8 +1,9 @@
 //! Stories of reading: from where, what, and how much ahead.
 
-use super::super::{Event, Goal};
+use super::super::{Event, Goal, Settings};
 use super::stage::{Stage, batch, is_fetch, node, place, refused, settings};
 use crate::machine::error::{Error, code};
+use crate::machine::mutant::Mutant;
 use crate::machine::question::Question;
 use rust_mq_proto::grpc::{self, RecordFormat};
 
@@ -39,9 +40,8 @@ fn what_compaction_and_markers_left_out_is_passed_over() {
     assert_eq!(offsets(&stage), [(0, 9)]);
 }
 
-#[test]
-fn a_seek_drops_what_has_come_and_what_is_on_its_way() {
-    let mut stage = Stage::assigned(settings(None), &[0]);
+fn seeks(mutant: Option<Mutant>) {
+    let mut stage = Stage::assigned(Settings { mutant, ..settings(None) }, &[0]);
     stage.answer_fetch(&[(0, batch(0, &["a", "b"]), 2)]);
     assert_eq!(stage.next().map(|message| message.offset), Some(0));
     stage.tell(Event::Seek(place(0), Goal::Offset(100)));
@@ -50,6 +50,20 @@ fn a_seek_drops_what_has_come_and_what_is_on_its_way() {
     assert_eq!(stage.all(), Vec::<String>::new());
     stage.answer_fetch(&[(0, batch(100, &["c"]), 101)]);
     assert_eq!(stage.all(), ["0:100=c"]);
+    stage.tell(Event::Seek(place(0), Goal::Offset(50)));
+    // The answer to the fetch from 101.
+    stage.answer_fetch(&[(0, batch(101, &["late"]), 102)]);
+    assert_eq!(stage.all(), Vec::<String>::new());
+}
+
+#[test]
+fn a_seek_drops_what_has_come_and_what_is_on_its_way() {
+    seeks(None);
+}
+
+#[test]
+fn a_mutant_that_takes_late_answers_is_caught() {
+    assert!(std::panic::catch_unwind(|| seeks(Some(Mutant::LateAnswerTaken))).is_err());
 }
 
 #[test]
@@ -75,7 +89,7 @@ fn an_offset_that_is_gone_is_reset_as_the_settings_say() {
     let mut stage = Stage::assigned(settings(None), &[7]);
     stage.answer(is_fetch, Err(gone.clone()));
     assert!(stage.is_asked(|question| matches!(question, Question::Offsets(_))));
-    let strict = super::super::Settings { reset: None, ..settings(None) };
+    let strict = Settings { reset: None, ..settings(None) };
     let mut stage = Stage::assigned(strict, &[7]);
     stage.answer(is_fetch, Err(gone.clone()));
     assert_eq!(stage.machine.hand_out(stage.now), Err(gone));

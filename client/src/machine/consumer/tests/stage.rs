@@ -28,6 +28,7 @@ pub fn settings(group: Option<&str>) -> Settings {
         commit_timeout: Duration::from_secs(60),
         metadata_age_max: Duration::from_secs(300),
         pauses: Pauses::default(),
+        mutant: None,
     }
 }
 

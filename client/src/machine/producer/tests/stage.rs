@@ -26,6 +26,7 @@ pub fn settings() -> Settings {
             linger: Duration::from_millis(5),
             delivery_timeout: Duration::from_secs(120),
             codec: Codec::None,
+            mutant: None,
         },
         request_timeout: Duration::from_secs(30),
         metadata_age_max: Duration::from_secs(300),

@@ -8,6 +8,7 @@ use super::stage::{node, refusal, settings, topic};
 use crate::machine::chance::Chance;
 use crate::machine::error::{Error, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::Mutant;
 use crate::machine::question::{Question, Ticket};
 use crate::machine::record::Record;
 use rust_mq_proto::grpc::partition_records::Data;
@@ -270,8 +271,9 @@ impl World {
     }
 }
 
-fn run(seed: u64) -> World {
+fn run(seed: u64, mutant: Option<Mutant>) -> World {
     let mut settings = settings();
+    settings.sealing.mutant = mutant;
     settings.sealing.batch_bytes = 200;
     let mut world = World::new(seed, settings);
     let mut id = 0;
@@ -302,7 +304,7 @@ fn run(seed: u64) -> World {
 fn nothing_is_lost_doubled_or_told_twice_under_any_weather() {
     let (mut acknowledged, mut refused, mut unsure) = (0, 0, 0);
     for seed in 0..400 {
-        let world = run(seed);
+        let world = run(seed, None);
         world.check(seed);
         for (_, outcome) in world.settled.values() {
             match outcome {
@@ -313,4 +315,19 @@ fn nothing_is_lost_doubled_or_told_twice_under_any_weather() {
         }
     }
     assert!(acknowledged > 15_000 && refused > 200 && unsure > 20, "{acknowledged} {refused} {unsure}");
+}
+
+#[test]
+fn mutants_are_caught() {
+    let mutants = [
+        Mutant::RetryUnderNewSequence,
+        Mutant::AckOfAnother,
+        Mutant::UnsureSentAgain,
+        Mutant::LostTakenForRefused,
+    ];
+    for mutant in mutants {
+        let is_caught =
+            (0..400).any(|seed| std::panic::catch_unwind(|| run(seed, Some(mutant)).check(seed)).is_err());
+        assert!(is_caught, "{mutant:?}");
+    }
 }
