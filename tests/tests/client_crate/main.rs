@@ -3,6 +3,7 @@
 
 mod consumer;
 mod examples;
+mod mixed_group;
 mod producer;
 
 use rust_mq_client::grpc::{CreateTopicsRequest, NewTopic};
