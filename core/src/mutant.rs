@@ -200,6 +200,8 @@ pub enum Mutant {
     StateFileGoesEarly,
     /// A log that is gone is to be written for good.
     GoneLogWaits,
+    /// Those who watch are told that what is proposed is committed.
+    ProposedIsTold,
     /// What a leader keeps for followers stays until the next checkpoint, though they have it.
     KeptForNobody,
 }

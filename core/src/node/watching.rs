@@ -9,6 +9,7 @@ use crate::connection::PURPOSES;
 use crate::group::{Group, Groups, OffsetKey, State};
 use crate::ids::{PartitionId, ReplicaId, TopicId, TopicPartition};
 use crate::metadata::is_of_machine;
+use crate::mutant::Mutant;
 use crate::partition::Partition;
 use crate::resident::Resident;
 use crate::watched::{
@@ -103,7 +104,11 @@ impl Node {
         let led = partition.is_leading().then(|| LedMetrics {
             siblings: self.partition_count(of.topic) as u32,
             log_start: partition.log_start().0,
-            high_watermark: partition.high_watermark().0,
+            high_watermark: if self.is_planted(Mutant::ProposedIsTold) {
+                partition.log_end().0
+            } else {
+                partition.high_watermark().0
+            },
             replicas: replicas as u32,
             in_sync: self.in_sync_nodes(of).map_or(0, |nodes| nodes.len() as u32),
             is_preferred: preferred.is_some_and(|placed| placed.node == self.config.node),
