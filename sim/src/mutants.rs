@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 89] = [
+pub const ALL: [Planted; 90] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -169,6 +169,7 @@ pub const ALL: [Planted; 89] = [
     ours(Mutant::StateFileGoesEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::GoneLogWaits, &[Claim::C19]),
     ours(Mutant::KeptForNobody, &[Claim::C19]),
+    ours(Mutant::ProposedIsTold, &[Claim::C5]),
     ours(Mutant::TargetForCurrent, &[Claim::C13]),
     ours(Mutant::PartitionGivenTwice, &[Claim::C13]),
     // It has a target, too, and does not always walk there.

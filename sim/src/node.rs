@@ -17,6 +17,7 @@ use rust_mq_core::config::Config;
 use rust_mq_core::event::{CloseReason, DoneResult, Event, LinkKind, Nonce, Question};
 use rust_mq_core::ids::{LinkId, Ticket};
 use rust_mq_core::link::{Address, LaneKind};
+use rust_mq_core::watched::Metrics;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The shortest time between two dials of one lane: the core waits half of `limits::PEER_DIAL_WAIT_MIN` at least, and
@@ -75,6 +76,8 @@ pub struct Process {
     dialled_at: BTreeMap<(usize, LaneKind), Moment>,
     /// Turns in a row in which it did nothing but ask for the next.
     pub spins: u32,
+    /// What it told those who watch last.
+    pub told: Option<Metrics>,
 }
 
 /// What happened and was not told yet.
@@ -130,6 +133,7 @@ impl Process {
             events: 0,
             dialled_at: BTreeMap::new(),
             spins: 0,
+            told: None,
         }
     }
 

@@ -1,6 +1,6 @@
-//! The claims: what must hold in every run, one file each (C6 has four: replicas, records, replay and tip; C9 two:
-//! what is read and what is looked up), fed event by event, so that a run stops at the step that breaks one and not at a
-//! symptom seconds later. What each number says stands in `docs/claims.md`.
+//! The claims: what must hold in every run, one file each (C5 has two: what is shown and what is told; C6 four: replicas,
+//! records, replay and tip; C9 two: what is read and what is looked up), fed event by event, so that a run stops at the
+//! step that breaks one and not at a symptom seconds later. What each number says stands in `docs/claims.md`.
 //!
 //! `watch` feeds those about nodes, with `shadow` and `frames` as its eyes on their disks; the ledger's sightings and
 //! the clients those about records (C7 to C10, C14); the world those about time, bounds and the door (C17 to C20).
@@ -14,6 +14,7 @@ pub mod c02_committed_stays;
 pub mod c03_durable_promises;
 pub mod c04_one_vote;
 pub mod c05_never_falls;
+pub mod c05_watched;
 pub mod c06_records_equal;
 pub mod c06_replay_is_live;
 pub mod c06_replicas_equal;

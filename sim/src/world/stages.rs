@@ -6,7 +6,7 @@
 use super::World;
 use crate::claims::Demands;
 use crate::claims::c17_everything_completes::{self, Bounds, Open, Standing};
-use crate::claims::{c18_majority_serves, c19_all_is_bounded};
+use crate::claims::{c05_watched, c18_majority_serves, c19_all_is_bounded};
 use crate::client::{ANSWER_GIVEN_UP, Client};
 use crate::clock::{MILLI, Moment, SECOND};
 use crate::schedule::Happening;
@@ -330,6 +330,7 @@ impl World {
             let Some(process) = node.process.as_ref().filter(|process| !process.has_news()) else { continue };
             let holds = process.broker.observe_holdings();
             c19_all_is_bounded::check_holdings(node.site, &holds, process.clients_links(), &mut self.verdict);
+            c05_watched::check_at_rest(node.site, &process.broker, &holds, &mut self.verdict);
             let storage = &self.plan.knobs.storage;
             c19_all_is_bounded::check_journal(node.site, &node.disk, storage, &mut self.verdict);
             self.marks.hit("bounds.weighed_an_idle_node");

@@ -7,23 +7,26 @@
 use super::World;
 use super::rehearsals::Notable;
 use crate::claims::c03_durable_promises::Ack;
+use crate::claims::c05_watched::{self, WATCHED_EVERY};
 use crate::claims::ledger::Shelf;
+use crate::claims::watch::NodeClaims;
 use crate::claims::{
     Claim, Verdict, c07_acked_is_there, c17_everything_completes, c19_all_is_bounded, c20_never_panics,
 };
 use crate::client::plan::TopicPlan;
 use crate::clock::MICRO;
 use crate::network::Spot;
-use crate::node::Node;
+use crate::node::{Node, Process};
 use crate::schedule::Happening;
 use crate::shell;
 use crate::wire::{Place, WireId, WireKind};
 use bytes::Bytes;
-use rust_mq_core::action::{Action, HaltReason, Notice};
+use rust_mq_core::action::{Action, Answer, HaltReason, Notice};
 use rust_mq_core::broker::Broker;
-use rust_mq_core::event::Event;
-use rust_mq_core::ids::LinkId;
-use rust_mq_core::now::Mono;
+use rust_mq_core::event::{Event, Question};
+use rust_mq_core::ids::{LinkId, TopicPartition};
+use rust_mq_core::now::{Mono, Now};
+use rust_mq_core::watched::Metrics;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time that entering a core takes, besides its events.
@@ -32,6 +35,9 @@ const TURN_NS: u64 = 5 * MICRO;
 const TURN_EVENTS_AFTER_SLEEP: usize = 1_024;
 /// Time that an event takes.
 const EVENT_NS: u64 = 2 * MICRO;
+
+/// The number of the question of those who watch.
+const WATCHING: u64 = 4_000;
 
 /// Turns between two looks at all parked fetches.
 const UNWOKEN_EVERY: u64 = 8;
@@ -81,18 +87,19 @@ impl World {
         let now = node.clock.now(self.schedule.now());
         self.walls[site] = self.walls[site].max(now.wall.0);
         let is_awake = events.iter().any(|event| matches!(event, Event::Woke));
-        let mut actions = Vec::new();
-        let broker = &mut process.broker;
-        let handled = catch_unwind(AssertUnwindSafe(|| broker.handle(now, &mut events, &mut actions)));
-        if handled.is_err() {
+        let is_watched = self.turns.is_multiple_of(WATCHED_EVERY);
+        let Some((actions, told)) = entered(process, now, &mut events, is_watched) else {
             c20_never_panics::panicked(site, &shell::last_panic(), &mut self.verdict);
             return;
-        }
+        };
         c20_never_panics::check_taken(site, events.len(), &mut self.verdict);
         let looks = is_awake || self.turns.is_multiple_of(UNWOKEN_EVERY);
         let share = self.plan.knobs.turn_work_bytes;
         c19_all_is_bounded::check_turn(site, process.broker.observe_work(), share, &mut self.verdict);
         look_at_fetches(site, &process.broker, is_awake.then_some(now.mono), looks, &mut self.verdict);
+        if let Some(told) = told {
+            watched((site, boot), told, process, &self.claims, &mut self.verdict);
+        }
         self.claims.noted(&actions);
         self.claims.turned(site, boot, self.turns, &process.broker, &mut self.verdict);
         let dead = process.broker.observe_dead();
@@ -402,4 +409,40 @@ fn said(parts: &[Bytes]) -> String {
     };
     words.truncate(words.floor_char_boundary(400));
     words
+}
+
+/// One call of a core: its actions, and what it has told those who watch. They ask behind all that has happened: a look,
+/// and no happening of the world. Nothing where it panicked.
+fn entered(
+    process: &mut Process,
+    now: Now,
+    events: &mut Vec<Event>,
+    is_watched: bool,
+) -> Option<(Vec<Action>, Option<Metrics>)> {
+    if is_watched {
+        let what = Question::Metrics(c05_watched::next(process.told.as_ref()));
+        events.push(Event::Asked { question: WATCHING, what });
+    }
+    let mut actions = Vec::new();
+    let broker = &mut process.broker;
+    catch_unwind(AssertUnwindSafe(|| broker.handle(now, events, &mut actions))).ok()?;
+    let is_it = |action: &mut Action| matches!(action, Action::Tell { question: WATCHING, .. });
+    let told = match actions.extract_if(.., is_it).last() {
+        Some(Action::Tell { answer: Answer::Metrics(metrics), .. }) => Some(metrics),
+        _ => None,
+    };
+    Some((actions, told))
+}
+
+/// A node has told those who watch something.
+fn watched(
+    (site, boot): (usize, u32),
+    told: Metrics,
+    process: &mut Process,
+    claims: &NodeClaims,
+    verdict: &mut Verdict,
+) {
+    let stood = |of: TopicPartition| claims.stand(site, boot, (of.topic.0, of.partition.0));
+    c05_watched::check(site, &told, stood, &process.broker, verdict);
+    process.told = Some(told);
 }
