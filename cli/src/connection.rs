@@ -29,7 +29,7 @@ pub struct Connection {
     /// Without it RUST_MQ_PROFILE, then the file's `current`.
     #[arg(long, value_name = "NAME", global = true, help_heading = "Connection", conflicts_with = "brokers")]
     pub profile: Option<String>,
-    /// How long to try what does not work at once
+    /// How long to go on trying before giving up
     #[arg(long, value_name = "DURATION", global = true, help_heading = "Connection", default_value = "15s", value_parser = parse_duration)]
     pub timeout: Duration,
 }
