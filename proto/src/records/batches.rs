@@ -46,15 +46,3 @@ impl<'a> Iterator for Batches<'a> {
         }
     }
 }
-
-/// How many records the batches of these bytes say that they hold, as far as whole headers go: for counting, and not
-/// for reading. What is no batch ends the count.
-pub fn count(bytes: &[u8]) -> u64 {
-    let mut rest = bytes;
-    let mut records = 0;
-    while let Ok(Some(batch)) = Batch::first(rest) {
-        records += u64::from(batch.count().unsigned_abs());
-        rest = &rest[batch.bytes().len()..];
-    }
-    records
-}

@@ -49,7 +49,7 @@ mod validate;
 
 pub use batch::{Batch, HEADER_BYTES, Producer, TimestampType};
 pub use batch_mut::BatchMut;
-pub use batches::{Batches, count};
+pub use batches::Batches;
 pub use builder::BatchBuilder;
 pub use codec::{Codec, Decompressor};
 pub use error::{BatchError, RecordFault};
