@@ -9,7 +9,11 @@ use std::sync::Arc;
 /// A rope of bytes. Cloning and encoding never copy a long part, and a clone of a rope is one count, however many its
 /// parts are.
 #[derive(Clone, Default)]
-pub struct Chain(Option<Arc<Vec<Bytes>>>);
+pub struct Chain {
+    parts: Option<Arc<Vec<Bytes>>>,
+    /// Of all parts together: asked for more often than parts are added.
+    bytes: usize,
+}
 
 impl Chain {
     /// Nothing yet.
@@ -19,27 +23,28 @@ impl Chain {
 
     /// Adds a part at the end.
     pub fn push(&mut self, part: Bytes) {
-        Arc::make_mut(self.0.get_or_insert_default()).push(part);
+        self.bytes += part.len();
+        Arc::make_mut(self.parts.get_or_insert_default()).push(part);
     }
 
     /// Bytes of all parts together.
     pub fn len(&self) -> usize {
-        self.parts().iter().map(Bytes::len).sum()
+        self.bytes
     }
 
     /// Whether there is no byte in it.
     pub fn is_empty(&self) -> bool {
-        self.parts().iter().all(Bytes::is_empty)
+        self.bytes == 0
     }
 
     /// The parts, in order.
     pub fn parts(&self) -> &[Bytes] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        self.parts.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The parts, in order: as they are if nobody else has this chain, else counted once more each.
     pub fn into_parts(self) -> Vec<Bytes> {
-        self.0.map_or_else(Vec::new, Arc::unwrap_or_clone)
+        self.parts.map_or_else(Vec::new, Arc::unwrap_or_clone)
     }
 }
 
@@ -57,7 +62,8 @@ impl From<Bytes> for Chain {
 
 impl From<Vec<Bytes>> for Chain {
     fn from(parts: Vec<Bytes>) -> Chain {
-        Chain((!parts.is_empty()).then(|| Arc::new(parts)))
+        let bytes = parts.iter().map(Bytes::len).sum();
+        Chain { parts: (!parts.is_empty()).then(|| Arc::new(parts)), bytes }
     }
 }
 
