@@ -183,6 +183,7 @@ node_id 2 file node.yaml:1
 api_addr 127.0.0.1:9093 file node.yaml:2
 advertise - default
 rpc_addr 127.0.0.1:9193 file node.yaml:3
+admin_addr - default
 storage_path data file node.yaml:4
 memory_limit 64 MiB flag --memory-limit
 scrub_rate 2 MiB default
