@@ -7,10 +7,6 @@ use crate::machine::consumer::{Action, Event};
 use crate::machine::moment::Moment;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use tokio::time::{Duration, sleep};
-
-/// As good as never: something happens before.
-const LONG: Duration = Duration::from_secs(3_600);
 
 /// Runs until the consumer is gone.
 pub(super) async fn drive(shared: Arc<Shared>, connections: Connections) {
@@ -51,12 +47,8 @@ pub(super) async fn drive(shared: Arc<Shared>, connections: Connections) {
         if has_acted {
             continue;
         }
-        let wait = wake_at.map_or(LONG, |at| at.since(shared.now()));
-        tokio::select! {
-            () = shared.news.notified() => {}
-            () = sleep(wait) => {}
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
-        }
+        let wait = wake_at.map(|at| at.since(shared.now()));
+        asking::rest(&shared.news, wait, &mut tasks).await;
     }
 }
 

@@ -10,7 +10,7 @@ use rust_mq_proto::kafka::api::ApiKey;
 pub(super) struct Timings {
     /// When this turn began.
     turn: Mono,
-    /// By place in `places`: what is not asked takes no memory.
+    /// By `place`: what is not asked takes no memory.
     by_api: Vec<Option<Box<Durations>>>,
 }
 

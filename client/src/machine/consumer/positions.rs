@@ -73,15 +73,13 @@ impl Machine {
         places: &[Place],
         answer: Answered,
     ) {
-        let mut found: BTreeMap<Place, CommittedOffset> = BTreeMap::new();
-        let mut error = Error::Unreadable { node: address.to_owned(), why: "not all was answered".into() };
-        match answer {
-            Ok(Answer::Committed(told)) => {
-                found.extend(told.offsets.into_iter().map(|one| ((one.topic.clone(), one.partition), one)));
-            }
-            Ok(_) => {}
-            Err(refused) => error = refused,
-        }
+        let (offsets, error) = match answer {
+            Ok(Answer::Committed(told)) => (told.offsets, not_all(address)),
+            Ok(_) => (Vec::new(), not_all(address)),
+            Err(refused) => (Vec::new(), refused),
+        };
+        let named = offsets.into_iter().map(|one| ((one.topic.clone(), one.partition), one));
+        let mut found: BTreeMap<Place, CommittedOffset> = named.collect();
         for place in places {
             let reset = self.settings.reset;
             let Some(reading) = self.readings.get_mut(place).filter(|reading| reading.asked == Some(ticket))
@@ -118,15 +116,13 @@ impl Machine {
         places: &[(Place, Goal)],
         answer: Answered,
     ) {
-        let mut found: BTreeMap<Place, FoundOffset> = BTreeMap::new();
-        let mut error = Error::Unreadable { node: address.to_owned(), why: "not all was answered".into() };
-        match answer {
-            Ok(Answer::Offsets(told)) => {
-                found.extend(told.offsets.into_iter().map(|one| ((one.topic.clone(), one.partition), one)));
-            }
-            Ok(_) => {}
-            Err(refused) => error = refused,
-        }
+        let (offsets, error) = match answer {
+            Ok(Answer::Offsets(told)) => (told.offsets, not_all(address)),
+            Ok(_) => (Vec::new(), not_all(address)),
+            Err(refused) => (Vec::new(), refused),
+        };
+        let named = offsets.into_iter().map(|one| ((one.topic.clone(), one.partition), one));
+        let mut found: BTreeMap<Place, FoundOffset> = named.collect();
         for (place, goal) in places {
             let Some(reading) = self.readings.get_mut(place).filter(|reading| reading.asked == Some(ticket))
             else {
@@ -168,4 +164,9 @@ fn at(goal: Goal) -> Option<At> {
         // An offset needs no looking up, and never comes here.
         Goal::Offset(_) => None,
     }
+}
+
+/// What is said of a partition that was asked about, and of which an answer says nothing.
+fn not_all(address: &str) -> Error {
+    Error::Unreadable { node: address.to_owned(), why: "not all was answered".into() }
 }
