@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::folder::Folder;
 use crate::node::Node;
+use crate::ports::free_ports;
 use kafka_protocol::messages::{
     DescribeClusterRequest, MetadataRequest, MetadataResponse, TopicName,
     metadata_request::MetadataRequestTopic,
@@ -10,7 +11,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -164,16 +165,6 @@ pub fn told(client: &mut Client) -> Vec<String> {
     again.sort();
     assert_eq!(brokers, again, "all of the API says the same");
     brokers.into_iter().map(|(_, address)| address).collect()
-}
-
-/// Ports that were free a moment ago.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("there is a free port")).collect();
-    listeners
-        .iter()
-        .map(|listener| listener.local_addr().expect("a bound socket has an address").port())
-        .collect()
 }
 
 /// The configuration file of one node; node 1 founds the cluster.

@@ -4,7 +4,8 @@
 //! This library is the stage: `binary` builds it, `node` runs it, `cluster` runs three, `client` speaks
 //! Kafka's protocol through an independent codec, `dialogue` says the common things with it, `batch` makes
 //! record batches good and bad, `traffic` sends much of what costs much, `verbs` runs those of the binary, `programs` finds
-//! kcat and the Python clients, `folder` holds a test's files, `http` asks for pages.
+//! kcat and the Python clients, `folder` holds a test's files, `http` asks for pages,
+//! `ports` finds addresses.
 //! `contract` is apart: the driver contract suite, which every disk that drives the core must pass.
 //!
 //! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
@@ -23,6 +24,7 @@ pub mod dialogue;
 pub mod folder;
 pub mod http;
 pub mod node;
+pub mod ports;
 pub mod programs;
 pub mod traffic;
 pub mod verbs;

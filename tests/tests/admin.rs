@@ -55,7 +55,7 @@ fn what_is_no_page_is_said_to_be_none() {
 
 #[test]
 fn a_node_of_a_cluster_that_nobody_leads_is_alive_and_not_ready_and_says_why() {
-    let ports = tests::cluster::free_ports(6);
+    let ports = tests::ports::free_ports(6);
     let folder = tests::folder::Folder::new();
     let member = |number: usize| {
         format!(

@@ -3,10 +3,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 use tests::client::Client;
-use tests::cluster::{free_ports, metadata};
+use tests::cluster::metadata;
 use tests::dialogue::create_topic;
 use tests::folder::Folder;
 use tests::node::{Node, Refusal, run_to_end, run_to_end_under};
+use tests::ports::{free_address, free_ports};
 
 /// A node's file in a folder, and its name.
 fn file(folder: &Folder, text: &str) -> String {
@@ -137,8 +138,7 @@ fn a_check_says_whether_a_node_would_start_and_leaves_nothing_behind() {
     assert!(!std::path::Path::new(&folder.join("data")).exists(), "it made a directory");
     ends_with(0, &["fine: one node in memory"], &run_to_end(&["--listen", "127.0.0.1:0", "--check"]));
 
-    let taken = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let taken = taken.local_addr().expect("a bound socket has an address").to_string();
+    let taken = free_address().to_string();
     let held = TcpListener::bind(&taken).ok();
     ends_with(1, &[&taken, "in use"], &run_to_end(&["--config", &path, "--check", "--listen", &taken]));
     drop(held);
@@ -214,7 +214,7 @@ fn wait_for(node: &Node, words: &[&str]) {
 #[test]
 fn a_hangup_has_the_levels_of_the_log_read_again_and_nothing_else() {
     let folder = Folder::new();
-    let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)[0]));
+    let address = free_address();
     let with = |more: &str| file(&folder, &format!("api_addr: {address}\n{more}"));
     let path = with("log_level: warn\n");
     let mut node = Node::start_at(&["--config", &path], address).expect("it starts");

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::client::Client;
-use tests::cluster::{free_ports, told};
+use tests::cluster::told;
 use tests::folder::Folder;
 use tests::node::{Node, run_to_end};
+use tests::ports::free_ports;
 
 /// How long three nodes may take to found their cluster.
 const PATIENCE: Duration = Duration::from_secs(60);

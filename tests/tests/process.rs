@@ -1,7 +1,6 @@
 //! The process as an operator meets it: its help, its refusals, how it stops, who may use a directory.
 
 use std::fs::Permissions;
-use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 use tests::batch::Batch;
@@ -271,7 +270,7 @@ fn the_advertised_address_is_what_clients_are_told() {
 fn a_mistake_in_the_configuration_shows_the_line_and_the_likely_key() {
     let folder = Folder::new();
     let path = folder.join("node.yaml");
-    let free: SocketAddr = ([127, 0, 0, 1], tests::cluster::free_ports(1)[0]).into();
+    let free = tests::ports::free_address();
     let text = format!(
         "node_id: 1\napi_adr: {free}\nrpc_addr: 127.0.0.1:0\nstorage_path: {}\n",
         folder.join("data")

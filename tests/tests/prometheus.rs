@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tests::cluster::{Cluster, free_ports};
+use tests::cluster::Cluster;
 use tests::dialogue::{create_topics, topic_with};
 use tests::folder::Folder;
 use tests::http::get;
 use tests::node::{Node, run_to_end};
+use tests::ports::free_address;
 use tests::programs::{PATIENCE, kcat, prometheus, promtool, run};
 
 const TOPIC: &str = "watched";
@@ -45,7 +46,7 @@ impl Watcher {
         check.args(["check", "config", &folder.join("prometheus.yaml")]);
         let said = run(check, b"", PATIENCE).expect_success("promtool check config");
         assert!(said.contains("18 rules found"), "the rules are found beside it: {said}");
-        let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)[0]));
+        let address = free_address();
         let mut command = prometheus();
         command
             .arg(format!("--config.file={}", folder.join("prometheus.yaml")))

@@ -15,7 +15,6 @@ use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic}
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use std::fs;
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -54,7 +53,7 @@ impl Cluster {
         let base = if setup.durability == Durability::Memory { &kit.memory } else { &kit.disk };
         // The last run's folders; on the first run there are none.
         let _ = fs::remove_dir_all(base);
-        let ports = free_ports(setup.nodes)?;
+        let ports = free_ports(setup.nodes);
         let folders: Vec<PathBuf> = (1..=ports.len()).map(|number| base.join(number.to_string())).collect();
         let mut settings = String::new();
         for (at, folder) in folders.iter().enumerate() {
@@ -245,12 +244,8 @@ fn topic_of(
     Some(Topic { name: topic.name.clone()?, leaders })
 }
 
-/// Ports that nobody listens on now.
-fn free_ports(nodes: u16) -> io::Result<Vec<Ports>> {
-    // All are held until all are found, so that no port is given out twice.
-    let held: Vec<TcpListener> =
-        (0..nodes * 2).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
-    let numbers: Vec<u16> =
-        held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<io::Result<_>>()?;
-    Ok(numbers.chunks(2).map(|pair| Ports { clients: pair[0], peers: pair[1] }).collect())
+/// Ports that nobody listens on, and nobody is given.
+fn free_ports(nodes: u16) -> Vec<Ports> {
+    let numbers = tests::ports::free_ports(usize::from(nodes) * 2);
+    numbers.chunks(2).map(|pair| Ports { clients: pair[0], peers: pair[1] }).collect()
 }

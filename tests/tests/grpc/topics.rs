@@ -97,7 +97,7 @@ fn what_one_door_wrote_the_other_reads() {
 
 #[test]
 fn a_call_is_told_the_addresses_of_the_listener_that_it_came_to() {
-    let ports = tests::cluster::free_ports(2);
+    let ports = tests::ports::free_ports(2);
     let listen = format!("inner://127.0.0.1:{},outer://127.0.0.1:{}", ports[0], ports[1]);
     let _node =
         Node::start(&["--listen", &listen, "--advertise", "inner://in.example:1,outer://out.example:2"]);

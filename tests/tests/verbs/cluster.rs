@@ -1,9 +1,9 @@
 //! `rust-mq cluster`.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 use tests::cluster::Cluster;
 use tests::node::Node;
+use tests::ports::free_address;
 use tests::verbs::Person;
 
 #[test]
@@ -22,8 +22,7 @@ replicas    ok     no partition with one missing or behind
 ";
     assert_eq!(person.sees(&["cluster", "health"]), healthy);
     assert_eq!(person.sees(&["cluster", "health", "--exit-when-healthy"]), healthy);
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let nobody = Person::of(&port.expect("a port is free").to_string());
+    let nobody = Person::of(&free_address().to_string());
     let said = nobody.says(&["cluster", "health", "--format", "json"]);
     let seen: serde_json::Value = serde_json::from_str(&said.out).expect("it is JSON");
     assert_eq!((said.code, seen["is_healthy"].as_bool()), (Some(10), Some(false)));

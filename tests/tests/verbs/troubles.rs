@@ -1,16 +1,15 @@
 //! What goes wrong, and how people are told: three lines on standard error, and an exit code.
 
 use std::io::Read;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use tests::folder::Folder;
 use tests::node::Node;
+use tests::ports::free_address;
 use tests::verbs::Person;
 
 #[test]
 fn a_broker_that_is_not_there_is_said_at_once_in_three_lines() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let address = port.expect("a port is free").to_string();
+    let address = free_address().to_string();
     let expected = format!(
         "error: the cluster was not reached\n  why: nobody answers at {address}: Connection refused\n  \
          try: start a broker with `rust-mq`, or say where one is: --brokers HOST:PORT\n"
