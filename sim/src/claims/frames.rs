@@ -6,7 +6,7 @@
 use crate::disk::Disk;
 use crate::disk::image::Image;
 use bytes::{Buf, Bytes};
-use crc_fast::{CrcAlgorithm, Digest};
+use crc_fast::{CrcAlgorithm, Digest, checksum};
 use rust_mq_core::file::File;
 use rust_mq_core::rng::hash;
 use std::fmt;
@@ -15,6 +15,8 @@ use std::fmt;
 pub const HEADER: u64 = 40;
 /// What frames are aligned to.
 const BLOCK: u64 = 4096;
+/// Bytes before a checkpoint's body.
+const SLOT_HEADER: u64 = 32;
 /// Bytes that the checksum covers before the body.
 const CHECKED: usize = 36;
 
@@ -161,6 +163,49 @@ pub fn all(disk: &Disk) -> Vec<(File, u64, Frame)> {
     }
     found.sort_by_key(|(_, _, frame)| frame.sequence);
     found
+}
+
+/// Those of [`all`] that are of the chain in force. A journal that came back from before its disk was emptied holds
+/// frames of another, with higher sequences (seed 90011220), and so do files from before a chain was begun anew.
+pub fn in_force(disk: &Disk) -> Vec<(File, u64, Frame)> {
+    let mut found = all(disk);
+    if let Some(salt) = salt_in_force(disk) {
+        found.retain(|(_, _, frame)| frame.salt == salt);
+    }
+    found
+}
+
+/// The salt of the chain that the newest whole checkpoint names; the layout is from the essay of
+/// `core/src/storage/checkpoint/slot.rs`.
+fn salt_in_force(disk: &Disk) -> Option<u64> {
+    let slots = [File::Checkpoint(false), File::Checkpoint(true)];
+    let named = slots.into_iter().filter_map(|slot| chain_of_slot(disk.durable(slot)?));
+    named.max_by_key(|(sequence, _)| *sequence).map(|(_, salt)| salt)
+}
+
+/// A whole checkpoint's sequence, and its chain's salt.
+fn chain_of_slot(image: &Image) -> Option<(u64, u64)> {
+    let mut head = image.read(0, SLOT_HEADER).freeze();
+    let crc_of_head = checksum(CrcAlgorithm::Crc32Iscsi, head.get(..SLOT_HEADER as usize - 4)?);
+    if &head[..4] != b"RMQc" {
+        return None;
+    }
+    head.advance(8);
+    let (sequence, body_bytes) = (head.try_get_u64().ok()?, head.try_get_u64().ok()?);
+    let (crc_of_body, crc) = (head.try_get_u32().ok()?, head.try_get_u32().ok()?);
+    if crc_of_head != u64::from(crc) || body_bytes > image.len() {
+        return None;
+    }
+    let mut body = image.read(SLOT_HEADER, body_bytes).freeze();
+    if checksum(CrcAlgorithm::Crc32Iscsi, &body) != u64::from(crc_of_body) {
+        return None;
+    }
+    // file, at, sequence and previous come before it.
+    body.try_get_u32().ok()?;
+    body.try_get_u64().ok()?;
+    body.try_get_u64().ok()?;
+    body.try_get_u32().ok()?;
+    Some((sequence, body.try_get_u64().ok()?))
 }
 
 fn item(body: &mut Bytes) -> Option<Item> {

@@ -142,7 +142,8 @@ impl Shadow {
                 durable.falls(seen);
             }
         }
-        self.newest = frames::all(disk).last().map(|(_, _, frame)| (frame.sequence, frame.salt, frame.crc));
+        self.newest =
+            frames::in_force(disk).last().map(|(_, _, frame)| (frame.sequence, frame.salt, frame.crc));
     }
 
     /// The disk was wiped. What was durable was so when it was acknowledged; nobody will remember it.

@@ -10,6 +10,7 @@ use crate::dice::Dice;
 use crate::trouble::{Astray, Decay, FileKind};
 use bytes::BytesMut;
 use rust_mq_core::file::File;
+use std::collections::BTreeSet;
 
 /// The largest write that goes astray.
 const ASTRAY_MAX: u64 = 256 << 10;
@@ -17,6 +18,15 @@ const ASTRAY_MAX: u64 = 256 << 10;
 const NEWEST_BYTES: u64 = 8 << 10;
 /// What is read at a time where that is looked for.
 const LOOK_BYTES: u64 = 64 << 10;
+
+/// What somebody did to a disk's files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tampered {
+    /// Something of them was taken away.
+    short: BTreeSet<File>,
+    /// They had been removed, and are there again.
+    came_back: BTreeSet<File>,
+}
 
 impl Disk {
     /// Whether a write over bytes that are durable already was asked for in a file that is meant, and is not performed yet.
@@ -82,11 +92,11 @@ impl Disk {
             }
             Decay::CutOff => {
                 inode.cut_off(dice.below(len));
-                self.short.insert(file);
+                self.tampered.short.insert(file);
             }
             Decay::Gone => {
                 self.files.remove(&file);
-                self.short.insert(file);
+                self.tampered.short.insert(file);
             }
         }
         true
@@ -104,7 +114,7 @@ impl Disk {
     /// stays with the site.
     pub fn trade(&mut self, other: &mut Disk) {
         std::mem::swap(&mut self.files, &mut other.files);
-        std::mem::swap(&mut self.short, &mut other.short);
+        std::mem::swap(&mut self.tampered, &mut other.tampered);
     }
 
     /// Whether work on a file of that kind was asked for, and is not performed yet.
@@ -114,7 +124,12 @@ impl Disk {
 
     /// Whether somebody took something of that file away.
     pub fn is_short(&self, file: File) -> bool {
-        self.short.contains(&file)
+        self.tampered.short.contains(&file)
+    }
+
+    /// Whether the process had removed that file and somebody put it back.
+    pub fn came_back(&self, file: File) -> bool {
+        self.tampered.came_back.contains(&file)
     }
 
     /// Whether readers get something else than what was written, of what is no records.
@@ -139,10 +154,12 @@ impl Disk {
     /// The files of that kind, or all, are as they are in `earlier`. Precondition: no process uses either.
     pub fn put_back(&mut self, earlier: &Disk, of: Option<FileKind>) {
         let is_meant = |file: &File| of.is_none_or(|of| FileKind::of(*file) == of);
-        self.short.extend(self.files.keys().filter(|file| is_meant(file)));
-        self.files.retain(|file, _| !is_meant(file));
         let back = earlier.files.iter().filter(|(file, _)| is_meant(file));
-        self.short.extend(back.clone().map(|(file, _)| *file));
+        let names = || back.clone().map(|(file, _)| *file);
+        self.tampered.came_back.extend(names().filter(|file| !self.files.contains_key(file)));
+        self.tampered.short.extend(self.files.keys().filter(|file| is_meant(file)));
+        self.tampered.short.extend(names());
+        self.files.retain(|file, _| !is_meant(file));
         self.files.extend(back.map(|(file, inode)| (*file, inode.clone())));
     }
 }

@@ -19,6 +19,7 @@ use crate::clock::SECOND;
 use crate::dice::{Dice, Key};
 use crate::trouble::{Astray, FileKind};
 use bytes::Bytes;
+use decay::Tampered;
 use image::Image;
 use inode::{Inode, Loss, Toll};
 use rust_mq_core::action::Action;
@@ -39,8 +40,8 @@ pub struct Disk {
     works_made: u64,
     /// Rotten bytes that were written over since somebody asked.
     written_over: usize,
-    /// Files of which somebody took something away.
-    short: BTreeSet<File>,
+    /// What somebody did to its files.
+    tampered: Tampered,
     /// What faults did since somebody asked.
     effects: Vec<&'static str>,
     capacity: u64,
@@ -141,7 +142,7 @@ impl Disk {
             synced: Vec::new(),
             works_made: 0,
             written_over: 0,
-            short: BTreeSet::new(),
+            tampered: Tampered::default(),
             effects: Vec::new(),
             capacity,
             armed: Armed::default(),

@@ -59,7 +59,7 @@ impl World {
     /// tell rot from a torn write. Not before there is a cluster: it takes all members to found one.
     pub(super) fn rot_journal(&mut self, site: usize, number: usize) {
         let disk = &mut self.nodes[site].disk;
-        let frames = frames::all(disk);
+        let frames = frames::in_force(disk);
         let mut dice = self.root.key("rot", &[]).throw(number as u64);
         let candidates = frames.len().saturating_sub(1);
         if candidates == 0 || self.claims.elections == 0 || self.stages.is_swapped(site) {
