@@ -65,25 +65,46 @@ impl<'a> Company<'a> {
 
     /// How many voters of a partition a node hears, itself included if it is one: as many hear it (`peer::Sign`).
     pub fn voters_heard_by(self, of: TopicPartition, node: NodeId) -> usize {
-        let is_voter = |heard: &NodeId| self.residents.replica_on(of, *heard).is_some();
-        let peers = &self.ports.peers;
-        let others = if node == self.ports.node {
-            peers.hears().filter(is_voter).count()
-        } else {
-            peers.sign_of(node).map_or(0, |sign| sign.hears.iter().filter(|heard| is_voter(heard)).count())
-        };
-        others + usize::from(is_voter(&node))
+        self.hearers(of, node).len()
     }
 
-    /// Whether more voters hear the replica `candidate` than hear the leader of the partition of `id`. Without that, those
+    /// The voters of a partition that hear a node, itself included if it is one. Of a node that is not heard here: those
+    /// of whom that is known.
+    fn hearers(self, of: TopicPartition, node: NodeId) -> Vec<NodeId> {
+        let peers = &self.ports.peers;
+        let says_to_hear =
+            |other: &NodeId| peers.sign_of(*other).is_some_and(|sign| sign.hears.contains(&node));
+        let mut hearers: Vec<NodeId> = if node == self.ports.node {
+            peers.hears().collect()
+        } else if self.ports.is_alive(node) {
+            peers.sign_of(node).map_or(Vec::new(), |sign| sign.hears.clone())
+        } else {
+            peers.hears().filter(says_to_hear).collect()
+        };
+        hearers.push(node);
+        hearers.retain(|hearer| self.residents.replica_on(of, *hearer).is_some());
+        hearers
+    }
+
+    /// How well a node is heard: by how many voters of a partition, and by how many those are in their turn. Of two that
+    /// are heard by as many, the one that leaves out who hears few reaches more than the one that leaves out who hears many
+    /// (seed 91001800).
+    fn standing(self, of: TopicPartition, node: NodeId) -> (usize, usize) {
+        let hearers = self.hearers(of, node);
+        let theirs = hearers.iter().map(|hearer| self.voters_heard_by(of, *hearer)).sum();
+        (hearers.len(), theirs)
+    }
+
+    /// Whether the replica `candidate` is heard better than the leader of the partition of `id`. Without that, those
     /// that do not hear the one would be followed by those that do not hear the other, for as long as links are broken
     /// (decision 0012).
-    pub fn is_heard_by_more(self, id: ReplicaId, candidate: ReplicaId) -> bool {
+    pub fn is_heard_better(self, id: ReplicaId, candidate: ReplicaId) -> bool {
         let Some(resident) = self.residents.get(id) else { return false };
         let (of, leader) = (resident.of(), resident.replica().leader());
-        let heard =
-            |replica| self.residents.node_of(of, replica).map_or(0, |node| self.voters_heard_by(of, node));
-        heard(candidate) > heard(leader)
+        let standing = |replica| {
+            self.residents.node_of(of, replica).map(|node| self.standing(of, node)).unwrap_or_default()
+        };
+        standing(candidate) > standing(leader)
     }
 
     /// The nodes whose replicas are in sync, where this node leads the partition. One that is not there is not,

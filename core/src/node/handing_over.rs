@@ -6,7 +6,7 @@
 //! a read does not come back for too long       the same
 //! the disk has no space for records            everything, again and again
 //! a follower's catch-up is given nothing       that partition
-//! more voters hear a follower than hear it     that partition, as the follower asks for it (decision 0012)
+//! a follower is heard better than it is        that partition, as the follower asks for it (decision 0012)
 //! ```
 //! A leader needs its disk less than one thinks: its entries commit by its followers' disks, and its heartbeats need
 //! none. So a leader whose disk does nothing any more is never deposed; but it applies only what is durable here, so

@@ -205,7 +205,7 @@ impl Node {
         }
         let is_full = !self.ports.storage.accepts_records();
         let from = ReplicaId(message.from);
-        if message.kind() == RaftKind::TransferWanted && !self.company().is_heard_by_more(id, from) {
+        if message.kind() == RaftKind::TransferWanted && !self.company().is_heard_better(id, from) {
             return;
         }
         let Some(replica) = self.residents.replica_mut(id) else { return };

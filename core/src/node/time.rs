@@ -86,10 +86,10 @@ impl Node {
         }
     }
 
-    /// Replicas whose leader some voters do not hear: it is asked to give way where this node is heard by more.
+    /// Replicas whose leader some voters do not hear: it is asked to give way where this node is heard better.
     fn ask_for_leadership(&mut self, unheard: Vec<ReplicaId>) {
         for id in unheard {
-            if self.company().is_heard_by_more(id, id)
+            if self.company().is_heard_better(id, id)
                 && let Some(replica) = self.residents.replica_mut(id)
             {
                 replica.ask_for_leadership();

@@ -3,13 +3,13 @@
 //! Check quorum keeps a leader that a majority answers, though others cannot reach it; and the lease keeps those of the
 //! majority from voting for anybody else. The others then wait for as long as the link is broken, even where they
 //! reach everybody but the leader. They do ask for pre-votes, again and again, and these arrive here. Who has refused
-//! them for long enough, and keeps up, wants to lead; where more voters hear this one than hear the leader, it asks that
-//! for its leadership.
+//! them for long enough, and keeps up, wants to lead; where this one is heard better than the leader, it asks that for its
+//! leadership.
 //!
 //! Invariant: between two such wishes of one replica lie more than [`limits::UNHEARD_ELECTIONS`] election timeouts, and
 //! twice as many after each, until nobody asked for so long.
 //!
-//! Counted in ticks. Not here: who is heard by how many (the floor above, as it knows nodes), the request, which goes
+//! Counted in ticks. Not here: who is heard how well (the floor above, as it knows nodes), the request, which goes
 //! the way of all messages (`mod`), and its answer, a leadership transfer like any other (Ongaro's thesis 3.10). The problem: "A Byzantine failure in the real world", Cloudflare
 //! 2020; Omni-Paxos (EuroSys 2023), section 2.
 

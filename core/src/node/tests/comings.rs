@@ -110,5 +110,5 @@ fn without_an_image_nobody_is_known_to_be_anywhere() {
     let company = Company::of(&house.residents, &house.ports);
     assert!(company.live_members(of).is_empty() && company.other_holders(id).is_empty());
     assert_eq!((company.rank(id), company.in_sync(of)), (0, None));
-    assert!(!company.is_heard_by_more(id, id));
+    assert!(!company.is_heard_better(id, id));
 }
