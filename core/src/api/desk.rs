@@ -10,12 +10,14 @@
 //! open waits as long as that takes (`NEVER`).
 
 use super::Waiting;
+use super::early;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
 use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;
 use crate::error_code::ErrorCode;
+use crate::ids::LinkId;
 use crate::limits::{DECISION_AWAITED_MAX, SWEEP};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
@@ -24,7 +26,7 @@ use crate::now::{Mono, Now};
 use crate::storage::ReadId;
 use crate::timer::Deadlines;
 use rust_mq_proto::kafka::{Response, write_response};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Everything that waits for an answer.
@@ -43,10 +45,12 @@ pub struct Desk {
     pub(super) timings: Timings,
     /// Requests that go on in the next turn, in order.
     pub(super) unfinished: VecDeque<Waiter>,
+    /// Links whose next request waits for one of those, whether the link is still there or not.
+    held: BTreeSet<LinkId>,
     /// Fetches with news that were not looked at yet, in order.
     pub(super) woken: VecDeque<Waiter>,
-    /// Those that came too early, in order.
-    pub(super) early: VecDeque<Waiter>,
+    /// Those that came too early.
+    pub(super) early: early::Queue,
     pub(super) parked: Parked,
     pub(super) producer_ids: Block,
     /// Topics that Metadata requests are making on the way.
@@ -115,8 +119,9 @@ impl Desk {
             work: Work::new(turn_work_bytes),
             timings: Timings::default(),
             unfinished: VecDeque::new(),
+            held: BTreeSet::new(),
             woken: VecDeque::new(),
-            early: VecDeque::new(),
+            early: early::Queue::default(),
             parked: Parked::default(),
             producer_ids: Block::default(),
             auto_creations: 0,
@@ -143,6 +148,23 @@ impl Desk {
     pub(super) fn waiter(&mut self) -> Waiter {
         self.next_waiter += 1;
         Waiter(self.next_waiter)
+    }
+
+    /// A request goes on in the next turn, and the next one of its link waits for it.
+    pub(super) fn hold(&mut self, node: &mut Node, link: LinkId) {
+        self.held.insert(link);
+        node.hold_client(link);
+    }
+
+    /// It is gone on with, or ended.
+    pub(super) fn release(&mut self, node: &mut Node, link: LinkId) {
+        self.held.remove(&link);
+        node.release_client(link);
+    }
+
+    /// Whether a request of that link is not finished, though the link may be gone.
+    pub(super) fn holds(&self, link: LinkId) -> bool {
+        self.held.contains(&link)
     }
 
     /// Lets it wait until then, or `limits::SWEEP` longer.

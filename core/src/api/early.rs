@@ -2,7 +2,8 @@
 //! Every other request has a word for "not yet"; a list has none, and what it lacks is taken for what there is not.
 //!
 //! - Invariant: requests of one kind are taken up in the order they came, no more of them in a turn than it may do, and
-//!   none of a link whose last one is not finished.
+//!   none of a link whose last one is not finished, although the link may be gone by now (seed 91003361).
+//! - Invariant: what comes later on a link does not overtake them.
 //! - Invariant: a list waits for at most `limits::TOPICS_AWAITED_MAX`; then its connection is closed, and the client asks
 //!   another node. Whatever else came too early waits as long as the node takes to open.
 //!
@@ -13,10 +14,44 @@ use super::cluster::list_config_resources;
 use super::desk::{Desk, NEVER};
 use super::origin::Origin;
 use super::topics::{describe_topic_partitions, metadata};
+use crate::ids::LinkId;
 use crate::limits::TOPICS_AWAITED_MAX;
+use crate::machine::Waiter;
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::RequestBody;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Those that wait.
+#[derive(Default)]
+pub(super) struct Queue {
+    /// In order.
+    waiters: VecDeque<Waiter>,
+    /// How many of a link wait for this node to be open, or for their turn.
+    links: BTreeMap<LinkId, usize>,
+}
+
+impl Queue {
+    fn push(&mut self, waiter: Waiter, held: &Held) {
+        self.waiters.push_back(waiter);
+        if !held.is_list {
+            *self.links.entry(held.origin.caller.link).or_insert(0) += 1;
+        }
+    }
+
+    /// One leaves, to be answered.
+    fn left(&mut self, held: &Held) {
+        let link = held.origin.caller.link;
+        if !held.is_list
+            && let Some(count) = self.links.get_mut(&link)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.links.remove(&link);
+            }
+        }
+    }
+}
 
 /// One that waits.
 pub(super) struct Held {
@@ -26,13 +61,14 @@ pub(super) struct Held {
 }
 
 impl Held {
-    fn is_ripe(&self, node: &Node) -> bool {
-        let is_next = !node.is_client_held(self.origin.caller.link);
+    fn is_ripe(&self, desk: &Desk, node: &Node) -> bool {
+        let is_next = !desk.holds(self.origin.caller.link);
         is_next && node.is_open() && (!self.is_list || node.knows_topics())
     }
 
     /// Its time is up, or the node stops.
     pub fn end(self, desk: &mut Desk, node: &mut Node, now: Now) {
+        desk.early.left(&self);
         let reason = match self.is_list {
             true => "asks for all topics, and no leader has told yet which there are",
             false => "came too early, and the node stops",
@@ -64,11 +100,12 @@ pub(super) fn hold(
         _ => false,
     };
     let held = Held { origin, body, is_list };
-    if held.is_ripe(node) {
+    let is_first = !desk.early.links.contains_key(&origin.caller.link);
+    if is_first && held.is_ripe(desk, node) {
         return Some(held.body);
     }
     let waiter = desk.waiter();
-    desk.early.push_back(waiter);
+    desk.early.push(waiter, &held);
     let until = if is_list { now.mono + TOPICS_AWAITED_MAX } else { NEVER };
     desk.wait(now, waiter, until, Waiting::Early(Box::new(held)));
     None
@@ -77,14 +114,15 @@ pub(super) fn hold(
 /// Takes up those that can be, in order; all of them are sent away where the node sends clients away.
 pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
     let sends_away = node.sends_clients_away();
-    for waiter in std::mem::take(&mut desk.early) {
+    for waiter in std::mem::take(&mut desk.early.waiters) {
         let may_begin = desk.may_begin();
-        match desk.waiting_mut(waiter) {
-            Some(Waiting::Early(held)) if !(sends_away || may_begin && held.is_ripe(node)) => {
-                desk.early.push_back(waiter);
+        match desk.waiting(waiter) {
+            Some(Waiting::Early(held)) if !(sends_away || may_begin && held.is_ripe(desk, node)) => {
+                desk.early.waiters.push_back(waiter);
             }
             _ => {
                 let Some(Waiting::Early(held)) = desk.take_out(waiter) else { continue };
+                desk.early.left(&held);
                 if sends_away {
                     desk.leaves(node, held.origin);
                     node.send_away(now, held.origin.caller.link);
@@ -99,6 +137,7 @@ pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
 /// Whether one can be taken up, or sent away.
 pub(super) fn has_ripe(desk: &Desk, node: &Node) -> bool {
     let is_ripe =
-        |waiter: &_| matches!(desk.waiting(*waiter), Some(Waiting::Early(held)) if held.is_ripe(node));
-    !desk.early.is_empty() && (node.sends_clients_away() || desk.early.iter().any(is_ripe))
+        |waiter: &_| matches!(desk.waiting(*waiter), Some(Waiting::Early(held)) if held.is_ripe(desk, node));
+    let waiters = &desk.early.waiters;
+    !waiters.is_empty() && (node.sends_clients_away() || waiters.iter().any(is_ripe))
 }

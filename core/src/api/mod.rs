@@ -199,7 +199,7 @@ impl Desk {
             left -= 1;
             match self.take_out(waiter) {
                 Some(Waiting::Appending(appending)) => {
-                    node.release_client(appending.link());
+                    self.release(node, appending.link());
                     produce::go_on(self, node, now, waiter, *appending);
                 }
                 Some(Waiting::ListOffsets(pending)) => list_offsets::go_on(self, node, now, waiter, *pending),
@@ -223,9 +223,7 @@ impl Desk {
 
     /// Takes up what came too early and need not wait any longer. If it waits in vain, whoever asked is sent elsewhere.
     pub fn take_early(&mut self, node: &mut Node, now: Now) {
-        if !self.early.is_empty() {
-            early::take(self, node, now);
-        }
+        early::take(self, node, now);
     }
 
     /// Whether [`Desk::take_early`] has something to take up.

@@ -96,11 +96,6 @@ impl Connections {
         }
     }
 
-    /// Whether none of its requests may be taken up.
-    pub fn is_held(&self, link: LinkId) -> bool {
-        self.links.get(&link).is_some_and(|connection| connection.is_held)
-    }
-
     /// Its requests may be taken up again.
     pub fn release(&mut self, link: LinkId) {
         if let Some(connection) = self.links.get_mut(&link) {

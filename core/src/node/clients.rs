@@ -43,11 +43,6 @@ impl Node {
         self.connections.hold(link);
     }
 
-    /// Whether a link's requests wait for one that is not finished.
-    pub fn is_client_held(&self, link: LinkId) -> bool {
-        self.connections.is_held(link)
-    }
-
     /// Takes up its requests again.
     pub fn release_client(&mut self, link: LinkId) {
         self.connections.release(link);

@@ -105,7 +105,7 @@ pub(in crate::api) fn go_on(
         appending.append(desk, node, now, waiter, data);
         if !desk.work.is_left() && appending.has_more() {
             if !node.is_planted(Mutant::UnfinishedOvertaken) {
-                node.hold_client(appending.pending.origin.caller.link);
+                desk.hold(node, appending.link());
             }
             desk.unfinished.push_back(waiter);
             let until = appending.until;
@@ -261,7 +261,7 @@ pub(in crate::api) fn broken_off(
     mut appending: Appending,
     vain: Vain,
 ) {
-    node.release_client(appending.pending.origin.caller.link);
+    desk.release(node, appending.link());
     appending.refuse_rest(unsure(vain));
     match appending.wants_answer {
         true => in_vain(desk, node, appending.pending, vain),
