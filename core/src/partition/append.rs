@@ -13,6 +13,7 @@
 use super::Partition;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use super::refusal::AppendRefusal;
+use super::refused::Standing;
 use super::timestamps::Allowed;
 use crate::entry::EntryKind;
 use crate::error_code::ErrorCode;
@@ -84,6 +85,17 @@ impl Parked {
     }
 }
 
+/// Where a producer that the log does not know may begin, other than at sequence 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// Nowhere.
+    AtZero,
+    /// Here, if it comes again.
+    Awaited,
+    /// Here.
+    Taken,
+}
+
 /// What the request around a batch says about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
@@ -125,7 +137,7 @@ impl Partition {
         if let (Err(_), Some(producer)) = (&result, producer)
             && self.is_first_leader()
         {
-            self.refused.note(ProducerId(producer.id));
+            self.refused.note(ProducerId(producer.id), producer.base_sequence);
         }
         result
     }
@@ -164,12 +176,9 @@ impl Partition {
             return Err(refusal);
         }
         if let Some(producer) = &summary.producer {
-            match ProducerEntry::judge(
-                self.overlay.entry(ProducerId(producer.id), &self.log.producers),
-                producer,
-                summary.count,
-                self.takes_any_start(ProducerId(producer.id)),
-            ) {
+            let start = self.start_of(producer);
+            let entry = self.overlay.entry(ProducerId(producer.id), &self.log.producers);
+            match ProducerEntry::judge(entry, producer, summary.count, start == Start::Taken) {
                 Sequence::Next if self.is_taken_for_old(producer) => {
                     return Err(refuse(ErrorCode::DuplicateSequenceNumber, ""));
                 }
@@ -181,6 +190,10 @@ impl Partition {
                     return Ok(());
                 }
                 Sequence::Refused(code) if self.is_let_in(producer, code) => {}
+                Sequence::Refused(_) if entry.is_none() && start == Start::Awaited => {
+                    let message = "this log does not know the producer: it may begin anywhere, but in order";
+                    return Err(AppendRefusal::new(ErrorCode::NotLeaderOrFollower, message));
+                }
                 Sequence::Refused(code) => {
                     let message =
                         format!("sequence {} of {}", producer.base_sequence, ProducerId(producer.id));
@@ -251,11 +264,19 @@ impl Partition {
         self.parked.front().is_some_and(|parked| parked.index <= self.applied.index)
     }
 
-    /// Whether an unknown producer may begin at any sequence: what came before it is nowhere, so nothing can be
-    /// doubled or overtaken. That is known only under the log's first leader, if it has not refused a batch of this
-    /// producer, and has forgotten no producer (decision 0006).
-    fn takes_any_start(&self, producer: ProducerId) -> bool {
-        self.is_first_leader() && !self.log.producers.has_forgotten() && !self.refused.may_hold(producer)
+    /// Whether an unknown producer may begin at that sequence, although it is not 0: what came before it is nowhere, so
+    /// nothing can be doubled. That is known only under the log's first leader, if it has forgotten no producer. Nor is
+    /// anything overtaken if the batch comes again: one before it, under way or refused elsewhere, comes with it
+    /// (decision 0006).
+    fn start_of(&self, producer: &Producer) -> Start {
+        if !self.is_first_leader() || self.log.producers.has_forgotten() {
+            return Start::AtZero;
+        }
+        match self.refused.standing(ProducerId(producer.id), producer.base_sequence) {
+            Standing::Lowest => Start::Taken,
+            Standing::Unheard => Start::Awaited,
+            Standing::Behind => Start::AtZero,
+        }
     }
 
     /// Whether no other leader ever took a batch of this log: it would have had an entry of its own term first.
