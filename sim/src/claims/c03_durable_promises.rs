@@ -12,7 +12,8 @@
 //! majority that held it when it was asked for its vote of any later term, for a frame keeps the order of what it says;
 //! so a majority that elects a later leader has a member with that entry, whose vote goes to nobody without it
 //! (Raft, figure 3, Leader Completeness). Who sends another entry there was elected by voters without it: no majority
-//! accepted it, this replica counted or not. The other way round it stays a breach: an append-ok of what was cut in its
+//! accepted it, this replica counted or not. Where both came in one turn, the frame holds the later ones alone, and what
+//! was cut cannot be looked up (seed 92004107); the append-ok leaves no sooner, and the argument is the same. The other way round it stays a breach: an append-ok of what was cut in its
 //! own term, or before. `core/src/replica/tests/laws.rs` delivers such append-oks to leaders that still count them.
 
 use super::shadow::{Durable, Shadow, partition_of};

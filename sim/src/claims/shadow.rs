@@ -49,6 +49,8 @@ pub struct Durable {
     said: BTreeMap<u64, Said>,
     /// The term in which the log was cut, and where it had ended.
     cuts: Vec<(u64, u64)>,
+    /// Terms, from the first to below the second, which a frame passed over whole: it brought entries of a later one.
+    passed: Vec<(u64, u64)>,
     /// Whether its disk was taken out: it was durable, and is not any more.
     pub is_void: bool,
     /// The last index that was there before the disk lost some.
@@ -61,8 +63,12 @@ impl Durable {
         self.base + self.entries.len() as u64
     }
 
-    /// The last index that was there in `term`: what was cut in later terms counts.
+    /// The last index that was there in `term`: what was cut in later terms counts. No bound where it may have been cut
+    /// before it was written.
     pub fn last_in(&self, term: u64) -> u64 {
+        if self.passed.iter().any(|(from, to)| (*from..*to).contains(&term)) {
+            return u64::MAX;
+        }
         let first = self.cuts.iter().find(|(cut_in, _)| *cut_in > term);
         first.map_or(self.last(), |(_, last)| *last)
     }
@@ -154,9 +160,25 @@ impl Shadow {
 
     fn take(&mut self, frame: Frame, items: &mut Vec<Item>) {
         self.newest = Some((frame.sequence, frame.salt, frame.crc));
+        self.pass_over(&frame.items);
         for item in frame.items {
             self.apply(&item);
             items.push(item);
+        }
+    }
+
+    /// A frame is about to be taken in: of whom it brings entries of a later term than his.
+    fn pass_over(&mut self, items: &[Item]) {
+        for item in items {
+            if let Item::Entry { replica, term, .. } = *item
+                && let Some(durable) = self.replicas.get_mut(&replica)
+                && durable.term < term
+            {
+                let (from, to) = (durable.term, term);
+                if durable.passed.last() != Some(&(from, to)) {
+                    durable.passed.push((from, to));
+                }
+            }
         }
     }
 
@@ -245,6 +267,17 @@ mod tests {
 
     fn in_term(term: u64) -> Item {
         Item::HardState { replica: 1, term, vote: 0, commit: 0 }
+    }
+
+    #[test]
+    fn what_was_cut_before_it_was_written_is_not_looked_up() {
+        let mut shadow = Shadow::default();
+        let frame = |sequence, items| Frame { sequence, salt: 1, crc: 0, items };
+        shadow.take(frame(1, vec![in_term(4), entry(1, 4)]), &mut Vec::new());
+        shadow.take(frame(2, vec![in_term(7), entry(2, 5)]), &mut Vec::new());
+        let durable = shadow.replica(1).expect("it has entries");
+        let by_term: Vec<u64> = (4..8).map(|term| durable.last_in(term)).collect();
+        assert_eq!(by_term, [u64::MAX, 2, 2, 2], "entries of term 4 may have come and gone in one turn");
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! whole, then either its write was cut short by a crash, and nothing can have been written after it, since
 //! one frame is in flight at a time; or it was synced once and has rotted, and then a whole later frame
 //! proves it. So the walk hunts: through the rest of the head's file, and through every file that could have
-//! been begun after it. Files of zeros, and those whose first frame is of an earlier lap, cannot.
+//! been begun after it. Files of zeros, and those whose first frame is of an earlier lap, cannot: if their first two
+//! blocks are zeros, and if that frame is whole. What rot has made of a header proves nothing (seed 92002941).
 //!
 //! Invariant: what is asked for lies within the file's length as it was listed, and a frame's length is
 //! compared with that before memory is taken. Reading is bounded: no byte is read more than twice but those
@@ -64,6 +65,8 @@ enum Stage {
     Turning(u32),
     /// Looking for any later frame: in this file from this byte on, then in the others.
     Hunting { file: u32, at: u64, others: VecDeque<u32> },
+    /// Looking whether the first frame of this file is whole, which says that it is of an earlier lap.
+    Doubting { file: u32, others: VecDeque<u32> },
 }
 
 /// The walk.
@@ -146,6 +149,7 @@ impl Walk {
                 Stage::Here => self.go_on(replay),
                 Stage::Turning(file) => self.turn(*file, replay),
                 Stage::Hunting { file, at, .. } => self.hunt(*file, *at),
+                Stage::Doubting { file, .. } => self.doubt(*file),
             };
             if let Some(step) = ended {
                 return step;
@@ -163,11 +167,15 @@ impl Walk {
             self.stage = Stage::Here;
             return None;
         };
-        let head = match self.want(file, 0, HEADER_BYTES as u64, BLOCK_BYTES) {
+        // A sector of zeros may be rot. Behind it lies the rest of the first frame, or the next one.
+        let len = self.lens.get(&file).copied().unwrap_or(0).min(2 * BLOCK_BYTES);
+        let found = if len < HEADER_BYTES as u64 { Found::Nothing } else { self.want(file, 0, len, len) };
+        let head = match found {
             Found::Asked(step) => return Some(step),
-            Found::Nothing => Head::Zeros,
-            Found::Here(bytes) if bytes.iter().all(|byte| *byte == 0) => Head::Zeros,
-            Found::Here(bytes) => Header::parse(&bytes).map_or(Head::Unreadable, Head::Frame),
+            Found::Here(bytes) if bytes.iter().any(|byte| *byte != 0) => {
+                Header::parse(&bytes).map_or(Head::Unreadable, Head::Frame)
+            }
+            Found::Here(_) | Found::Nothing => Head::Zeros,
         };
         self.heads.insert(file, head);
         if let Stage::Heads(files) = &mut self.stage {
@@ -231,14 +239,7 @@ impl Walk {
 
     /// Which files may hold a frame that came after the one that is missing.
     fn begin_hunt(&mut self) {
-        let may_be_later = |(file, head): &(&u32, &Head)| {
-            !self.is_walked(**file)
-                && match head {
-                    Head::Zeros => false,
-                    Head::Unreadable => true,
-                    Head::Frame(header) => header.sequence >= self.chain.sequence,
-                }
-        };
+        let may_be_later = |(file, head): &(&u32, &Head)| !self.is_walked(**file) && **head != Head::Zeros;
         let others = self.heads.iter().filter(may_be_later).map(|(file, _)| *file).collect();
         let is_believed = is_planted(self.mutant, Mutant::RotTakenForTail);
         let (at, others) = if is_believed { (u64::MAX, VecDeque::new()) } else { (self.chain.at, others) };
@@ -253,15 +254,39 @@ impl Walk {
             Found::Nothing => {}
         }
         let len = self.lens.get(&file).copied().unwrap_or(0);
-        let Stage::Hunting { file, at, others } = &mut self.stage else { return None };
+        let Stage::Hunting { at, others, .. } = &mut self.stage else { return None };
         *at = at.saturating_add(BLOCK_BYTES);
         if *at < len {
             return None;
         }
-        match others.pop_front() {
-            Some(other) => (*file, *at) = (other, 0),
-            None => return Some(Step::End(Ending::Tail)),
+        let others = std::mem::take(others);
+        self.hunt_on(others)
+    }
+
+    /// Goes on with the next file.
+    fn hunt_on(&mut self, mut others: VecDeque<u32>) -> Option<Step> {
+        let Some(file) = others.pop_front() else { return Some(Step::End(Ending::Tail)) };
+        let is_earlier =
+            matches!(self.heads.get(&file), Some(Head::Frame(head)) if head.sequence < self.chain.sequence);
+        self.stage = match is_earlier {
+            true => Stage::Doubting { file, others },
+            false => Stage::Hunting { file, at: 0, others },
+        };
+        None
+    }
+
+    fn doubt(&mut self, file: u32) -> Option<Step> {
+        let is_whole = match self.frame(file, 0, |_| true) {
+            Found::Asked(step) => return Some(step),
+            Found::Here(_) => true,
+            Found::Nothing => false,
+        };
+        let Stage::Doubting { others, .. } = &mut self.stage else { return None };
+        let others = std::mem::take(others);
+        if is_whole {
+            return self.hunt_on(others);
         }
+        self.stage = Stage::Hunting { file, at: 0, others };
         None
     }
 
