@@ -6,7 +6,7 @@
 //!
 //! | floor | rooms |
 //! | --- | --- |
-//! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`error_code`], [`file`], [`entry`], [`link`], [`settings`], [`watched`], [`mutant`]: shapes |
+//! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`file`], [`entry`], [`link`], [`settings`], [`watched`], [`mutant`]: shapes |
 //! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
@@ -23,7 +23,6 @@ pub mod codec;
 pub mod config;
 pub mod connection;
 pub mod entry;
-pub mod error_code;
 pub mod event;
 pub mod file;
 pub mod group;

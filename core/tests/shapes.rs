@@ -11,7 +11,6 @@
 use bytes::BytesMut;
 use rust_mq_core::codec::{self, Shape};
 use rust_mq_core::entry::{Entry, EntryKind, Stamp};
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_core::group::{
     self, About, Changed, ClassicMember, Commit, Current, Generation, Groups, MemberChanged, Spoken,
 };
@@ -27,6 +26,7 @@ use rust_mq_core::metadata::{
 use rust_mq_core::now::Wall;
 use rust_mq_core::partition::{LogState, PartitionCommand};
 use rust_mq_core::settings::{Change, Holder, Operation, Settings};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::records::{BatchBuilder, Producer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write};

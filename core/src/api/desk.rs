@@ -16,7 +16,6 @@ use super::producer_ids::Block;
 use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;
-use crate::error_code::ErrorCode;
 use crate::ids::LinkId;
 use crate::limits::{DECISION_AWAITED_MAX, SWEEP};
 use crate::machine::Waiter;
@@ -25,7 +24,7 @@ use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::storage::ReadId;
 use crate::timer::Deadlines;
-use rust_mq_proto::kafka::{Response, write_response};
+use rust_mq_proto::kafka::{ErrorCode, Response, write_response};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 

@@ -5,9 +5,9 @@ use super::command::Command;
 use super::request::{Described, Description, Listed, Phase, Reply};
 use super::soft::Soft;
 use super::state::{Groups, State};
-use crate::error_code::ErrorCode;
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// All groups of this partition.
 pub fn list(groups: &Groups, soft: &Soft) -> Vec<Listed> {

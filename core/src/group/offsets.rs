@@ -7,12 +7,12 @@ use super::request::{Phase, Reply, Who};
 use super::soft::Soft;
 use super::state::{Groups, OffsetKey, State};
 use crate::codec;
-use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::limits::GROUPS_MAX;
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
 use crate::mutant::{Mutant, is_planted};
+use rust_mq_proto::kafka::ErrorCode;
 
 /// What an offset takes of the state besides what its command says: its key, and when it was committed.
 const OFFSET_BYTES: usize = 48;

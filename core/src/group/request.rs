@@ -4,8 +4,8 @@
 use super::command::Commit;
 use super::sharing::{Assignor, Partitions};
 use super::state::Committed;
-use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

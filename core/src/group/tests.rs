@@ -4,13 +4,13 @@
 use super::{ClassicMember, Command, Commit, Groups, Join, Leaving, Phase, Reply, Request, Soft, Sync, Who};
 use crate::config::GroupSettings;
 use crate::entry::Stamp;
-use crate::error_code::ErrorCode;
 use crate::ids::{ClusterId, Index, NodeId, Term, TopicId};
 use crate::level::Level;
 use crate::machine::{Answer, Built, Context, Decision, Machine, Room, Waiter};
 use crate::metadata::Metadata;
 use crate::now::{Mono, Now, Wall};
 use crate::rng::Rng;
+use rust_mq_proto::kafka::ErrorCode;
 use std::time::Duration;
 
 const ROOM: Room = Room {

@@ -10,9 +10,9 @@ use super::room::RoomLeft;
 use super::{Command, Metadata, topic_name};
 use crate::codec;
 use crate::entry::Stamp;
-use crate::error_code::ErrorCode;
 use crate::machine::{Context, Machine};
 use crate::settings::{BadSettings, Holder, NOTHING, Table};
+use rust_mq_proto::kafka::ErrorCode;
 use std::borrow::Cow;
 
 /// The commands, and what to answer for each resource.

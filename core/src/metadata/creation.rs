@@ -5,12 +5,12 @@ use super::request::{CreatedTopic, NewTopic, Refusal, Setting};
 use super::room::RoomLeft;
 use super::{Command, Metadata, TopicBirth, placement, topic_name};
 use crate::entry::Stamp;
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
 use crate::mutant::{Mutant, is_planted};
 use crate::settings::{self, Layers, Table};
+use rust_mq_proto::kafka::ErrorCode;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,9 +7,9 @@
 use super::request::{Deletion, TopicRef};
 use super::topic_name::is_of_machine;
 use super::{Command, Metadata, room};
-use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::machine::Room;
+use rust_mq_proto::kafka::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The commands, and what to answer for each topic in the order asked.

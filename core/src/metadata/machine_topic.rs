@@ -7,10 +7,10 @@ use super::request::Refusal;
 use super::room::RoomLeft;
 use super::{Command, Metadata, TopicBirth, placement, topic_name};
 use crate::codec;
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::Context;
+use rust_mq_proto::kafka::ErrorCode;
 use std::collections::BTreeMap;
 
 /// The command, or none if the topic is there.

@@ -6,7 +6,7 @@
 //! `machine_topic` about those of machines, `configuring` about settings, `widening` about more partitions,
 //! `registry` about nodes and the feature level, `assignment` tells birth members from the target, `room`
 //! counts what that takes, `placement` says where replicas go, `topic_name` which names are allowed, `fitting` which
-//! commands and states can be.
+//! commands and states can be, `shape` and `coded` what is written of them.
 //!
 //! Not here: Raft, storage, clients. The host (`host/`) keeps the two copies; the node starts and stops
 //! replicas as committed commands say.
@@ -22,6 +22,7 @@
 //! Left out, and what that costs: other members, which are a command more.
 
 mod assignment;
+mod coded;
 mod command;
 mod configuring;
 mod creation;

@@ -10,10 +10,10 @@ use super::registered::Registered;
 use super::request::Refusal;
 use super::room::RoomLeft;
 use super::{Command, Metadata};
-use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::level::Level;
 use crate::machine::Context;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// Deciding that a node says of itself what is so now.
 ///

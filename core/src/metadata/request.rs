@@ -4,13 +4,13 @@
 
 use super::registered::Registered;
 use crate::codec::{self, Broken, Kind, Reading, SECOND, Shape, Writing};
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::level::{Level, Levels};
 use crate::limits::{ASKED_BYTES_MAX, ASKED_ELEMENTS_MAX, CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::Undecodable;
 use crate::settings::{Change, Described, Source};
 use bytes::Bytes;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// A question to the metadata leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ pub enum TopicRef {
 }
 
 /// A definite no, with words for a person.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Kafka's code.
     pub code: ErrorCode,
@@ -174,7 +174,7 @@ impl From<Described<'_>> for Setting {
 }
 
 /// What became of one topic of a DeleteTopics request.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Its name, where known.
     pub name: Option<String>,

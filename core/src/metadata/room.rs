@@ -9,10 +9,10 @@
 use super::request::Refusal;
 use super::{Command, Metadata};
 use crate::codec;
-use crate::error_code::ErrorCode;
 use crate::level::Level;
 use crate::machine::Room;
 use crate::mutant::{Mutant, is_planted};
+use rust_mq_proto::kafka::ErrorCode;
 
 /// What stands before a state, and its own numbers: the log's time, kinds and versions, the cluster's id and levels,
 /// three counters and the lengths of two maps.

@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::config::GroupSettings;
-use crate::error_code::ErrorCode;
 use crate::limits::{
     COMMANDS_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CREATE_PARTITIONS_MAX, FRAME_BYTES_MAX, GATHERED_BYTES_MAX,
     PARTITIONS_MAX, PEER_MESSAGE_BYTES_MAX, READY_ITEM_BYTES, STATE_BYTES_MAX,
@@ -14,6 +13,7 @@ use crate::now::Now;
 use crate::rng::Rng;
 use crate::settings::{self, Table};
 use proptest::prelude::*;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// What a node with frames of the usual size has.
 const WHOLE: Room = Room {

@@ -10,10 +10,10 @@ use super::topic_name::is_of_machine;
 use super::{Command, Metadata, placement};
 use crate::codec;
 use crate::entry::Stamp;
-use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::limits::{CREATE_PARTITIONS_MAX, PARTITIONS_MAX};
 use crate::machine::{Context, Machine};
+use rust_mq_proto::kafka::ErrorCode;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 

@@ -1,11 +1,11 @@
 //! Which groups this node coordinates: those whose partition of `__consumer_offsets` it leads.
 
 use super::Node;
-use crate::error_code::ErrorCode;
 use crate::group;
 use crate::ids::{PartitionId, Term, TopicId, TopicPartition};
 use crate::replica::Replica;
 use crate::resident::Resident;
+use rust_mq_proto::kafka::ErrorCode;
 
 impl Node {
     /// Where this node coordinates a group with members.

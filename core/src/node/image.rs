@@ -10,8 +10,8 @@
 
 use super::{Node, Stage};
 use crate::action::Action;
-use crate::error_code::ErrorCode;
 use crate::mutant::Mutant;
+use rust_mq_proto::kafka::ErrorCode;
 
 impl Node {
     /// What to say of a topic, or a part of one, that the image does not show: `code`, or that it is too early to

@@ -3,7 +3,6 @@
 
 use super::Node;
 use super::cold_reads::Sought;
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::machine::Waiter;
 use crate::mutant::{Mutant, is_planted};
@@ -12,7 +11,7 @@ use crate::partition::{AppendRefusal, Conditions, Partition};
 use crate::resident::{Request, Resident};
 use crate::storage::{Lookup, ReadFault, Storage};
 use bytes::BytesMut;
-use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::kafka::{Chain, ErrorCode};
 
 impl Node {
     /// The partition of a topic's name.

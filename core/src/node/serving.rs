@@ -10,7 +10,6 @@
 
 use super::handing_over::HandingOver;
 use super::ports::Ports;
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, Offset, ReplicaId, TopicPartition};
 use crate::limits::{CATCH_UP_FETCH_BYTES, PARTITIONS_MAX};
 use crate::mutant::{Mutant, is_planted};
@@ -18,6 +17,7 @@ use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, SnapshotWanted};
 use crate::replica::Replica;
 use crate::resident::{Resident, Residents};
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use rust_mq_proto::kafka::ErrorCode;
 use std::collections::BTreeMap;
 
 /// What is being given.

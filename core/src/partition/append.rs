@@ -16,13 +16,13 @@ use super::refusal::AppendRefusal;
 use super::refused::Standing;
 use super::timestamps::Allowed;
 use crate::entry::EntryKind;
-use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, Term};
 use crate::limits::{BATCH_COPY_BELOW, BATCH_QUARTERS_MIN, DECOMPRESSED_BYTES_MAX};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
 use bytes::{Bytes, BytesMut};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::records::{
     self, Batch, BatchError, BatchMut, Decompressor, Limits, Producer, Summary, TimestampType,
 };

@@ -6,11 +6,11 @@
 use super::append::Parked;
 use super::{Partition, PartitionCommand};
 use crate::entry::EntryKind;
-use crate::error_code::ErrorCode;
 use crate::ids::Offset;
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// As far as there is anything.
 const ALL: i64 = -1;

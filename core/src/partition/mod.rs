@@ -48,7 +48,6 @@ pub use refusal::AppendRefusal;
 pub use retention::Retained;
 
 use crate::entry::{Entry, EntryKind, Stamp};
-use crate::error_code::ErrorCode;
 use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term, TopicPartition};
 use crate::level::{Level, Levels};
 use crate::machine::{Undecodable, Waiter};
@@ -64,7 +63,7 @@ use overlay::Overlay;
 use producers::Producers;
 use refused::Refused;
 use retention::Looked;
-use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::kafka::{Chain, ErrorCode};
 use rust_mq_proto::records::Batches;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Add, Sub};

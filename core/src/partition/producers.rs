@@ -12,13 +12,13 @@
 //!   sweep at most `limits::PRODUCERS_EXPIRED_MAX` of them have expired. What a node remembers for all its partitions
 //!   is bounded above, by a command of the log (`node/behind.rs`).
 
-use crate::error_code::ErrorCode;
 use crate::ids::{Edition, Index, Offset, ProducerId};
 use crate::limits::{
     PRODUCER_BATCHES, PRODUCER_EXPIRATION, PRODUCERS_EXPIRED_MAX, PRODUCERS_PER_PARTITION_MAX,
 };
 use crate::now::Wall;
 use crate::paged::{PageFault, Paged};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::records::Producer;
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! A definite no to a batch: its records were not proposed, and never will appear.
 
-use crate::error_code::ErrorCode;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// A definite no to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

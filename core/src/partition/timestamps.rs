@@ -5,11 +5,11 @@
 //! timestamp, and taken out (`append`); where the leader stamps them, it is refused. That is Kafka's `LogValidator`.
 
 use super::refusal::AppendRefusal;
-use crate::error_code::ErrorCode;
 use crate::limits::RECORD_ERRORS_MAX;
 use crate::now::Now;
 use crate::settings::TopicConfig;
 use bytes::BytesMut;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::records::{Batch, BatchMut, Decompressor, NO_TIMESTAMP, Summary, TimestampType};
 
 /// What is allowed now.

@@ -2,7 +2,7 @@
 
 use super::process::EPOCH_MS;
 use super::values;
-use rust_mq_core::error_code::ErrorCode;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::ResponseBody;
 use rust_mq_proto::kafka::api::create_topics::CreateTopicsResponse;
 use rust_mq_proto::kafka::api::delete_records::DeleteRecordsResponse;

@@ -25,6 +25,7 @@
 pub mod api;
 mod chain;
 mod error;
+mod error_code;
 mod grammar;
 mod message;
 mod reader;
@@ -35,6 +36,7 @@ mod writer;
 
 pub use chain::Chain;
 pub use error::WireError;
+pub use error_code::ErrorCode;
 pub use message::{
     CLIENT_ID_BYTES_MAX, Request, RequestStart, Response, read_response_start, write_request, write_response,
 };

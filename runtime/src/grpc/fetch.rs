@@ -15,13 +15,12 @@ use crate::limits::{
     GRPC_WAIT_MAX,
 };
 use bytes::Bytes;
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, Header, Isolation,
     Record, RecordFormat,
 };
-use rust_mq_proto::kafka::Chain;
 use rust_mq_proto::kafka::api::fetch;
+use rust_mq_proto::kafka::{Chain, ErrorCode};
 use rust_mq_proto::records::{self, Batches, Codec, Decompressor};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 use super::call::Call;
 use super::refusal::{self, Asked};
 use bytes::Bytes;
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
     DeleteGroupRequest, DeleteGroupResponse, DescribeGroupRequest, DescribeGroupResponse, Error,
     FindCoordinatorRequest, FindCoordinatorResponse, GroupMember, HeartbeatRequest, HeartbeatResponse,
@@ -11,6 +10,7 @@ use rust_mq_proto::grpc::{
     ListGroupsRequest, ListGroupsResponse, ListedGroup, Node, SyncGroupRequest, SyncGroupResponse,
     TopicPartitions,
 };
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::{
     consumer_group_describe, delete_groups, describe_groups, find_coordinator, heartbeat, join_group,
     leave_group, list_groups, sync_group,

@@ -7,7 +7,6 @@ use super::topics::wait;
 use crate::clock::wall_ms;
 use crate::limits::GRPC_DECISION_WAIT;
 use bytes::{Bytes, BytesMut};
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::offset_query::At;
 use rust_mq_proto::grpc::partition_records::Data;
 use rust_mq_proto::grpc::{
@@ -15,6 +14,7 @@ use rust_mq_proto::grpc::{
     InitProducerIdRequest, InitProducerIdResponse, Isolation, ListOffsetsRequest, ListOffsetsResponse,
     Position, ProduceRequest, ProduceResponse, ProducedPartition, Producer, Records, TrimmedPartition,
 };
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::{delete_records, init_producer_id, list_offsets, produce};
 use rust_mq_proto::records::{self, BatchBuilder, Codec};
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::lines::Ended;
 use prost::Message;
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{Error, Node};
+use rust_mq_proto::kafka::ErrorCode;
 use std::collections::BTreeMap;
 use tonic::{Code, Status};
 

@@ -3,13 +3,13 @@
 use super::call::Call;
 use super::refusal::{self, Asked};
 use crate::limits::GRPC_DECISION_WAIT;
-use rust_mq_core::error_code::ErrorCode;
 use rust_mq_proto::grpc::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic, DescribeClusterRequest,
     DescribeClusterResponse, Error, GetTopicMetadataRequest, GetTopicMetadataResponse, NewTopic, Node,
     Partition, Topic, WidenedTopic, WiderTopic,
 };
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::{
     create_partitions, create_topics, delete_topics, describe_cluster, metadata,
 };

@@ -16,18 +16,7 @@ pub struct Floor {
 pub const FLOORS: [Floor; 9] = [
     Floor {
         rooms: &[
-            "ids",
-            "level",
-            "now",
-            "rng",
-            "limits",
-            "error_code",
-            "file",
-            "entry",
-            "link",
-            "settings",
-            "watched",
-            "mutant",
+            "ids", "level", "now", "rng", "limits", "file", "entry", "link", "settings", "watched", "mutant",
         ],
         has_open_doors: true,
     },

@@ -7,13 +7,13 @@
 use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::limits::DECISION_AWAITED_MAX;
 use crate::metadata::{Alteration, Refusal, Reply, Request, Resource};
 use crate::node::Node;
 use crate::now::Now;
 use crate::settings::Change;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::{alter_configs, incremental_alter_configs};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,9 +3,9 @@
 use super::features;
 use crate::api::desk::Desk;
 use crate::api::origin::{Format, Origin};
-use crate::error_code::ErrorCode;
 use crate::mutant::Mutant;
 use crate::node::Node;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::ApiKey;
 use rust_mq_proto::kafka::api::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,

@@ -4,8 +4,8 @@
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
 use crate::api::{addresses, operations};
-use crate::error_code::ErrorCode;
 use crate::node::Node;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_cluster::{
     DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
 };

@@ -5,11 +5,11 @@
 use super::altering::{BROKER, GROUP, Named, TOPIC, own_id, refusal};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::limits::CONFIGS_DESCRIBED_MAX;
 use crate::metadata::{Refusal, topic_name_fault};
 use crate::node::Node;
 use crate::settings::{Described, Holder, Layers, NOTHING, Settings, Source, Table};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResourceResult, DescribeConfigsResponse, DescribeConfigsResult,
     DescribeConfigsSynonym,

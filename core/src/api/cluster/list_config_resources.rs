@@ -4,10 +4,10 @@
 use super::altering::{BROKER, GROUP, TOPIC};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::metadata::Metadata;
 use crate::node::Node;
 use crate::settings::Holder;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::list_config_resources::{
     ConfigResource, ListConfigResourcesRequest, ListConfigResourcesResponse,
 };

@@ -5,11 +5,11 @@ use super::features::{self, Feature};
 use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain, decision_patience};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::level::Level;
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::update_features::{
     FeatureUpdateKey, UpdatableFeatureResult, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };

@@ -5,10 +5,10 @@ use super::{Several, ask_parts};
 use crate::api::desk::Desk;
 use crate::api::operations;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{ConsumerDescription, ConsumerMember, Partitions, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::consumer_group_describe::{
     Assignment, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup, Member,
     TopicPartitions,

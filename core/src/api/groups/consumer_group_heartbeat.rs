@@ -4,11 +4,11 @@
 use super::{Pending, ask, patience};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Assignor, Beat, Partitions, Refusal, Reply, Request};
 use crate::ids::TopicId;
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::consumer_group_heartbeat::{
     Assignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };

@@ -4,11 +4,11 @@ use super::{Several, ask_parts};
 use crate::api::desk::Desk;
 use crate::api::operations;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Described, Description, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
 use bytes::Bytes;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };

@@ -6,13 +6,13 @@
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
 use crate::api::{Then, Waiting, addresses, leaders};
-use crate::error_code::ErrorCode;
 use crate::group;
 use crate::ids::TopicId;
 use crate::limits::DECISION_AWAITED_MAX;
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };

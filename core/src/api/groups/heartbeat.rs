@@ -3,10 +3,10 @@
 use super::{Pending, ask, patience};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Request, Who};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: HeartbeatRequest) {

@@ -3,12 +3,12 @@
 use super::{Pending, ask};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{ClassicMember, Join, Refused, Reply, Request};
 use crate::limits::GROUP_JOIN_AWAITED_MAX;
 use crate::node::Node;
 use crate::now::Now;
 use bytes::Bytes;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::join_group::{JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember};
 use std::time::Duration;
 

@@ -4,10 +4,10 @@
 use super::{Pending as Waits, ask, patience};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Leaving, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberResponse};
 
 /// A request that waits.

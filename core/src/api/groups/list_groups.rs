@@ -3,10 +3,10 @@
 use super::{Several, ask_parts};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Listed, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
 
 /// Which are wanted: empty is any.

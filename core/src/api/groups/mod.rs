@@ -21,7 +21,6 @@ pub(super) mod sync_group;
 use super::Waiting;
 use super::desk::{Desk, Vain};
 use super::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Reply, Request};
 use crate::ids::PartitionId;
 use crate::limits::GROUP_AWAITED_MAX;
@@ -29,6 +28,7 @@ use crate::machine::Waiter;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::resident;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::RequestBody;
 
 /// A request that waits for a coordinator here.

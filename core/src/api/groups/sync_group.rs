@@ -3,12 +3,12 @@
 use super::{Pending, ask};
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::group::{Reply, Request, Sync, Who};
 use crate::limits::GROUP_JOIN_AWAITED_MAX;
 use crate::node::Node;
 use crate::now::Now;
 use bytes::Bytes;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 
 pub(super) fn handle(desk: &mut Desk, node: &mut Node, now: Now, origin: Origin, request: SyncGroupRequest) {

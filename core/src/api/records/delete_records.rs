@@ -7,12 +7,12 @@ use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain, decision_patience};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::Offset;
 use crate::metadata::is_of_machine;
 use crate::node::Node;
 use crate::now::Now;
 use crate::partition::Settled;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse,
     DeleteRecordsTopicResult,

@@ -3,8 +3,8 @@
 use crate::api::desk::Desk;
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::node::Node;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState, TopicResponse,
 };

@@ -17,7 +17,6 @@ use crate::api::desk::{Desk, NEVER, Vain};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
 use crate::connection::Purpose;
-use crate::error_code::ErrorCode;
 use crate::ids::{TopicId, TopicPartition};
 use crate::limits::{
     DISK_AWAITED_MAX, FETCH_BYTES_MAX, FETCH_PARKED_PART_BYTES, FETCH_PARKED_SHARE, FETCH_WAIT_MAX,
@@ -28,6 +27,7 @@ use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::storage::{Chunk, ReadFault, ReadId};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
     PartitionData,

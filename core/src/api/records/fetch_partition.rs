@@ -5,13 +5,12 @@
 //!   wait no longer is told KAFKA_STORAGE_ERROR, which clients retry.
 //! - Records are empty and never null where there are none: librdkafka refuses a null.
 
-use crate::error_code::ErrorCode;
 use crate::ids::{Offset, Term, TopicPartition};
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
-use rust_mq_proto::kafka::Chain;
 use rust_mq_proto::kafka::api::fetch::{EpochEndOffset, FetchPartition, PartitionData};
+use rust_mq_proto::kafka::{Chain, ErrorCode};
 
 /// What is asked of one partition.
 pub(super) struct Part {

@@ -9,11 +9,11 @@
 use crate::api::Waiting;
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::limits::DECISION_AWAITED_MAX;
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 pub(in crate::api) fn handle(

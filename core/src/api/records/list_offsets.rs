@@ -9,7 +9,6 @@ use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::{Offset, Term, TopicPartition};
 use crate::limits::{DECOMPRESSED_BYTES_MAX, OFFSETS_AWAITED_MAX, TIME_LOOK_UP_BYTES};
 use crate::machine::Waiter;
@@ -18,6 +17,7 @@ use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,

@@ -2,10 +2,10 @@
 
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::Term;
 use crate::mutant::Mutant;
 use crate::node::Node;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition,
     OffsetForLeaderTopicResult,

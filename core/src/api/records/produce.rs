@@ -10,7 +10,6 @@ use crate::api::addresses;
 use crate::api::desk::{Desk, Vain};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::{LinkId, TopicId};
 use crate::limits::BATCH_BYTES_MAX_CEILING;
 use crate::machine::Waiter;
@@ -19,6 +18,7 @@ use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::partition::{AppendRefusal, Conditions, Settled};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,

@@ -5,11 +5,11 @@ use crate::api::desk::{Desk, Vain, decision_patience};
 use crate::api::leaders;
 use crate::api::origin::Origin;
 use crate::api::{Then, Waiting};
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::metadata::{Reply, Request, Wider};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
 };

@@ -6,12 +6,12 @@ use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain, decision_patience};
 use crate::api::leaders;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::NodeId;
 use crate::metadata::{CreatedTopic, NewTopic, Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
 use crate::settings::{Described, Settings, Table};
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::create_topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };

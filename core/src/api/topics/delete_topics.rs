@@ -3,11 +3,11 @@
 use crate::api::Waiting;
 use crate::api::desk::{Desk, Vain, decision_patience};
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::TopicId;
 use crate::metadata::{Deletion, Reply, Request, TopicRef};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };

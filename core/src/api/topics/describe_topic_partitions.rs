@@ -7,11 +7,11 @@ use super::metadata::describe_partition;
 use crate::api::desk::Desk;
 use crate::api::operations;
 use crate::api::origin::Origin;
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId};
 use crate::limits::DESCRIBED_PARTITIONS_MAX;
 use crate::metadata::{Topic, partition_of, topic_name_fault};
 use crate::node::Node;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
     DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,

@@ -10,12 +10,12 @@ use crate::api::desk::Desk;
 use crate::api::leaders;
 use crate::api::origin::Origin;
 use crate::api::{addresses, operations};
-use crate::error_code::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::limits::{AUTO_CREATIONS_MAX, DECISION_AWAITED_MAX, METADATA_TOPICS_MAX};
 use crate::metadata::{NewTopic, Reply, Request, Topic, is_of_machine, partition_of, topic_name_fault};
 use crate::node::Node;
 use crate::now::Now;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,

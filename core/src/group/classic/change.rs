@@ -4,7 +4,6 @@
 //! Invariant: whoever is taken out of his seat and waits is answered.
 //! Invariant: within one decision a group is changed by one `Change`, for the tip shows what it leads to only afterwards.
 
-use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::generation::{Classic, Generation, Member};
 use crate::group::live::{Live, Round, Seat};
@@ -15,6 +14,7 @@ use crate::limits::{GROUP_JOIN_AWAITED_MAX, GROUP_LOOKED_AT_AGAIN};
 use crate::machine::{Answer, Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
 use crate::now::{Mono, Now};
+use rust_mq_proto::kafka::ErrorCode;
 use std::time::Duration;
 
 /// A group that is being changed.

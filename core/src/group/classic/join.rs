@@ -5,7 +5,6 @@
 //! its place (KIP-345); if nothing of what it says is new to the others, they are not disturbed.
 
 use super::change::Change;
-use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::generation::Member;
 use crate::group::live;
@@ -15,6 +14,7 @@ use crate::group::state::{Groups, State};
 use crate::limits::GROUPS_MAX;
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
+use rust_mq_proto::kafka::ErrorCode;
 use std::time::Duration;
 
 /// Answers a join, now or once the generation begins.

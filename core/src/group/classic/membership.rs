@@ -2,7 +2,6 @@
 //! coordinator has taken over: each has a session that begins anew.
 
 use super::change::Change;
-use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::generation::Classic;
 use crate::group::live::{Live, Round, Seat};
@@ -12,6 +11,7 @@ use crate::group::state::{Group, Groups};
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
 use crate::now::Mono;
+use rust_mq_proto::kafka::ErrorCode;
 use std::time::Duration;
 
 /// A member is there still.

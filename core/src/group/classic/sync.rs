@@ -1,13 +1,13 @@
 //! SyncGroup: who gets what. The members' leader says it, for all; the others wait for that.
 
 use super::change::Change;
-use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::request::{Phase, Reply, Sync, Synced};
 use crate::group::soft::Soft;
 use crate::group::state::Groups;
 use crate::machine::{Context, Decision, Proof, Waiter};
 use crate::metadata::Metadata;
+use rust_mq_proto::kafka::ErrorCode;
 use std::collections::BTreeMap;
 
 /// Answers a sync, now or once the leader has said who gets what.

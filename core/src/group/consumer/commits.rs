@@ -1,11 +1,11 @@
 //! Whose offsets are taken: a member's, with its own epoch, or with an older one for what it has had since then.
 
-use crate::error_code::ErrorCode;
 use crate::group::command::Commit;
 use crate::group::request::Who;
 use crate::group::sharing::Current;
 use crate::group::state::{Groups, State};
 use crate::ids::TopicId;
+use rust_mq_proto::kafka::ErrorCode;
 
 impl Current {
     /// Whether a member that says this epoch may commit for a partition.

@@ -2,7 +2,6 @@
 
 use super::change::Change;
 use crate::codec;
-use crate::error_code::ErrorCode;
 use crate::group::command::Command;
 use crate::group::request::{Beat, Beaten, Refusal, Reply};
 use crate::group::sharing::{About, Current, Given, Goal, Member, Partitions, Pattern, Said};
@@ -12,6 +11,7 @@ use crate::limits::GROUPS_MAX;
 use crate::machine::{Context, Decision, Waiter};
 use crate::metadata::Metadata;
 use crate::mutant::Mutant;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// The epoch with which somebody joins.
 const JOIN: i32 = 0;

@@ -2,10 +2,10 @@
 
 use super::change::Change;
 use super::heartbeat::refusal;
-use crate::error_code::ErrorCode;
 use crate::group::request::{Beat, Beaten, Refusal};
 use crate::group::sharing::{Current, Given, Member};
 use crate::group::state::State;
+use rust_mq_proto::kafka::ErrorCode;
 
 impl Change<'_> {
     /// Somebody leaves.

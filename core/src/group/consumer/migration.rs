@@ -11,13 +11,13 @@ use super::change::Change;
 use super::embedded::{Subscription, known, read_assignment, written_assignment};
 use super::heartbeat::refusal;
 use super::mixed::spoken_about;
-use crate::error_code::ErrorCode;
 use crate::group::classic::CONSUMER;
 use crate::group::command::Command;
 use crate::group::generation::{Classic, Generation, Member as ClassicMember};
 use crate::group::request::{Join, Refusal, Refused, Reply};
 use crate::group::sharing::{About, Current, Member};
 use crate::group::state::State;
+use rust_mq_proto::kafka::ErrorCode;
 
 impl Change<'_> {
     /// Whoever waits in a classic group that is one no more, or never came to be, joins anew.

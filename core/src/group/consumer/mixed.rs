@@ -10,7 +10,6 @@
 
 use super::change::Change;
 use super::embedded::{Subscription, known, written_assignment};
-use crate::error_code::ErrorCode;
 use crate::group::classic::CONSUMER;
 use crate::group::command::Command;
 use crate::group::request::{Join, Joined, Leaving, Refused, Reply, Sync, Synced, Who};
@@ -19,6 +18,7 @@ use crate::group::soft::Soft;
 use crate::group::state::Groups;
 use crate::machine::{Context, Decision, Waiter};
 use crate::metadata::Metadata;
+use rust_mq_proto::kafka::ErrorCode;
 
 /// Somebody joins.
 pub fn join(

@@ -3,25 +3,11 @@
 //! A *definite* code means the request had no effect and never will. What was already proposed may only be
 //! answered with success or one of the codes that [`ErrorCode::is_unsure`] names.
 
-use serde::{Deserialize, Serialize};
-
 /// From one list: the enum, and all there are.
 macro_rules! codes {
     ($first:ident = -$below:tt, $($(#[$meta:meta])* $name:ident = $code:tt,)+) => {
         /// A Kafka error code. The value on the wire is `code as i16`.
-        #[derive(
-            Clone,
-            Copy,
-            Debug,
-            Default,
-            PartialEq,
-            Eq,
-            PartialOrd,
-            Ord,
-            Hash,
-            Serialize,
-            Deserialize,
-        )]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i16)]
         #[allow(missing_docs, reason = "the names are Kafka's own and documented there; the comments group them")]
         pub enum ErrorCode {
@@ -118,6 +104,11 @@ impl ErrorCode {
         Some(ErrorCode::ALL[place])
     }
 
+    /// The same of a value that may be any: one that this build does not know says nothing but that it was no.
+    pub fn of(code: i16) -> ErrorCode {
+        ErrorCode::parse(code).unwrap_or(ErrorCode::UnknownServerError)
+    }
+
     /// The value on the wire.
     pub fn code(self) -> i16 {
         self as i16
@@ -134,24 +125,5 @@ impl ErrorCode {
                 | ErrorCode::NotEnoughReplicasAfterAppend
                 | ErrorCode::KafkaStorageError
         )
-    }
-}
-
-/// Its value on the wire. Not its place in the list, which the next new code would shift.
-impl bincode::Encode for ErrorCode {
-    fn encode<E: bincode::enc::Encoder>(&self, to: &mut E) -> Result<(), bincode::error::EncodeError> {
-        self.code().encode(to)
-    }
-}
-
-bincode::impl_borrow_decode!(ErrorCode);
-
-/// A code that this build does not know says nothing but that it was no.
-impl<C> bincode::Decode<C> for ErrorCode {
-    fn decode<D: bincode::de::Decoder<Context = C>>(
-        from: &mut D,
-    ) -> Result<Self, bincode::error::DecodeError> {
-        let code = i16::decode(from)?;
-        Ok(ErrorCode::parse(code).unwrap_or(ErrorCode::UnknownServerError))
     }
 }
