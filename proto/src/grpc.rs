@@ -1,7 +1,8 @@
 //! The messages of the gRPC interface, as `rustmq/v1/*.proto` has them: what each means stands there. Besides, gRPC's own
 //! health protocol.
 //!
-//! Not here: the service's stubs, which whoever calls makes of the same files; what a call means (each is a Kafka API's).
+//! Not here: the service's stubs, which whoever calls makes of the same files; what a call means (each is a Kafka API's, in
+//! whose words `translation` puts it).
 
 #![allow(clippy::all, reason = "generated")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated")]

@@ -5,6 +5,7 @@
 //! - [`records`]: record batches as views over their bytes.
 //! - [`peer`]: what nodes say to each other.
 //! - [`grpc`]: the messages of the gRPC interface, made of `rustmq/v1/*.proto`.
+//! - [`translation`]: these in Kafka's words, and back.
 //!
 //! Invariant: no bytes from outside make a decoder panic or take more memory than it was allowed.
 
@@ -12,3 +13,4 @@ pub mod grpc;
 pub mod kafka;
 pub mod peer;
 pub mod records;
+pub mod translation;

@@ -76,17 +76,7 @@ pub fn lines(body: &ResponseBody, names: &TopicNames) -> Vec<String> {
 
 /// Kafka's name of an error code.
 pub fn error(code: i16) -> String {
-    let Some(known) = ErrorCode::ALL.iter().find(|known| known.code() == code) else {
-        return format!("error {code}");
-    };
-    let mut name = String::new();
-    for letter in format!("{known:?}").chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
+    ErrorCode::parse(code).map_or_else(|| format!("error {code}"), ErrorCode::name)
 }
 
 fn with_leader(error: String, leader: i32, epoch: i32) -> String {

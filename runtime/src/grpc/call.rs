@@ -15,8 +15,8 @@ use bytes::BytesMut;
 use rust_mq_core::event::LinkKind;
 use rust_mq_proto::grpc::Node;
 use rust_mq_proto::kafka::api::describe_cluster::DescribeClusterRequest;
-use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use rust_mq_proto::kafka::{Reader, Request, Response, Writer, read_response_start, write_request};
+use rust_mq_proto::translation::topics::{self, DESCRIBE_CLUSTER, METADATA};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,11 +24,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tonic::Status;
-
-/// The version of Metadata that calls speak: the last one is the same to us.
-const METADATA: i16 = 12;
-/// The version of DescribeCluster that calls speak.
-const DESCRIBE_CLUSTER: i16 = 1;
 
 /// A connection, as its calls see it.
 #[derive(Debug)]
@@ -230,34 +225,13 @@ impl Call {
 
     /// Where the leader of a partition is, if anybody knows.
     pub(super) async fn leader_of(&self, topic: &str, partition: i32) -> Option<Node> {
-        let topic = MetadataRequestTopic { name: Some(topic.to_owned()), ..Default::default() };
-        let request = MetadataRequest {
-            topics: Some(vec![topic]),
-            allow_auto_topic_creation: false,
-            ..Default::default()
-        };
-        let answer = self.ask(METADATA, &request).await.ok()?;
-        let partitions = &answer.topics.first()?.partitions;
-        let leader = partitions.iter().find(|known| known.partition_index == partition)?.leader_id;
-        let node = answer.brokers.into_iter().find(|node| node.node_id == leader)?;
-        Some(Node {
-            node_id: node.node_id,
-            host: node.host,
-            port: node.port,
-            rack: node.rack.unwrap_or_default(),
-        })
+        topics::leader(self.ask(METADATA, &topics::to_leader(topic)).await.ok()?, partition)
     }
 
     /// Where the controller is, if anybody knows.
     pub(super) async fn controller(&self) -> Option<Node> {
         let answer = self.ask(DESCRIBE_CLUSTER, &DescribeClusterRequest::default()).await.ok()?;
-        let node = answer.brokers.into_iter().find(|node| node.broker_id == answer.controller_id)?;
-        Some(Node {
-            node_id: node.broker_id,
-            host: node.host,
-            port: node.port,
-            rack: node.rack.unwrap_or_default(),
-        })
+        topics::controller(answer)
     }
 
     /// A request with its length.

@@ -1,16 +1,16 @@
 //! gRPC for clients, on the port of the clients: a socket whose first bytes are HTTP/2's comes here from `clients`, and
-//! what is called on it is asked of the core as a Kafka client would ask it. So no call has a meaning of its own: the
-//! handlers, their order, limits and budget are those of Kafka's protocol.
+//! what is called on it is asked of the core as a Kafka client would ask it, in the words of `proto`'s `translation`. So no
+//! call has a meaning of its own: the handlers, their order, limits and budget are those of Kafka's protocol.
 //!
 //! ```text
 //! server   one connection: HTTP/2 and its limits, which call it is, a call's end
 //! frames   arriving  pool: what comes in, counted before it is looked at, and held back while there is no room
 //! framing  how a call's messages travel                 weigh: what they become, before they do
 //! call     one call: its line, its deadline; asks in Kafka's words
-//! records  fetch  topics  groups  offsets  settings: each call's message in Kafka's words, and the answer back
+//! records  fetch  topics  groups  offsets  settings: each call, which is translated, asked, and asked again
 //! health   gRPC's own services: health and reflection
 //! streams  what is appended and read message after message
-//! refusal  by_topic: what all share
+//! refusal  how a call fails
 //! lines    the links on which calls reach the core; the crossing of threads
 //! ```
 //! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, gRPC's framing tonic's; neither is simulated.
@@ -25,10 +25,10 @@
 //!
 //! Bounds: `GRPC_*` of `limits`. A connection keeps its place among the clients' connections until it is closed here.
 //!
-//! Not here: what a call means (the core's `api`), the listener and who is let in (`clients`).
+//! Not here: what a call means (the core's `api`), its messages in Kafka's words (`proto/src/translation/`), the listener
+//! and who is let in (`clients`).
 
 mod arriving;
-mod by_topic;
 mod call;
 mod fetch;
 mod frames;

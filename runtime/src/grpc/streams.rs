@@ -11,16 +11,17 @@
 
 use super::call::{Call, read};
 use super::framing::{Answers, Asked};
-use super::records::{self, PRODUCE, known};
-use super::{fetch, refusal};
+use super::{fetch, records, refusal};
 use crate::limits::{GRPC_FETCH_BYTES_MAX, GRPC_PIPELINE_MAX, GRPC_POLL_MAX, GRPC_SUBSCRIBED_MAX};
 use bytes::BytesMut;
 use prost::Message;
 use rust_mq_proto::grpc::{
-    Acks, Error, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, ProduceRequest,
-    ProduceResponse, RecordFormat, SubscribeRequest,
+    Error, FetchPartition, FetchRequest, FetchResponse, FetchedPartition, ProduceRequest, ProduceResponse,
+    RecordFormat, SubscribeRequest,
 };
 use rust_mq_proto::kafka::api::{fetch as kafka_fetch, produce as kafka_produce};
+use rust_mq_proto::translation::fetch::{FETCH, Starts, if_refused, starts};
+use rust_mq_proto::translation::records::{PRODUCE, is_answered};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
@@ -82,9 +83,8 @@ pub(super) async fn produce(
 /// A message in Kafka's words, and whether it will be answered.
 fn written(call: &Call, message: Option<ProduceRequest>) -> Result<Option<(BytesMut, bool)>, Status> {
     let Some(message) = message else { return Ok(None) };
-    let acks = known(Acks::try_from(message.acks), "acks")?;
-    let asked = records::to_append(call, acks, message)?;
-    Ok(Some((call.written(PRODUCE, &asked), acks != Acks::None)))
+    let asked = records::to_append(call, message)?;
+    Ok(Some((call.written(PRODUCE, &asked), is_answered(&asked))))
 }
 
 /// Sends records as they come.
@@ -115,7 +115,7 @@ pub(super) async fn subscribe(
             continue;
         }
         let (request, from) = subscription.next(&call)?;
-        let mut asking = pin!(call.ask(fetch::FETCH, &request));
+        let mut asking = pin!(call.ask(FETCH, &request));
         let answer = loop {
             tokio::select! {
                 answer = &mut asking => break answer?,
@@ -128,7 +128,7 @@ pub(super) async fn subscribe(
                 },
             }
         };
-        refusal::if_any(refusal::Asked::Read, answer.error_code, None)?;
+        if_refused(&answer).map_err(refusal::status)?;
         let (found, taken) = fetch::read(&call, answer, &from, subscription.format, true).await?;
         let found = subscription.found(found, &from);
         if !found.partitions.is_empty() {
@@ -139,7 +139,7 @@ pub(super) async fn subscribe(
             drop(earlier);
         }
         if let Some(error) = subscription.over() {
-            return Err(refusal::status(error));
+            return Err(refusal::status(error.clone()));
         }
     }
 }
@@ -158,7 +158,7 @@ struct Subscription {
 
 impl Subscription {
     fn new(first: SubscribeRequest) -> Result<Subscription, Status> {
-        let format = known(RecordFormat::try_from(first.format), "format")?;
+        let format = fetch::format(first.format)?;
         let (isolation, credit) = (first.isolation, first.credit_bytes);
         let mut subscription = Subscription {
             partitions: Vec::new(),
@@ -197,10 +197,10 @@ impl Subscription {
     }
 
     /// What to ask next, and from where that is.
-    fn next(&self, call: &Call) -> Result<(kafka_fetch::FetchRequest, fetch::From), Status> {
+    fn next(&self, call: &Call) -> Result<(kafka_fetch::FetchRequest, Starts), Status> {
         let credit = self.credit_bytes.unwrap_or(i64::MAX).min(i64::from(GRPC_FETCH_BYTES_MAX));
         let partitions = self.partitions.clone();
-        let from = fetch::from(&partitions);
+        let from = starts(&partitions);
         let request = FetchRequest {
             partitions,
             isolation: self.isolation,
@@ -214,7 +214,7 @@ impl Subscription {
 
     /// What of an answer is news. A partition that was dropped or moved meanwhile is none. Those of which something came are
     /// asked last from now on, or what fills an answer would always be the first one's.
-    fn found(&mut self, answer: FetchResponse, from: &fetch::From) -> FetchResponse {
+    fn found(&mut self, answer: FetchResponse, from: &Starts) -> FetchResponse {
         let found = answer.partitions.into_iter().map(|part| ((part.topic.clone(), part.partition), part));
         let mut found: BTreeMap<(String, i32), FetchedPartition> = found.collect();
         let (mut news, mut moved) = (Vec::new(), Vec::new());

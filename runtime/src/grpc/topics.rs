@@ -1,55 +1,29 @@
-//! Topics and the cluster, in gRPC's words and in Kafka's.
+//! Topics and the cluster.
 
 use super::call::Call;
-use super::refusal::{self, Asked};
+use super::refusal;
 use crate::limits::GRPC_DECISION_WAIT;
 use rust_mq_proto::grpc::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic, DescribeClusterRequest,
-    DescribeClusterResponse, Error, GetTopicMetadataRequest, GetTopicMetadataResponse, NewTopic, Node,
-    Partition, Topic, WidenedTopic, WiderTopic,
+    DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest, DescribeClusterResponse, Error,
+    GetTopicMetadataRequest, GetTopicMetadataResponse,
 };
-use rust_mq_proto::kafka::ErrorCode;
-use rust_mq_proto::kafka::api::{
-    create_partitions, create_topics, delete_topics, describe_cluster, metadata,
+use rust_mq_proto::translation::error::{Missing, missing};
+use rust_mq_proto::translation::topics::{
+    self, CREATE_PARTITIONS, CREATE_TOPICS, DELETE_TOPICS, DESCRIBE_CLUSTER, METADATA,
 };
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
-
-const METADATA: i16 = 12;
-const CREATE_TOPICS: i16 = 7;
-const CREATE_PARTITIONS: i16 = 3;
-const DELETE_TOPICS: i16 = 6;
-const DESCRIBE_CLUSTER: i16 = 1;
 
 /// Which topics there are.
 pub(super) async fn get_metadata(
     call: Arc<Call>,
     request: GetTopicMetadataRequest,
 ) -> Result<GetTopicMetadataResponse, Status> {
-    let is_all = request.topics.is_empty();
-    let named = request.topics.into_iter();
-    let named =
-        named.map(|name| metadata::MetadataRequestTopic { name: Some(name), ..Default::default() }).collect();
-    let asked = metadata::MetadataRequest {
-        topics: (!is_all).then_some(named),
-        allow_auto_topic_creation: request.allow_auto_topic_creation,
-        ..Default::default()
-    };
+    let asked = topics::to_metadata(request);
     let answer = call.ask(METADATA, &asked).await?;
-    refusal::if_any(Asked::Read, answer.error_code, None)?;
-    let topics: Vec<Topic> = answer.topics.into_iter().map(topic).collect();
-    if !is_all {
-        refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
-    }
-    let nodes = answer.brokers.into_iter();
-    Ok(GetTopicMetadataResponse {
-        cluster_id: answer.cluster_id.unwrap_or_default(),
-        controller_id: answer.controller_id,
-        nodes: nodes.map(|node| self::node(node.node_id, node.host, node.port, node.rack)).collect(),
-        topics,
-    })
+    topics::known(&asked, answer).map_err(refusal::status)
 }
 
 /// Makes topics.
@@ -57,27 +31,14 @@ pub(super) async fn create(
     call: Arc<Call>,
     request: CreateTopicsRequest,
 ) -> Result<CreateTopicsResponse, Status> {
-    let topics = request.topics.into_iter().map(new_topic).collect::<Result<Vec<_>, _>>()?;
-    let asked = create_topics::CreateTopicsRequest {
-        topics,
-        timeout_ms: wait(&call, request.timeout_ms),
-        validate_only: request.validate_only,
-    };
-    let answer = call.ask(CREATE_TOPICS, &asked).await?;
-    let mut topics = Vec::with_capacity(answer.topics.len());
-    for made in answer.topics {
-        let mut error = refusal::error(Asked::Change, made.error_code, made.error_message);
-        send_to_controller(&call, &mut error).await;
-        topics.push(CreatedTopic {
-            name: made.name,
-            topic_id: id(made.topic_id),
-            partitions: made.num_partitions,
-            replication_factor: i32::from(made.replication_factor),
-            error,
-        });
+    let timeout_ms = wait(&call, request.timeout_ms);
+    let asked = topics::to_create(request, timeout_ms).map_err(refusal::misused)?;
+    let mut answer = topics::created(call.ask(CREATE_TOPICS, &asked).await?);
+    for topic in &mut answer.topics {
+        send_to_controller(&call, &mut topic.error).await;
     }
-    refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
-    Ok(CreateTopicsResponse { topics })
+    refusal::if_alone(answer.topics.iter().map(|topic| topic.error.as_ref()))?;
+    Ok(answer)
 }
 
 /// Makes topics wider.
@@ -85,20 +46,14 @@ pub(super) async fn create_partitions(
     call: Arc<Call>,
     request: CreatePartitionsRequest,
 ) -> Result<CreatePartitionsResponse, Status> {
-    let asked = create_partitions::CreatePartitionsRequest {
-        topics: request.topics.into_iter().map(wider).collect(),
-        timeout_ms: wait(&call, request.timeout_ms),
-        validate_only: request.validate_only,
-    };
-    let answer = call.ask(CREATE_PARTITIONS, &asked).await?;
-    let mut topics = Vec::with_capacity(answer.results.len());
-    for widened in answer.results {
-        let mut error = refusal::error(Asked::Change, widened.error_code, widened.error_message);
-        send_to_controller(&call, &mut error).await;
-        topics.push(WidenedTopic { name: widened.name, error });
+    let timeout_ms = wait(&call, request.timeout_ms);
+    let asked = topics::to_widen(request, timeout_ms);
+    let mut answer = topics::widened(call.ask(CREATE_PARTITIONS, &asked).await?);
+    for topic in &mut answer.topics {
+        send_to_controller(&call, &mut topic.error).await;
     }
-    refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
-    Ok(CreatePartitionsResponse { topics })
+    refusal::if_alone(answer.topics.iter().map(|topic| topic.error.as_ref()))?;
+    Ok(answer)
 }
 
 /// Deletes topics.
@@ -106,108 +61,29 @@ pub(super) async fn delete(
     call: Arc<Call>,
     request: DeleteTopicsRequest,
 ) -> Result<DeleteTopicsResponse, Status> {
-    let by_name = request.topics.into_iter();
-    let by_name =
-        by_name.map(|name| Ok(delete_topics::DeleteTopicState { name: Some(name), topic_id: [0; 16] }));
-    let by_id = request.topic_ids.iter().map(|id| {
-        let topic_id = <[u8; 16]>::try_from(&id[..]);
-        let topic_id = topic_id.map_err(|_| Status::invalid_argument("a topic's id has 16 bytes"))?;
-        Ok(delete_topics::DeleteTopicState { name: None, topic_id })
-    });
-    let asked = delete_topics::DeleteTopicsRequest {
-        topics: by_name.chain(by_id).collect::<Result<_, Status>>()?,
-        timeout_ms: wait(&call, request.timeout_ms),
-        ..Default::default()
-    };
-    let answer = call.ask(DELETE_TOPICS, &asked).await?;
-    let mut topics = Vec::with_capacity(answer.responses.len());
-    for gone in answer.responses {
-        let mut error = refusal::error(Asked::Change, gone.error_code, gone.error_message);
-        send_to_controller(&call, &mut error).await;
-        topics.push(DeletedTopic { name: gone.name.unwrap_or_default(), topic_id: id(gone.topic_id), error });
+    let timeout_ms = wait(&call, request.timeout_ms);
+    let asked = topics::to_delete(request, timeout_ms).map_err(refusal::misused)?;
+    let mut answer = topics::deleted(call.ask(DELETE_TOPICS, &asked).await?);
+    for topic in &mut answer.topics {
+        send_to_controller(&call, &mut topic.error).await;
     }
-    refusal::if_alone(topics.iter().map(|topic| topic.error.as_ref()))?;
-    Ok(DeleteTopicsResponse { topics })
+    refusal::if_alone(answer.topics.iter().map(|topic| topic.error.as_ref()))?;
+    Ok(answer)
 }
 
 /// Which nodes there are.
 pub(super) async fn describe_cluster(
     call: Arc<Call>,
-    _: DescribeClusterRequest,
+    request: DescribeClusterRequest,
 ) -> Result<DescribeClusterResponse, Status> {
-    let asked = describe_cluster::DescribeClusterRequest::default();
-    let answer = call.ask(DESCRIBE_CLUSTER, &asked).await?;
-    refusal::if_any(Asked::Read, answer.error_code, answer.error_message)?;
-    let nodes = answer.brokers.into_iter();
-    Ok(DescribeClusterResponse {
-        cluster_id: answer.cluster_id,
-        controller_id: answer.controller_id,
-        nodes: nodes.map(|node| self::node(node.broker_id, node.host, node.port, node.rack)).collect(),
-    })
-}
-
-fn new_topic(topic: NewTopic) -> Result<create_topics::CreatableTopic, Status> {
-    let replication_factor = i16::try_from(topic.replication_factor.unwrap_or(-1))
-        .map_err(|_| Status::invalid_argument("a replication factor is at most 32767"))?;
-    let configs = topic.configs.into_iter();
-    let assignments = topic.assignments.into_iter();
-    Ok(create_topics::CreatableTopic {
-        name: topic.name,
-        num_partitions: topic.partitions.unwrap_or(-1),
-        replication_factor,
-        assignments: assignments
-            .map(|assigned| create_topics::CreatableReplicaAssignment {
-                partition_index: assigned.partition,
-                broker_ids: assigned.node_ids,
-            })
-            .collect(),
-        configs: configs
-            .map(|(name, value)| create_topics::CreatableTopicConfig { name, value: Some(value) })
-            .collect(),
-    })
-}
-
-fn wider(topic: WiderTopic) -> create_partitions::CreatePartitionsTopic {
-    let assignments = topic.assignments.into_iter();
-    let assignments: Vec<_> = assignments
-        .map(|assigned| create_partitions::CreatePartitionsAssignment { broker_ids: assigned.node_ids })
-        .collect();
-    create_partitions::CreatePartitionsTopic {
-        name: topic.name,
-        count: topic.partitions,
-        assignments: (!assignments.is_empty()).then_some(assignments),
-    }
-}
-
-fn topic(known: metadata::MetadataResponseTopic) -> Topic {
-    let partitions = known.partitions.into_iter();
-    Topic {
-        name: known.name.unwrap_or_default(),
-        topic_id: id(known.topic_id),
-        is_internal: known.is_internal,
-        partitions: partitions
-            .map(|partition| Partition {
-                partition: partition.partition_index,
-                leader_id: partition.leader_id,
-                leader_epoch: partition.leader_epoch,
-                replica_ids: partition.replica_nodes,
-                in_sync_ids: partition.isr_nodes,
-                offline_ids: partition.offline_replicas,
-                error: refusal::error(Asked::Read, partition.error_code, None),
-            })
-            .collect(),
-        error: refusal::error(Asked::Read, known.error_code, None),
-    }
-}
-
-fn node(node_id: i32, host: String, port: i32, rack: Option<String>) -> Node {
-    Node { node_id, host, port, rack: rack.unwrap_or_default() }
+    let answer = call.ask(DESCRIBE_CLUSTER, &topics::to_describe(request)).await?;
+    topics::described(answer).map_err(refusal::status)
 }
 
 /// Who is refused because this node is not the controller is told who is.
 pub(super) async fn send_to_controller(call: &Call, error: &mut Option<Error>) {
     if let Some(error) = error
-        && error.code == i32::from(ErrorCode::NotController.code())
+        && missing(error) == Some(Missing::Controller)
     {
         error.leader = call.controller().await;
     }
@@ -217,9 +93,4 @@ pub(super) async fn send_to_controller(call: &Call, error: &mut Option<Error>) {
 pub(super) fn wait(call: &Call, said_ms: i32) -> i32 {
     let said = u64::try_from(said_ms).ok().filter(|said| *said > 0);
     call.wait_ms(said.map_or(GRPC_DECISION_WAIT, Duration::from_millis))
-}
-
-/// An id; zero is none.
-fn id(id: [u8; 16]) -> bytes::Bytes {
-    if id == [0; 16] { bytes::Bytes::new() } else { bytes::Bytes::copy_from_slice(&id) }
 }

@@ -1,6 +1,7 @@
 //! What a crate may not name. The core is pure: no clock, socket, file, thread, lock, channel or hasher with
-//! a random seed, and so is what decides in the client crate (`client/src/machine/`); `core/clippy.toml` says the same to the compiler, with the reason at each line, and this
-//! test also sees what clippy does not build (other features, other platforms).
+//! a random seed, and so is what decides in the client crate (`client/src/machine/`) and what stands between the two,
+//! gRPC's messages in Kafka's words (`proto/src/translation/`); `core/clippy.toml` says the same to the compiler, with the
+//! reason at each line, and this test also sees what clippy does not build (other features, other platforms).
 //!
 //! Besides: raft-rs is `replica/`'s secret, madsim the simulator's, `unsafe` nobody's.
 
@@ -8,8 +9,8 @@ use crate::reading::{Named, paths, tokens};
 use crate::tree::Tree;
 use crate::{Breach, demand};
 
-/// What must be pure: the core, and what decides in the client crate.
-const PURE: [&str; 2] = ["core/src/", "client/src/machine/"];
+/// What must be pure: the core, what decides in the client crate, and what translates between them.
+const PURE: [&str; 3] = ["core/src/", "client/src/machine/", "proto/src/translation/"];
 
 /// Paths the core may not name, and what to do instead.
 const IMPURE_PATHS: [(&str, &str); 8] = [
@@ -167,6 +168,8 @@ mod tests {
             ("runtime/src/a.rs", text),
             ("client/src/a.rs", text),
             ("client/src/machine/a.rs", "use tonic::Status;"),
+            ("proto/src/a.rs", text),
+            ("proto/src/translation/a.rs", "use tonic::Status;"),
         ]);
         let expected = [
             "core/src/a.rs:1",
@@ -174,6 +177,7 @@ mod tests {
             "core/src/a.rs:4",
             "core/src/a.rs:5",
             "client/src/machine/a.rs:1",
+            "proto/src/translation/a.rs:1",
         ];
         assert_eq!(places(&impurities(&tree)), expected);
     }
