@@ -86,24 +86,26 @@ pub enum Remedy {
     Never,
 }
 
-/// Kafka's codes that a client acts upon.
+/// Kafka's codes that a client acts upon, as messages have them.
 pub(crate) mod code {
-    pub const OFFSET_OUT_OF_RANGE: i32 = 1;
-    pub const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
-    pub const NOT_LEADER_OR_FOLLOWER: i32 = 6;
-    pub const COORDINATOR_NOT_AVAILABLE: i32 = 15;
-    pub const NOT_COORDINATOR: i32 = 16;
-    pub const ILLEGAL_GENERATION: i32 = 22;
-    pub const UNKNOWN_MEMBER_ID: i32 = 25;
-    pub const REBALANCE_IN_PROGRESS: i32 = 27;
-    pub const NOT_CONTROLLER: i32 = 41;
-    pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i32 = 45;
-    pub const DUPLICATE_SEQUENCE_NUMBER: i32 = 46;
-    pub const INVALID_PRODUCER_EPOCH: i32 = 47;
-    pub const UNKNOWN_PRODUCER_ID: i32 = 59;
-    pub const FENCED_LEADER_EPOCH: i32 = 74;
-    pub const UNKNOWN_LEADER_EPOCH: i32 = 75;
-    pub const FENCED_INSTANCE_ID: i32 = 82;
+    use rust_mq_proto::kafka::ErrorCode;
+
+    pub const OFFSET_OUT_OF_RANGE: i32 = ErrorCode::OffsetOutOfRange as i32;
+    pub const UNKNOWN_TOPIC_OR_PARTITION: i32 = ErrorCode::UnknownTopicOrPartition as i32;
+    pub const NOT_LEADER_OR_FOLLOWER: i32 = ErrorCode::NotLeaderOrFollower as i32;
+    pub const COORDINATOR_NOT_AVAILABLE: i32 = ErrorCode::CoordinatorNotAvailable as i32;
+    pub const NOT_COORDINATOR: i32 = ErrorCode::NotCoordinator as i32;
+    pub const ILLEGAL_GENERATION: i32 = ErrorCode::IllegalGeneration as i32;
+    pub const UNKNOWN_MEMBER_ID: i32 = ErrorCode::UnknownMemberId as i32;
+    pub const REBALANCE_IN_PROGRESS: i32 = ErrorCode::RebalanceInProgress as i32;
+    pub const NOT_CONTROLLER: i32 = ErrorCode::NotController as i32;
+    pub const OUT_OF_ORDER_SEQUENCE_NUMBER: i32 = ErrorCode::OutOfOrderSequenceNumber as i32;
+    pub const DUPLICATE_SEQUENCE_NUMBER: i32 = ErrorCode::DuplicateSequenceNumber as i32;
+    pub const INVALID_PRODUCER_EPOCH: i32 = ErrorCode::InvalidProducerEpoch as i32;
+    pub const UNKNOWN_PRODUCER_ID: i32 = ErrorCode::UnknownProducerId as i32;
+    pub const FENCED_LEADER_EPOCH: i32 = ErrorCode::FencedLeaderEpoch as i32;
+    pub const UNKNOWN_LEADER_EPOCH: i32 = ErrorCode::UnknownLeaderEpoch as i32;
+    pub const FENCED_INSTANCE_ID: i32 = ErrorCode::FencedInstanceId as i32;
 }
 
 impl Error {
