@@ -17,13 +17,21 @@ pub fn binary() -> &'static Path {
 }
 
 fn build() -> PathBuf {
+    cargo_build(&["-p", "rust-mq"]).join("rust-mq")
+}
+
+/// Builds something else of the workspace beside this test, and says where: in `<target>/<profile>`.
+pub fn cargo_build(what: &[&str]) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    // <target>/<profile>/deps/<test>
-    let profile = test.ancestors().nth(2).expect("cargo puts tests two folders below the target folder");
+    // <target>/<profile>/deps/<test>, and a program is one folder above.
+    let folder = test.parent().expect("a program lies in a folder");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let profile = profile.expect("cargo puts what it builds below the target folder");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "-p", "rust-mq", "--target-dir"]);
+    command.args(["build", "--quiet", "--target-dir"]);
     command.arg(profile.parent().expect("a profile's folder lies in the target folder"));
+    command.args(what);
     if profile.ends_with("release") {
         command.arg("--release");
     }
@@ -31,6 +39,6 @@ fn build() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is in the workspace"),
     );
     let status = command.status().expect("cargo can be started");
-    assert!(status.success(), "`cargo build -p rust-mq` failed: {status}");
-    profile.join("rust-mq")
+    assert!(status.success(), "`cargo build {}` failed: {status}", what.join(" "));
+    profile.to_owned()
 }

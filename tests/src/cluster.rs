@@ -70,6 +70,11 @@ impl Cluster {
         self.addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",")
     }
 
+    /// The number of the node whose clients come to this address.
+    pub fn number_at(&self, address: SocketAddr) -> Option<usize> {
+        self.addresses.iter().position(|known| *known == address)
+    }
+
     /// Where a node listens for the other nodes.
     pub fn peer_address(&self, number: usize) -> SocketAddr {
         self.peers[number]

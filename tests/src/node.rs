@@ -358,7 +358,8 @@ impl Drop for Process {
 }
 
 impl Log {
-    fn follow(logs: &[&Log], stream: impl Read + Send + 'static) -> JoinHandle<()> {
+    /// Adds what comes out of `stream` to each of them, until it ends.
+    pub fn follow(logs: &[&Log], stream: impl Read + Send + 'static) -> JoinHandle<()> {
         let logs: Vec<Log> = logs.iter().map(|log| (*log).clone()).collect();
         thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {

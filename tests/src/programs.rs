@@ -130,12 +130,12 @@ pub fn strace(rules: &[&str]) -> Vec<String> {
 }
 
 /// Debian's package of that name is there; it is installed if it is missing and we may.
-fn demand(program: &str) {
+pub(crate) fn demand(program: &str) {
     demand_as(program, program);
 }
 
 /// The same, of a package with another name.
-fn demand_as(program: &str, package: &str) {
+pub(crate) fn demand_as(program: &str, package: &str) {
     let _guard = lock();
     if !is_there(program) {
         let install = ["install", "-y", "-q", package];
@@ -205,7 +205,7 @@ pub fn node_grpc(script: &str) -> Command {
 }
 
 /// The interpreter of an environment with these packages, which is made unless an earlier run finished doing so.
-fn environment(packages: &[&str]) -> PathBuf {
+pub(crate) fn environment(packages: &[&str]) -> PathBuf {
     let _guard = lock();
     let name: String = packages.join("-").replace("==", "-");
     let folder = cache().join(format!("python-{name}"));
@@ -222,13 +222,13 @@ fn environment(packages: &[&str]) -> PathBuf {
     python
 }
 
-fn succeed(command: Command, otherwise: &str) {
+pub(crate) fn succeed(command: Command, otherwise: &str) {
     let outcome = run(command, b"", Duration::from_secs(300));
     let is_good = outcome.status.is_some_and(|status| status.success());
     assert!(is_good, "{otherwise}:\n{}{}", outcome.output, outcome.errors);
 }
 
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
     let folder = base.unwrap_or_else(std::env::temp_dir).join("rust-mq-ci");
@@ -237,7 +237,7 @@ fn cache() -> PathBuf {
 }
 
 /// Only one test process installs at a time. The system lets go when the file is dropped.
-fn lock() -> File {
+pub(crate) fn lock() -> File {
     let file = File::create(cache().join("lock")).expect("the cache folder can be written");
     file.lock().expect("a file in the cache folder can be locked");
     file
