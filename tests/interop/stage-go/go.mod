@@ -1,0 +1,3 @@
+module interop/stage
+
+go 1.24
