@@ -6,12 +6,13 @@
 //! record batches good and bad, `traffic` sends much of what costs much, `verbs` runs those of the binary, `programs` finds
 //! kcat and the Python clients, `folder` holds a test's files, `http` asks for pages,
 //! `ports` finds addresses.
-//! `contract` is apart: the driver contract suite, which every disk that drives the core must pass.
+//! `contract` is apart: the driver contract suite, which every disk that drives the core must pass. So is `interop`: the
+//! play of all Kafka clients, of which the tests give a part and the program `interop` the whole.
 //!
 //! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
 //!
 //! Invariant: nothing a test starts or writes outlives it, except what is kept in the cache folder for the
-//! next run (the Python clients).
+//! next run (the clients).
 //!
 //! Not here: anything about how the broker works inside. These tests survive a rewrite of it.
 
@@ -23,6 +24,7 @@ pub mod contract;
 pub mod dialogue;
 pub mod folder;
 pub mod http;
+pub mod interop;
 pub mod node;
 pub mod ports;
 pub mod programs;
