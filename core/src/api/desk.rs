@@ -10,9 +10,9 @@
 //! open waits as long as that takes (`NEVER`).
 
 use super::Waiting;
-use super::early;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
+use super::queue::Queue;
 use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;
@@ -49,7 +49,7 @@ pub struct Desk {
     /// Fetches with news that were not looked at yet, in order.
     pub(super) woken: VecDeque<Waiter>,
     /// Those that came too early.
-    pub(super) early: early::Queue,
+    pub(super) early: Queue,
     pub(super) parked: Parked,
     pub(super) producer_ids: Block,
     /// Topics that Metadata requests are making on the way.
@@ -120,7 +120,7 @@ impl Desk {
             unfinished: VecDeque::new(),
             held: BTreeSet::new(),
             woken: VecDeque::new(),
-            early: early::Queue::default(),
+            early: Queue::default(),
             parked: Parked::default(),
             producer_ids: Block::default(),
             auto_creations: 0,

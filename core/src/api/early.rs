@@ -16,42 +16,9 @@ use super::origin::Origin;
 use super::topics::{describe_topic_partitions, metadata};
 use crate::ids::LinkId;
 use crate::limits::TOPICS_AWAITED_MAX;
-use crate::machine::Waiter;
 use crate::node::Node;
 use crate::now::Now;
 use rust_mq_proto::kafka::api::RequestBody;
-use std::collections::{BTreeMap, VecDeque};
-
-/// Those that wait.
-#[derive(Default)]
-pub(super) struct Queue {
-    /// In order.
-    waiters: VecDeque<Waiter>,
-    /// How many of a link wait for this node to be open, or for their turn.
-    links: BTreeMap<LinkId, usize>,
-}
-
-impl Queue {
-    fn push(&mut self, waiter: Waiter, held: &Held) {
-        self.waiters.push_back(waiter);
-        if !held.is_list {
-            *self.links.entry(held.origin.caller.link).or_insert(0) += 1;
-        }
-    }
-
-    /// One leaves, to be answered.
-    fn left(&mut self, held: &Held) {
-        let link = held.origin.caller.link;
-        if !held.is_list
-            && let Some(count) = self.links.get_mut(&link)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.links.remove(&link);
-            }
-        }
-    }
-}
 
 /// One that waits.
 pub(super) struct Held {
@@ -61,6 +28,11 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// The link whose next request waits behind this one.
+    fn holds_up(&self) -> Option<LinkId> {
+        (!self.is_list).then_some(self.origin.caller.link)
+    }
+
     fn is_ripe(&self, desk: &Desk, node: &Node) -> bool {
         let is_next = !desk.holds(self.origin.caller.link);
         is_next && node.is_open() && (!self.is_list || node.knows_topics())
@@ -68,7 +40,7 @@ impl Held {
 
     /// Its time is up, or the node stops.
     pub fn end(self, desk: &mut Desk, node: &mut Node, now: Now) {
-        desk.early.left(&self);
+        desk.early.left(self.holds_up());
         let reason = match self.is_list {
             true => "asks for all topics, and no leader has told yet which there are",
             false => "came too early, and the node stops",
@@ -100,12 +72,12 @@ pub(super) fn hold(
         _ => false,
     };
     let held = Held { origin, body, is_list };
-    let is_first = !desk.early.links.contains_key(&origin.caller.link);
+    let is_first = !desk.early.holds_up(origin.caller.link);
     if is_first && held.is_ripe(desk, node) {
         return Some(held.body);
     }
     let waiter = desk.waiter();
-    desk.early.push(waiter, &held);
+    desk.early.push(waiter, held.holds_up());
     let until = if is_list { now.mono + TOPICS_AWAITED_MAX } else { NEVER };
     desk.wait(now, waiter, until, Waiting::Early(Box::new(held)));
     None
@@ -114,15 +86,15 @@ pub(super) fn hold(
 /// Takes up those that can be, in order; all of them are sent away where the node sends clients away.
 pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
     let sends_away = node.sends_clients_away();
-    for waiter in std::mem::take(&mut desk.early.waiters) {
+    for waiter in desk.early.take() {
         let may_begin = desk.may_begin();
         match desk.waiting(waiter) {
             Some(Waiting::Early(held)) if !(sends_away || may_begin && held.is_ripe(desk, node)) => {
-                desk.early.waiters.push_back(waiter);
+                desk.early.put_back(waiter);
             }
             _ => {
                 let Some(Waiting::Early(held)) = desk.take_out(waiter) else { continue };
-                desk.early.left(&held);
+                desk.early.left(held.holds_up());
                 if sends_away {
                     desk.leaves(node, held.origin);
                     node.send_away(now, held.origin.caller.link);
@@ -138,6 +110,6 @@ pub(super) fn take(desk: &mut Desk, node: &mut Node, now: Now) {
 pub(super) fn has_ripe(desk: &Desk, node: &Node) -> bool {
     let is_ripe =
         |waiter: &_| matches!(desk.waiting(*waiter), Some(Waiting::Early(held)) if held.is_ripe(desk, node));
-    let waiters = &desk.early.waiters;
-    !waiters.is_empty() && (node.sends_clients_away() || waiters.iter().any(is_ripe))
+    let mut waiters = desk.early.waiters();
+    waiters.len() > 0 && (node.sends_clients_away() || waiters.any(is_ripe))
 }

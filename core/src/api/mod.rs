@@ -6,7 +6,7 @@
 //!
 //! desk   the table of those that wait, their deadlines, answers    origin   who asks, and how the answer is written
 //! work   how much a turn does        timings  how long requests took          watching  those who watch the node
-//! early  what came before the node is open                          leaders  what waits until new topics have leaders
+//! early  what came before the node is open, in the order of `queue`  leaders  what waits until new topics have leaders
 //! ```
 //!
 //! A request costs no more than n log n in its size: what it names it names once (`named`), what is decompressed for it
@@ -69,6 +69,7 @@ mod named;
 mod operations;
 mod origin;
 mod producer_ids;
+mod queue;
 mod records;
 mod timings;
 mod topics;
