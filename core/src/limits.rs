@@ -156,7 +156,7 @@ pub const PRODUCER_BATCHES: usize = 5;
 /// Producers of a partition whose time is over, and whose newest batch is remembered. Source: chosen, 150 KB. At the
 /// edge: the longest idle are forgotten, and must begin at sequence 0 again.
 pub const PRODUCERS_EXPIRED_MAX: usize = 1_000;
-/// Unknown producers of a partition that its leader has refused a batch of, by name. Source: chosen, 128 bytes. At the
+/// Unknown producers of a partition that its leader has refused a batch of, by name. Source: chosen, 256 bytes. At the
 /// edge: every unknown producer counts as one, and must begin at sequence 0.
 pub const PRODUCERS_REFUSED_MAX: usize = 16;
 /// How long all that is remembered of an idle producer is kept. Source: Kafka's producer.id.expiration.ms.

@@ -160,7 +160,7 @@ impl Replica {
     }
 
     /// Whether others have not heard the leader for too long, and this replica could lead, since the last call. It is
-    /// for the floor above to know who is heard by more, and to [`Replica::ask_for_leadership`].
+    /// for the floor above to know who is heard better, and to [`Replica::ask_for_leadership`].
     pub fn wants_to_lead(&mut self) -> bool {
         std::mem::take(&mut self.wants_to_lead)
     }
