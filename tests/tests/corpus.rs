@@ -18,6 +18,8 @@ mod accepted;
 mod commands;
 #[path = "../../fuzz/fuzz_targets/events.rs"]
 mod events;
+#[path = "../../fuzz/fuzz_targets/grpc_messages.rs"]
+mod grpc_messages;
 #[path = "../../fuzz/fuzz_targets/pages.rs"]
 mod pages;
 #[path = "../../fuzz/fuzz_targets/peer_messages.rs"]
@@ -37,10 +39,11 @@ struct Target {
     run: fn(&[u8]),
 }
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     Target { name: "accepted", run: accepted::run },
     Target { name: "commands", run: commands::run },
     Target { name: "events", run: events::run },
+    Target { name: "grpc_messages", run: grpc_messages::run },
     Target { name: "pages", run: pages::run },
     Target { name: "peer_messages", run: peer_messages::run },
     Target { name: "record_batch", run: record_batch::run },

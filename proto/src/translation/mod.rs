@@ -11,7 +11,7 @@
 //! ```
 //! - [`records`], [`fetch`], [`topics`], [`groups`], [`offsets`], [`settings`]: the calls, by family.
 //! - [`error`]: Kafka's codes as errors, and when one fails the call. [`details`]: how a status carries one.
-//! - [`Misuse`]: messages that are nothing in Kafka's words.
+//! - [`Misuse`]: messages that are nothing in Kafka's words. [`weight`]: what they become in memory, before they do.
 //!
 //! Invariant: errors of an answer name no leader here. Who that is must be asked for ([`error::missing`] says whether
 //! it is worth it), and stands in the answers to [`topics::to_leader`], [`groups::to_find`] and DescribeCluster.
@@ -29,6 +29,7 @@ pub mod offsets;
 pub mod records;
 pub mod settings;
 pub mod topics;
+pub mod weight;
 
 pub use misuse::Misuse;
 

@@ -6,10 +6,10 @@
 
 use super::arriving::Arriving;
 use super::call::Call;
-use super::weigh;
 use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_DECODED_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
 use bytes::{Buf, Bytes};
 use prost::{Message, Name};
+use rust_mq_proto::translation::weight;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ pub(super) fn too_late() -> Status {
 }
 
 fn decoded<Q: Message + Name + Default>(message: Bytes) -> Result<Q, Status> {
-    if !weigh::fits(&Q::full_name(), &message, GRPC_DECODED_BYTES_MAX) {
+    if !weight::fits(&Q::full_name(), &message, GRPC_DECODED_BYTES_MAX) {
         return Err(Status::resource_exhausted("too many small parts in one message: send fewer at a time"));
     }
     Q::decode(message).map_err(|error| Status::invalid_argument(format!("an unreadable message: {error}")))

@@ -5,7 +5,7 @@
 //! ```text
 //! server   one connection: HTTP/2 and its limits, which call it is, a call's end
 //! frames   arriving  pool: what comes in, counted before it is looked at, and held back while there is no room
-//! framing  how a call's messages travel                 weigh: what they become, before they do
+//! framing  how a call's messages travel
 //! call     one call: its line, its deadline; asks in Kafka's words
 //! records  fetch  topics  groups  offsets  settings: each call, which is translated, asked, and asked again
 //! health   gRPC's own services: health and reflection
@@ -44,7 +44,6 @@ mod server;
 mod settings;
 mod streams;
 mod topics;
-mod weigh;
 
 use crate::limits::{
     GRPC_CONNECTION_BYTES, GRPC_CONNECTIONS_SHARE, GRPC_POOL_BYTES_MAX, GRPC_POOL_BYTES_MIN, GRPC_POOL_SHARE,

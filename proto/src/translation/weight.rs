@@ -3,12 +3,14 @@
 //!
 //! The shapes of all messages are those of our own descriptors. What is in none of them is passed over, as prost does.
 //!
+//! Not here: how much is too much, which is for whoever decodes.
+//!
 //! Bound: the walk stops at the limit; it goes as deep as our messages are nested, and none holds itself.
 
+use crate::grpc::DESCRIPTORS;
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
-use rust_mq_proto::grpc::DESCRIPTORS;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -45,7 +47,7 @@ static SHAPES: LazyLock<BTreeMap<String, Shape>> = LazyLock::new(|| {
 
 /// Whether a message of that name, decoded, takes at most so many bytes besides its own. Bytes that are no message take
 /// what they take until that shows.
-pub(super) fn fits(name: &str, bytes: &[u8], most: usize) -> bool {
+pub fn fits(name: &str, bytes: &[u8], most: usize) -> bool {
     let mut left = most;
     SHAPES.get(name).is_none_or(|shape| weigh(shape, bytes, &mut left).is_some())
 }
@@ -119,9 +121,9 @@ fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::partition_records::Data;
+    use crate::grpc::{GetTopicMetadataRequest, PartitionRecords, ProduceRequest, Record, Records};
     use prost::Name;
-    use rust_mq_proto::grpc::partition_records::Data;
-    use rust_mq_proto::grpc::{GetTopicMetadataRequest, PartitionRecords, ProduceRequest, Record, Records};
 
     #[test]
     fn records_topics_and_settings_weigh_what_they_are() {
