@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tests::client::Client;
 use tests::cluster::told;
 use tests::folder::Folder;
 use tests::node::{Node, run_to_end};
+
+/// Chosen, far above what nodes take to find each other.
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 fn generated(arguments: &[&str]) -> String {
     let ended = run_to_end(&[&["generate"], arguments].concat());
@@ -84,6 +88,13 @@ fn services(file: &str) -> Vec<BTreeMap<String, String>> {
     services.values().map(variables).collect()
 }
 
+/// What Docker runs in a container to see how it is.
+fn health_check(file: &str) -> Vec<String> {
+    let file: serde_json::Value = serde_saphyr::from_str(file).expect("it is YAML");
+    let words = file["services"]["node-1"]["healthcheck"]["test"].as_array().expect("a list of words");
+    words.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+}
+
 #[test]
 fn the_nodes_of_the_compose_file_form_a_cluster_that_both_sides_can_use() {
     let folder = Folder::new();
@@ -114,6 +125,15 @@ fn the_nodes_of_the_compose_file_form_a_cluster_that_both_sides_can_use() {
         }
         nodes.push(Node::start_under(&command.iter().map(String::as_str).collect::<Vec<_>>(), &[]));
     }
+    let check = health_check(&file);
+    assert!(!is_ready(&check, &host(9)), "where nobody is");
+    let until = Instant::now() + READY_WITHIN;
+    for index in 0..3 {
+        while !is_ready(&check, &host(index + 1)) {
+            assert!(Instant::now() < until, "node {} does not become ready", index + 1);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     for index in 0..3 {
         let inner: SocketAddr = format!("{}:19092", host(index + 1)).parse().expect("an address");
         let outer = SocketAddr::from(([127, 0, 0, 1], first + index as u16));
@@ -124,6 +144,15 @@ fn the_nodes_of_the_compose_file_form_a_cluster_that_both_sides_can_use() {
             expected(&|node| format!("localhost:{}", first as usize + node - 1))
         );
     }
+}
+
+/// Runs what Docker would run in the container whose address that is; whether the node is ready.
+fn is_ready(command: &[String], host: &str) -> bool {
+    let mut words =
+        command.iter().map(|word| word.replace("/dev/tcp/localhost/", &format!("/dev/tcp/{host}/")));
+    assert_eq!(words.next().as_deref(), Some("CMD"));
+    let mut run = Command::new(words.next().expect("a program"));
+    run.args(words).stderr(Stdio::null()).status().expect("it can be run").success()
 }
 
 /// The first of three ports in a row that are free: below those that the kernel gives to whoever connects.

@@ -18,6 +18,12 @@ const ADMIN_PORT: u16 = 9644;
 /// How many nodes.
 const NODES: u16 = 3;
 
+/// Asks the node whether it is ready, in bash's words, within quotes of YAML.
+const IS_READY: &str = concat!(
+    r"exec 3<>/dev/tcp/localhost/ADMIN && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3",
+    " && grep -q 'HTTP/1.. 200' <&3",
+);
+
 const HEAD: &str = "\
 # A Rust-MQ cluster of three. Put the rust-mq binary beside this file, then `docker compose up`.
 #
@@ -49,6 +55,7 @@ fn service(node: u16, port: u16, secret: &str) -> String {
     let host_port = port + node - 1;
     let admin_port = ADMIN_PORT + node - 1;
     let is_founder = node == 1;
+    let is_ready = IS_READY.replace("ADMIN", &ADMIN_PORT.to_string());
     let members: String = (1..=NODES).map(|node| member(node, port)).collect();
     format!(
         r#"  node-{node}:
@@ -62,6 +69,12 @@ fn service(node: u16, port: u16, secret: &str) -> String {
     hostname: node-{node}
     restart: unless-stopped
     stop_grace_period: 30s
+    # Whether clients are served. bash can ask that by itself; `docker compose ps` shows it.
+    healthcheck:
+      test: ["CMD", "bash", "-c", "{is_ready}"]
+      interval: 10s
+      timeout: 5s
+      start_period: 30s
     ulimits:
       nofile: 65536
     ports:
