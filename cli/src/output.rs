@@ -2,7 +2,7 @@
 //! programs, with the same keys in each. It goes to standard output; all else goes to standard error (`notes`).
 
 use crate::table::Table;
-use crate::terminal::{Colours, harmless};
+use crate::terminal::{Colours, EMPTY_SCREEN, harmless, is_screen};
 use crate::trouble::Trouble;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -34,6 +34,12 @@ impl Output {
     /// Answers: the data for programs, the tables for people.
     pub fn answer(&self, data: &impl Serialize, tables: &[Table]) -> Result<(), Trouble> {
         print(&self.text(data, tables))
+    }
+
+    /// What was answered before is not looked at any more: a terminal is emptied.
+    pub fn begin_anew(&self) -> Result<(), Trouble> {
+        let is_for_people = matches!(self.format, Format::Table | Format::Wide);
+        if is_for_people && is_screen() { print(EMPTY_SCREEN) } else { Ok(()) }
     }
 
     fn text(&self, data: &impl Serialize, tables: &[Table]) -> String {

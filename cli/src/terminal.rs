@@ -6,6 +6,9 @@ use std::io::IsTerminal;
 /// Letters of one cell or line that are shown. Source: chosen, a few lines of a wide terminal. At the edge: an ellipsis.
 const SHOWN_MAX: usize = 1_000;
 
+/// Empties a screen, and goes to where it begins (ECMA-48).
+pub const EMPTY_SCREEN: &str = "\u{1b}[2J\u{1b}[H";
+
 /// How something is to stand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -49,10 +52,18 @@ impl Colours {
     }
 }
 
+/// Whether standard output is a terminal whose screen can be emptied.
+pub fn is_screen() -> bool {
+    std::io::stdout().is_terminal() && !is_dumb()
+}
+
 fn are_wanted() -> bool {
     let is_said = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    !is_said && !is_dumb
+    !is_said && !is_dumb()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
 /// Text from outside on one line, made fit to be shown.

@@ -16,7 +16,8 @@ use crate::time::now_ms;
 use crate::trouble::Trouble;
 use clap::Args;
 use reader::{Extent, Reader};
-use rust_mq_client::admin::{Admin, Place, TopicPartition};
+use regex::RegexSet;
+use rust_mq_client::admin::{Admin, Place, Topic, TopicPartition};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -28,6 +29,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// rust-mq consume orders -o -10 -f '%p %o %k %v\n'     the last ten of each partition
 /// rust-mq consume orders -o @2h:@1h -f json            those of an hour, as JSON
 /// rust-mq consume orders -g payments --follow          as a member of a group
+/// rust-mq consume -r 'orders-.*'                       of all topics of such names
 ///
 /// Ends at what was the end when it began; with --follow it waits for more.
 ///
@@ -43,6 +45,11 @@ pub struct ConsumeArguments {
     /// The topics
     #[arg(value_name = "TOPIC", required = true)]
     pub topics: Vec<String>,
+    /// Take what was named for regular expressions: of all topics, but internal ones, those whose whole name fits one
+    ///
+    /// Which these are is looked up once, when it begins.
+    #[arg(long, short = 'r')]
+    pub regex: bool,
     /// From where: start, end, an offset, +10 behind the start, -10 before the end, @5m or @2026-11-28; or from:to
     #[arg(long, short = 'o', value_name = "OFFSET", default_value = "start", allow_hyphen_values = true, value_parser = range)]
     pub offset: OffsetRange,
@@ -110,8 +117,11 @@ fn range(text: &str) -> Result<OffsetRange, BadOffset> {
 }
 
 /// Does it.
-pub async fn run(said: ConsumeArguments) -> Result<Ending, Trouble> {
+pub async fn run(mut said: ConsumeArguments) -> Result<Ending, Trouble> {
     let client = said.connection.client().await?;
+    if said.regex {
+        said.topics = fitting(&Admin::new(client.clone()), &said.topics).await?;
+    }
     if let Some(group) = &said.group {
         return group::run(client, &said, group).await;
     }
@@ -137,6 +147,24 @@ pub async fn run(said: ConsumeArguments) -> Result<Ending, Trouble> {
         text.clear();
     }
     Ok(Ending::Fine)
+}
+
+/// The topics whose names fit.
+async fn fitting(admin: &Admin, patterns: &[String]) -> Result<Vec<String>, Trouble> {
+    let whole = patterns.iter().map(|pattern| format!("^(?:{pattern})$"));
+    let patterns_of = RegexSet::new(whole).map_err(|error| {
+        let why = error.to_string().replace('\n', " ");
+        Trouble::usage("that is no regular expression", why, "quote it for the shell, as in -r 'orders-.*'")
+    })?;
+    let all = admin.topics().await;
+    let all = all.map_err(|error| Trouble::of("the topics were not looked up", &error))?;
+    let fits = |topic: &Topic| !topic.is_internal && patterns_of.is_match(&topic.name);
+    let names: Vec<String> = all.into_iter().filter(fits).map(|topic| topic.name).collect();
+    if names.is_empty() {
+        let what = format!("no topic fits `{}`", patterns.join("`, `"));
+        return Err(Trouble::failed(what, "a whole name has to fit", "`rust-mq topic list` shows the names"));
+    }
+    Ok(names)
 }
 
 /// Ctrl-C, from now on.

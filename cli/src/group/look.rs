@@ -9,6 +9,10 @@ use rust_mq_client::Error;
 use rust_mq_client::admin::{Admin, Found, Group, GroupInList, Member, Place, TopicPartition};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use tokio::task::JoinSet;
+
+/// Groups of which is asked at a time. Source: chosen; many are on one coordinator, which answers from memory.
+const GROUPS_AT_A_TIME: usize = 16;
 
 #[derive(Serialize)]
 struct Listed {
@@ -201,6 +205,9 @@ const LAG: &[Column] = &[
 /// Shows how far groups have come, once or again and again.
 pub(super) async fn lag(admin: &Admin, output: &Output, said: &LagArguments) -> Result<Ending, Trouble> {
     loop {
+        if said.watch {
+            output.begin_anew()?;
+        }
         let ending = lag_once(admin, output, said).await?;
         if !said.watch {
             return Ok(ending);
@@ -216,16 +223,7 @@ async fn lag_once(admin: &Admin, output: &Output, said: &LagArguments) -> Result
         ids.extend(all.into_iter().map(|group| group.id));
         ending = asked;
     }
-    let mut committed = Vec::new();
-    for id in &ids {
-        let unknown = |error| Trouble::of(format!("how far group `{id}` has come is not known"), &error);
-        let offsets = admin.committed(id).await.map_err(unknown)?;
-        if offsets.is_empty() && !said.groups.is_empty() {
-            // Nothing may be committed yet, or there is no such group.
-            admin.group(id).await.map_err(unknown)?;
-        }
-        committed.extend(offsets.into_iter().map(|(of, committed)| (id.clone(), of, committed.offset)));
-    }
+    let committed = committed(admin, &ids, !said.groups.is_empty()).await?;
     // Groups that read the same are asked for once.
     let ends: BTreeMap<TopicPartition, Place> =
         committed.iter().map(|(_, of, _)| (of.clone(), Place::End)).collect();
@@ -262,6 +260,42 @@ async fn lag_once(admin: &Admin, output: &Output, said: &LagArguments) -> Result
     let is_failed = ends.values().any(Result::is_err);
     output.answer(&Lags { groups }, &[table])?;
     Ok(if is_failed { Ending::Failed } else { ending })
+}
+
+/// What groups have committed, in the order of the groups; several are asked at a time. Of one that is `named` and has
+/// committed nothing it is asked whether it is there.
+async fn committed(
+    admin: &Admin,
+    ids: &[String],
+    are_named: bool,
+) -> Result<Vec<(String, TopicPartition, i64)>, Trouble> {
+    let ask = |id: String| {
+        let admin = admin.clone();
+        async move {
+            let unknown = |error| Trouble::of(format!("how far group `{id}` has come is not known"), &error);
+            let offsets = admin.committed(&id).await.map_err(unknown)?;
+            if offsets.is_empty() && are_named {
+                admin.group(&id).await.map_err(unknown)?;
+            }
+            let of = offsets.into_iter().map(|(of, committed)| (id.clone(), of, committed.offset));
+            Ok(of.collect::<Vec<_>>())
+        }
+    };
+    let mut waiting = ids.iter().cloned().enumerate();
+    let mut running = JoinSet::new();
+    let mut told = BTreeMap::new();
+    loop {
+        for (place, id) in waiting.by_ref().take(GROUPS_AT_A_TIME.saturating_sub(running.len())) {
+            let asked = ask(id);
+            running.spawn(async move { (place, asked.await) });
+        }
+        let Some(done) = running.join_next().await else { break };
+        let (place, answer): (usize, Result<_, Trouble>) = done.map_err(|error| {
+            Trouble::failed("how far groups have come is not known", error.to_string(), "try again")
+        })?;
+        told.insert(place, answer?);
+    }
+    Ok(told.into_values().flatten().collect())
 }
 
 fn partition_lag(
