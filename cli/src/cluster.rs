@@ -83,6 +83,7 @@ struct NodeInfo {
     host: String,
     port: i32,
     rack: Option<String>,
+    is_there: bool,
     is_controller: bool,
     leads: usize,
     replicas: usize,
@@ -98,6 +99,7 @@ const NODES: &[Column] = &[
     Column::number("NODE"),
     Column::text("ADDRESS"),
     Column::text("RACK"),
+    Column::text("STATE"),
     Column::text("CONTROLLER"),
     Column::number("LEADS"),
     Column::number("REPLICAS"),
@@ -111,17 +113,22 @@ async fn look(admin: &Admin) -> Result<(Cluster, Vec<Topic>), Trouble> {
 async fn info(admin: &Admin, output: &Output) -> Result<Ending, Trouble> {
     let (cluster, topics) = look(admin).await?;
     let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
-    let node = |node: &grpc::Node| NodeInfo {
+    let node = |(node, is_there): (&grpc::Node, bool)| NodeInfo {
         id: node.node_id,
         host: node.host.clone(),
         port: node.port,
         rack: Some(node.rack.clone()).filter(|rack| !rack.is_empty()),
+        is_there,
         is_controller: cluster.controller == Some(node.node_id),
         leads: partitions().filter(|partition| partition.leader == Some(node.node_id)).count(),
         replicas: partitions().filter(|partition| partition.replicas.contains(&node.node_id)).count(),
     };
+    let there = cluster.nodes.iter().map(|node| (node, true));
+    let mut nodes: Vec<NodeInfo> =
+        there.chain(cluster.gone.iter().map(|node| (node, false))).map(node).collect();
+    nodes.sort_by_key(|node| node.id);
     let info = Info {
-        nodes: cluster.nodes.iter().map(node).collect(),
+        nodes,
         partitions: partitions().count(),
         topics: topics.len(),
         controller: cluster.controller,
@@ -138,6 +145,7 @@ async fn info(admin: &Admin, output: &Output) -> Result<Ending, Trouble> {
             node.id.to_string(),
             format!("{}:{}", node.host, node.port),
             node.rack.clone().unwrap_or_default(),
+            if node.is_there { "there" } else { "gone" }.to_owned(),
             if node.is_controller { "yes" } else { "no" }.to_owned(),
             node.leads.to_string(),
             node.replicas.to_string(),
@@ -204,7 +212,11 @@ async fn health(admin: &Admin) -> Result<Health, Trouble> {
             return Ok(Health { unreachable: Some(trouble.why().to_owned()), ..Health::default() });
         }
     };
-    let mut silent_nodes = Vec::new();
+    let gone = |node: &grpc::Node| SilentNode {
+        id: node.node_id,
+        why: "no node has heard it for some seconds".into(),
+    };
+    let mut silent_nodes: Vec<SilentNode> = cluster.gone.iter().map(gone).collect();
     for node in &cluster.nodes {
         let asked = grpc::DescribeClusterRequest {};
         if let Err(error) = admin.client().ask_once(To::Node(node.node_id), asked, SIGN_OF_LIFE).await {
@@ -229,7 +241,7 @@ async fn health(admin: &Admin) -> Result<Health, Trouble> {
         is_healthy: is_led && silent_nodes.is_empty() && leaderless.is_empty() && under_replicated.is_empty(),
         cluster_id: Some(cluster.id),
         controller: cluster.controller,
-        nodes: cluster.nodes.iter().map(|node| node.node_id).collect(),
+        nodes: cluster.nodes.iter().chain(&cluster.gone).map(|node| node.node_id).collect(),
         silent_nodes,
         leaderless,
         under_replicated,

@@ -81,6 +81,18 @@ pub const FETCH_PARKED_PART_BYTES: usize = 1 << 10;
 /// The part of the node's memory that parked fetches may take so: one in this many. Source: chosen; with 4 GiB
 /// 262,144 partitions, a thousand consumers of 262 each. At the edge: a fetch is answered at once.
 pub const FETCH_PARKED_SHARE: u64 = 16;
+/// Fetch sessions of one node. Source: Kafka (`max.incremental.fetch.session.cache.slots`). At the edge: one that is not used
+/// goes, or a smaller one; else a fetch gets no session, and its client goes on without.
+pub const FETCH_SESSIONS_MAX: usize = 1_000;
+/// How long a session may not be used, or be there if it is small, before another may take its place. Source: Kafka
+/// (`min.incremental.fetch.session.eviction.ms`).
+pub const FETCH_SESSIONS_IDLE: Duration = Duration::from_secs(120);
+/// What a partition of a fetch session takes: what is asked, its name twice, its turn, and its place among the partition's
+/// watchers. Source: measured, rounded up. Bytes.
+pub const FETCH_SESSION_PART_BYTES: usize = 512;
+/// The part of the node's memory that fetch sessions may take: one in this many. Source: chosen; with 4 GiB 131,072
+/// partitions. At the edge: as above.
+pub const FETCH_SESSIONS_SHARE: u64 = 64;
 /// Partitions on a page of DescribeTopicPartitions. Source: Kafka (`max.request.partition.size.limit`). At the edge: the
 /// page says where the next begins.
 pub const DESCRIBED_PARTITIONS_MAX: usize = 2_000;
@@ -230,6 +242,9 @@ pub const ISR_LAG_BYTES_MAX: usize = 16 << 20;
 pub const ISR_LAG_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often leaders look how far their followers are, for that. Source: chosen, a tenth of it.
 pub const ISR_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long nobody may hear a node before clients are no longer told of it. Source: Kafka's broker.session.timeout.ms. At
+/// the edge: Metadata and DescribeCluster leave it out, until it is heard again.
+pub const NODE_GONE_AFTER: Duration = Duration::from_secs(9);
 /// How long an answer about new topics waits for their leaders. Source: chosen, twice the default election
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);

@@ -204,6 +204,12 @@ pub enum Mutant {
     ProposedIsTold,
     /// What a leader keeps for followers stays until the next checkpoint, though they have it.
     KeptForNobody,
+    /// Clients are told of a node for as long as it is a member, dead or not.
+    GoneIsTold,
+    /// A part of a fetch session that has had nothing is not looked at any more.
+    QuietForGood,
+    /// A part of a fetch session is read from where it was when the session began.
+    SessionOffsetStays,
 }
 
 /// Whether that bug is planted.

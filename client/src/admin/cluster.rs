@@ -14,6 +14,8 @@ pub struct Cluster {
     pub controller: Option<i32>,
     /// Its nodes, rising by id.
     pub nodes: Vec<grpc::Node>,
+    /// Members that no node has heard for some seconds, rising by id.
+    pub gone: Vec<grpc::Node>,
 }
 
 impl Admin {
@@ -23,9 +25,10 @@ impl Admin {
     /// No node answered.
     pub async fn cluster(&self) -> Result<Cluster, Error> {
         let told = self.ask(To::Anyone, grpc::DescribeClusterRequest {}).await?;
-        let mut nodes = told.nodes;
+        let (mut nodes, mut gone) = (told.nodes, told.gone_nodes);
         nodes.sort_by_key(|node| node.node_id);
+        gone.sort_by_key(|node| node.node_id);
         let controller = (told.controller_id >= 0).then_some(told.controller_id);
-        Ok(Cluster { id: told.cluster_id, controller, nodes })
+        Ok(Cluster { id: told.cluster_id, controller, nodes, gone })
     }
 }

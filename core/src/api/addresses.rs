@@ -11,8 +11,15 @@ use crate::link::Address;
 use crate::node::Node;
 use std::collections::BTreeSet;
 
-/// Every node of the cluster, by rising id, as the client of `link` should reach it.
+/// Every node of the cluster that is not gone, by rising id, as the client of `link` should reach it.
 pub fn advertised(node: &Node, link: LinkId) -> Vec<(NodeId, Address)> {
+    let mut all = with_the_gone(node, link);
+    all.retain(|(id, _)| !node.is_gone(*id));
+    all
+}
+
+/// Every member of the cluster, by rising id.
+pub fn with_the_gone(node: &Node, link: LinkId) -> Vec<(NodeId, Address)> {
     told(node.config(), node.client(link))
 }
 
@@ -35,7 +42,7 @@ fn own(config: &Config, client: &Client) -> Option<Address> {
 /// is known to lead the metadata this one is named: clients take an id that is not among the brokers for an
 /// error (KafkaJS throws, rskafka gives up).
 pub fn controller(node: &Node) -> NodeId {
-    node.controller().unwrap_or(node.config().node)
+    node.controller().filter(|id| !node.is_gone(*id)).unwrap_or(node.config().node)
 }
 
 /// Those of `wanted`, as [`advertised`] says them.

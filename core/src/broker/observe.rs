@@ -4,7 +4,7 @@
 use super::Broker;
 use crate::connection::{PURPOSES, Purpose};
 use crate::entry::Entry;
-use crate::ids::{DiskId, Index, Offset, ReplicaId, Term, TopicPartition};
+use crate::ids::{DiskId, Index, NodeId, Offset, ReplicaId, Term, TopicPartition};
 use crate::metadata::partition_of;
 use crate::now::Mono;
 use crate::partition::{Partition, Weight};
@@ -251,6 +251,11 @@ impl Broker {
     /// Fetches that wait for any record although there is one for them.
     pub fn observe_unwoken(&self) -> usize {
         self.desk.unwoken_fetches(&self.node)
+    }
+
+    /// Whether clients are not told of a node, as nobody has heard it for long.
+    pub fn observe_gone(&self, node: NodeId) -> bool {
+        self.node.is_gone(node)
     }
 
     /// The rooms' deadlines, for whoever asks why a node does not rest.

@@ -33,6 +33,11 @@ impl Node {
         self.connections.closed(link, &mut self.budget);
     }
 
+    /// Clients' links that are gone since this was asked.
+    pub fn take_gone_clients(&mut self) -> Vec<LinkId> {
+        self.connections.take_gone()
+    }
+
     /// A link whose requests were held back by a limit, and may be taken up now.
     pub fn next_ready_client(&mut self) -> Option<LinkId> {
         self.connections.next_ready(&self.budget)

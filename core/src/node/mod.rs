@@ -42,6 +42,7 @@ mod disk_health;
 mod effects;
 mod elections;
 mod founding;
+mod gone;
 mod handing_over;
 mod identity;
 mod image;
@@ -95,6 +96,7 @@ use company::Company;
 use deleted_ahead::DeletedAhead;
 use elections::Elections;
 use founding::{Membership, Stage};
+use gone::Gone;
 use handing_over::HandingOver;
 use identity::Identity;
 use mending::Mendings;
@@ -144,6 +146,7 @@ pub struct Node {
     checkpoints: Checkpoints,
     retention: Retention,
     behind: Behind,
+    gone: Gone,
     ticks: Ticks,
     /// What its replicas did, for those who watch.
     raft: RaftMetrics,
@@ -185,6 +188,7 @@ impl Node {
             checkpoints: Checkpoints::new(&config.storage),
             retention: Retention::new(config.retention_interval),
             behind: Behind::new(config.memory_limit),
+            gone: Gone::default(),
             ticks: Ticks::new(config.is_single()),
             raft: RaftMetrics::default(),
             effects: Vec::new(),

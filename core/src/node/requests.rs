@@ -98,14 +98,18 @@ impl Node {
 
     /// Who leads a partition, and since which term: the newer of what this node's replica and the table know. A
     /// replica that has stepped down knows no leader, and the table may still name this node: then nobody is
-    /// known, or clients would be sent back here again and again.
+    /// known, or clients would be sent back here again and again. Nor is anybody while the one that is known is gone.
     pub fn leader_of(&self, of: TopicPartition) -> Option<(Term, NodeId)> {
         let told = self.ports.peers.leader_of(of);
-        let Some(resident) = self.residents.of(of) else { return told };
-        let replica = resident.replica();
-        let own = self.residents.node_of(of, replica.leader()).map(|node| (replica.term(), node));
+        let own = self.residents.of(of).and_then(|resident| {
+            let replica = resident.replica();
+            self.residents.node_of(of, replica.leader()).map(|node| (replica.term(), node))
+        });
         let newest = [told, own].into_iter().flatten().max_by_key(|(term, _)| *term);
-        newest.filter(|(_, node)| *node != self.config.node || replica.is_leader())
+        newest.filter(|(_, node)| match *node == self.config.node {
+            true => self.residents.of(of).is_none_or(|resident| resident.replica().is_leader()),
+            false => !self.is_gone(*node),
+        })
     }
 
     /// How many partitions a topic has; a topic that is gone has none.
@@ -144,6 +148,11 @@ impl Node {
     /// Whether a node is there, as far as this one knows.
     pub fn is_alive(&self, node: NodeId) -> bool {
         node == self.config.node || self.ports.peers.is_up(node)
+    }
+
+    /// Whether nobody has heard a node for so long that clients are not told of it.
+    pub fn is_gone(&self, node: NodeId) -> bool {
+        self.gone.is_gone(node, &self.ports)
     }
 
     /// Whether the disk takes records.

@@ -83,6 +83,8 @@ impl Node {
         self.handing_over.tick(&mut self.residents, &mut self.ports);
         if self.ticks.take_followers_due(now) {
             self.look_at_followers(now);
+            let members = self.config.members.iter().map(|member| member.node);
+            self.gone.look(members, &self.ports, now.mono);
         }
     }
 

@@ -20,7 +20,7 @@ pub const CREATE_PARTITIONS: i16 = 3;
 /// The version of DeleteTopics that is spoken.
 pub const DELETE_TOPICS: i16 = 6;
 /// The version of DescribeCluster that is spoken.
-pub const DESCRIBE_CLUSTER: i16 = 1;
+pub const DESCRIBE_CLUSTER: i16 = 2;
 
 /// Asks which topics there are: those, or all.
 pub fn to_metadata(request: GetTopicMetadataRequest) -> metadata::MetadataRequest {
@@ -150,7 +150,7 @@ pub fn deleted(answer: delete_topics::DeleteTopicsResponse) -> DeleteTopicsRespo
 
 /// Asks which nodes there are.
 pub fn to_describe(_: DescribeClusterRequest) -> describe_cluster::DescribeClusterRequest {
-    describe_cluster::DescribeClusterRequest::default()
+    describe_cluster::DescribeClusterRequest { include_fenced_brokers: true, ..Default::default() }
 }
 
 /// Which nodes there are.
@@ -161,10 +161,12 @@ pub fn described(
     answer: describe_cluster::DescribeClusterResponse,
 ) -> Result<DescribeClusterResponse, Error> {
     error::if_any(Asked::Read, answer.error_code, answer.error_message)?;
+    let (gone, there): (Vec<_>, Vec<_>) = answer.brokers.into_iter().partition(|node| node.is_fenced);
     Ok(DescribeClusterResponse {
         cluster_id: answer.cluster_id,
         controller_id: answer.controller_id,
-        nodes: answer.brokers.into_iter().map(member).collect(),
+        nodes: there.into_iter().map(member).collect(),
+        gone_nodes: gone.into_iter().map(member).collect(),
     })
 }
 

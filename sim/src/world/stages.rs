@@ -12,7 +12,7 @@ use crate::clock::{MILLI, Moment, SECOND};
 use crate::schedule::Happening;
 use crate::trouble::{FileKind, Trouble};
 use rust_mq_core::broker::observe::Observation;
-use rust_mq_core::ids::{ReplicaId, TopicPartition};
+use rust_mq_core::ids::{NodeId, ReplicaId, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often the world looks.
@@ -183,6 +183,7 @@ impl World {
             open.extend(self.lagging());
             open.extend(self.unled());
             open.extend(self.misled());
+            open.extend(self.missent());
         }
         let comes_back = is_audit && open.is_empty() && self.bring_back();
         match self.stages.stage {
@@ -267,6 +268,23 @@ impl World {
         })?;
         let words = format!("n{} leads {of}, and its disk does nothing any more", site + 1);
         Some(Open { who: self.clients.len() + 2, done: 0, words })
+    }
+
+    /// A sound site that still sends clients to a node which has no process any more, or none to a sound one, in words.
+    /// Who is alone hears nobody, and knows of nobody that he is gone.
+    fn missent(&self) -> Option<Open> {
+        let core = &self.plan.core;
+        let missent = |site: &usize| {
+            let broker = &self.nodes[*site].process.as_ref()?.broker;
+            let is_wrong = |other: &usize| {
+                let is_gone = broker.observe_gone(NodeId(*other as i32 + 1));
+                if core.contains(other) { is_gone } else { !is_gone && self.nodes[*other].process.is_none() }
+            };
+            (0..self.nodes.len()).find(is_wrong).map(|other| (*site, other))
+        };
+        let (site, other) = core.iter().filter(|_| core.len() > 1).find_map(missent)?;
+        let words = format!("n{} is wrong about n{} being gone", site + 1, other + 1);
+        Some(Open { who: self.clients.len() + 3, done: 0, words })
     }
 
     /// Tells whoever watches how every node stands.

@@ -4,6 +4,8 @@
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
 use crate::api::{addresses, operations};
+use crate::ids::NodeId;
+use crate::link::Address;
 use crate::node::Node;
 use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::describe_cluster::{
@@ -32,16 +34,22 @@ pub(in crate::api) fn handle(
         };
         return desk.answer(node, origin, &response);
     }
-    let broker = |(id, address): (crate::ids::NodeId, crate::link::Address)| DescribeClusterBroker {
+    let link = origin.caller.link;
+    let told = match request.include_fenced_brokers {
+        true => addresses::with_the_gone(node, link),
+        false => addresses::advertised(node, link),
+    };
+    let broker = |(id, address): (NodeId, Address)| DescribeClusterBroker {
         broker_id: id.0,
         host: address.host,
         port: i32::from(address.port),
-        ..Default::default()
+        rack: None,
+        is_fenced: node.is_gone(id),
     };
     let response = DescribeClusterResponse {
         cluster_id: node.cluster().map(|cluster| cluster.to_string()).unwrap_or_default(),
         controller_id: addresses::controller(node).0,
-        brokers: addresses::advertised(node, origin.caller.link).into_iter().map(broker).collect(),
+        brokers: told.into_iter().map(broker).collect(),
         cluster_authorized_operations: operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     };
