@@ -75,6 +75,7 @@ impl Client {
         let body = ApiVersionsRequest {
             client_software_name: "rust-mq-bench".into(),
             client_software_version: "0".into(),
+            ..Default::default()
         };
         self.ask(3, &body).map(drop)
     }

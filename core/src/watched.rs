@@ -11,6 +11,7 @@
 //!
 //! Not here: when something is counted (the rooms that do it), who may ask (the driver).
 
+use crate::connection::PURPOSES;
 use crate::ids::{ClusterId, NodeId, PartitionId, ReplicaId, Term, TopicId};
 use crate::level::Level;
 use crate::link::Address;
@@ -169,7 +170,7 @@ pub struct BudgetMetrics {
     /// What there is.
     pub capacity_bytes: u64,
     /// What is charged, by purpose, in the order of `connection::PURPOSES`.
-    pub used_bytes: [u64; 6],
+    pub used_bytes: [u64; PURPOSES.len()],
     /// Links that wait for room now.
     pub starved: u64,
     /// How often a link has had to wait for it.

@@ -293,6 +293,7 @@ fn purpose_name(purpose: Purpose) -> &'static str {
         Purpose::Decoded => "decoded",
         Purpose::Answers => "answers",
         Purpose::Reads => "reads",
+        Purpose::Sessions => "sessions",
     }
 }
 
@@ -327,7 +328,7 @@ mod tests {
             replicas: 2,
             starting: 0,
             clients: ClientMetrics { received_bytes: 1 << 40, ..ClientMetrics::default() },
-            budget: BudgetMetrics { used_bytes: [1, 2, 3, 4, 5, 6], ..BudgetMetrics::default() },
+            budget: BudgetMetrics { used_bytes: [1, 2, 3, 4, 5, 6, 7], ..BudgetMetrics::default() },
             requests: vec![(0, took)],
             raft: RaftMetrics::default(),
             disk: DiskMetrics { free_bytes: Some(5), frames: took, ..DiskMetrics::default() },

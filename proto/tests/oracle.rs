@@ -25,15 +25,22 @@ const BUDGET_BYTES: usize = 1 << 20;
 const CASES_PER_VERSION: u32 = 64;
 
 /// Requests of Kafka 4.4 that the oracle does not know.
-const NEWER_REQUESTS: [(ApiKey, i16); 4] = [
+const NEWER_REQUESTS: [(ApiKey, i16); 6] = [
+    (ApiKey::ListOffsets, 11),
     (ApiKey::OffsetCommit, 10),
     (ApiKey::OffsetFetch, 10),
+    (ApiKey::ApiVersions, 5),
     (ApiKey::DescribeLogDirs, 5),
     (ApiKey::DeleteGroups, 3),
 ];
 
 /// Responses of Kafka 4.4 that the oracle does not know.
-const NEWER_RESPONSES: [(ApiKey, i16); 2] = [(ApiKey::DescribeLogDirs, 5), (ApiKey::DeleteGroups, 3)];
+const NEWER_RESPONSES: [(ApiKey, i16); 4] = [
+    (ApiKey::ListOffsets, 11),
+    (ApiKey::ApiVersions, 5),
+    (ApiKey::DescribeLogDirs, 5),
+    (ApiKey::DeleteGroups, 3),
+];
 
 /// The law for one body of one version, over our enum of bodies and the oracle's.
 macro_rules! assert_agreement {
@@ -152,7 +159,7 @@ fn kafkas() -> impl Iterator<Item = ApiKey> {
 }
 
 /// Fields of versions that the oracle does not know, as they are in all others.
-const YOUNGER: [&str; 1] = [", is_cordoned: false"];
+const YOUNGER: [&str; 2] = [", is_cordoned: false", ", cluster_id: None, node_id: -1"];
 
 /// A body without them.
 fn shared(body: &impl std::fmt::Debug) -> String {

@@ -73,7 +73,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 90] = [
+pub const ALL: [Planted; 93] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -169,6 +169,11 @@ pub const ALL: [Planted; 90] = [
     ours(Mutant::StateFileGoesEarly, &[Claim::C7, Claim::C17]),
     ours(Mutant::GoneLogWaits, &[Claim::C19]),
     ours(Mutant::KeptForNobody, &[Claim::C19]),
+    // A reader of the last records of a log waits for them.
+    ours(Mutant::QuietForGood, &[Claim::C17, Claim::C18]),
+    ours(Mutant::SessionOffsetStays, &[Claim::C9, Claim::C17, Claim::C18]),
+    // Only a run in which a site stays dead can tell.
+    ours(Mutant::GoneIsTold, &[Claim::C18]),
     ours(Mutant::ProposedIsTold, &[Claim::C5]),
     ours(Mutant::TargetForCurrent, &[Claim::C13]),
     ours(Mutant::PartitionGivenTwice, &[Claim::C13]),

@@ -7,7 +7,7 @@ use crate::workload::pipelined::{error_code, request};
 use bytes::BytesMut;
 use rust_mq_core::ids::LinkId;
 use rust_mq_proto::kafka::api::create_topics::{CreatableTopic, CreateTopicsRequest};
-use rust_mq_proto::kafka::api::fetch::FetchResponse;
+use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchResponse};
 use rust_mq_proto::kafka::{Reader, Response, read_response_start};
 use rust_mq_proto::records::BatchBuilder;
 use std::time::Duration;
@@ -20,10 +20,11 @@ const TIMES: usize = 100;
 /// A script and its name.
 type Script = (&'static str, fn() -> Result<(), String>);
 
-const SCRIPTS: [Script; 5] = [
+const SCRIPTS: [Script; 6] = [
     ("produce-one-record", || produce(1, 100)),
     ("produce-large-batch", || produce(1_000, 1_000)),
     ("fetch", fetch),
+    ("fetch-in-a-session", fetch_in_a_session),
     ("three-node-round", three_nodes),
     ("journal-recovery", recovery),
 ];
@@ -53,17 +54,41 @@ fn fetch() -> Result<(), String> {
     world.measure();
     for offset in 0..TIMES {
         let offset = i64::try_from(offset * 10).unwrap_or(0);
-        let answer = world.ask(0, link, &message(11, &fetch_request(TOPIC, offset)));
-        let mut reader = Reader::new(answer.ok_or("a fetch waits")?, usize::MAX);
-        read_response_start(&mut reader, FetchResponse::API, 11).map_err(|error| error.to_string())?;
-        let response = FetchResponse::decode(&mut reader, 11).map_err(|error| error.to_string())?;
-        let partition = response.responses.into_iter().flat_map(|topic| topic.partitions).next();
-        let records = partition.and_then(|partition| partition.records).ok_or("a fetch is empty")?;
-        if records.parts().concat().is_empty() {
-            return Err("a fetch is empty".into());
-        }
+        fetched(&mut world, link, &fetch_request(TOPIC, offset))?;
     }
     Ok(())
+}
+
+/// The same of one partition of a thousand that a fetch session is about.
+fn fetch_in_a_session() -> Result<(), String> {
+    let (mut world, link) = with_topics(1, &[TOPIC.into()], 1_000)?;
+    appended(&mut world, 0, link, &batch(10, 100), TIMES)?;
+    let mut whole = fetch_request(TOPIC, 0);
+    let first = whole.topics[0].partitions[0].clone();
+    let all = (0..1_000).map(|partition| FetchPartition { partition, ..first.clone() });
+    (whole.topics[0].partitions, whole.session_epoch) = (all.collect(), 0);
+    let session_id = fetched(&mut world, link, &whole)?.session_id;
+    world.measure();
+    for turn in 1..=TIMES {
+        let (offset, session_epoch) = ((turn - 1) * 10, i32::try_from(turn).unwrap_or(0));
+        let request = fetch_request(TOPIC, i64::try_from(offset).unwrap_or(0));
+        fetched(&mut world, link, &FetchRequest { session_id, session_epoch, ..request })?;
+    }
+    Ok(())
+}
+
+/// The answer to a fetch that brings records.
+fn fetched(world: &mut World, link: LinkId, request: &FetchRequest) -> Result<FetchResponse, String> {
+    let answer = world.ask(0, link, &message(11, request));
+    let mut reader = Reader::new(answer.ok_or("a fetch waits")?, usize::MAX);
+    read_response_start(&mut reader, FetchResponse::API, 11).map_err(|error| error.to_string())?;
+    let response = FetchResponse::decode(&mut reader, 11).map_err(|error| error.to_string())?;
+    let partition = response.responses.first().and_then(|topic| topic.partitions.first());
+    let records = partition.and_then(|partition| partition.records.as_ref()).ok_or("a fetch is empty")?;
+    match records.parts().concat().is_empty() {
+        true => Err("a fetch is empty".into()),
+        false => Ok(response),
+    }
 }
 
 fn three_nodes() -> Result<(), String> {

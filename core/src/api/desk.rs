@@ -13,6 +13,7 @@ use super::Waiting;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
 use super::queue::Queue;
+use super::records::FetchSessions;
 use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;
@@ -51,6 +52,7 @@ pub struct Desk {
     /// Those that came too early.
     pub(super) early: Queue,
     pub(super) parked: Parked,
+    pub(super) sessions: FetchSessions,
     pub(super) producer_ids: Block,
     /// Topics that Metadata requests are making on the way.
     pub(super) auto_creations: usize,
@@ -122,6 +124,7 @@ impl Desk {
             woken: VecDeque::new(),
             early: Queue::default(),
             parked: Parked::default(),
+            sessions: FetchSessions::default(),
             producer_ids: Block::default(),
             auto_creations: 0,
         }

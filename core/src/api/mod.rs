@@ -234,6 +234,9 @@ impl Desk {
 
     /// Answers whatever this turn's news make answerable.
     pub fn settle(&mut self, node: &mut Node, now: Now) {
+        for link in node.take_gone_clients() {
+            self.sessions.left(node, link);
+        }
         if !node.has_news() && self.awaiting_leaders.is_empty() && self.woken.is_empty() {
             return;
         }
@@ -256,7 +259,7 @@ impl Desk {
         woken.sort_unstable();
         woken.dedup();
         for (waiter, of) in woken.drain(..) {
-            fetch::has_news(self, waiter, of);
+            fetch::has_news(self, node, waiter, of);
         }
         while self.work.is_left()
             && let Some(waiter) = self.woken.pop_front()
@@ -282,13 +285,13 @@ impl Desk {
     }
 
     /// Parked fetches that want no more than a byte although there are records for them, and that are not looked at in
-    /// the next turn either.
+    /// the next turn either; and parts of sessions for which there are some, and that no fetch looks at.
     #[cfg(feature = "simulation")]
     pub fn unwoken_fetches(&self, node: &Node) -> usize {
         let is_forgotten = |(waiter, pending): &(Waiter, &fetch::Pending)| {
             !self.woken.contains(waiter) && pending.is_unwoken(node)
         };
-        self.parked_fetches().filter(is_forgotten).count()
+        self.parked_fetches().filter(is_forgotten).count() + self.sessions.unwoken(node)
     }
 
     #[cfg(feature = "simulation")]

@@ -5,6 +5,7 @@
 //! intake   credit    given to links and not used yet        work   decoded   requests that wait at the desk
 //!          requests  arrived and not answered                      answers   made and not taken by the client
 //!          behind    accepted, and not on the disk for good        reads     of files, until they are answered
+//!                                                                  sessions  what fetches go on with
 //! ```
 //! The two halves have half of the capacity each. While the intake's is used up no link is given credit; while the
 //! work's is, no request is taken up. So neither can hold up what frees the other: whole requests are taken up
@@ -32,11 +33,20 @@ pub enum Purpose {
     Answers,
     /// Reads of files that are under way or not answered yet.
     Reads,
+    /// What fetch sessions are about.
+    Sessions,
 }
 
 /// All of them, in the order of `Purpose`.
-pub const PURPOSES: [Purpose; 6] =
-    [Purpose::Credit, Purpose::Requests, Purpose::Behind, Purpose::Decoded, Purpose::Answers, Purpose::Reads];
+pub const PURPOSES: [Purpose; 7] = [
+    Purpose::Credit,
+    Purpose::Requests,
+    Purpose::Behind,
+    Purpose::Decoded,
+    Purpose::Answers,
+    Purpose::Reads,
+    Purpose::Sessions,
+];
 
 /// How much of the intake's half credit may take that nobody needs yet: one in so many. Source: chosen. At the edge: a
 /// link has credit for a small request, and gets more with the beginning of a larger one.
@@ -147,7 +157,10 @@ impl Budget {
     }
 
     fn work_bytes(&self) -> u64 {
-        self.used(Purpose::Decoded) + self.used(Purpose::Answers) + self.used(Purpose::Reads)
+        self.used(Purpose::Decoded)
+            + self.used(Purpose::Answers)
+            + self.used(Purpose::Reads)
+            + self.used(Purpose::Sessions)
     }
 }
 

@@ -42,6 +42,7 @@ pub struct Connections {
     starved: Starved,
     alarms: BTreeSet<(Mono, LinkId)>,
     notices: Vec<Notice>,
+    gone: Vec<LinkId>,
     writers: Writers,
     rejected: u64,
     received_bytes: u64,
@@ -179,7 +180,13 @@ impl Connections {
             if let Some(alarm) = connection.alarm {
                 self.alarms.remove(&(alarm, link));
             }
+            self.gone.push(link);
         }
+    }
+
+    /// Links that are gone since this was asked.
+    pub fn take_gone(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Ends the links whose deadline has passed.

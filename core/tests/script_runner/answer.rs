@@ -118,7 +118,13 @@ fn fetch(body: &FetchResponse, names: &TopicNames) -> Vec<String> {
             lines.push(format!("{name}-{}: {}", part.partition_index, fetched(part)));
         }
     }
-    if lines.is_empty() { vec![format!("nothing, session {}", body.session_id)] } else { lines }
+    if lines.is_empty() {
+        return vec![format!("nothing, session {}", body.session_id)];
+    }
+    if body.session_id != 0 {
+        lines.push(format!("session {}", body.session_id));
+    }
+    lines
 }
 
 fn fetched(part: &PartitionData) -> String {

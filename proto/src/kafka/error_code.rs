@@ -88,6 +88,7 @@ codes! {
     FeatureUpdateFailed = 96,
     UnknownTopicId = 100,
     InconsistentTopicId = 103,
+    FetchSessionTopicIdError = 106,
     FencedMemberEpoch = 110,
     UnreleasedInstanceId = 111,
     UnsupportedAssignor = 112,
@@ -95,6 +96,7 @@ codes! {
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
     InvalidRegularExpression = 128,
+    RebootstrapRequired = 129,
 }
 
 impl ErrorCode {

@@ -85,7 +85,7 @@ fn check_charges(site: usize, holds: &Holdings, links: usize, verdict: &mut Verd
         is_nothing(Purpose::Reads, "nothing waits at the desk");
     }
     if links == 0 {
-        [Purpose::Credit, Purpose::Requests, Purpose::Answers]
+        [Purpose::Credit, Purpose::Requests, Purpose::Answers, Purpose::Sessions]
             .into_iter()
             .for_each(|purpose| is_nothing(purpose, "there is no client"));
     }

@@ -55,6 +55,8 @@ pub struct Durable {
     pub is_void: bool,
     /// The last index that was there before the disk lost some.
     fell_from: u64,
+    /// The batches that it lost so, as in `batches`: they were durable.
+    fell: BTreeMap<i64, (u64, u32)>,
 }
 
 impl Durable {
@@ -79,6 +81,13 @@ impl Durable {
         index <= self.base.max(self.fell_from)
             || was_cut
             || self.entry(index).is_some_and(|(known, _)| known == term)
+    }
+
+    /// Whether that batch is there, or was until the disk lost it: what it had promised was true.
+    pub fn had(&self, base_offset: i64, crc: u32) -> bool {
+        [&self.batches, &self.fell]
+            .iter()
+            .any(|all| all.get(&base_offset).is_some_and(|(_, known)| *known == crc))
     }
 
     /// Term and hash of an entry, if it is there by itself.
@@ -236,6 +245,8 @@ impl Durable {
         self.fell_from = self.fell_from.max(self.last());
         self.base = self.base.min(last);
         self.entries.truncate((last - self.base) as usize);
+        let lost = self.batches.iter().filter(|(_, (at, _))| *at > last);
+        self.fell.extend(lost.map(|(base, batch)| (*base, *batch)));
         self.batches.retain(|_, (at, _)| *at <= last);
         drop(self.said.split_off(&(last + 1)));
         self.commit = self.commit.min(to.commit.0);

@@ -365,8 +365,11 @@ impl Connections {
             is_raw: false,
         };
         self.open.insert(site, connection);
-        let hello =
-            ApiVersionsRequest { client_software_name: "sim".into(), client_software_version: "1".into() };
+        let hello = ApiVersionsRequest {
+            client_software_name: "sim".into(),
+            client_software_version: "1".into(),
+            ..Default::default()
+        };
         if self.manners.asks_versions
             && let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street)
         {

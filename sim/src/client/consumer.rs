@@ -10,6 +10,7 @@
 use super::Street;
 use super::chance::Chance;
 use super::connection::Connections;
+use super::fetch_session::{self, FetchSession};
 use super::map::Map;
 use super::plan::{ConsumerHabits, From, TopicPlan};
 use super::purpose::{Answered, Asked, Beginning, Purpose};
@@ -36,6 +37,8 @@ pub struct Consumer {
     habits: ConsumerHabits,
     topics: Vec<TopicPlan>,
     places: BTreeMap<(String, i32), Reading>,
+    /// With each site.
+    sessions: BTreeMap<usize, FetchSession>,
     fetching: BTreeSet<usize>,
     is_auditor: bool,
     is_released: bool,
@@ -51,6 +54,7 @@ impl Consumer {
             habits,
             topics,
             places: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             fetching: BTreeSet::new(),
             is_auditor: false,
             is_released: true,
@@ -70,6 +74,7 @@ impl Consumer {
             knows_epochs: true,
             is_committed_only: false,
             odd_ppm: 0,
+            session_ends_ppm: None,
         };
         Consumer { is_auditor: true, is_released: false, ..Consumer::new(habits, topics) }
     }
@@ -167,6 +172,15 @@ impl Consumer {
             }
             (Purpose::Fetch { site, from }, body) => {
                 self.fetching.remove(&site);
+                if let Some(session) = self.sessions.get_mut(&site) {
+                    let response = match &body {
+                        Some(ResponseBody::Fetch(response)) => Some(response),
+                        _ => None,
+                    };
+                    if session.answered(response) {
+                        street.marks.hit("client.went_on_with_a_fetch_session");
+                    }
+                }
                 match body {
                     Some(ResponseBody::Fetch(response)) => self.fetched(site, &from, &response, map, street),
                     _ => self.topics.iter().for_each(|topic| map.doubt(&topic.name, -1)),
@@ -337,8 +351,14 @@ impl Consumer {
             street.marks.hit("client.fetched_oddly");
             request = odd(request, dice);
         }
+        if let Some(ends_ppm) = habits.session_ends_ppm.filter(|_| version >= 7) {
+            let ends = fetch_session::ends(ends_ppm, dice);
+            request = self.sessions.entry(site).or_default().request(request, ends);
+        }
         if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
             self.fetching.insert(site);
+        } else if let Some(session) = self.sessions.get_mut(&site) {
+            session.answered(None);
         }
     }
 

@@ -16,6 +16,7 @@ pub mod connection;
 pub mod consumer;
 pub mod draft;
 pub mod eraser;
+mod fetch_session;
 mod ghosts;
 pub mod hoarder;
 pub mod lane;

@@ -181,6 +181,9 @@ pub struct ConsumerHabits {
     /// Draws each field that it need not fill with care, in so many of a million requests.
     #[serde(default)]
     pub odd_ppm: u64,
+    /// Reads in fetch sessions (KIP-227), as Java's client does, and ends one in so many of a million fetches.
+    #[serde(default)]
+    pub session_ends_ppm: Option<u64>,
 }
 
 /// Where a consumer begins.

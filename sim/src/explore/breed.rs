@@ -3,11 +3,13 @@
 //!
 //! What a swarm may draw is bounded by which sites the others can do without (the atlas in `swarm`), so a donor has
 //! the same sites, the same core and the same demands as the plan it gives to: what was allowed there is allowed here.
+//! A crowd that writes the largest batches there are is given what these need, as it is by a swarm.
 //!
 //! Invariants: faults stay in order and within the chaos; every client that a fault names is there.
 
 use crate::dice::Dice;
 use crate::plan::{Fault, Plan};
+use crate::swarm::crowd;
 
 /// Changes in one child at most.
 const CHANGES_MAX: u64 = 4;
@@ -30,6 +32,9 @@ pub fn child(parent: &Plan, donor: Option<&Plan>, dice: &mut Dice) -> Plan {
             Some(donor) if dice.coin() => take(&mut child, donor, dice),
             _ => change(&mut child, dice),
         }
+    }
+    if crowd::needs_room(&child.topics, &child.clients) {
+        crowd::give_room(&mut child.knobs, &mut child.weather);
     }
     child.faults.truncate(FAULTS_MAX);
     child.faults.sort_by_key(|fault| fault.at_ms);
@@ -121,6 +126,11 @@ mod tests {
                 assert!(child.faults.is_sorted_by_key(|fault| fault.at_ms));
                 assert!(child.faults.iter().all(|fault| fault.at_ms < child.chaos_ms));
                 assert!(child.clients.len() >= parent.clients.len(), "all that faults name are there");
+                let is_narrow = child.knobs.storage.frame_bytes_max < 4 << 20;
+                assert!(
+                    !is_narrow || !crowd::needs_room(&child.topics, &child.clients),
+                    "batches fit in frames"
+                );
                 assert_eq!((child.sites.len(), &child.core), (parent.sites.len(), &parent.core));
             }
         }

@@ -185,12 +185,7 @@ pub fn fill(
         _ => return,
     };
     if is_great {
-        let storage = &mut knobs.storage;
-        storage.frame_bytes_max = storage.frame_bytes_max.max(4 << 20);
-        storage.journal_file_bytes = storage.journal_file_bytes.max(2 * storage.frame_bytes_max);
-        weather.window_bytes = weather.window_bytes.max(256 << 10);
-        weather.latency_mean_ns = weather.latency_mean_ns.min(2_000_000);
-        knobs.memory_limit = knobs.memory_limit.max(64 << 20);
+        give_room(knobs, weather);
     } else {
         for topic in topics {
             let most = *dice.pick(&[1_000, 5_000, 16_000]);
@@ -202,6 +197,33 @@ pub fn fill(
             (habits.records_max, habits.record_bytes_max) = (habits.records_max.min(3), 200);
             habits.fills_ppm = if is_great { 30_000 } else { 300_000 };
             habits.spread = if is_great { habits.spread.min(3) } else { habits.spread };
+        }
+    }
+}
+
+/// Whether some client fills batches of a topic that takes as much as any.
+pub fn needs_room(topics: &[TopicPlan], clients: &[ClientPlan]) -> bool {
+    let fills = |client: &ClientPlan| matches!(&client.role, Role::Producer(habits) if habits.fills_ppm > 0);
+    clients.iter().any(fills) && topics.iter().any(|topic| !topic.configs.contains_key("max.message.bytes"))
+}
+
+/// Lets such batches through.
+pub fn give_room(knobs: &mut Knobs, weather: &mut Weather) {
+    let storage = &mut knobs.storage;
+    storage.frame_bytes_max = storage.frame_bytes_max.max(4 << 20);
+    storage.journal_file_bytes = storage.journal_file_bytes.max(2 * storage.frame_bytes_max);
+    weather.window_bytes = weather.window_bytes.max(256 << 10);
+    weather.latency_mean_ns = weather.latency_mean_ns.min(2_000_000);
+    knobs.memory_limit = knobs.memory_limit.max(64 << 20);
+}
+
+/// Half of the consumers read in sessions.
+pub fn keep_sessions(dice: &mut Dice, clients: &mut [ClientPlan]) {
+    for client in clients {
+        if let Role::Consumer(habits) = &mut client.role
+            && dice.coin()
+        {
+            habits.session_ends_ppm = Some(*dice.pick(&[0, 0, 1_000, 50_000]));
         }
     }
 }
@@ -272,6 +294,7 @@ fn consumer(dice: &mut Dice) -> ClientPlan {
         knows_epochs: dice.below(4) > 0,
         is_committed_only: dice.below(4) == 0,
         odd_ppm: if dice.below(3) == 0 { dice.log_uniform(1_000, 300_000) } else { 0 },
+        session_ends_ppm: None,
     };
     some(Role::Consumer(habits), u64::from(u32::MAX), dice.log_uniform(1, 200))
 }

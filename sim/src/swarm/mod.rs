@@ -4,7 +4,7 @@
 //! Swarm testing (Groce et al. 2012): a run that does a few things often finds more than one that does all of
 //! them seldom.
 
-mod crowd;
+pub mod crowd;
 mod storms;
 mod weather;
 
@@ -57,6 +57,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     crowd::haunt(root, &mut clients);
     crowd::burst(&mut root.stream("bursts", &[]), &mut knobs, &mut clients);
     crowd::greet(&mut root.stream("greet", &[]), &mut clients);
+    crowd::keep_sessions(&mut root.stream("fetch sessions", &[]), &mut clients);
     knobs.auto_create = root.stream("auto-create", &[]).below(4) == 0;
     let links = storms::links(&mut root.stream("links", &[]), count, weather);
     let rehearse_every = draw_rehearsals(&mut root.stream("rehearsals", &[]));

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const FETCH_SESSION_ID_NOT_FOUND: i16 = 70;
+const INVALID_FETCH_SESSION_EPOCH: i16 = 71;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 const TOPIC: &str = "records";
 
@@ -199,23 +200,42 @@ fn g18_aborted_transactions_are_listed_for_read_committed_only() {
 }
 
 #[test]
-fn g19_fetch_sessions_are_refused_by_session_id_0() {
+fn g19_fetch_sessions_have_the_ids_and_epochs_of_kafkas() {
     let (_node, mut client) = broker(1);
     assert_eq!(produce(&mut client, TOPIC, batch(&[b"x"])).error, 0);
     for version in 7..=12 {
-        // Epoch 0 asks for a session, -1 for none; both are full fetches, whatever session is left by them.
-        for (session, epoch) in [(0, 0), (0, -1), (9, 0), (9, -1)] {
-            let request = fetch_request(TOPIC, 0).with_session_id(session).with_session_epoch(epoch);
-            let answer = client.ask(version, &request);
-            assert_eq!((answer.error_code, answer.session_id), (0, 0), "session {session} epoch {epoch}");
+        let in_session = |session, epoch, request: FetchRequest| {
+            request.with_session_id(session).with_session_epoch(epoch).with_max_wait_ms(0)
+        };
+        let whole = || fetch_request(TOPIC, 0);
+        let nothing = || whole().with_topics(Vec::new());
+        // Epoch -1 wants none; whatever session is left by a full fetch, it is one.
+        for (session, epoch, begins) in [(0, -1, false), (9, -1, false), (9, 0, true)] {
+            let answer = client.ask(version, &in_session(session, epoch, whole()));
+            assert_eq!((answer.error_code, answer.session_id > 0), (0, begins), "{session} {epoch}");
             assert_eq!(base_offsets(records(&answer)), [0]);
         }
-        for (session, epoch) in [(0, 1), (9, 1), (-1, 7)] {
-            let request = fetch_request(TOPIC, 0).with_session_id(session).with_session_epoch(epoch);
-            let answer = client.ask(version, &request);
-            assert_eq!(answer.error_code, FETCH_SESSION_ID_NOT_FOUND, "session {session} epoch {epoch}");
+        let id = client.ask(version, &in_session(0, 0, whole())).session_id;
+        let again = client.ask(version, &in_session(id, 1, nothing()));
+        assert_eq!((again.session_id, base_offsets(records(&again))), (id, vec![0]), "it was not read on");
+        let further = fetch_request(TOPIC, 1);
+        let quiet = client.ask(version, &in_session(id, 2, further));
+        assert_eq!((quiet.error_code, quiet.responses.len()), (0, 0), "nothing has changed");
+        for (session, epoch, error) in [
+            (0, 1, FETCH_SESSION_ID_NOT_FOUND),
+            (i32::MAX, 1, FETCH_SESSION_ID_NOT_FOUND),
+            (-1, 7, FETCH_SESSION_ID_NOT_FOUND),
+            (id, 2, INVALID_FETCH_SESSION_EPOCH),
+            (id, 4, INVALID_FETCH_SESSION_EPOCH),
+        ] {
+            let answer = client.ask(version, &in_session(session, epoch, whole()));
+            assert_eq!(answer.error_code, error, "session {session} epoch {epoch}");
             assert!(answer.responses.is_empty());
         }
+        let last = client.ask(version, &in_session(id, -1, whole()));
+        assert_eq!((last.error_code, last.session_id, base_offsets(records(&last))), (0, 0, vec![0]));
+        let gone = client.ask(version, &in_session(id, 3, nothing()));
+        assert_eq!(gone.error_code, FETCH_SESSION_ID_NOT_FOUND);
     }
 }
 

@@ -11,20 +11,35 @@ use rust_mq_proto::kafka::api::api_versions::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
 
+/// No node in particular.
+const ANY_NODE: i32 = -1;
+
 pub(in crate::api) fn handle(desk: &mut Desk, node: &mut Node, origin: Origin, request: &ApiVersionsRequest) {
-    let is_named = origin.format.version < 3
-        || is_software_name(&request.client_software_name)
-            && is_software_name(&request.client_software_version);
-    let response = if is_named {
-        with_features(
-            node,
-            origin.format.version,
-            ApiVersionsResponse { api_keys: served(node), ..Default::default() },
-        )
-    } else {
-        ApiVersionsResponse { error_code: ErrorCode::InvalidRequest.code(), ..Default::default() }
+    let response = match fault(node, origin.format.version, request) {
+        Some(error) => ApiVersionsResponse { error_code: error.code(), ..Default::default() },
+        None => {
+            let served = ApiVersionsResponse { api_keys: served(node), ..Default::default() };
+            with_features(node, origin.format.version, served)
+        }
     };
     desk.answer(node, origin, &response);
+}
+
+/// Why a request is not answered. Who means another node or another cluster than the one that it has reached, at an address
+/// that was somebody else's, is told to begin anew (KIP-1242).
+fn fault(node: &Node, version: i16, request: &ApiVersionsRequest) -> Option<ErrorCode> {
+    let is_named = version < 3
+        || is_software_name(&request.client_software_name)
+            && is_software_name(&request.client_software_version);
+    let means_node = request.node_id != ANY_NODE;
+    if !is_named || means_node != request.cluster_id.is_some() {
+        return Some(ErrorCode::InvalidRequest);
+    }
+    let is_other_cluster = node.cluster().is_some_and(|cluster| {
+        request.cluster_id.as_ref().is_some_and(|meant| *meant != cluster.to_string())
+    });
+    let is_other_node = means_node && request.node_id != node.config().node.0;
+    (is_other_cluster || is_other_node).then_some(ErrorCode::RebootstrapRequired)
 }
 
 /// A version that is newer than ours: the answer is in version 0 and lists everything, so that the client can

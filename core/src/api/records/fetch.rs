@@ -1,7 +1,8 @@
 //! Fetch: record batches from an offset on. A fetch that finds less than it wants is parked on its partitions and
 //! looked at again, where there are news, until its time is up (long polling).
 //!
-//! Sessions (KIP-227) are refused by answering session id 0: every fetch names its partitions.
+//! A fetch of a session (`fetch_sessions`) is about those of its parts that are lively when it comes, or become so while it is
+//! parked.
 //!
 //! - Invariant: a parked fetch has a deadline of at most `limits::FETCH_WAIT_MAX`.
 //! - Invariant: `desk.parked` counts all fetches that were parked and are not answered, and their parts.
@@ -10,9 +11,11 @@
 //! - Invariant: what was found of a part holds until its partition has news, or the fetch looks anew at all.
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
+use super::fetch_answer;
 use super::fetch_partition::{self, Part, Read};
+use super::fetch_session::{Found, PartName};
+use super::fetch_sessions::Following;
 use crate::api::Waiting;
-use crate::api::addresses;
 use crate::api::desk::{Desk, NEVER, Vain};
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
@@ -27,17 +30,15 @@ use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::{Mono, Now};
 use crate::storage::{Chunk, ReadFault, ReadId};
-use rust_mq_proto::kafka::ErrorCode;
-use rust_mq_proto::kafka::api::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
-    PartitionData,
-};
+use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchResponse, PartitionData};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A fetch and what it has found so far.
 pub(in crate::api) struct Pending {
     origin: Origin,
+    following: Following,
+    is_committed_only: bool,
     topics: Vec<(String, [u8; 16])>,
     parts: Vec<Part>,
     /// By part; `None` while its cold read is under way.
@@ -55,6 +56,9 @@ pub(in crate::api) struct Pending {
     min_bytes: usize,
     max_bytes: usize,
     until: Mono,
+    is_parked: bool,
+    /// Whether the disk was asked for some of it: meanwhile nobody watched the rest.
+    has_read: bool,
     /// Its parked parts by partition, once it is parked.
     parked: Vec<(TopicPartition, usize)>,
     /// The parked parts that have had news since they were looked at.
@@ -66,40 +70,39 @@ pub(in crate::api) fn handle(
     node: &mut Node,
     now: Now,
     origin: Origin,
-    request: FetchRequest,
+    mut request: FetchRequest,
 ) -> Result<(), String> {
-    if let Some(error) = session_error(&request) {
-        let response = FetchResponse { error_code: error.code(), ..Default::default() };
-        desk.answer(node, origin, &response);
-        return Ok(());
-    }
-    let topics = request.topics.into_iter();
-    let topics = topics.map(|topic| Topic::new(topic.topic, topic.topic_id, topic.partitions)).collect();
-    let named = named::once(topics, |asked: &FetchPartition| asked.partition);
-    let count = named.iter().map(|topic| topic.partitions.len()).sum();
+    let from = (origin.caller.link, origin.format.version);
+    let following = match desk.sessions.begin(node, now.mono, from, &mut request) {
+        Ok(following) => following,
+        Err(error) => {
+            let response = FetchResponse { error_code: error.code(), ..Default::default() };
+            desk.answer(node, origin, &response);
+            return Ok(());
+        }
+    };
+    let topics: Vec<Topic<FetchPartition>> = if let Following::Of { id, .. } = following {
+        let part = |((name, topic, _), asked): (&PartName, &FetchPartition)| {
+            Topic::new(name.clone(), *topic, vec![asked.clone()])
+        };
+        desk.sessions.lively(id).map(part).collect()
+    } else {
+        let topics = request.topics.into_iter();
+        let topics = topics.map(|topic| Topic::new(topic.topic, topic.topic_id, topic.partitions)).collect();
+        named::once(topics, |asked: &FetchPartition| asked.partition)
+    };
+    let count = topics.iter().map(|topic| topic.partitions.len()).sum();
     if count > PARTITIONS_MAX {
         return Err(format!("Fetch names {count} partitions; there are at most {PARTITIONS_MAX}"));
     }
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0).min(FETCH_BYTES_MAX);
-    let is_committed_only = request.isolation_level == 1;
-    let mut topics = Vec::with_capacity(named.len());
-    let mut parts = Vec::with_capacity(count);
-    for topic in named {
-        for partition in &topic.partitions {
-            let of = if origin.format.version >= 13 {
-                node.identified(TopicId(topic.id), partition.partition)
-            } else {
-                node.named(&topic.name, partition.partition)
-            };
-            of.iter().for_each(|of| node.wanted(*of));
-            parts.push(Part::new(of, topics.len(), partition, is_committed_only));
-        }
-        topics.push((topic.name, topic.id));
-    }
-    let pending = Box::new(Pending {
+    let mut pending = Box::new(Pending {
         origin,
-        topics,
+        following,
+        is_committed_only: request.isolation_level == 1,
+        topics: Vec::with_capacity(topics.len()),
+        parts: Vec::with_capacity(count),
         found: Vec::new(),
         found_bytes: 0,
         reads: BTreeMap::new(),
@@ -109,11 +112,21 @@ pub(in crate::api) fn handle(
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
+        is_parked: false,
+        has_read: false,
         parked: Vec::new(),
         moved: BTreeSet::new(),
-        parts,
     });
+    for topic in topics {
+        for partition in &topic.partitions {
+            pending.add(node, (&topic.name, topic.id), partition);
+        }
+        pending.topics.push((topic.name, topic.id));
+    }
     let waiter = desk.waiter();
+    if let Following::Of { id, .. } = pending.following {
+        desk.sessions.waits(id, waiter);
+    }
     look(desk, node, now, waiter, pending);
     Ok(())
 }
@@ -123,12 +136,6 @@ pub(in crate::api) fn handle(
 fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
     let bytes = (desk.parked.parts + parts).saturating_mul(FETCH_PARKED_PART_BYTES) as u64;
     desk.parked.fetches < FETCHES_PARKED_MAX && bytes <= node.config().memory_limit / FETCH_PARKED_SHARE
-}
-
-fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
-    // Epochs 0 (a new session) and -1 (none) are full fetches, whatever session they leave (KIP-227).
-    let is_full = matches!(request.session_epoch, 0 | -1);
-    (!is_full).then_some(ErrorCode::FetchSessionIdNotFound)
 }
 
 /// Reads all parts anew: answers, waits for the disk, or parks.
@@ -182,11 +189,12 @@ fn look_at(
         }
     }
     if !pending.reads.is_empty() {
+        pending.has_read = true;
         node.charge(Purpose::Reads, pending.reads_bytes);
         desk.wait(now, waiter, now.mono + DISK_AWAITED_MAX, Waiting::Fetch(pending));
     } else if has_error
         || pending.found_bytes >= pending.min_bytes
-        || pending.parts.is_empty()
+        || (pending.parts.is_empty() && !matches!(pending.following, Following::Of { .. }))
         || pending.until <= now.mono
         || node.is_stopping()
     {
@@ -209,8 +217,9 @@ fn park(
     mut positions: impl Iterator<Item = usize>,
 ) {
     pending.refused.clear();
-    let (is_first_time, until) = (pending.parked.is_empty(), pending.until);
+    let (is_first_time, until) = (!pending.is_parked, pending.until);
     if is_first_time {
+        pending.is_parked = true;
         let parts = pending.parts.iter().enumerate();
         pending.parked = parts.filter_map(|(position, part)| Some((part.of.ok()?, position))).collect();
         pending.parked.sort_unstable();
@@ -233,6 +242,37 @@ fn park(
 }
 
 impl Pending {
+    /// A part more, of the topic that is the next of `topics`.
+    fn add(&mut self, node: &mut Node, (name, id): (&str, [u8; 16]), asked: &FetchPartition) {
+        let of = if self.origin.format.version >= 13 {
+            node.identified(TopicId(id), asked.partition)
+        } else {
+            node.named(name, asked.partition)
+        };
+        of.iter().for_each(|of| node.wanted(*of));
+        self.parts.push(Part::new(of, self.topics.len(), asked, self.is_committed_only));
+    }
+
+    /// A part of its session is lively, and so one of its own.
+    fn join(&mut self, node: &mut Node, turn: u64, (name, asked): (PartName, FetchPartition)) {
+        let Following::Of { turns, .. } = &mut self.following else { return };
+        turns.push(turn);
+        self.add(node, (&name.0, name.1), &asked);
+        self.topics.push((name.0, name.1));
+        let position = self.parts.len() - 1;
+        if !self.is_parked {
+            return;
+        }
+        if let Ok(of) = self.parts[position].of
+            && let Err(place) = self.parked.binary_search_by_key(&of, |(of, _)| *of)
+        {
+            self.parked.insert(place, (of, position));
+        }
+        if self.reads.is_empty() {
+            self.moved.insert(position);
+        }
+    }
+
     /// What was found of this part holds no longer.
     fn forget(&mut self, position: usize) {
         if let Some(data) = self.found.get_mut(position).and_then(Option::take) {
@@ -263,19 +303,22 @@ impl Pending {
     /// Whether its time is up, and no read is awaited.
     #[cfg(feature = "simulation")]
     pub fn is_overdue(&self, now: Mono) -> bool {
-        !self.parked.is_empty() && self.reads.is_empty() && self.until <= now
+        self.is_parked && self.reads.is_empty() && self.until <= now
     }
 
     /// Whether it waits for any record, and one is there.
     #[cfg(feature = "simulation")]
     pub fn is_unwoken(&self, node: &Node) -> bool {
-        let waits = !self.parked.is_empty() && self.reads.is_empty() && self.min_bytes <= 1;
+        let waits = self.is_parked && self.reads.is_empty() && self.min_bytes <= 1;
         waits && self.parts.iter().any(|part| part.has_come(node))
     }
 }
 
 /// A partition has news: the fetch is looked at in its turn.
-pub(in crate::api) fn has_news(desk: &mut Desk, waiter: Waiter, of: TopicPartition) {
+pub(in crate::api) fn has_news(desk: &mut Desk, node: &mut Node, waiter: Waiter, of: TopicPartition) {
+    if let Some((fetch, turn)) = desk.sessions.has_news(node, waiter, of) {
+        return join(desk, node, fetch, turn);
+    }
     let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
     let found = pending.parked.binary_search_by_key(&of, |(of, _)| *of);
     // With a read under way everything is looked at once that is done.
@@ -287,6 +330,26 @@ pub(in crate::api) fn has_news(desk: &mut Desk, waiter: Waiter, of: TopicPartiti
         if is_first {
             desk.woken.push_back(waiter);
         }
+    }
+}
+
+/// A fetch that waits is about one more part of its session.
+fn join(desk: &mut Desk, node: &mut Node, waiter: Waiter, turn: u64) {
+    let Some(Waiting::Fetch(pending)) = desk.waiting(waiter) else { return };
+    let Following::Of { id, .. } = pending.following else { return };
+    let part = desk.sessions.part(id, turn).map(|(name, asked)| (name.clone(), asked.clone()));
+    let Some(part) = part else { return };
+    let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
+    let had_moved = !pending.moved.is_empty();
+    pending.join(node, turn, part);
+    let (is_parked, has_moved) = (pending.is_parked, !pending.moved.is_empty());
+    if is_parked {
+        pending.origin.held_bytes += FETCH_PARKED_PART_BYTES;
+        desk.parked.parts += 1;
+        node.charge(Purpose::Decoded, FETCH_PARKED_PART_BYTES);
+    }
+    if has_moved && !had_moved {
+        desk.woken.push_back(waiter);
     }
 }
 
@@ -364,40 +427,36 @@ fn give_back_reads(node: &mut Node, pending: &mut Pending) {
 
 fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pending>) {
     give_back_reads(node, &mut pending);
-    if !pending.parked.is_empty() {
+    if pending.is_parked {
         desk.parked.fetches -= 1;
         desk.parked.parts -= pending.parts.len();
         pending.parked.iter().for_each(|(of, _)| node.unwatch(*of, waiter));
     }
-    let Pending { origin, topics, parts, found, .. } = *pending;
-    let mut responses: Vec<FetchableTopicResponse> = topics
-        .into_iter()
-        .map(|(topic, topic_id)| FetchableTopicResponse { topic, topic_id, partitions: Vec::new() })
-        .collect();
-    let mut leaders = BTreeSet::new();
-    for (part, data) in parts.iter().zip(found) {
-        let mut data = data.expect("no read is under way when a fetch is answered");
-        if data.error_code == ErrorCode::NotLeaderOrFollower.code()
-            && let Some((term, leader)) = part.of.ok().and_then(|of| node.leader_of(of))
-        {
-            data.current_leader = LeaderIdAndEpoch { leader_id: leader.0, leader_epoch: term.epoch() };
-            leaders.insert(leader);
-        }
-        if let (Ok(of), Some(records)) =
-            (part.of, data.records.as_ref().filter(|records| !records.is_empty()))
-        {
-            node.gave(of, records);
-        }
-        responses[part.topic].partitions.push(data);
-    }
-    let node_endpoints =
-        addresses::of(node, origin.caller.link, &leaders).into_iter().map(|(id, address)| NodeEndpoint {
-            node_id: id.0,
-            host: address.host,
-            port: i32::from(address.port),
-            rack: None,
+    let Pending { origin, following, topics, parts, found, moved, has_read, .. } = *pending;
+    let found: Vec<PartitionData> =
+        found.into_iter().map(|data| data.expect("no read is under way when a fetch is answered")).collect();
+    let whose = (origin.caller.link, desk.waiter());
+    let saw = |desk: &mut Desk, node: &mut Node| {
+        let saw = parts.iter().zip(&found).enumerate().map(|(position, (part, data))| Found {
+            name: (topics[part.topic].0.clone(), topics[part.topic].1, data.partition_index),
+            part,
+            data,
+            is_fresh: !has_read && !moved.contains(&position),
         });
-    let response =
-        FetchResponse { responses, node_endpoints: node_endpoints.collect(), ..Default::default() };
+        desk.sessions.answered(node, whose, &following, &saw.collect::<Vec<_>>())
+    };
+    let response = match following {
+        Following::Nothing => fetch_answer::whole(node, origin, topics, &parts, found),
+        _ => match saw(desk, node) {
+            Ok((id, None)) => {
+                FetchResponse { session_id: id, ..fetch_answer::whole(node, origin, topics, &parts, found) }
+            }
+            Ok((id, Some(told))) => {
+                let news = fetch_answer::some(node, origin, topics, &parts, found, &told);
+                FetchResponse { session_id: id, ..news }
+            }
+            Err(error) => FetchResponse { error_code: error.code(), ..Default::default() },
+        },
+    };
     desk.answer(node, origin, &response);
 }

@@ -54,6 +54,18 @@ impl Part {
         }
     }
 
+    /// What it was made of, as far as it goes by that.
+    pub fn asked(&self) -> FetchPartition {
+        FetchPartition {
+            partition: self.index,
+            current_leader_epoch: self.leader_epoch,
+            fetch_offset: self.offset.0,
+            last_fetched_epoch: self.last_fetched_epoch,
+            partition_max_bytes: i32::try_from(self.max_bytes).unwrap_or(i32::MAX),
+            ..FetchPartition::default()
+        }
+    }
+
     fn error(&self, error: ErrorCode) -> PartitionData {
         let error = match error {
             // A Java consumer knows no such answer to a Fetch, and ends with an IllegalStateException (`FetchCollector`).

@@ -32,6 +32,7 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
+const EARLIEST_UNTIERED: i64 = -6;
 
 /// A request of which some parts wait, or are not looked at yet.
 pub(in crate::api) struct Pending {
@@ -228,7 +229,8 @@ fn look_up(
         LATEST => Found::Confirm(of),
         EARLIEST if node.is_planted(Mutant::EarliestIsTheEnd) => at(partition.high_watermark(), -1),
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
-        LATEST_TIERED => error(ErrorCode::None),
+        // There are no tiers.
+        LATEST_TIERED | EARLIEST_UNTIERED => error(ErrorCode::None),
         MAX_TIMESTAMP => match partition.log().newest.timestamp() {
             Some(time) => by_time(node, of, (time, start), origin, allowance),
             None => error(ErrorCode::None),
@@ -255,6 +257,7 @@ fn is_unknown_time(time: i64, version: i16) -> bool {
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
         LATEST_TIERED => 9,
+        EARLIEST_UNTIERED => 11,
         _ => return true,
     };
     version < known_from

@@ -1,15 +1,26 @@
 //! `fetch 1 t-0 u-0 from=0 wait=500ms min=1 max=BYTES`: records of some partitions, from one offset on. `epoch=`
 //! is what the client thinks the leader epoch is, `last=` the epoch of the last record it read, `session=` and
-//! `session_epoch=` ask for a fetch session.
+//! `session_epoch=` are of a fetch session, `forget=t-0,t-1` what it is not to be about any more.
 
 use crate::script_runner::command::{Command, split_partition};
 use crate::script_runner::world::World;
 use rust_mq_proto::kafka::api::RequestBody;
-use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
 use std::time::Duration;
 
-const OPTIONS: &[&str] =
-    &["from", "wait", "min", "max", "partition_max", "epoch", "last", "client", "session", "session_epoch"];
+const OPTIONS: &[&str] = &[
+    "from",
+    "wait",
+    "min",
+    "max",
+    "partition_max",
+    "epoch",
+    "last",
+    "client",
+    "session",
+    "session_epoch",
+    "forget",
+];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
     command.allow(OPTIONS)?;
@@ -27,6 +38,13 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         };
         topics.push(FetchTopic { topic, partitions: vec![asked], ..FetchTopic::default() });
     }
+    let mut forgotten_topics_data = Vec::new();
+    let forgotten: String = command.option_or("forget", String::new())?;
+    for word in forgotten.split(',').filter(|word| !word.is_empty()) {
+        let (topic, partition) = split_partition(word)?;
+        let forgotten = ForgottenTopic { topic, partitions: vec![partition], ..ForgottenTopic::default() };
+        forgotten_topics_data.push(forgotten);
+    }
     let wait = command.time_or("wait", Duration::ZERO)?;
     let request = FetchRequest {
         replica_id: -1,
@@ -36,6 +54,7 @@ pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
         session_id: command.option_or("session", 0)?,
         session_epoch: command.option_or("session_epoch", -1)?,
         topics,
+        forgotten_topics_data,
         ..FetchRequest::default()
     };
     let to = (command.number(0)?, command.option("client")?);

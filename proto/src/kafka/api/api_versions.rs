@@ -1,4 +1,5 @@
-//! ApiVersions: what is served. KIP-35, KIP-511 (client software, 3), KIP-584 (features, 3).
+//! ApiVersions: what is served. KIP-35, KIP-511 (client software, 3), KIP-584 (features, 3), KIP-1242
+//! (whom the client means, 5).
 //!
 //! The response's header is version 0 in every version. A request of a version that is not served is
 //! answered in version 0 with error 35; its body is never read.
@@ -7,12 +8,16 @@ use crate::kafka::grammar::api;
 
 api! {
     ApiVersions = 18, ApiVersionsRequest -> ApiVersionsResponse;
-    versions 0-4, flexible 3+;
+    versions 0-5, flexible 3+;
 
     /// Who asks.
     struct ApiVersionsRequest {
         client_software_name: String, 3+;
         client_software_version: String, 3+;
+        /// The cluster that it means; null is any.
+        cluster_id: Option<String>, 5+, default None;
+        /// The node that it means; -1 is any.
+        node_id: i32, 5+, default -1;
     }
 
     /// What is served.

@@ -1,12 +1,12 @@
 //! Fetch: record batches from an offset on. KIP-227 (sessions, 7), KIP-392 (racks, 11), KIP-595 (diverging
-//! epochs, 12), KIP-516 (topic ids, 13), KIP-903 (replica state, 15), KIP-951 (16), KIP-853 (17).
+//! epochs, 12), KIP-516 (topic ids, 13), KIP-903 (replica state, 15), KIP-951 (16), KIP-853 (17), KIP-1166 (18).
 
 use crate::kafka::Chain;
 use crate::kafka::grammar::api;
 
 api! {
     Fetch = 1, FetchRequest -> FetchResponse;
-    versions 4-17, flexible 12+;
+    versions 4-18, flexible 12+;
 
     /// What to read, and how long to wait for it.
     struct FetchRequest {
@@ -53,6 +53,8 @@ api! {
         partition_max_bytes: i32, 4+;
         /// From followers only.
         replica_directory_id: [u8; 16], 17+, tag 0;
+        /// What the follower knows of it; from followers only.
+        high_watermark: i64, 18+, tag 1, default i64::MAX;
     }
 
     /// What to drop of one topic.

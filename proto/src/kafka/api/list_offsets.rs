@@ -1,11 +1,12 @@
 //! ListOffsets: the offset of a time, or of an end of the log. KIP-98 (isolation, 2), KIP-320 (epochs, 4),
-//! KIP-734 (largest timestamp, 7), KIP-405 and KIP-1005 (tiered storage, 8 and 9), KIP-1075 (10).
+//! KIP-734 (largest timestamp, 7), KIP-405 and KIP-1005 (tiered storage, 8 and 9), KIP-1075 (10), KIP-1023 (what is not
+//! tiered yet, 11).
 
 use crate::kafka::grammar::api;
 
 api! {
     ListOffsets = 2, ListOffsetsRequest -> ListOffsetsResponse;
-    versions 1-10, flexible 6+;
+    versions 1-11, flexible 6+;
 
     /// What to look up.
     struct ListOffsetsRequest {
