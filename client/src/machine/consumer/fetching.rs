@@ -1,7 +1,8 @@
 //! Records that are fetched ahead: from each leader what its partitions have next, while there is room.
 //!
 //! A node may be asked twice at a time: while it waits for records of partitions that have none, one whose records were
-//! all handed out is not to wait behind it.
+//! all handed out is not to wait behind it. And once more for those that are known to have more: both may wait for others,
+//! and such a fetch never waits (`sim/plans/seed-1195.json`).
 
 use super::reading::{Position, Reading};
 use super::{Action, Machine, Place, Purpose};
@@ -12,8 +13,10 @@ use crate::machine::question::{Answer, Answered, Ticket};
 use rust_mq_proto::grpc::{FetchPartition, FetchRequest, FetchedPartition, RecordFormat};
 use std::collections::BTreeMap;
 
-/// Fetches that one node has to answer at a time.
-const FETCHES_MAX: usize = 2;
+/// Fetches that one node has to answer at a time and that may wait for records.
+const WAITING_MAX: usize = 2;
+/// All fetches that one node has to answer at a time: beyond, only for partitions that are known to have more.
+const FETCHES_MAX: usize = WAITING_MAX + 1;
 /// What a fetch asks for at most: the service gives 4 MiB.
 const FETCH_BYTES_MAX: usize = 4 << 20;
 
@@ -32,7 +35,8 @@ impl Machine {
             }
         }
         // What may still come counts as if it had.
-        let mut taken: usize = self.readings.values().map(Reading::bytes).sum();
+        let come: usize = self.readings.values().map(Reading::bytes).sum();
+        let mut taken = come;
         let mut fetches: BTreeMap<String, usize> = BTreeMap::new();
         for asked in self.asked.values() {
             if let Purpose::Fetch(_, bytes) = &asked.purpose {
@@ -40,11 +44,15 @@ impl Machine {
                 *fetches.entry(asked.address.clone()).or_default() += 1;
             }
         }
-        for (leader, places) in by_leader {
+        for (leader, mut places) in by_leader {
             let left = self.settings.prefetch_bytes.saturating_sub(taken);
             let under_way = fetches.get(&leader).copied().unwrap_or(0);
-            if under_way >= FETCHES_MAX || (left == 0 && under_way > 0) {
-                continue;
+            if under_way >= WAITING_MAX || (left == 0 && under_way > 0) {
+                let has_room = under_way < FETCHES_MAX && come < self.settings.prefetch_bytes;
+                places.retain(|(place, _)| has_room && self.readings[place].has_more());
+                if places.is_empty() {
+                    continue;
+                }
             }
             let share = self.settings.prefetch_bytes / 4;
             let bytes = share.min(FETCH_BYTES_MAX).min(left).max(1);
@@ -119,7 +127,7 @@ impl Machine {
                 None => Err(error.clone()),
             };
             match outcome {
-                Ok(part) => reading.fetched(part.batches, part.next_offset),
+                Ok(part) => reading.fetched(part.batches, part.next_offset, part.high_watermark),
                 Err(error) => self.fetch_failed(now, place, &error),
             }
         }

@@ -43,6 +43,8 @@ pub struct Reading {
     partition: i32,
     position: Position,
     fetch_from: i64,
+    /// Where the partition ended when it was last fetched.
+    end: i64,
     chunks: VecDeque<Chunk>,
     records: VecDeque<Message>,
     done: Option<i64>,
@@ -71,6 +73,7 @@ impl Reading {
             partition,
             position,
             fetch_from,
+            end: 0,
             chunks: VecDeque::new(),
             records: VecDeque::new(),
             done: None,
@@ -121,12 +124,18 @@ impl Reading {
     }
 
     /// Batches have come, for the offset that was asked for.
-    pub fn fetched(&mut self, bytes: Bytes, next_offset: i64) {
+    pub fn fetched(&mut self, bytes: Bytes, next_offset: i64, end: i64) {
         self.failures = 0;
+        self.end = end;
         if next_offset > self.fetch_from {
             self.fetch_from = next_offset;
             self.chunks.push_back(Chunk { bytes, next_offset });
         }
+    }
+
+    /// Whether it is known that a fetch would bring something.
+    pub fn has_more(&self) -> bool {
+        self.fetch_from < self.end
     }
 
     /// Bytes that have come and were not looked into.

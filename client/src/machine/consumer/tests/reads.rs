@@ -173,3 +173,27 @@ fn a_batch_that_cannot_be_read_is_told_and_stops_its_partition() {
     assert!(matches!(asked.question, Question::Fetch(fetch) if fetch.format == RecordFormat::Batches as i32));
     assert!(!stage.is_asked(is_fetch), "it is not read on");
 }
+
+/// The partitions of each fetch that is not answered.
+fn fetched(stage: &Stage) -> Vec<Vec<i32>> {
+    let fetches = stage.asked.iter().filter_map(|asked| match &asked.question {
+        Question::Fetch(fetch) => Some(fetch.partitions.iter().map(|part| part.partition).collect()),
+        _ => None,
+    });
+    fetches.collect()
+}
+
+#[test]
+fn who_is_known_to_have_more_waits_behind_nobody() {
+    for (more, expected) in [(0, vec![vec![2], vec![0]]), (9, vec![vec![2], vec![0], vec![1]])] {
+        let slim = Settings { partition_bytes: 100, ..settings(None) };
+        let mut stage = Stage::assigned(slim, &[0, 0, 0]);
+        stage.more = more;
+        let full = || batch(0, &["as long as what may wait of one partition, so that no more is asked for"]);
+        stage.answer_fetch(&[(0, full(), 1)]);
+        assert_eq!(fetched(&stage), [[1, 2]], "what has come of 0 waits to be handed out");
+        stage.answer_fetch(&[(1, full(), 1)]);
+        assert_eq!(stage.all().len(), 2);
+        assert_eq!(fetched(&stage), expected);
+    }
+}

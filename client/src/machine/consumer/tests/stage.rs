@@ -68,12 +68,14 @@ pub struct Stage {
     pub asked: Vec<Asked>,
     /// What the application was told.
     pub told: Vec<Action>,
+    /// How many records more each partition has than a fetch is answered with.
+    pub more: i64,
 }
 
 impl Stage {
     pub fn new(settings: Settings) -> Stage {
         let machine = Machine::new(settings, vec!["b:1".into()], 1);
-        Stage { machine, now: Moment::default(), asked: Vec::new(), told: Vec::new() }
+        Stage { machine, now: Moment::default(), asked: Vec::new(), told: Vec::new(), more: 0 }
     }
 
     /// Without a group: these partitions of `t`, each from its offset, all led by node 1.
@@ -175,6 +177,7 @@ impl Stage {
                 topic: "t".into(),
                 partition: wanted.partition,
                 next_offset: given.map_or(wanted.offset, |(_, _, next)| *next),
+                high_watermark: given.map_or(wanted.offset, |(_, _, next)| *next + self.more),
                 batches: given.map(|(_, bytes, _)| bytes.clone()).unwrap_or_default(),
                 ..Default::default()
             }
