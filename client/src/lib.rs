@@ -29,36 +29,55 @@
 //!
 //! All that decides lies in `machine`: pure state machines, which are told what happened and say what to do, without a
 //! clock, a socket or chance of their own; the broker's simulator drives them under faults that no test with sockets
-//! could bring about. Around them is a thin shell on tokio and tonic: [`Connections`] has one channel for each node,
+//! could bring about (the feature `simulation` makes them public for that; the feature `shell`, which is on unless it is
+//! taken away, is all the rest). Around them is a thin shell on tokio and tonic: [`Connections`] has one channel for each node,
 //! [`Client`] asks and follows, and a [`Producer`] and a [`Consumer`] have a task each that does what their machine says.
 //!
 //! Not here: what calls and messages mean, which stands in `proto/rustmq/v1/*.proto`, and record batches, which are
 //! `rust_mq_proto::records`'.
 
+#[cfg(feature = "shell")]
 pub mod admin;
+#[cfg(feature = "shell")]
 mod asking;
+#[cfg(feature = "shell")]
 mod call;
+#[cfg(feature = "shell")]
 mod client;
+#[cfg(feature = "shell")]
 mod connections;
+#[cfg(feature = "shell")]
 mod consumer;
+#[cfg(not(feature = "simulation"))]
 mod machine;
+#[cfg(feature = "simulation")]
+pub mod machine;
+#[cfg(feature = "shell")]
 mod producer;
+#[cfg(feature = "shell")]
 mod settings;
+#[cfg(feature = "shell")]
 mod status;
 
+#[cfg(feature = "shell")]
 pub use call::Call;
+#[cfg(feature = "shell")]
 pub use client::{Client, Patience, To};
+#[cfg(feature = "shell")]
 pub use connections::Connections;
+#[cfg(feature = "shell")]
 pub use consumer::{Consumer, ConsumerSettings, Messages, OnRebalance, Rebalance};
 pub use machine::backoff::Pauses;
 pub use machine::consumer::assignor::Assignor;
 pub use machine::consumer::{Goal, Message};
 pub use machine::error::{Error, Remedy};
 pub use machine::record::Record;
+#[cfg(feature = "shell")]
 pub use producer::{Delivery, Placed, Producer, ProducerSettings};
 /// The messages of the calls.
 pub use rust_mq_proto::grpc;
 pub use rust_mq_proto::grpc::Acks;
 /// How batches are compressed.
 pub use rust_mq_proto::records::Codec as Compression;
+#[cfg(feature = "shell")]
 pub use settings::ClientSettings;

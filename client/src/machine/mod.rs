@@ -6,7 +6,7 @@
 //! - `chance`, `backoff`: dice of a seed, and the pauses between attempts.
 //! - `map`, `lookup`: what is known of the cluster, and what is asked for until it is.
 //! - `question`, `moment`: what is asked and answered, and when.
-//! - `mutant`: bugs that tests plant.
+//! - `mutant`: bugs that tests and the simulator plant.
 //! - `producer`, `consumer`: the two machines. `record`: what they carry.
 
 pub mod backoff;

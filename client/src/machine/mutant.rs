@@ -1,10 +1,12 @@
 //! Mutants: bugs planted on purpose, one at a time, so that tests can show that they would find them. Each is a value in a
 //! machine's settings; the place that misbehaves asks [`is_planted`].
 //!
-//! Invariant: outside of tests [`is_planted`] is `false` for the compiler, and nothing of a mutant is left.
+//! Invariant: outside of tests, and without the feature `simulation`, [`is_planted`] is `false` for the compiler, and nothing
+//! of a mutant is left.
 
 /// A planted bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "simulation", derive(serde::Serialize, serde::Deserialize))]
 pub enum Mutant {
     /// A batch is tried again under the next sequence.
     RetryUnderNewSequence,
@@ -20,9 +22,15 @@ pub enum Mutant {
     CommitInHand,
     /// An answer to a fetch from before a seek is taken.
     LateAnswerTaken,
+    /// A batch whose answer does not come in time is said to be delivered.
+    GivenUpDelivered,
+    /// What is left after a gap goes on under the next epoch from its end.
+    MendedBackwards,
+    /// What was its own and is its own again is read on from where it was, and not from where the group has come.
+    PositionKept,
 }
 
 /// Whether that one is.
 pub fn is_planted(planted: Option<Mutant>, mutant: Mutant) -> bool {
-    cfg!(test) && planted == Some(mutant)
+    cfg!(any(test, feature = "simulation")) && planted == Some(mutant)
 }

@@ -13,7 +13,7 @@ pub struct Tickets(u64);
 
 impl Tickets {
     /// The next.
-    pub fn next(&mut self) -> Ticket {
+    pub(crate) fn next(&mut self) -> Ticket {
         self.0 += 1;
         Ticket(self.0)
     }

@@ -16,6 +16,7 @@ use super::reading::{Position, Reading};
 use super::{Action, Machine, Place, Purpose, Settings, protocol};
 use crate::machine::error::{Error, Remedy, code};
 use crate::machine::moment::Moment;
+use crate::machine::mutant::{Mutant, is_planted};
 use crate::machine::question::{Answer, Answered, Question, Ticket};
 use rust_mq_proto::grpc::{
     GroupProtocol, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeavingMember,
@@ -206,7 +207,7 @@ impl Machine {
         if matches!(self.membership.stage, Stage::Parting) {
             if self.membership.ending == Some(Ending::Lost) || self.commits.is_empty() {
                 self.membership.ending = None;
-                self.readings.clear();
+                self.forget_readings();
                 self.handed = None;
                 self.membership.stage = Stage::Out;
                 if !self.wants_in(now) {
@@ -219,9 +220,16 @@ impl Machine {
         }
     }
 
+    /// Whatever is its own next, reading begins where the group has come.
+    fn forget_readings(&mut self) {
+        if !is_planted(self.settings.mutant, Mutant::PositionKept) {
+            self.readings.clear();
+        }
+    }
+
     fn take_away(&mut self, actions: &mut Vec<Action>, told: impl FnOnce(Vec<Place>) -> Action) {
         actions.push(told(self.assignment()));
-        self.readings.clear();
+        self.forget_readings();
         self.turn.clear();
         self.handed = None;
     }
@@ -384,10 +392,10 @@ impl Machine {
     }
 
     fn begin(&mut self, now: Moment, places: Vec<Place>) {
-        self.readings.clear();
+        self.forget_readings();
         for (topic, partition) in &places {
-            let reading = Reading::new(topic, *partition, Position::Committed);
-            self.readings.insert((topic.clone(), *partition), reading);
+            let fresh = || Reading::new(topic, *partition, Position::Committed);
+            self.readings.entry((topic.clone(), *partition)).or_insert_with(fresh);
         }
         self.turn = self.readings.keys().cloned().collect();
         let beat_at = now.after(self.settings.heartbeat_every);
@@ -403,6 +411,8 @@ impl Machine {
             {
                 self.membership.is_over(&error);
             }
+            // Its generation was over before it was in: that is no error, and the next one is joined.
+            Some(code::ILLEGAL_GENERATION) => self.back_out(now),
             Some(code::UNKNOWN_MEMBER_ID) => {
                 self.membership.member_id.clear();
                 self.back_out(now);

@@ -287,6 +287,8 @@ impl Machine {
 
     /// What is to be done now.
     pub fn act(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        // What was given since is told before it is taken away again.
+        actions.append(&mut self.told);
         self.act_as_member(now, actions);
         self.act_on_commits(now, actions);
         self.find_positions(now, actions);

@@ -220,3 +220,38 @@ fn who_shares_with_nobody_commits_at_its_close_too() {
     assert_eq!(stage.answer_commit(), [(0, 11)]);
     assert!(stage.told.contains(&Action::Closed));
 }
+
+#[test]
+fn what_is_given_and_taken_at_once_is_told_in_that_order() {
+    let mut stage = Stage::new(settings(Some("g")));
+    stage.tell(Event::Subscribe(vec!["t".into()]));
+    let found = grpc::FindCoordinatorResponse { coordinator: Some(node(3)) };
+    stage.answer(|question| matches!(question, Question::Coordinator(_)), Ok(found.into()));
+    stage.answer_join(1);
+    stage.answer_topics(0, &[1]);
+    let sync = stage.take(|question| matches!(question, Question::Sync(_)));
+    let Question::Sync(asked) = &sync.question else { panic!("{sync:?}") };
+    let assignment = asked.assignments[0].assignment.clone();
+    let answer = grpc::SyncGroupResponse { assignment, ..Default::default() };
+    // Both before the machine has a turn.
+    let event = Event::Answered { ticket: sync.ticket, answer: Ok(answer.into()) };
+    stage.machine.take(stage.now, event);
+    stage.tell(Event::Close);
+    let given = vec![place(0)];
+    assert_eq!(stage.told[..2], [Action::Assigned(given.clone()), Action::Revoked(given)]);
+}
+
+#[test]
+fn a_generation_that_is_over_before_its_sync_is_no_error() {
+    let mut stage = Stage::new(settings(Some("g")));
+    stage.tell(Event::Subscribe(vec!["t".into()]));
+    let found = grpc::FindCoordinatorResponse { coordinator: Some(node(3)) };
+    stage.answer(|question| matches!(question, Question::Coordinator(_)), Ok(found.into()));
+    stage.answer_join(1);
+    stage.answer_topics(0, &[1]);
+    let is_sync = |question: &Question| matches!(question, Question::Sync(_));
+    stage.answer(is_sync, Err(refused(code::ILLEGAL_GENERATION, false)));
+    assert_eq!(stage.next(), None, "nothing stands in the way");
+    stage.pass(1_000);
+    assert!(stage.is_asked(is_join), "it joins the next one");
+}
