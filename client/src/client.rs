@@ -183,12 +183,22 @@ impl Client {
             return Ok(known);
         }
         let anyone = self.map().anyone().to_owned();
+        let found = self.find_by(to, &anyone).await;
+        match &found {
+            Ok(_) => self.map().was_helped(),
+            Err(_) => self.map().knew_nothing(&anyone),
+        }
+        found
+    }
+
+    /// The same, asked of that node.
+    async fn find_by(&self, to: To<'_>, anyone: &str) -> Result<String, Error> {
         let within = self.settings.call_timeout;
         match to {
             To::Coordinator(group) => {
                 let asked = FindCoordinatorRequest { group_id: group.to_owned() };
-                let found = self.connections.ask(&anyone, asked, within).await;
-                self.heard(To::Anyone, &anyone, found.as_ref().err());
+                let found = self.connections.ask(anyone, asked, within).await;
+                self.heard(To::Anyone, anyone, found.as_ref().err());
                 if let Some(coordinator) = found?.coordinator {
                     self.map().learn_coordinator(group, &coordinator);
                 }
@@ -198,24 +208,26 @@ impl Client {
                 if let To::Leader(topic, _) = to {
                     asked.topics.push(topic.to_owned());
                 }
-                let told = self.connections.ask(&anyone, asked, within).await;
-                self.heard(To::Anyone, &anyone, told.as_ref().err());
+                let told = self.connections.ask(anyone, asked, within).await;
+                self.heard(To::Anyone, anyone, told.as_ref().err());
                 let told = told?;
                 self.map().learn(&told);
                 let refused = told.topics.into_iter().find_map(|topic| topic.error);
                 if matches!(to, To::Leader(..)) {
-                    Error::refused(&anyone, refused)?;
+                    Error::refused(anyone, refused)?;
                 }
             }
         }
         self.known(to).ok_or_else(|| match to {
             To::Node(id) => Error::unusable(format!("there is no node {id}")),
             To::Leader(topic, partition) => {
-                nobody(anyone, format!("nobody leads {topic}/{partition} for now"))
+                nobody(anyone.to_owned(), format!("nobody leads {topic}/{partition} for now"))
             }
-            To::Controller => nobody(anyone, "nobody makes and deletes topics for now".into()),
-            To::Coordinator(group) => nobody(anyone, format!("nobody coordinates {group} for now")),
-            To::Anyone => nobody(anyone, "no node is known".into()),
+            To::Controller => nobody(anyone.to_owned(), "nobody makes and deletes topics for now".into()),
+            To::Coordinator(group) => {
+                nobody(anyone.to_owned(), format!("nobody coordinates {group} for now"))
+            }
+            To::Anyone => nobody(anyone.to_owned(), "no node is known".into()),
         })
     }
 

@@ -18,6 +18,8 @@ pub struct Map {
     coordinators: BTreeMap<String, String>,
     /// How often in a row each address could not be reached.
     failures: BTreeMap<String, u32>,
+    /// How often each that answered knew nothing of use, since one did.
+    useless: BTreeMap<String, u32>,
 }
 
 /// Who leads a topic's partitions.
@@ -120,11 +122,24 @@ impl Map {
         self.coordinators.remove(group);
     }
 
-    /// Whom to ask what any node knows: who failed least, of the nodes that are known and the first addresses.
+    /// Whom to ask what any node knows: who failed least, of the nodes that are known and the first addresses. Who answers
+    /// and knows nothing has failed, too: a node that is cut off from the others does so for as long as that lasts.
     pub fn anyone(&self) -> &str {
         let all = self.nodes.values().chain(&self.bootstrap);
-        let failures = |address: &&String| self.failures.get(*address).copied().unwrap_or(0);
+        let count = |of: &BTreeMap<String, u32>, address: &String| of.get(address).copied().unwrap_or(0);
+        let failures =
+            |address: &&String| count(&self.failures, address).saturating_add(count(&self.useless, address));
         all.min_by_key(failures).map_or("", String::as_str)
+    }
+
+    /// That address answered what any node should know, and did not know it: another one may.
+    pub fn knew_nothing(&mut self, address: &str) {
+        *self.useless.entry(address.to_owned()).or_insert(0) += 1;
+    }
+
+    /// Somebody knew what was asked for.
+    pub fn was_helped(&mut self) {
+        self.useless.clear();
     }
 
     /// That address answered, whatever it was.
@@ -149,6 +164,8 @@ impl Map {
         };
         let known = self.failures.iter().filter(|(address, _)| is_known(address));
         self.failures = known.map(|(address, count)| (address.clone(), *count)).collect();
+        let known = self.useless.iter().filter(|(address, _)| is_known(address));
+        self.useless = known.map(|(address, count)| (address.clone(), *count)).collect();
     }
 }
 
@@ -227,6 +244,19 @@ mod tests {
         assert_eq!(map.anyone(), "n:9001");
         map.succeeded("b:1");
         assert_eq!(map.anyone(), "b:1");
+    }
+
+    #[test]
+    fn who_answers_and_knows_nothing_is_asked_last() {
+        let mut map = Map::new(vec!["b:1".into()]);
+        map.learn(&told(1, 5));
+        for asked in ["n:9001", "n:9002", "b:1", "n:9001"] {
+            assert_eq!(map.anyone(), asked);
+            map.succeeded(asked);
+            map.knew_nothing(asked);
+        }
+        map.was_helped();
+        assert_eq!(map.anyone(), "n:9001");
     }
 
     #[test]

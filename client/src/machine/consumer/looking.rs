@@ -58,8 +58,10 @@ impl Machine {
         let is_lost = self.readings.keys().any(|(topic, number)| self.map.leader(topic, *number).is_none());
         let is_there = |topic: &String| self.widths.get(topic).is_some_and(|width| *width > 0);
         if is_lost || !self.membership.topics().all(is_there) {
+            self.map.knew_nothing(address);
             self.looking.failed(now, &self.settings.pauses, &mut self.chance);
         } else {
+            self.map.was_helped();
             self.looking.found();
         }
     }
@@ -74,20 +76,21 @@ impl Machine {
         known
     }
 
-    pub(super) fn coordinator_found(&mut self, now: Moment, answer: Answered) {
+    pub(super) fn coordinator_found(&mut self, now: Moment, address: &str, answer: Answered) {
         let group = self.settings.group.clone().unwrap_or_default();
-        match answer {
-            Ok(Answer::Coordinator(found)) if found.coordinator.is_some() => {
-                if let Some(node) = found.coordinator {
-                    self.map.learn_coordinator(&group, &node);
-                }
-                self.coordinating.found();
-            }
-            Err(error) if error.remedy() == Remedy::Never => {
-                self.report(error);
-                self.coordinating.failed(now, &self.settings.pauses, &mut self.chance);
-            }
-            _ => self.coordinating.failed(now, &self.settings.pauses, &mut self.chance),
+        if let Ok(Answer::Coordinator(found)) = &answer
+            && let Some(node) = &found.coordinator
+        {
+            self.map.learn_coordinator(&group, node);
+            self.map.was_helped();
+            return self.coordinating.found();
+        }
+        self.map.knew_nothing(address);
+        self.coordinating.failed(now, &self.settings.pauses, &mut self.chance);
+        if let Err(error) = answer
+            && error.remedy() == Remedy::Never
+        {
+            self.report(error);
         }
     }
 

@@ -421,9 +421,12 @@ impl Machine {
         match purpose {
             Purpose::Topics => match answer {
                 Ok(Answer::Topics(told)) => self.learn(now, &address, told),
-                _ => self.looking.failed(now, &self.settings.pauses, &mut self.chance),
+                _ => {
+                    self.map.knew_nothing(&address);
+                    self.looking.failed(now, &self.settings.pauses, &mut self.chance);
+                }
             },
-            Purpose::Coordinator => self.coordinator_found(now, answer),
+            Purpose::Coordinator => self.coordinator_found(now, &address, answer),
             Purpose::Member => self.member_answered(now, ticket, answer),
             Purpose::Commit => self.commit_answered(now, ticket, &address, answer),
             Purpose::Committed(places) => self.committed_answered(now, ticket, &address, &places, answer),

@@ -59,6 +59,7 @@ impl Machine {
                 Ok(Answer::Topics(told)) => self.learn(now, &address, told),
                 Ok(_) => self.looking.failed(now, &self.settings.pauses, &mut self.chance),
                 Err(error) => {
+                    self.map.knew_nothing(&address);
                     for topic in self.topics.iter_mut().filter(|topic| topic.partitions.is_empty()) {
                         topic.error = Some(error.clone());
                     }
@@ -78,6 +79,7 @@ impl Machine {
                     self.fail_all(&error);
                 }
                 Ok(_) | Err(_) => {
+                    self.map.knew_nothing(&address);
                     self.identifying.failed(now, &self.settings.pauses, &mut self.chance);
                 }
             }
@@ -94,8 +96,10 @@ impl Machine {
         }
         if self.knows_its_way() {
             self.looking.found();
+            self.map.was_helped();
             self.asks_new = false;
         } else {
+            self.map.knew_nothing(address);
             self.looking.failed(now, &self.settings.pauses, &mut self.chance);
         }
     }
