@@ -31,18 +31,61 @@
 //! sees a difference; `storage/tests/damage.rs` looks at what is remembered.
 
 use crate::claims::{Claim, Failure};
+use crate::plan::Plan;
 use crate::run::{plan_of, run};
 use crate::trace::Watch;
+use rust_mq_client::machine::mutant::Mutant as ClientMutant;
 use rust_mq_core::mutant::Mutant;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+/// A planted bug, and where it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// In the nodes.
+    Node(Mutant),
+    /// In the clients of our own crate.
+    Client(ClientMutant),
+}
+
+impl Bug {
+    /// A number of its own.
+    pub fn number(self) -> u64 {
+        match self {
+            Bug::Node(mutant) => mutant as u64,
+            Bug::Client(mutant) => CLIENTS_FROM + mutant as u64,
+        }
+    }
+
+    /// The plan with it.
+    pub fn planted(self, mut plan: Plan) -> Plan {
+        match self {
+            Bug::Node(mutant) => plan.mutant = Some(mutant),
+            Bug::Client(mutant) => plan.client_mutant = Some(mutant),
+        }
+        plan
+    }
+}
+
+/// By its name alone: no two have the same.
+impl fmt::Debug for Bug {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bug::Node(mutant) => mutant.fmt(out),
+            Bug::Client(mutant) => mutant.fmt(out),
+        }
+    }
+}
+
+/// Where the numbers of the clients' mutants begin.
+const CLIENTS_FROM: u64 = 10_000;
+
 /// One mutant and what is known of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Planted {
     /// Which.
-    pub mutant: Mutant,
+    pub mutant: Bug,
     /// Its number in the list of `docs/mutants.md`; none if it was a real bug here.
     pub number: Option<u8>,
     /// The claims of which one must be the first to fail; what was expected stands first where it can be.
@@ -50,11 +93,15 @@ pub struct Planted {
 }
 
 const fn numbered(number: u8, mutant: Mutant, claims: &'static [Claim]) -> Planted {
-    Planted { mutant, number: Some(number), claims }
+    Planted { mutant: Bug::Node(mutant), number: Some(number), claims }
 }
 
 const fn ours(mutant: Mutant, claims: &'static [Claim]) -> Planted {
-    Planted { mutant, number: None, claims }
+    Planted { mutant: Bug::Node(mutant), number: None, claims }
+}
+
+const fn of_client(mutant: ClientMutant, claims: &'static [Claim]) -> Planted {
+    Planted { mutant: Bug::Client(mutant), number: None, claims }
 }
 
 /// Where the seeds are nominated: the mutant's name and a seed, a line each.
@@ -73,7 +120,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 93] = [
+pub const ALL: [Planted; 103] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -182,14 +229,22 @@ pub const ALL: [Planted; 93] = [
     // What nobody is told to have nobody has: the members wait for it in the end.
     ours(Mutant::EpochNotBumped, &[Claim::C17, Claim::C18]),
     ours(Mutant::PatternStale, &[Claim::C17, Claim::C18]),
+    of_client(ClientMutant::RetryUnderNewSequence, &[Claim::C7, Claim::C9, Claim::C10]),
+    of_client(ClientMutant::AckOfAnother, &[Claim::C7, Claim::C9]),
+    of_client(ClientMutant::UnsureSentAgain, &[Claim::C7, Claim::C9]),
+    of_client(ClientMutant::LostTakenForRefused, &[Claim::C10]),
+    of_client(ClientMutant::GivenUpDelivered, &[Claim::C7]),
+    of_client(ClientMutant::MendedBackwards, &[Claim::C8]),
+    of_client(ClientMutant::CommitAhead, &[Claim::C13]),
+    of_client(ClientMutant::CommitInHand, &[Claim::C13]),
+    of_client(ClientMutant::LateAnswerTaken, &[Claim::C13]),
+    of_client(ClientMutant::PositionKept, &[Claim::C13]),
 ];
 
 impl Planted {
     /// Runs a seed with it.
     pub fn run(&self, seed: u64) -> Option<Failure> {
-        let mut plan = plan_of(seed);
-        plan.mutant = Some(self.mutant);
-        run(&plan, Watch::Nobody, None).failure
+        run(&self.mutant.planted(plan_of(seed)), Watch::Nobody, None).failure
     }
 
     /// Whether a seed is red with it by a claim that is named for it, and green without it; else what came of it.
@@ -225,7 +280,7 @@ pub enum Missed {
     /// With it the run ends otherwise than by a claim that is named for it.
     OtherEnd {
         /// Which.
-        mutant: Mutant,
+        mutant: Bug,
         /// The seed.
         seed: u64,
         /// How the run failed, if it did.
@@ -234,7 +289,7 @@ pub enum Missed {
     /// Without it the run is red, too.
     RedWithoutIt {
         /// Which.
-        mutant: Mutant,
+        mutant: Bug,
         /// The seed.
         seed: u64,
         /// How the run failed.

@@ -8,6 +8,7 @@ use crate::claims::Demands;
 use crate::client::plan::{ClientPlan, TopicPlan};
 use crate::network::{LinkWeather, Weather};
 use crate::trouble::Trouble;
+use rust_mq_client::machine::mutant::Mutant as ClientMutant;
 use rust_mq_core::config::StorageConfig;
 use rust_mq_core::level::Levels;
 use rust_mq_core::mutant::Mutant;
@@ -39,6 +40,9 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// The planted bug.
     pub mutant: Option<Mutant>,
+    /// The bug that is planted in the clients of our own crate.
+    #[serde(default)]
+    pub client_mutant: Option<ClientMutant>,
     /// At every so many syncs a start on what a loss of power would leave is rehearsed; 0: never.
     #[serde(default)]
     pub rehearse_every: u64,

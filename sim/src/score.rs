@@ -83,7 +83,7 @@ fn nominee(planted: &Planted, old: Option<u64>, (seed, most): (u64, u64)) -> Opt
 }
 
 fn first_seed(seed: u64, start: u64, planted: &Planted) -> u64 {
-    hash(&[seed, start, planted.mutant as u64]) >> 16
+    hash(&[seed, start, planted.mutant.number()]) >> 16
 }
 
 fn hunt(planted: Planted, seed: u64, most: u64) -> Line {

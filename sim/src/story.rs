@@ -93,6 +93,9 @@ pub fn tell(plan: &Plan) -> String {
     if let Some(mutant) = &plan.mutant {
         let _ = writeln!(text, "mutant: {mutant:?}");
     }
+    if let Some(mutant) = &plan.client_mutant {
+        let _ = writeln!(text, "mutant of the client: {mutant:?}");
+    }
     for topic in &plan.topics {
         let _ = writeln!(
             text,

@@ -5,9 +5,10 @@
 //! against its neighbours of the same producer id. A later epoch lies behind an earlier one, whatever its sequences;
 //! after the largest sequence comes 0, so that of two the later one is the nearer one ahead. And of each batch that was
 //! sent once, the connection that brought it, against its neighbours of the same connection. (What is sent again may
-//! stand where an earlier attempt put it.)
+//! stand where an earlier attempt put it.) And of each record of a guest, whose client numbers it, the order in which its
+//! program handed it over: a client that mixes up what it was given numbers that well.
 
-use super::ledger::{Author, Shelf};
+use super::ledger::{Author, BatchId, Shelf};
 use super::{Claim, Verdict};
 use crate::wire::WireId;
 
@@ -44,6 +45,23 @@ pub fn check_wire(
     verdict.hold(is_between, Claim::C8, || {
         format!(
             "{shelf:?}: what wire {wire} brought as number {number} is at {base}, among {around:?} of its own"
+        )
+    });
+}
+
+/// What a program handed over to an idempotent producer of our own client is at a place of a log; `around` is what the same
+/// one handed over before and after it. Batches are numbered in the order in which they are handed over.
+pub fn check_hand_over(
+    (shelf, base): (Shelf, i64),
+    batch: BatchId,
+    around: [Option<BatchId>; 2],
+    verdict: &mut Verdict,
+) {
+    let [before, after] = around;
+    let is_between = before.is_none_or(|before| before < batch) && after.is_none_or(|after| batch < after);
+    verdict.hold(is_between, Claim::C8, || {
+        format!(
+            "{shelf:?}: record {batch}, as it was handed over, is at {base}, among {around:?} of its program"
         )
     });
 }

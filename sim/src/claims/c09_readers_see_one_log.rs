@@ -66,6 +66,11 @@ pub fn check_end(topic: &str, partition: i32, timestamp: i64, verdict: &mut Verd
     });
 }
 
+/// A record was read that no producer of ours wrote.
+pub fn nobodys(shelf: Shelf, offset: i64, verdict: &mut Verdict) {
+    verdict.breach(Claim::C9, format!("{shelf:?} {offset}: bytes that nobody wrote"));
+}
+
 /// Reads a page record by record. Returns the position behind it, unless a claim broke.
 pub fn read(mut page: Page<'_>, ledger: &mut Ledger, verdict: &mut Verdict) -> Option<i64> {
     let shelf = page.shelf;
@@ -106,7 +111,8 @@ pub fn read(mut page: Page<'_>, ledger: &mut Ledger, verdict: &mut Verdict) -> O
                         return None;
                     };
                     let value = record.value.and_then(Value::decode);
-                    if let Some(value) = value.filter(|_| record.offset == base) {
+                    // What bears its leader's word of the batch: its first record, or each that was handed over by itself.
+                    if let Some(value) = value.filter(|value| value.index == 0) {
                         ledger.met(value.batch, epoch, append_time);
                     }
                     let seen = (record.offset, record.timestamp, value);
@@ -149,7 +155,7 @@ impl Page<'_> {
                 c07_acked_is_there::check_time(shelf, offset, timestamp, ledger.time_of(value), verdict);
                 ledger.see(shelf, offset, value, verdict);
             }
-            None => verdict.breach(Claim::C9, format!("{shelf:?} {offset}: bytes that nobody wrote")),
+            None => nobodys(shelf, offset, verdict),
         }
     }
 }

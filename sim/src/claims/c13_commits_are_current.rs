@@ -1,7 +1,8 @@
 //! C13: in each generation of a group a partition has one owner; a commit is taken from the current generation only; and
 //! what a group reads back is what it committed last, or something that may have been taken since.
 //!
-//! Every commit has an offset of its own, so that what is read back names the commit that it is of. Judged by what clients
+//! Every commit of a member has an offset of its own, so that what is read back names the commit that it is of; a reader's
+//! says how far it has come, and what is read back is then any of those that say the same. Judged by what clients
 //! were told and when they asked: a commit that is asked for after somebody was told of a newer generation, and taken, is
 //! a breach; so is a read that gives a commit which was over before the last acknowledged one was asked for, one that was
 //! refused, or nothing after something was acknowledged.
@@ -26,9 +27,10 @@ pub struct Groups {
     last: i64,
 }
 
-/// A commit, by its offset.
+/// A commit.
 #[derive(Debug)]
 struct Commit {
+    number: i64,
     offset: i64,
     asked: Moment,
     /// Since when it is known what came of it, and whether it was taken.
@@ -40,6 +42,8 @@ struct Commit {
 pub struct Sent {
     /// For what.
     pub place: Place,
+    /// Which of all.
+    pub number: i64,
     /// The offset.
     pub offset: i64,
     /// In which generation.
@@ -73,13 +77,21 @@ impl Groups {
         });
     }
 
-    /// A member is about to commit.
+    /// A member is about to commit, at an offset that nobody has committed.
     pub fn commits(&mut self, place: Place, generation: i32, now: Moment) -> Sent {
+        let offset = self.last + 1;
+        self.commits_at(place, offset, generation, now)
+    }
+
+    /// A member is about to commit that offset.
+    pub fn commits_at(&mut self, place: Place, offset: i64, generation: i32, now: Moment) -> Sent {
         self.last += 1;
-        let newest = self.newest.get(&place.0).copied().unwrap_or(0);
-        let commit = Commit { offset: self.last, asked: now, settled: None };
+        // Who is no member says -1, and may say it to a group that has none and never had.
+        let newest = self.newest.get(&place.0).copied().unwrap_or(i32::MIN);
+        let (number, settled) = (self.last, None);
+        let commit = Commit { number, offset, asked: now, settled };
         self.commits.entry(place.clone()).or_default().push(commit);
-        Sent { place, offset: self.last, generation, newest }
+        Sent { place, number, offset, generation, newest }
     }
 
     /// A commit was taken, or definitely not.
@@ -90,7 +102,7 @@ impl Groups {
             format!("{}: a commit of generation {generation} was taken in generation {newest}", place.0)
         });
         let commits = self.commits.entry(sent.place.clone()).or_default();
-        if let Some(commit) = commits.iter_mut().find(|commit| commit.offset == sent.offset) {
+        if let Some(commit) = commits.iter_mut().find(|commit| commit.number == sent.number) {
             commit.settled = Some((now, is_taken));
         }
     }
@@ -107,17 +119,17 @@ impl Groups {
                 format!("{group} has committed for partition {partition}, and reads nothing back")
             });
         }
-        let Some(found) = commits.iter().find(|commit| commit.offset == offset) else {
-            return verdict.breach(
-                Claim::C13,
-                format!("{group} reads {offset} for {partition}, which nobody committed"),
-            );
-        };
-        if let Some((_, false)) = found.settled {
-            verdict.breach(Claim::C13, format!("{group} reads {offset} for {partition}, which was refused"));
-        }
-        let is_over = found.settled.is_some_and(|(at, _)| last.is_some_and(|last| at < last.asked));
-        verdict.hold(!is_over, Claim::C13, || {
+        let of_it = || commits.iter().filter(|commit| commit.offset == offset);
+        verdict.hold(of_it().next().is_some(), Claim::C13, || {
+            format!("{group} reads {offset} for {partition}, which nobody committed")
+        });
+        let is_refused = |commit: &Commit| commit.settled.is_some_and(|(_, is_taken)| !is_taken);
+        verdict.hold(!of_it().all(is_refused), Claim::C13, || {
+            format!("{group} reads {offset} for {partition}, which was refused")
+        });
+        let is_over =
+            |commit: &Commit| commit.settled.is_some_and(|(at, _)| last.is_some_and(|last| at < last.asked));
+        verdict.hold(!of_it().all(|commit| is_refused(commit) || is_over(commit)), Claim::C13, || {
             format!(
                 "{group} reads {offset} for {partition}, and {} was taken since",
                 last.map_or(0, |one| one.offset)
@@ -163,6 +175,19 @@ mod tests {
             !verdict.is_broken()
         };
         assert_eq!([-1, 1, 2, 3, 4, 5].map(read), [false, false, true, false, true, false]);
+    }
+
+    #[test]
+    fn what_is_read_may_be_any_commit_that_says_so() {
+        let (mut groups, mut verdict) = (Groups::default(), Verdict::default());
+        for (at, offset, is_taken) in [(1, 70, true), (3, 80, true), (5, 70, true), (7, 90, false)] {
+            let sent = groups.commits_at(place(), offset, 1, Moment(at));
+            groups.settled(&sent, is_taken, Moment(at + 1), &mut verdict);
+        }
+        groups.read(&place(), 70, Moment(9), &mut verdict);
+        assert!(!verdict.is_broken(), "it is the last that was taken, too");
+        groups.read(&place(), 80, Moment(9), &mut verdict);
+        assert!(verdict.is_broken());
     }
 
     #[test]

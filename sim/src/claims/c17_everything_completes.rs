@@ -84,6 +84,11 @@ pub fn late(stood_ns: u64, waited_ns: u64, open: &[Open], verdict: &mut Verdict)
     verdict.breach(Claim::C17, words(stood_ns, waited_ns, open));
 }
 
+/// Something that is driven turn by turn always wants another one.
+pub fn restless(who: &str, verdict: &mut Verdict) {
+    verdict.breach(Claim::C17, format!("{who} does not come to rest"));
+}
+
 /// What is late, in words.
 pub fn words(stood_ns: u64, waited_ns: u64, open: &[Open]) -> String {
     let words: Vec<&str> = open.iter().map(|one| one.words.as_str()).collect();

@@ -6,13 +6,14 @@
 //!
 //! What must hold of it is in the files of C7 to C10 and C14; `sightings` asks them.
 //!
-//! Invariants: a batch is at one place at most; an offset of a partition holds one value for ever.
+//! Invariants: a batch is at one place at most, but for what a guest's client sends again without sequences; an offset of a
+//! partition holds one value for ever.
 
 use crate::wire::WireId;
 use bytes::{BufMut, BytesMut};
 use rust_mq_core::ids::TopicId;
 use rust_mq_core::rng::hash;
-use rust_mq_proto::records::{BatchMut, TimestampType};
+use rust_mq_proto::records::{BatchMut, Producer, TimestampType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -75,6 +76,16 @@ pub struct Batch {
     pub epoch: Option<i32>,
     /// How it was sent.
     pub sent: Sent,
+    /// Whether it is one record of a guest, whose client made a batch of several: they stand in the order of hand-over.
+    pub is_signed: bool,
+}
+
+impl Batch {
+    /// Whether it may be there twice: our own client sends again what is unsure, whoever it is for, and only where it has
+    /// sequences a broker knows it again.
+    pub fn may_repeat(&self) -> bool {
+        self.is_signed && self.author.is_none()
+    }
 }
 
 /// How a batch was sent.
@@ -112,6 +123,8 @@ pub struct Ledger {
     pub(super) shelves: BTreeMap<Shelf, BTreeMap<i64, BatchId>>,
     /// Epoch and sequence of each producer's batches in a log, by offset.
     sent: BTreeMap<(Shelf, i64), BTreeMap<i64, (i16, i32)>>,
+    /// What each producer's program handed over for a log, by offset.
+    handed: BTreeMap<(Shelf, i64), BTreeMap<i64, BatchId>>,
     /// What each wire brought of a log, by offset.
     brought: BTreeMap<(Shelf, WireId), BTreeMap<i64, u64>>,
     sendings: u64,
@@ -173,6 +186,7 @@ impl Ledger {
             body: None,
             epoch: None,
             sent: Sent::Never,
+            is_signed: false,
         });
         self.batches.len() as u64 - 1
     }
@@ -188,6 +202,31 @@ impl Ledger {
         entry.crc = crc_of(bytes).unwrap_or_default();
     }
 
+    /// Records that were handed over one by one leave in one batch, each with its time; they are batches of one record here.
+    /// What the whole one weighs is the first's.
+    pub fn signed(
+        &mut self,
+        records: &[(BatchId, i64)],
+        shelf: Shelf,
+        author: Option<(Author, i32)>,
+        bytes: &[u8],
+    ) {
+        for ((batch, stamp), index) in records.iter().zip(0..) {
+            let entry = &mut self.batches[*batch as usize];
+            let own = author.map(|(author, first)| (author, Producer::sequence_after(first, index)));
+            let is_same = entry.is_signed && entry.author == own;
+            if is_same || entry.place.is_some() {
+                continue;
+            }
+            (entry.shelf, entry.author, entry.is_signed) = (shelf, own, true);
+            if index == 0 {
+                self.built(*batch, bytes, vec![*stamp]);
+            } else {
+                entry.stamps = vec![*stamp];
+            }
+        }
+    }
+
     /// That topic's records bear the time at which their leader took them.
     pub fn stamped_by_leaders(&mut self, topic: [u8; 16]) {
         self.stamped.insert(topic);
@@ -197,7 +236,8 @@ impl Ledger {
     pub fn stamped(&mut self, batch: BatchId, append_time: i64) {
         let entry = &mut self.batches[batch as usize];
         entry.append_time = Some(append_time);
-        if let Some(mut body) = entry.body.take()
+        let body = if entry.may_repeat() { entry.body.clone() } else { entry.body.take() };
+        if let Some(mut body) = body
             && let Ok(mut batch) = BatchMut::parse(&mut body)
         {
             batch.set_max_timestamp(TimestampType::LogAppendTime, append_time);
@@ -207,7 +247,7 @@ impl Ledger {
 
     /// A reader met a batch with what its leader wrote into it.
     pub fn met(&mut self, batch: BatchId, epoch: i32, append_time: Option<i64>) {
-        if let Some(entry) = self.batches.get_mut(batch as usize) {
+        if let Some(entry) = self.batches.get_mut(batch as usize).filter(|entry| !entry.may_repeat()) {
             entry.epoch = Some(epoch);
             entry.append_time = entry.append_time.or(append_time);
         }
@@ -217,7 +257,7 @@ impl Ledger {
     pub fn time_of(&self, value: Value) -> Option<i64> {
         let batch = self.batches.get(value.batch as usize)?;
         if self.stamped.contains(&batch.shelf.topic) {
-            return batch.append_time;
+            return batch.append_time.filter(|_| !batch.may_repeat());
         }
         batch.stamps.get(value.index as usize).copied()
     }
@@ -267,6 +307,21 @@ impl Ledger {
         let before = sent.range(..base).next_back().map(|(_, sent)| *sent);
         let after = sent.range(base..).next().map(|(_, sent)| *sent);
         sent.insert(base, (author.epoch, sequence));
+        [before, after]
+    }
+
+    /// What that producer's program handed over is at `base`. Returns what it had handed over that lies before and after in
+    /// that log.
+    pub(super) fn note_handed(
+        &mut self,
+        (shelf, base): (Shelf, i64),
+        producer: i64,
+        batch: BatchId,
+    ) -> [Option<BatchId>; 2] {
+        let handed = self.handed.entry((shelf, producer)).or_default();
+        let before = handed.range(..base).next_back().map(|(_, batch)| *batch);
+        let after = handed.range(base..).next().map(|(_, batch)| *batch);
+        handed.insert(base, batch);
         [before, after]
     }
 

@@ -28,6 +28,7 @@ pub mod c09_lookups_are_exact;
 pub mod c09_readers_see_one_log;
 pub mod c10_refused_never_appears;
 pub mod c13_commits_are_current;
+pub mod c13_handed_out;
 pub mod c13_one_holder;
 pub mod c14_ids_are_new;
 pub mod c17_everything_completes;

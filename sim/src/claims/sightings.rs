@@ -43,11 +43,15 @@ impl Ledger {
     /// The batch is at an offset: once, alone, and in its author's order.
     fn place(&mut self, batch: BatchId, base: i64, claim: Claim, verdict: &mut Verdict) {
         let entry = &mut self.batches[batch as usize];
-        if entry.place.is_some() {
+        if entry.place.is_some() && !entry.may_repeat() {
             return c07_acked_is_there::check_place(batch, entry, base, verdict);
         }
-        entry.place = Some(base);
+        entry.place = Some(entry.place.map_or(base, |place| base.min(place)));
         let (shelf, count, author, sent) = (entry.shelf, i64::from(entry.count), entry.author, entry.sent);
+        let is_signed = entry.is_signed;
+        if self.shelves.get(&shelf).is_some_and(|offsets| offsets.get(&base) == Some(&batch)) {
+            return;
+        }
         let offsets = self.shelves.entry(shelf).or_default();
         let before = offsets.range(..base + count).next_back();
         let before = before.map(|(at, other)| (*other, *at, self.batches[*other as usize].count));
@@ -56,6 +60,10 @@ impl Ledger {
         if let Some((author, sequence)) = author {
             let around = self.note_sent((shelf, base), author, sequence);
             c08_send_order::check_order((shelf, base), author, sequence, around, verdict);
+            if is_signed {
+                let around = self.note_handed((shelf, base), author.producer, batch);
+                c08_send_order::check_hand_over((shelf, base), batch, around, verdict);
+            }
         }
         if let Sent::Once(wire, number) = sent {
             let around = self.note_brought((shelf, base), (wire, number));

@@ -4,8 +4,9 @@
 
 use super::Street;
 use super::chance::version;
-use super::produced::{Part, answer_to};
-use super::purpose::{Answered, Overheard, Promise, Purpose};
+use super::hearsay::{ANSWER_BUDGET, made, promised};
+use super::produced::Part;
+use super::purpose::{Answered, Overheard, Purpose};
 use crate::claims::c09_lookups_are_exact::Stand;
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::Shelf;
@@ -19,9 +20,6 @@ use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Memory that decoding one answer may take.
-const ANSWER_BUDGET: usize = 256 << 20;
-
 /// How long others are asked rather than a site that closed the connection on a request.
 const SHUNNED: u64 = 10 * SECOND;
 
@@ -34,6 +32,8 @@ pub struct Manners {
     pub asks_versions: bool,
     /// It speaks the newest version of everything.
     pub is_newest: bool,
+    /// Its first request has the number after that: who has connections of several kinds counts each apart.
+    pub numbered_from: i32,
 }
 
 /// All connections of a client.
@@ -86,7 +86,7 @@ impl Connections {
             client,
             open: BTreeMap::new(),
             versions,
-            correlation: 0,
+            correlation: manners.numbered_from,
             manners,
             not_before: vec![Moment(0); sites],
             silent: BTreeMap::new(),
@@ -125,9 +125,49 @@ impl Connections {
         purpose: Purpose,
         street: &mut Street<'_>,
     ) -> bool {
-        let Some((frame, pending)) = self.frame(site, body, purpose, street) else { return false };
+        self.request_in(site, self.version_of::<R>(), body, purpose, street)
+    }
+
+    /// The same in that version.
+    pub fn request_in<R: Request>(
+        &mut self,
+        site: usize,
+        version: i16,
+        body: &R,
+        purpose: Purpose,
+        street: &mut Street<'_>,
+    ) -> bool {
+        let Some((frame, pending)) = self.frame((site, version), body, purpose, street) else { return false };
         self.hand_over(site, frame, pending, street);
         true
+    }
+
+    /// Whether it has that wire.
+    pub fn has(&self, wire: WireId) -> bool {
+        self.site_of(wire).is_some()
+    }
+
+    /// The site that a wire of its goes to.
+    pub fn site_of(&self, wire: WireId) -> Option<usize> {
+        self.open.iter().find(|(_, connection)| connection.wire == wire).map(|(site, _)| *site)
+    }
+
+    /// Whether a site has nothing to answer.
+    pub fn is_idle(&self, site: usize) -> bool {
+        self.open.get(&site).is_none_or(|connection| connection.pending.is_empty())
+    }
+
+    /// Whether there is a connection to a site, and whether it stands.
+    pub fn stands(&self, site: usize) -> Option<bool> {
+        self.open.get(&site).map(|connection| connection.is_up)
+    }
+
+    /// Hangs up on one site, whatever it has not answered.
+    pub fn hang_up_on(&mut self, site: usize, street: &mut Street<'_>) {
+        if let Some(connection) = self.open.get(&site) {
+            street.network.abort(street.schedule, connection.wire, Side::Dialler, street.marks);
+            self.forget(site, street);
+        }
     }
 
     /// Sends batches that get no answer.
@@ -138,7 +178,8 @@ impl Connections {
         parts: &[Part],
         street: &mut Street<'_>,
     ) -> bool {
-        let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return false };
+        let way = (site, self.version_of::<R>());
+        let Some((frame, _)) = self.frame(way, body, Purpose::Nothing, street) else { return false };
         let connection = self.open.get_mut(&site).expect("dialled before it is framed");
         parts.iter().for_each(|part| street.ledger.leaves(part.batch, connection.wire));
         connection.waiting.push(frame);
@@ -154,7 +195,8 @@ impl Connections {
         dice: &mut Dice,
         street: &mut Street<'_>,
     ) -> Vec<Answered> {
-        let Some((frame, _)) = self.frame(site, body, Purpose::Nothing, street) else { return Vec::new() };
+        let way = (site, self.version_of::<R>());
+        let Some((frame, _)) = self.frame(way, body, Purpose::Nothing, street) else { return Vec::new() };
         if !self.open[&site].is_up {
             return Vec::new();
         }
@@ -263,7 +305,7 @@ impl Connections {
                 Purpose::Lookups(asks) => {
                     asks.iter_mut().for_each(|ask| ask.said = stand(ask.shelf));
                 }
-                Purpose::Produce { parts } => {
+                Purpose::Produce { parts } | Purpose::Guest { parts, .. } if !parts.is_empty() => {
                     overheard.promises.extend(promised(pending.key, pending.version, parts, message));
                 }
                 Purpose::Create(names) if !names.is_empty() => {
@@ -303,9 +345,13 @@ impl Connections {
         }
     }
 
+    fn version_of<R: Request>(&self) -> i16 {
+        self.versions[&ApiKey::parse(R::API.key).expect("every request has a key")]
+    }
+
     fn frame<R: Request>(
         &mut self,
-        site: usize,
+        (site, version): (usize, i16),
         body: &R,
         purpose: Purpose,
         street: &mut Street<'_>,
@@ -314,7 +360,6 @@ impl Connections {
             return None;
         }
         let key = ApiKey::parse(R::API.key).expect("every request has a key");
-        let version = self.versions[&key];
         self.correlation += 1;
         let correlation = self.correlation;
         let mut writer = Writer::new();
@@ -330,7 +375,7 @@ impl Connections {
         if let Purpose::Lookups(asks) = &mut pending.purpose {
             asks.iter_mut().for_each(|ask| ask.asked = street.stand(connection.wire, ask.shelf));
         }
-        if let Purpose::Produce { parts } = &pending.purpose {
+        if let Purpose::Produce { parts } | Purpose::Guest { parts, .. } = &pending.purpose {
             parts.iter().for_each(|part| street.ledger.leaves(part.batch, connection.wire));
         }
         connection.waiting.push(frame);
@@ -371,15 +416,12 @@ impl Connections {
             ..Default::default()
         };
         if self.manners.asks_versions
-            && let Some((frame, pending)) = self.frame(site, &hello, Purpose::Versions, street)
+            && let Some((frame, pending)) =
+                self.frame((site, self.version_of::<ApiVersionsRequest>()), &hello, Purpose::Versions, street)
         {
             self.hand_over(site, frame, pending, street);
         }
         true
-    }
-
-    fn site_of(&self, wire: WireId) -> Option<usize> {
-        self.open.iter().find(|(_, connection)| connection.wire == wire).map(|(site, _)| *site)
     }
 
     fn died(&mut self, site: usize, street: &mut Street<'_>) -> Vec<Answered> {
@@ -436,30 +478,6 @@ impl Connections {
         }
         true
     }
-}
-
-/// The ids of the topics that an answer to a CreateTopics says are made, if its version names them.
-fn made(key: ApiKey, version: i16, message: BytesMut) -> Vec<[u8; 16]> {
-    let mut reader = Reader::new(message, ANSWER_BUDGET);
-    let body = read_response_start(&mut reader, key.api(), version)
-        .and_then(|_| ResponseBody::decode(key, version, &mut reader));
-    let Ok(ResponseBody::CreateTopics(response)) = body else { return Vec::new() };
-    let made = response.topics.iter().filter(|topic| topic.error_code == 0 && topic.topic_id != [0; 16]);
-    made.map(|topic| topic.topic_id).collect()
-}
-
-/// The batches that an answer to a Produce acknowledges, with their offsets.
-fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) -> Vec<Promise> {
-    let mut reader = Reader::new(message, ANSWER_BUDGET);
-    let body = read_response_start(&mut reader, key.api(), version)
-        .and_then(|_| ResponseBody::decode(key, version, &mut reader));
-    let Ok(ResponseBody::Produce(response)) = body else { return Vec::new() };
-    let good = |part: &Part| {
-        let answer = answer_to(part, &response).filter(|answer| answer.error_code == 0)?;
-        let (base_offset, append_time) = (answer.base_offset, answer.log_append_time_ms);
-        Some(Promise { batch: part.batch, base_offset, append_time, wants_all: part.wants_all })
-    };
-    parts.iter().filter_map(good).collect()
 }
 
 fn start_of(bytes: &[u8]) -> Option<(usize, i32)> {

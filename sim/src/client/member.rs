@@ -83,17 +83,10 @@ impl Member {
 
     /// One of that group, of whom there may be several.
     pub fn new(group: String, instance: Option<String>, topics: Vec<TopicPlan>, operations: u32) -> Member {
-        let offsets = TopicPlan {
-            name: OFFSETS.to_owned(),
-            partitions: 16,
-            replicas: 3,
-            configs: BTreeMap::new(),
-            is_remade: false,
-        };
         Member {
             group,
             instance,
-            topics: topics.into_iter().chain([offsets]).collect(),
+            topics: topics.into_iter().chain([offsets()]).collect(),
             left: Ration::of(operations),
             is_calm: false,
             coordinator: None,
@@ -384,6 +377,17 @@ impl Member {
 
     fn subscribed(&self) -> impl Iterator<Item = &TopicPlan> {
         self.topics.iter().filter(|topic| topic.name != OFFSETS)
+    }
+}
+
+/// The topic of the coordinators, as a client's map knows topics.
+pub(super) fn offsets() -> TopicPlan {
+    TopicPlan {
+        name: OFFSETS.to_owned(),
+        partitions: 16,
+        replicas: 3,
+        configs: BTreeMap::new(),
+        is_remade: false,
     }
 }
 

@@ -187,7 +187,7 @@ impl Member {
 }
 
 /// Who a member is: a static one keeps its place in a generation when it comes again under another id.
-fn identity(id: &str) -> &str {
+pub(super) fn identity(id: &str) -> &str {
     match id.starts_with('i') {
         true => id.split_once('-').map_or(id, |(instance, _)| instance),
         false => id,

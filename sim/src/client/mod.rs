@@ -18,7 +18,10 @@ pub mod draft;
 pub mod eraser;
 mod fetch_session;
 mod ghosts;
+pub mod guest;
+mod hearsay;
 pub mod hoarder;
+mod job;
 pub mod lane;
 pub mod map;
 pub mod member;
@@ -50,26 +53,17 @@ use crate::film::Film;
 use crate::marks::Marks;
 use crate::network::{Network, Told};
 use crate::schedule::{Happening, Schedule};
-use crate::wire::{Place, WireId};
-use admin::Admin;
+use crate::wire::{self, WireId};
 use bytes::Bytes;
 use chance::Chance;
-use clerk::Clerk;
 use connection::{Connections, Manners};
-use consumer::Consumer;
-use eraser::Eraser;
-use hoarder::Hoarder;
+use job::Job;
 use map::Map;
-use member::Member;
 use plan::{ClientPlan, Role};
-use producer::Producer;
 use purpose::{Answered, Overheard, Purpose};
-use remaker::Remaker;
-use rough::{Glutton, Mute, Vandal};
+use rust_mq_client::machine::mutant::Mutant;
 use rust_mq_proto::kafka::api::metadata::{MetadataRequest, MetadataRequestTopic};
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
-use sharer::Sharer;
-use watcher::Watcher;
 
 /// Mean milliseconds between two acts of a client that only wants to be done: after healing, time passes for the
 /// brokers' backlog and not for the clients' leisure.
@@ -92,6 +86,8 @@ const ACT: u64 = 0;
 const PATROL: u64 = 1;
 /// The timer after which a slow reader reads.
 const READ: u64 = 2;
+/// The timer of a machine of the client crate.
+const WAKE: u64 = u64::MAX;
 
 /// What there is outside of a client.
 pub struct Street<'a> {
@@ -112,7 +108,7 @@ pub struct Street<'a> {
     /// What was reached.
     pub marks: &'a mut Marks,
     /// The process that listens on each site now.
-    pub listening: &'a [Option<Place>],
+    pub listening: &'a [Option<wire::Place>],
     /// Operations that were answered as hoped.
     pub completed: &'a mut u64,
     /// The topics of the plan.
@@ -141,7 +137,9 @@ impl Street<'_> {
     /// How the process at the other end of a client's wire stands with a partition, whomever the client has dialled;
     /// zeros where nobody knows.
     pub fn stand(&self, wire: WireId, shelf: Shelf) -> Stand {
-        let Some(Place::Site { site, boot }) = self.network.accepter(wire) else { return Stand::default() };
+        let Some(wire::Place::Site { site, boot }) = self.network.accepter(wire) else {
+            return Stand::default();
+        };
         self.claims.stand(site, boot, (shelf.topic, shelf.partition)).unwrap_or_default()
     }
 
@@ -150,6 +148,17 @@ impl Street<'_> {
         let topic = self.topics.iter().find(|topic| topic.name == name)?;
         Some(topic.retention(self.node_wall_max))
     }
+}
+
+/// Which client it is, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its number in the plan.
+    pub number: usize,
+    /// How many sites there are.
+    pub sites: usize,
+    /// What its chance grows from.
+    pub root: Root,
 }
 
 /// A client.
@@ -165,66 +174,20 @@ pub struct Client {
     map_asked: Option<Moment>,
 }
 
-/// What it is for.
-#[derive(Debug)]
-enum Job {
-    Admin(Admin),
-    Producer(Producer),
-    Consumer(Consumer),
-    Mute(Mute),
-    Vandal(Vandal),
-    Watcher(Watcher),
-    Eraser(Eraser),
-    Remaker(Remaker),
-    Hoarder(Hoarder),
-    Glutton(Glutton),
-    Member(Member),
-    Sharer(Sharer),
-    Clerk(Clerk),
-}
-
 impl Client {
     /// A client of that plan.
-    pub fn new(number: usize, plan: &ClientPlan, topics: &[TopicPlan], sites: usize, root: Root) -> Client {
+    pub fn new(place: Place, plan: &ClientPlan, topics: &[TopicPlan], mutant: Option<Mutant>) -> Client {
+        let Place { number, sites, root } = place;
         let manners = Manners {
             reads: !matches!(plan.role, Role::Mute | Role::Glutton),
             asks_versions: plan.asks_versions,
             is_newest: matches!(plan.role, Role::Auditor | Role::Remaker),
+            numbered_from: 0,
         };
         let connections = Connections::new(number, sites, root, manners);
-        let speaks_ids =
-            |key, from| connections.version(ApiKey::Metadata) >= 10 && connections.version(key) >= from;
-        let topics = |is_of_ids: bool| -> Vec<TopicPlan> {
-            topics.iter().filter(|topic| is_of_ids || !topic.is_remade).cloned().collect()
-        };
-        let (writes, reads) = (speaks_ids(ApiKey::Produce, 13), speaks_ids(ApiKey::Fetch, 13));
-        let job = match plan.role.clone() {
-            Role::Founder => Job::Admin(Admin::founder(topics(true))),
-            Role::Admin => Job::Admin(Admin::restless(number, plan.operations, sites)),
-            Role::Producer(habits) => Job::Producer(Producer::new(habits, topics(writes), plan.operations)),
-            Role::Consumer(habits) => Job::Consumer(Consumer::new(habits, topics(reads))),
-            Role::Auditor => Job::Consumer(Consumer::auditor(topics(true))),
-            Role::Mute => Job::Mute(Mute::new(topics(false), plan.operations)),
-            Role::Vandal => Job::Vandal(Vandal::new(topics(false), plan.operations)),
-            Role::Watcher => Job::Watcher(Watcher::new(topics(false), plan.operations)),
-            Role::Eraser => Job::Eraser(Eraser::new(topics(false), plan.operations)),
-            Role::Remaker => Job::Remaker(Remaker::new(topics(true), plan.operations)),
-            Role::Hoarder => Job::Hoarder(Hoarder::new(plan.operations)),
-            Role::Glutton => Job::Glutton(Glutton::new(topics(false), plan.operations)),
-            Role::Sharer { group, has_pattern } => {
-                // Version 0 knows no patterns.
-                let has_pattern = has_pattern && connections.version(ApiKey::ConsumerGroupHeartbeat) >= 1;
-                let known = topics(has_pattern);
-                Job::Sharer(Sharer::new((number, sites), group, has_pattern, known, plan.operations))
-            }
-            Role::Member { group, instance } => {
-                let instance = instance.filter(|_| Member::may_be_static(&connections));
-                Job::Member(Member::new(group, instance, topics(false), plan.operations))
-            }
-            Role::Clerk => Job::Clerk(Clerk::new(number, topics(false), plan.operations)),
-        };
+        let job = Job::new(place, plan, topics, &connections, mutant);
         let is_stubborn = matches!(&plan.role, Role::Producer(habits) if habits.is_stubborn);
-        let map = Map::new(sites, is_stubborn, topics(true));
+        let map = Map::new(sites, is_stubborn, topics.to_vec());
         Client {
             number,
             think_ms: plan.think_ms,
@@ -252,12 +215,22 @@ impl Client {
                 self.connections.hang_up_silent(ANSWER_WAIT_MAX, street);
                 street.schedule.after(PATROL_EVERY, Happening::Client { client: self.number, timer: PATROL });
             }
+            WAKE => {
+                if let Job::Guest(guest) = &mut self.job {
+                    guest.wake(street);
+                }
+            }
             _ => self.read(timer - READ, street),
         }
     }
 
     /// Something about one of its connections.
     pub fn told(&mut self, wire: WireId, what: Told, street: &mut Street<'_>) {
+        if let Job::Guest(guest) = &mut self.job
+            && guest.has(wire)
+        {
+            return guest.told(wire, what, street);
+        }
         let slow_ms = match &self.job {
             Job::Consumer(consumer) if !self.is_calm => consumer.slow_ms(),
             _ => 0,
@@ -279,21 +252,7 @@ impl Client {
     pub fn calm(&mut self, core: &[usize], broken: &[usize]) {
         self.is_calm = true;
         self.map.calm(core, broken);
-        match &mut self.job {
-            Job::Admin(admin) => admin.calm(),
-            Job::Producer(producer) => producer.calm(),
-            Job::Consumer(consumer) => consumer.calm(),
-            Job::Mute(mute) => mute.calm(),
-            Job::Vandal(vandal) => vandal.calm(),
-            Job::Watcher(watcher) => watcher.calm(),
-            Job::Eraser(eraser) => eraser.calm(),
-            Job::Remaker(remaker) => remaker.calm(),
-            Job::Hoarder(hoarder) => hoarder.calm(),
-            Job::Glutton(glutton) => glutton.calm(),
-            Job::Member(member) => member.calm(),
-            Job::Sharer(sharer) => sharer.calm(),
-            Job::Clerk(clerk) => clerk.calm(),
-        }
+        self.job.calm();
     }
 
     /// An auditor may begin: everybody else is done.
@@ -315,40 +274,12 @@ impl Client {
 
     /// What is open, in a few words.
     pub fn open_work(&self) -> Option<String> {
-        match &self.job {
-            Job::Admin(admin) => admin.open_work(),
-            Job::Producer(producer) => producer.open_work(&self.map),
-            Job::Consumer(consumer) => consumer.open_work(&self.connections, &self.map),
-            Job::Remaker(remaker) => remaker.open_work(),
-            Job::Member(member) => member.open_work(&self.map),
-            Job::Sharer(sharer) => sharer.open_work(&self.map),
-            Job::Mute(_)
-            | Job::Vandal(_)
-            | Job::Watcher(_)
-            | Job::Eraser(_)
-            | Job::Hoarder(_)
-            | Job::Glutton(_)
-            | Job::Clerk(_) => None,
-        }
+        self.job.open_work(&self.connections, &self.map)
     }
 
     /// How far it is with what is open: grows with every step that brings its end nearer.
     pub fn done(&self) -> u64 {
-        match &self.job {
-            Job::Admin(admin) => admin.answers(),
-            Job::Producer(producer) => producer.settled(),
-            Job::Consumer(consumer) => consumer.done(&self.connections),
-            Job::Remaker(remaker) => remaker.steps(),
-            Job::Member(member) => member.steps(),
-            Job::Sharer(sharer) => sharer.steps(),
-            Job::Mute(_)
-            | Job::Vandal(_)
-            | Job::Watcher(_)
-            | Job::Eraser(_)
-            | Job::Hoarder(_)
-            | Job::Glutton(_)
-            | Job::Clerk(_) => 0,
-        }
+        self.job.done(&self.connections)
     }
 
     /// Bytes that it has not brought to a broker for good.
@@ -367,7 +298,8 @@ impl Client {
         parts: &[Bytes],
         stand: impl Fn(Shelf) -> Option<Stand>,
     ) -> Overheard {
-        match self.job {
+        match &mut self.job {
+            Job::Guest(guest) => guest.overhear(wire, parts, stand),
             Job::Producer(_) | Job::Watcher(_) | Job::Admin(_) | Job::Remaker(_) => {
                 self.connections.overhear(wire, parts, stand)
             }
@@ -378,25 +310,13 @@ impl Client {
     /// All its connections break.
     pub fn hang_up(&mut self, street: &mut Street<'_>) {
         self.connections.hang_up(street);
+        if let Job::Guest(guest) = &mut self.job {
+            guest.hang_up(street);
+        }
     }
 
     fn act(&mut self, street: &mut Street<'_>) {
-        let (connections, map, chance) = (&mut self.connections, &self.map, &mut self.chance);
-        match &mut self.job {
-            Job::Admin(admin) => admin.act(connections, chance, street),
-            Job::Producer(producer) => producer.act(connections, map, chance, street),
-            Job::Consumer(consumer) => consumer.act(connections, map, chance, street),
-            Job::Mute(mute) => mute.act(connections, map, chance, street),
-            Job::Vandal(vandal) => vandal.act(connections, chance, street),
-            Job::Watcher(watcher) => watcher.act(connections, map, chance, street),
-            Job::Eraser(eraser) => eraser.act(connections, map, chance, street),
-            Job::Remaker(remaker) => remaker.act(connections, chance, street),
-            Job::Hoarder(hoarder) => hoarder.act(connections, chance, street),
-            Job::Glutton(glutton) => glutton.act(connections, chance, street),
-            Job::Member(member) => member.act(connections, map, chance, street),
-            Job::Sharer(sharer) => sharer.act(connections, map, chance, street),
-            Job::Clerk(clerk) => clerk.act(connections, chance, street),
-        }
+        self.job.act(&mut self.connections, &self.map, &mut self.chance, street);
         self.ask_map(street);
         let think = if self.is_calm { CALM_THINK_MS } else { self.think_ms };
         let wait = MILLI / 2 + self.chance.pace.exponential(think * MILLI);
@@ -418,19 +338,7 @@ impl Client {
                 }
                 continue;
             }
-            match &mut self.job {
-                Job::Admin(admin) => admin.settle(answered, street),
-                Job::Producer(producer) => producer.settle(answered, &mut self.map, &mut self.chance, street),
-                Job::Consumer(consumer) => consumer.settle(answered, &mut self.map, street),
-                Job::Watcher(watcher) => watcher.settle(answered, &mut self.map, street),
-                Job::Eraser(eraser) => eraser.settle(answered, &mut self.map, street),
-                Job::Remaker(remaker) => remaker.settle(answered, street),
-                Job::Hoarder(hoarder) => hoarder.settle(&answered, street),
-                Job::Member(member) => member.settle(answered, &mut self.map, street),
-                Job::Sharer(sharer) => sharer.settle(answered, street),
-                Job::Clerk(clerk) => clerk.settle(&answered, street),
-                Job::Mute(_) | Job::Vandal(_) | Job::Glutton(_) => {}
-            }
+            self.job.settle(answered, &mut self.map, &mut self.chance, street);
         }
         if let Job::Producer(producer) = &mut self.job {
             producer.push(&mut self.connections, &self.map, &mut self.chance, street);
@@ -439,21 +347,7 @@ impl Client {
 
     /// Asks for the map when it is known to be wrong, and not too often.
     fn ask_map(&mut self, street: &mut Street<'_>) {
-        let topics = match &self.job {
-            Job::Producer(producer) => producer.topics(),
-            Job::Consumer(consumer) => consumer.topics(),
-            Job::Mute(mute) => mute.topics(),
-            Job::Watcher(watcher) => watcher.topics(),
-            Job::Member(member) => member.topics(),
-            Job::Eraser(eraser) => eraser.topics(),
-            Job::Sharer(sharer) => sharer.topics(),
-            Job::Admin(_)
-            | Job::Vandal(_)
-            | Job::Remaker(_)
-            | Job::Hoarder(_)
-            | Job::Glutton(_)
-            | Job::Clerk(_) => return,
-        };
+        let Some(topics) = self.job.topics() else { return };
         // A question whose connection was broken off on purpose is never answered.
         let is_asked = self.map_asked.is_some_and(|at| street.now().since(at) < ANSWER_WAIT_MAX / 4);
         if !self.map.is_wanted(street.now()) || is_asked {

@@ -66,6 +66,71 @@ pub enum Role {
     },
     /// Administers groups that nobody is in.
     Clerk,
+    /// Writes, as the client crate's producer decides.
+    Guest(GuestHabits),
+    /// Reads, as the client crate's consumer decides.
+    Reader(ReaderHabits),
+}
+
+/// How the client crate's producer is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestHabits {
+    /// With a producer id and sequences.
+    pub is_idempotent: bool,
+    /// Whether a leader's word is enough, and not that of all replicas in sync.
+    pub is_leader_enough: bool,
+    /// How long a batch waits to be full, milliseconds.
+    pub linger_ms: u64,
+    /// When it is full.
+    pub batch_bytes: usize,
+    /// Bytes in a record at most.
+    pub record_bytes_max: usize,
+    /// Records that are handed over at a time, at most.
+    pub burst: u64,
+    /// How long a record is tried, milliseconds.
+    pub delivery_ms: u64,
+    /// How long a node may wait for its replicas, milliseconds.
+    pub request_ms: u64,
+    /// Who says which partition a record goes to.
+    pub aim: Aim,
+}
+
+/// Who says which partition a record goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aim {
+    /// The record.
+    Said,
+    /// Its key.
+    Keyed,
+    /// Chance.
+    Free,
+}
+
+/// How the client crate's consumer is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderHabits {
+    /// With whom it shares the topics; none reads all by itself.
+    pub group: Option<String>,
+    /// What it is called, if it is a static member.
+    pub instance: Option<String>,
+    /// Where it begins if nobody says otherwise: at the first record, or behind the last.
+    pub is_from_the_end: bool,
+    /// How often it commits without being asked for, milliseconds; none is by hand.
+    pub commit_every_ms: Option<u64>,
+    /// How long its group waits for a silent member, milliseconds.
+    pub session_ms: u64,
+    /// How long its group waits for a member to join again, milliseconds.
+    pub rebalance_ms: u64,
+    /// How long a node waits for records, milliseconds.
+    pub fetch_wait_ms: u64,
+    /// How much may wait for it, bytes.
+    pub prefetch_bytes: usize,
+    /// How much of one partition is fetched at a time, bytes.
+    pub partition_bytes: usize,
+    /// Records that it takes at a time, at most.
+    pub appetite: u64,
+    /// It does something odd, in so many of a million times: reads on somewhere else, is away for long, dies.
+    pub odd_ppm: u64,
 }
 
 /// How a producer goes about it.

@@ -48,6 +48,13 @@ pub enum Purpose {
     Commit(Vec<Sent>),
     /// What a group has committed, as of when, for which partitions of which topics.
     Committed(Moment, Vec<(String, [u8; 16], i32)>),
+    /// Something that a machine of the client crate asks, by its guest's number of it, and what it is to append.
+    Guest {
+        /// Which.
+        errand: u64,
+        /// Batches, in the order of the request.
+        parts: Vec<Part>,
+    },
     /// Whatever comes.
     Nothing,
 }

@@ -5,6 +5,7 @@
 //! them seldom.
 
 pub mod crowd;
+mod guests;
 mod storms;
 mod weather;
 
@@ -62,6 +63,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
     let links = storms::links(&mut root.stream("links", &[]), count, weather);
     let rehearse_every = draw_rehearsals(&mut root.stream("rehearsals", &[]));
     mix_builds(&mut root.stream("builds", &[]), &mut sites);
+    clients.extend(guests::draw(root));
     Plan {
         seed,
         sites,
@@ -74,6 +76,7 @@ pub fn draw(seed: u64, root: Root, reach: Reach) -> Plan {
         core,
         faults,
         mutant: None,
+        client_mutant: None,
         rehearse_every,
         demands,
     }

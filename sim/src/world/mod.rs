@@ -23,7 +23,7 @@ use crate::claims::c14_ids_are_new::SeenIds;
 use crate::claims::ledger::Ledger;
 use crate::claims::watch::NodeClaims;
 use crate::claims::{Failure, Verdict, c19_all_is_bounded};
-use crate::client::{Client, Street};
+use crate::client::{self, Client, Street};
 use crate::clock::{Clock, MILLI};
 use crate::dice::Root;
 use crate::disk::{Disk, Pace};
@@ -145,7 +145,10 @@ impl World {
             .clients
             .iter()
             .enumerate()
-            .map(|(number, client)| Client::new(number, client, &plan.topics, plan.sites.len(), root))
+            .map(|(number, client)| {
+                let place = client::Place { number, sites: plan.sites.len(), root };
+                Client::new(place, client, &plan.topics, plan.client_mutant)
+            })
             .collect();
         World {
             root,

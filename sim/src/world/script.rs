@@ -66,6 +66,7 @@ fn trouble(plan: &Plan, fault: &Fault) -> Trouble {
 fn setting(plan: &Plan) -> Vec<String> {
     let mut lines = vec![format!("{} nodes, core {:?} (healed in the end)", plan.sites.len(), plan.core)];
     lines.extend(plan.mutant.map(|mutant| format!("mutant: {mutant:?}")));
+    lines.extend(plan.client_mutant.map(|mutant| format!("mutant of the client: {mutant:?}")));
     lines.push(format!("faults come for {} ms", plan.chaos_ms));
     lines.push(format!("{:?}", plan.weather));
     lines.push(format!("{:?}", plan.knobs));

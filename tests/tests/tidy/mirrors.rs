@@ -56,13 +56,15 @@ type Mutant = (String, String, String);
 /// The mutants of the simulator's table, in its order.
 fn planted(tree: &Tree) -> Vec<Mutant> {
     let text: String = tree.text("sim/src/mutants.rs").unwrap_or_default().split_whitespace().collect();
-    let rows = text.split("numbered(").flat_map(|part| part.split("ours(")).skip(1);
+    let rows = text.split("numbered(").flat_map(|part| part.split("ours("));
+    let rows = rows.flat_map(|part| part.split("of_client(")).skip(1);
     let row = |row: &str| {
         let (head, rest) = row.split_once("Mutant::")?;
         let (name, rest) = rest.split_once(',')?;
         let claims = rest.strip_prefix("&[")?.split(']').next()?;
         let claims: Vec<&str> = claims.split(',').filter_map(|claim| claim.strip_prefix("Claim::")).collect();
-        let number = head.trim_end_matches(',');
+        // Those of the clients are `ClientMutant`s.
+        let number = head.trim_end_matches("Client").trim_end_matches(',');
         Some((if number.is_empty() { "-" } else { number }.to_owned(), name.to_owned(), claims.join(" ")))
     };
     rows.filter_map(row).collect()
