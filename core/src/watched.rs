@@ -11,7 +11,6 @@
 //!
 //! Not here: when something is counted (the rooms that do it), who may ask (the driver).
 
-use crate::connection::PURPOSES;
 use crate::ids::{ClusterId, NodeId, PartitionId, ReplicaId, Term, TopicId};
 use crate::level::Level;
 use crate::link::Address;
@@ -170,7 +169,7 @@ pub struct BudgetMetrics {
     /// What there is.
     pub capacity_bytes: u64,
     /// What is charged, by purpose, in the order of `connection::PURPOSES`.
-    pub used_bytes: [u64; PURPOSES.len()],
+    pub used_bytes: [u64; 7],
     /// Links that wait for room now.
     pub starved: u64,
     /// How often a link has had to wait for it.

@@ -10,10 +10,10 @@
 //! open waits as long as that takes (`NEVER`).
 
 use super::Waiting;
+use super::fetch_sessions::FetchSessions;
 use super::origin::{Format, Origin};
 use super::producer_ids::Block;
 use super::queue::Queue;
-use super::records::FetchSessions;
 use super::timings::Timings;
 use super::work::Work;
 use crate::connection::Purpose;

@@ -63,6 +63,8 @@ mod addresses;
 mod cluster;
 mod desk;
 mod early;
+mod fetch_session;
+mod fetch_sessions;
 mod groups;
 mod leaders;
 mod named;

@@ -253,6 +253,15 @@ impl Node {
         }
     }
 
+    /// Whether there is a record for a reader who is there, by whom it takes to lead in that epoch.
+    #[cfg(feature = "simulation")]
+    pub fn has_come(&self, of: Result<TopicPartition, ErrorCode>, epoch: i32, offset: Offset) -> bool {
+        self.serving(of, epoch).is_ok_and(|(_, partition)| {
+            let is_there = offset >= partition.log_start() && offset < partition.high_watermark();
+            is_there && !self.is_being_mended(partition.of(), offset)
+        })
+    }
+
     /// Wakes `waiter` when the partition has news.
     pub fn watch(&mut self, of: TopicPartition, waiter: Waiter) {
         if let Some(partition) = self.residents.partition_at_mut(of) {

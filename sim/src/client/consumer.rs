@@ -296,6 +296,49 @@ impl Consumer {
         let version = connections.version(ApiKey::Fetch);
         let habits = &self.habits;
         let is_odd = dice.chance(habits.odd_ppm);
+        let (from, mut topics) = self.wanted((site, version), is_odd, map, dice, street);
+        if from.is_empty() {
+            return;
+        }
+        if dice.coin() {
+            topics.reverse();
+        }
+        if topics.len() > 1 {
+            street.marks.hit("client.fetched_many_topics");
+        }
+        let mut request = FetchRequest {
+            max_wait_ms: habits.max_wait_ms,
+            min_bytes: habits.min_bytes,
+            max_bytes: habits.max_bytes,
+            isolation_level: i8::from(habits.is_committed_only),
+            topics,
+            ..Default::default()
+        };
+        if is_odd {
+            street.marks.hit("client.fetched_oddly");
+            request = odd(request, dice);
+        }
+        if let Some(ends_ppm) = habits.session_ends_ppm.filter(|_| version >= 7) {
+            let ends = fetch_session::ends(ends_ppm, dice);
+            request = self.sessions.entry(site).or_default().request(request, ends);
+        }
+        if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
+            self.fetching.insert(site);
+        } else if let Some(session) = self.sessions.get_mut(&site) {
+            session.answered(None);
+        }
+    }
+
+    /// What is to be read of the partitions that a site leads, for us and as it is asked in that version.
+    fn wanted(
+        &self,
+        (site, version): (usize, i16),
+        is_odd: bool,
+        map: &Map,
+        dice: &mut Dice,
+        street: &Street<'_>,
+    ) -> (Vec<Asked>, Vec<FetchTopic>) {
+        let habits = &self.habits;
         let mut topics: Vec<FetchTopic> = Vec::new();
         let mut from = Vec::new();
         for ((name, partition), reading) in &self.places {
@@ -330,36 +373,7 @@ impl Consumer {
                 }),
             }
         }
-        if from.is_empty() {
-            return;
-        }
-        if dice.coin() {
-            topics.reverse();
-        }
-        if topics.len() > 1 {
-            street.marks.hit("client.fetched_many_topics");
-        }
-        let mut request = FetchRequest {
-            max_wait_ms: habits.max_wait_ms,
-            min_bytes: habits.min_bytes,
-            max_bytes: habits.max_bytes,
-            isolation_level: i8::from(habits.is_committed_only),
-            topics,
-            ..Default::default()
-        };
-        if is_odd {
-            street.marks.hit("client.fetched_oddly");
-            request = odd(request, dice);
-        }
-        if let Some(ends_ppm) = habits.session_ends_ppm.filter(|_| version >= 7) {
-            let ends = fetch_session::ends(ends_ppm, dice);
-            request = self.sessions.entry(site).or_default().request(request, ends);
-        }
-        if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
-            self.fetching.insert(site);
-        } else if let Some(session) = self.sessions.get_mut(&site) {
-            session.answered(None);
-        }
+        (from, topics)
     }
 
     fn fetched(

@@ -64,7 +64,7 @@ fn g01_api_versions_response_header_is_v0_in_every_version() {
 fn g02_an_unknown_api_versions_version_is_answered_in_v0_and_the_next_is_served() {
     let node = Node::in_memory();
     let mut client = node.connect();
-    for version in [5, 6, 127, i16::MAX] {
+    for version in [6, 7, 127, i16::MAX] {
         // A body that no version has.
         let mut message = bare(API_VERSIONS, version);
         message.put_slice(&[0xff; 5]);
@@ -195,12 +195,11 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
     let mut ranges = ranges(&mut node.connect());
     // What is ours no client looks for.
     ranges.retain(|key, _| *key < OURS_FROM);
-    // Kafka 4.1's, for the APIs that are served (of DeleteGroups, 42, that of 4.4): clients guess a broker's age by
-    // which versions exist.
-    let kafka_4_1 = [
+    // Kafka 4.4's, for the APIs that are served: clients guess a broker's age by which versions exist.
+    let kafka_4_4 = [
         (0, (0, 13)),
-        (1, (4, 17)),
-        (2, (1, 10)),
+        (1, (4, 18)),
+        (2, (1, 11)),
         (3, (0, 13)),
         (8, (2, 10)),
         (9, (1, 10)),
@@ -211,7 +210,7 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
         (14, (0, 5)),
         (15, (0, 6)),
         (16, (0, 5)),
-        (18, (0, 4)),
+        (18, (0, 5)),
         (19, (2, 7)),
         (20, (1, 6)),
         (21, (0, 2)),
@@ -232,7 +231,7 @@ fn g09_the_ranges_are_those_of_one_kafka_release() {
         (74, (0, 1)),
         (75, (0, 0)),
     ];
-    assert_eq!(ranges, BTreeMap::from(kafka_4_1));
+    assert_eq!(ranges, BTreeMap::from(kafka_4_4));
 }
 
 #[test]

@@ -138,7 +138,7 @@ mod tests {
         let whole = [
             (TABLE, "\ntable! {\n    Fetch: fetch, FetchRequest -> FetchResponse;\n}\n"),
             (CHECKLIST, "//! Write `proto/src/kafka/api/NAME.rs`, and `core/src/api/*/NAME.rs`.\n"),
-            ("proto/src/kafka/api/fetch.rs", "    versions 4-18, flexible 12+;\n"),
+            ("proto/src/kafka/api/fetch.rs", "    versions 4-17, flexible 12+;\n"),
             ("core/src/api/records/fetch.rs", ""),
             (VERBS, "        \"take\" => fetch::run(world),\n"),
             ("core/tests/script_runner/verbs/fetch.rs", "RequestBody::Fetch(x)"),

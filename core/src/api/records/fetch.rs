@@ -13,10 +13,10 @@
 
 use super::fetch_answer;
 use super::fetch_partition::{self, Part, Read};
-use super::fetch_session::{Found, PartName};
-use super::fetch_sessions::Following;
 use crate::api::Waiting;
 use crate::api::desk::{Desk, NEVER, Vain};
+use crate::api::fetch_session::{Found, PartName};
+use crate::api::fetch_sessions::Following;
 use crate::api::named::{self, Topic};
 use crate::api::origin::Origin;
 use crate::connection::Purpose;
@@ -439,7 +439,8 @@ fn answer(desk: &mut Desk, node: &mut Node, waiter: Waiter, mut pending: Box<Pen
     let saw = |desk: &mut Desk, node: &mut Node| {
         let saw = parts.iter().zip(&found).enumerate().map(|(position, (part, data))| Found {
             name: (topics[part.topic].0.clone(), topics[part.topic].1, data.partition_index),
-            part,
+            of: part.of,
+            asked: part.asked(),
             data,
             is_fresh: !has_read && !moved.contains(&position),
         });

@@ -85,10 +85,7 @@ impl Part {
     /// Whether there is a record that it asks for.
     #[cfg(feature = "simulation")]
     pub fn has_come(&self, node: &Node) -> bool {
-        node.serving(self.of, self.leader_epoch).is_ok_and(|(_, partition)| {
-            let is_there = self.offset >= partition.log_start() && self.offset < partition.high_watermark();
-            is_there && !node.is_being_mended(partition.of(), self.offset)
-        })
+        node.has_come(self.of, self.leader_epoch, self.offset)
     }
 
     /// What is answered where the disk does not give back what was written.

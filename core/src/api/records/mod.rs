@@ -6,14 +6,10 @@ mod describe_producers;
 pub(super) mod fetch;
 mod fetch_answer;
 mod fetch_partition;
-mod fetch_session;
-mod fetch_sessions;
 pub(super) mod init_producer_id;
 pub(super) mod list_offsets;
 mod offset_for_leader_epoch;
 pub(super) mod produce;
-
-pub(super) use fetch_sessions::FetchSessions;
 
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;

@@ -19,12 +19,12 @@
 //! - Invariant: `sessions <= FETCH_SESSIONS_MAX`, and their parts, which are charged to the budget, are at most what
 //!   `FETCH_SESSIONS_SHARE` allows.
 //!
-//! Not here: what a fetch finds, and how it waits (`fetch`).
+//! Not here: what a fetch finds, and how it waits (`records/fetch`).
 
-#[cfg(feature = "simulation")]
-use super::fetch_partition::Part;
 use super::fetch_session::{Found, Kept, PartName, Session};
 use crate::connection::Purpose;
+#[cfg(feature = "simulation")]
+use crate::ids::Offset;
 use crate::ids::{LinkId, TopicPartition};
 use crate::limits::{
     FETCH_SESSION_PART_BYTES, FETCH_SESSIONS_IDLE, FETCH_SESSIONS_MAX, FETCH_SESSIONS_SHARE,
@@ -194,8 +194,8 @@ impl FetchSessions {
     #[cfg(feature = "simulation")]
     pub fn unwoken(&self, node: &Node) -> usize {
         let is_unwoken = |session: &Session, of: &TopicPartition, turn: &u64| {
-            let kept = &session.parts[turn];
-            Part::new(Ok(*of), 0, &kept.asked, false).has_come(node)
+            let asked = &session.parts[turn].asked;
+            node.has_come(Ok(*of), asked.current_leader_epoch, Offset(asked.fetch_offset))
         };
         let quiet = |session: &Session| {
             session.quiet.iter().filter(|(of, turn)| is_unwoken(session, of, turn)).count()
@@ -257,8 +257,7 @@ impl FetchSessions {
         let id = self.next_id();
         let mut session = Session::new((link, waiter), (now, names_ids));
         for found in found {
-            let asked = found.part.asked();
-            let turn = session.add(Kept::new(found.name.clone(), asked));
+            let turn = session.add(Kept::new(found.name.clone(), found.asked.clone()));
             session.saw(node, found, turn);
         }
         self.parts += session.parts.len();

@@ -1,12 +1,12 @@
 //! One fetch session: what its client is interested in, of which parts it may have news, and in which order these are looked
 //! at. What sessions are for stands in `fetch_sessions`.
 
-use super::fetch_partition::Part;
 use crate::ids::{LinkId, TopicPartition};
 use crate::machine::Waiter;
 use crate::mutant::Mutant;
 use crate::node::Node;
 use crate::now::Mono;
+use rust_mq_proto::kafka::ErrorCode;
 use rust_mq_proto::kafka::api::fetch::{FetchPartition, PartitionData};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +53,9 @@ impl Kept {
 /// What became of one part of a fetch.
 pub(super) struct Found<'a> {
     pub name: PartName,
-    pub part: &'a Part,
+    /// Which partition that is, or why it is none.
+    pub of: Result<TopicPartition, ErrorCode>,
+    pub asked: FetchPartition,
     pub data: &'a PartitionData,
     /// Nothing has happened to its partition since it was looked at.
     pub is_fresh: bool,
@@ -127,7 +129,7 @@ impl Session {
         (kept.high_watermark, kept.log_start) = (data.high_watermark, data.log_start_offset);
         let has_all = is_fine && found.is_fresh && kept.asked.fetch_offset >= data.high_watermark;
         // Two topics' names may lead to one partition only while one of them is gone: the other stays lively.
-        if let Ok(of) = found.part.of
+        if let Ok(of) = found.of
             && has_all
             && !self.quiet.contains_key(&of)
         {
