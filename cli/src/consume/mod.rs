@@ -16,7 +16,7 @@ use crate::time::now_ms;
 use crate::trouble::Trouble;
 use clap::Args;
 use reader::{Extent, Reader};
-use regex::RegexSet;
+use regex::{Regex, RegexSet};
 use rust_mq_client::admin::{Admin, Place, Topic, TopicPartition};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -151,20 +151,29 @@ pub async fn run(mut said: ConsumeArguments) -> Result<Ending, Trouble> {
 
 /// The topics whose names fit.
 async fn fitting(admin: &Admin, patterns: &[String]) -> Result<Vec<String>, Trouble> {
-    let whole = patterns.iter().map(|pattern| format!("^(?:{pattern})$"));
-    let patterns_of = RegexSet::new(whole).map_err(|error| {
-        let why = error.to_string().replace('\n', " ");
-        Trouble::usage("that is no regular expression", why, "quote it for the shell, as in -r 'orders-.*'")
-    })?;
+    // By itself first: what is put around it would stand in the error, and could close what it leaves open.
+    for pattern in patterns {
+        Regex::new(pattern).map_err(|error| not_a_pattern(pattern, &error))?;
+    }
+    let whole = RegexSet::new(patterns.iter().map(|pattern| format!("^(?:{pattern})$")));
+    let whole = whole.map_err(|error| not_a_pattern(&patterns.join("`, `"), &error))?;
     let all = admin.topics().await;
     let all = all.map_err(|error| Trouble::of("the topics were not looked up", &error))?;
-    let fits = |topic: &Topic| !topic.is_internal && patterns_of.is_match(&topic.name);
+    let fits = |topic: &Topic| !topic.is_internal && whole.is_match(&topic.name);
     let names: Vec<String> = all.into_iter().filter(fits).map(|topic| topic.name).collect();
     if names.is_empty() {
         let what = format!("no topic fits `{}`", patterns.join("`, `"));
         return Err(Trouble::failed(what, "a whole name has to fit", "`rust-mq topic list` shows the names"));
     }
     Ok(names)
+}
+
+fn not_a_pattern(pattern: &str, error: &regex::Error) -> Trouble {
+    let text = error.to_string();
+    // Its last line says it; those above draw where.
+    let why = text.lines().next_back().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let remedy = "quote it for the shell, as in -r 'orders-.*'";
+    Trouble::usage(format!("`{pattern}` is no regular expression"), why, remedy)
 }
 
 /// Ctrl-C, from now on.
@@ -240,6 +249,14 @@ async fn places(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_pattern_is_named_and_why() {
+        let pattern = "a[".to_owned();
+        let error = Regex::new(&pattern).expect_err("it is left open");
+        let trouble = not_a_pattern("a[", &error);
+        assert_eq!((trouble.why(), trouble.exit_code()), ("unclosed character class", 2));
+    }
 
     #[test]
     fn a_shape_is_a_format_or_json_and_no_word_of_other_verbs() {

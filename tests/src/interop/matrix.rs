@@ -22,13 +22,7 @@ const SCENES: [&str; 2] = ["one node", "three nodes"];
 const CODECS: [&str; 4] = ["gzip", "snappy", "lz4", "zstd"];
 
 /// Failures whose cause was found: client, step, what.
-const CAUSES: [(&str, &str, &str); 3] = [
-    (
-        "sarama",
-        "coordinator dies",
-        "its group keeps the coordinator that it knows for as long as Metadata lists that node, and a broker of ours \
-         lists a dead node for ever, where Kafka leaves it out after some seconds: ours to mend",
-    ),
+const CAUSES: [(&str, &str, &str); 2] = [
     (
         "kafka-go",
         "leader dies",

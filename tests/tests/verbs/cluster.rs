@@ -12,7 +12,7 @@ fn a_cluster_that_is_well_ends_with_0_and_one_that_is_not_there_with_10() {
     let person = Person::at(&node);
     let info = person.sees_cells(&["cluster", "info"]);
     assert!(info[1].ends_with(" 1 0 0"), "{info:?}");
-    assert_eq!(info[4], format!("1 {} - yes 0 0", node.address()));
+    assert_eq!(info[4], format!("1 {} - there yes 0 0", node.address()));
     let healthy = "\
 CHECK       STATE  WHAT
 nodes       ok     1 of 1 answer
@@ -51,4 +51,13 @@ fn of_a_cluster_that_has_lost_a_node_it_is_said_what_is_not_well() {
     // The partitions go on by the other two.
     let offsets = person.sees_cells(&["topic", "offsets", "t", "--timeout", "30s"]);
     assert_eq!(offsets[1..], ["t 0 0 0 0", "t 1 0 0 0", "t 2 0 0 0"]);
+    // After nine seconds nobody is sent there any more.
+    let started = Instant::now();
+    let info = || person.sees_cells(&["cluster", "info", "--timeout", "30s"]);
+    while !info().iter().any(|row| row.starts_with("1 ") && row.contains(" - gone ")) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", info());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let said = person.says(&["cluster", "health", "--timeout", "30s"]);
+    assert!(said.out.contains("2 of 3 answer; node 1: no node has heard it"), "{said:?}");
 }

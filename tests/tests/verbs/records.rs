@@ -29,6 +29,24 @@ fn the_first_minute_needs_no_other_program() {
 }
 
 #[test]
+fn topics_may_be_named_by_a_pattern_that_their_whole_name_fits() {
+    let node = Node::in_memory();
+    let person = Person::at(&node);
+    for topic in ["orders-eu", "orders-us", "old-orders-eu"] {
+        produce(&person, &[topic], "x\n");
+    }
+    let read = person.sees(&["consume", "-r", "orders-.*", "-f", "%t\\n"]);
+    let mut topics: Vec<&str> = read.lines().collect();
+    topics.sort_unstable();
+    assert_eq!(topics, ["orders-eu", "orders-us"]);
+    let nothing = person.says(&["consume", "-r", "orders"]);
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    let broken = person.says(&["consume", "-r", "["]);
+    assert!(broken.errors.contains("`[` is no regular expression"), "{broken:?}");
+    assert_eq!(broken.code, Some(2));
+}
+
+#[test]
 fn keys_headers_tombstones_and_partitions_are_what_was_said() {
     let node = Node::in_memory();
     let person = Person::at(&node);
