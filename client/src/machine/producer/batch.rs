@@ -205,9 +205,10 @@ impl Batch {
         self.is_told
     }
 
-    /// What a failure means if it may have been appended at an attempt before.
+    /// What a failure means if it may have been appended at an attempt before, or may be at one under way.
     pub fn doubt(&self, place: &str, error: Error) -> Error {
-        if !self.is_unsure || error.may_take_effect() {
+        let may_be_there = self.is_unsure || self.flight.is_some();
+        if !may_be_there || error.may_take_effect() {
             return error;
         }
         Error::Unsure { what: format!("delivering to {place}"), last: Some(Box::new(error)) }

@@ -220,10 +220,11 @@ impl Partition {
         }
     }
 
-    /// Everything fails with that.
+    /// Everything fails with that, and what may be there all the same with a doubt.
     pub fn fail_all(&mut self, error: &Error, settled: &mut Vec<Settled>) {
         for mut batch in std::mem::take(&mut self.batches) {
-            settled.push(Settled { records: batch.tell(), outcome: Err(error.clone()) });
+            let error = batch.doubt(&self.name, error.clone());
+            settled.push(Settled { records: batch.tell(), outcome: Err(error) });
         }
     }
 
