@@ -221,14 +221,20 @@ fn who_shares_with_nobody_commits_at_its_close_too() {
     assert!(stage.told.contains(&Action::Closed));
 }
 
-#[test]
-fn what_is_given_and_taken_at_once_is_told_in_that_order() {
+/// One that has joined alone, and asks for what it has shared out to itself.
+fn leading() -> Stage {
     let mut stage = Stage::new(settings(Some("g")));
     stage.tell(Event::Subscribe(vec!["t".into()]));
     let found = grpc::FindCoordinatorResponse { coordinator: Some(node(3)) };
     stage.answer(|question| matches!(question, Question::Coordinator(_)), Ok(found.into()));
     stage.answer_join(1);
     stage.answer_topics(0, &[1]);
+    stage
+}
+
+#[test]
+fn what_is_given_and_taken_at_once_is_told_in_that_order() {
+    let mut stage = leading();
     let sync = stage.take(|question| matches!(question, Question::Sync(_)));
     let Question::Sync(asked) = &sync.question else { panic!("{sync:?}") };
     let assignment = asked.assignments[0].assignment.clone();
@@ -243,12 +249,7 @@ fn what_is_given_and_taken_at_once_is_told_in_that_order() {
 
 #[test]
 fn a_generation_that_is_over_before_its_sync_is_no_error() {
-    let mut stage = Stage::new(settings(Some("g")));
-    stage.tell(Event::Subscribe(vec!["t".into()]));
-    let found = grpc::FindCoordinatorResponse { coordinator: Some(node(3)) };
-    stage.answer(|question| matches!(question, Question::Coordinator(_)), Ok(found.into()));
-    stage.answer_join(1);
-    stage.answer_topics(0, &[1]);
+    let mut stage = leading();
     let is_sync = |question: &Question| matches!(question, Question::Sync(_));
     stage.answer(is_sync, Err(refused(code::ILLEGAL_GENERATION, false)));
     assert_eq!(stage.next(), None, "nothing stands in the way");
