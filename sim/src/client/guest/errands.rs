@@ -190,7 +190,7 @@ impl Errands {
         };
         let gone = self.lanes.iter().filter(|(_, way)| is_gone(way));
         let gone: Vec<LaneId> = gone.map(|(lane, _)| *lane).collect();
-        gone.into_iter().for_each(|lane| self.lose(lane, true, &mut news));
+        gone.into_iter().for_each(|lane| self.lose(lane, true, street, &mut news));
         news
     }
 
@@ -207,7 +207,7 @@ impl Errands {
                 street.marks.hit("guest.gave_up_waiting");
                 self.lines[line].hang_up_on(site, street);
             }
-            self.fail(number, was_sent, &mut news);
+            self.fail(number, was_sent, street, &mut news);
         }
         news
     }
@@ -288,7 +288,7 @@ impl Errands {
         let Purpose::Guest { errand: number, .. } = answered.purpose else { return };
         match answered.body {
             Some(body) => self.heard(number, body, street, news),
-            None => self.fail(number, answered.was_sent, news),
+            None => self.fail(number, answered.was_sent, street, news),
         }
     }
 
@@ -339,7 +339,7 @@ impl Errands {
     }
 
     /// Its connection broke, or never stood.
-    fn fail(&mut self, number: u64, was_sent: bool, news: &mut Vec<News>) {
+    fn fail(&mut self, number: u64, was_sent: bool, street: &mut Street<'_>, news: &mut Vec<News>) {
         let Some(open) = self.open.get_mut(&number) else { return };
         match open.lane {
             None => {
@@ -352,12 +352,16 @@ impl Errands {
                 open.reply = open.errand.give_up_seeking();
                 self.tell(number, news);
             }
-            Some(lane) => self.lose(lane, was_sent, news),
+            Some(lane) => self.lose(lane, was_sent, street, news),
         }
     }
 
-    fn lose(&mut self, lane: LaneId, was_sent: bool, news: &mut Vec<News>) {
+    /// A lane ends with one request that cannot go: it had been sent if anything on it may have been, and what still
+    /// waits for its line will not be.
+    fn lose(&mut self, lane: LaneId, was_sent: bool, street: &mut Street<'_>, news: &mut Vec<News>) {
         let Some(way) = self.lanes.remove(&lane) else { return };
+        let was_sent = was_sent || self.lines[way.line].stands(way.site) == Some(true);
+        self.lines[way.line].hang_up_on(way.site, street);
         way.queue.iter().for_each(|number| drop(self.open.remove(number)));
         news.push(News::Lost { lane, error: unreachable(way.site, was_sent) });
     }
