@@ -4,7 +4,7 @@
 
 use super::Street;
 use super::chance::version;
-use super::hearsay::{ANSWER_BUDGET, made, promised};
+use super::hearsay::{ANSWER_BUDGET, is_out_of_time, made, promised};
 use super::produced::Part;
 use super::purpose::{Answered, Overheard, Purpose};
 use crate::claims::c09_lookups_are_exact::Stand;
@@ -20,7 +20,7 @@ use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How long others are asked rather than a site that closed the connection on a request.
+/// How long others are asked rather than a site that closed the connection on a request, or whose time was up.
 const SHUNNED: u64 = 10 * SECOND;
 
 /// How a client uses its connections.
@@ -463,6 +463,9 @@ impl Connections {
                 (Ok(correlation), Ok(body)) if correlation == pending.correlation => {
                     street.marks.spoke(pending.key, pending.version);
                     street.film.answered(self.client, correlation, &body);
+                    if is_out_of_time(&body) {
+                        self.silent.insert(site, street.now().after(SHUNNED));
+                    }
                     answers.push(Answered { purpose: pending.purpose, body: Some(body), was_sent: true });
                 }
                 (correlation, body) => {

@@ -32,3 +32,19 @@ pub fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) ->
     };
     parts.iter().filter_map(good).collect()
 }
+
+/// Whether a node says that its time was up for what any node can do: whoever is asked next had better be another one, as
+/// an administrator's client looks for the controller anew. A node whose disk has stopped says so again and again.
+pub fn is_out_of_time(body: &ResponseBody) -> bool {
+    const REQUEST_TIMED_OUT: i16 = 7;
+    match body {
+        ResponseBody::CreateTopics(answer) => {
+            answer.topics.iter().any(|topic| topic.error_code == REQUEST_TIMED_OUT)
+        }
+        ResponseBody::DeleteTopics(answer) => {
+            answer.responses.iter().any(|topic| topic.error_code == REQUEST_TIMED_OUT)
+        }
+        ResponseBody::InitProducerId(answer) => answer.error_code == REQUEST_TIMED_OUT,
+        _ => false,
+    }
+}
