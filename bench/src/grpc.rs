@@ -1,12 +1,15 @@
 //! gRPC: what a unary Produce of one record costs the broker, in memory, beside what an empty answer costs tonic's own
 //! server, in the same run and under the same caller. The difference is what is ours: the translation, the crossing of
-//! threads, and the core's own work, which is a Produce as over Kafka's protocol.
+//! threads, and the core's own work, which is a Produce as over Kafka's protocol. Besides: what a gigabyte of batches costs
+//! through `ProduceStream`, beside the same through Kafka's protocol.
 //!
 //! The empty server is this program once more, as a process of its own, so that both are counted by the kernel alike.
 
 use crate::broker::{self, Broker};
 use crate::kernel::Reading;
+use crate::load::{self, Produce};
 use crate::statistics::Spread;
+use bytes::Bytes;
 use rust_mq_proto::grpc::partition_records::Data;
 use rust_mq_proto::grpc::{
     CreateTopicsRequest, CreateTopicsResponse, NewTopic, PartitionRecords, ProduceRequest, ProduceResponse,
@@ -16,6 +19,7 @@ use std::convert::Infallible;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::task::{Context, Poll};
+use tokio::runtime::Runtime;
 use tonic::body::Body;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
@@ -34,6 +38,11 @@ const WARM_UP: usize = 20;
 const CALLS: usize = 200;
 /// What is promised on top of an empty answer, microseconds.
 const PROMISED_US: f64 = 5.0;
+/// What is streamed: batches of so many records, and how many of them.
+const BATCH_RECORDS: usize = 1_000;
+const BATCHES: usize = 768;
+/// What is promised beside Kafka's protocol.
+const PROMISED_TIMES: f64 = 1.3;
 
 /// Measures so often, and prints the median.
 pub fn print(times: usize) -> io::Result<()> {
@@ -65,6 +74,80 @@ pub fn print(times: usize) -> io::Result<()> {
     }
     if let [empty, produce] = medians[..] {
         println!("{:<44} {:>10.2}  us more; promised: at most {PROMISED_US}", "", produce - empty);
+    }
+    print_batches(&runtime, times)
+}
+
+/// Batches through `ProduceStream`, beside the same through Kafka's protocol.
+fn print_batches(runtime: &Runtime, times: usize) -> io::Result<()> {
+    let batch = load::batch(BATCH_RECORDS, 1_000);
+    let (mut plain, mut streamed) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        let broker = started()?;
+        let load = Produce { topic: "measured", connections: 1, in_flight: 4, requests: 64, partitions: 1 };
+        load::produce(&broker.address, load, &batch)?;
+        let before = broker.counted()?;
+        load::produce(&broker.address, Produce { requests: BATCHES, ..load }, &batch)?;
+        plain.push(broker.counted()?.since(before).cpu_ns as f64 / (BATCHES * batch.len()) as f64);
+        drop(broker);
+        let broker = started()?;
+        runtime.block_on(stream(&broker.address, &batch, 64))?;
+        let before = broker.counted()?;
+        runtime.block_on(stream(&broker.address, &batch, BATCHES))?;
+        streamed.push(broker.counted()?.since(before).cpu_ns as f64 / (BATCHES * batch.len()) as f64);
+    }
+    println!();
+    println!("{:<44} {:>10} {:>10} {:>10}  unit", "batches of 1 MB, 4 in flight", "median", "least", "most");
+    let mut medians = Vec::new();
+    for (name, values) in [("Kafka's Produce", &plain), ("ProduceStream", &streamed)] {
+        let Some(spread) = Spread::of(values) else { continue };
+        println!(
+            "{name:<44} {:>10.3} {:>10.3} {:>10.3}  s CPU a GB",
+            spread.median, spread.least, spread.most
+        );
+        medians.push(spread.median);
+    }
+    if let [plain, streamed] = medians[..] {
+        println!("{:<44} {:>10.2}  times as much; promised: at most {PROMISED_TIMES}", "", streamed / plain);
+    }
+    Ok(())
+}
+
+/// A broker that has room for all of it, with the topic.
+fn started() -> io::Result<Broker> {
+    let broker = Broker::start(&["--memory-limit", "4GiB"])?;
+    crate::client::Client::connect(&broker.address)?.create_topic("measured", 1)?;
+    Ok(broker)
+}
+
+/// Appends a batch so often, with four unanswered.
+async fn stream(address: &str, batch: &[u8], times: usize) -> io::Result<()> {
+    let data = Data::Batch(Bytes::copy_from_slice(batch));
+    let partition = PartitionRecords { topic: "measured".into(), partition: 0, data: Some(data) };
+    let request = ProduceRequest { partitions: vec![partition], ..Default::default() };
+    let (sender, requests) = tokio::sync::mpsc::channel(4);
+    let mut grpc = tonic::client::Grpc::new(connect(address).await?);
+    grpc.ready().await.map_err(io::Error::other)?;
+    let path = PathAndQuery::from_static("/rustmq.v1.KafkaBroker/ProduceStream");
+    let codec = ProstCodec::<ProduceRequest, ProduceResponse>::default();
+    for _ in 0..4 {
+        sender.send(request.clone()).await.map_err(io::Error::other)?;
+    }
+    let answers = grpc.streaming(Request::new(ReceiverStream::new(requests)), path, codec).await;
+    let mut answers = answers.map_err(io::Error::other)?.into_inner();
+    let mut left = times - 4;
+    let mut sender = Some(sender);
+    while let Some(answer) = answers.message().await.map_err(io::Error::other)? {
+        if let Some(error) = answer.partitions.iter().find_map(|part| part.error.as_ref()) {
+            return Err(io::Error::other(error.message.clone()));
+        }
+        match &sender {
+            Some(sender) if left > 0 => {
+                left -= 1;
+                sender.send(request.clone()).await.map_err(io::Error::other)?;
+            }
+            _ => sender = None,
+        }
     }
     Ok(())
 }

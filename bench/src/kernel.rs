@@ -4,7 +4,7 @@
 //! System calls and flushes are counted by `perf stat` on tracepoints, for a while of their own, because counting
 //! costs the broker processor time that is not its own.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::fs;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
@@ -80,6 +80,20 @@ impl Reading {
 /// Processor time that the calling thread has had, nanoseconds.
 pub fn own_processor_time() -> io::Result<u64> {
     Ok(processor_time(&fs::read_to_string("/proc/thread-self/schedstat")?))
+}
+
+/// Waits until a process has ended, and says what processor time it has had in all, in nanoseconds: exact to a tick of the
+/// system's clock, 10 ms. It is still to be waited for.
+pub fn whole_processor_time(child: &Child) -> io::Result<u64> {
+    const TICK_NS: u64 = 10_000_000;
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let id = id.ok_or_else(|| io::Error::other("a process without an id"))?;
+    waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+    // Behind the name, which may hold anything: the state is the third field, user and system time are 14 and 15.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    Ok(ticks.sum::<u64>() * TICK_NS)
 }
 
 /// The first field of a `schedstat`.

@@ -8,19 +8,21 @@
 //! cargo run --release -p rust-mq-bench -- compare            the same in earnest
 //! cargo run --release -p rust-mq-bench -- memory             what --memory-limit holds against
 //! cargo run --release -p rust-mq-bench -- floor              what the parts of it cost without a broker
-//! cargo run --release -p rust-mq-bench -- grpc               a unary Produce beside tonic's own empty answer
+//! cargo run --release -p rust-mq-bench -- grpc               gRPC beside tonic's own empty answer and Kafka's protocol
+//! cargo run --release -p rust-mq-bench -- client             our own client beside librdkafka
 //! ```
 //! For the figures: `broker` starts the binary, `load` keeps many requests in flight, `figures` is the list of what is
 //! measured. `kernel` reads what the system counted for a process; `floor` measures what the parts of it all cost
 //! without a broker.
 //! For the comparison: `side` starts either broker, `workload` is what is done to it, `compare` the order and the
 //! matrix, `finding` what came of it, `report` what is written. `client` speaks
-//! Kafka's protocol over one blocking connection, `memory` weighs a process under the traffic of `tests/src/traffic.rs`, `instructions` counts what the core executes, `metric` and
+//! Kafka's protocol over one blocking connection, `ends` runs our own client and librdkafka's, `memory` weighs a process under the traffic of `tests/src/traffic.rs`, `instructions` counts what the core executes, `metric` and
 //! `statistics` are the numbers.
 
 mod broker;
 mod client;
 mod compare;
+mod ends;
 mod figures;
 mod finding;
 mod floor;
@@ -61,7 +63,7 @@ enum Command {
     Memory(memory::Options),
     /// Count the instructions of fixed scripts in the core, and compare with those that are kept
     Instructions(instructions::Options),
-    /// Print what a unary Produce over gRPC costs, beside tonic's own empty answer
+    /// Print what gRPC costs: a unary Produce beside tonic's own empty answer, streams beside Kafka's protocol
     Grpc {
         /// Measure each this often, and print the median
         #[arg(long, default_value_t = 3)]
@@ -70,6 +72,18 @@ enum Command {
     /// Answer empty calls, to be measured against
     #[command(hide = true)]
     GrpcEmpty,
+    /// Print what our own client costs end to end, beside librdkafka's load generator
+    Client {
+        /// Measure each this often, and print the median
+        #[arg(long, default_value_t = 3)]
+        times: usize,
+    },
+    /// Write records, to be measured
+    #[command(hide = true)]
+    ClientWrites { address: String, count: u64, size: usize },
+    /// Read records, to be measured
+    #[command(hide = true)]
+    ClientReads { address: String, count: u64, size: usize },
     /// Print what the parts of a durable gigabyte cost on this machine without a broker
     Floor {
         /// Measure each this often, and print the median
@@ -86,6 +100,9 @@ fn main() -> std::io::Result<()> {
         Command::Instructions(options) => instructions::run(&options),
         Command::Grpc { times } => grpc::print(times.max(1)),
         Command::GrpcEmpty => grpc::serve_empty(),
+        Command::Client { times } => ends::print(times.max(1)),
+        Command::ClientWrites { address, count, size } => ends::write(&address, count, size),
+        Command::ClientReads { address, count, size } => ends::read(&address, count, size),
         Command::Floor { times } => floor::print(&std::env::temp_dir(), times.max(1)),
     }
 }

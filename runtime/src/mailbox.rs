@@ -8,7 +8,7 @@ use crate::limits::{TURN_BYTES_MAX, TURN_EVENTS_MAX};
 use rust_mq_core::event::{DoneResult, Event};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Gets the core thread out of its wait.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -34,7 +34,7 @@ impl Mailbox {
 
     /// Puts events in, in order.
     pub fn put(&self, events: impl IntoIterator<Item = Event>) {
-        let mut queue = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.lock();
         let was_empty = queue.is_empty();
         queue.extend(events);
         let is_news = was_empty && !queue.is_empty();
@@ -44,11 +44,27 @@ impl Mailbox {
         }
     }
 
+    /// Puts an event in and wakes nobody: who does that calls `wake` later, for all that came by then.
+    pub fn put_quietly(&self, event: Event) {
+        self.lock().push_back(event);
+    }
+
+    /// Wakes the core thread if there is something for it.
+    pub fn wake(&self) {
+        if !self.lock().is_empty() {
+            (self.wake)();
+        }
+    }
+
     /// Takes as many as the turn has room for; says whether some are left.
     pub fn take(&self, into: &mut Vec<Event>, room: &mut Room) -> bool {
-        let mut queue = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.lock();
         room.fill(&mut queue, into);
         !queue.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

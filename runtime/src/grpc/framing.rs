@@ -1,52 +1,58 @@
-//! How a call's messages travel: gRPC's framing, which is tonic's, around a function of one message or of a stream of
-//! them.
+//! How a call's messages travel, around a function of one message (`whole`) or of a stream of them, whose framing is
+//! tonic's.
 //!
 //! A message is decoded only when it is turned into Kafka's words, within one poll: its bytes may become fifty times as
 //! many, and a client that holds back the end of its stream holds only the bytes.
 
 use super::arriving::Arriving;
 use super::call::Call;
+use super::whole::{self, Leaving, leaving};
 use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_DECODED_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
 use bytes::{Buf, Bytes};
 use prost::{Message, Name};
 use rust_mq_proto::translation::weight;
+use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
-use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
-use tonic::codegen::{BoxFuture, http};
-use tonic::server::{Grpc, StreamingService, UnaryService};
+use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
 /// What a stream answers.
 pub(super) type Answers<A> = Sender<Result<A, Status>>;
 
+/// A call's answer, some time. hyper hands it from hand to hand, so that it is a pointer, and to no more than this call
+/// needs.
+pub(super) type Answered = Pin<Box<dyn Future<Output = Result<http::Response<Leaving>, Infallible>> + Send>>;
+
 /// One message in, one out.
-pub(super) async fn unary<Q, A, H, F>(
-    call: Arc<Call>,
-    request: http::Request<Arriving>,
-    handle: H,
-) -> http::Response<Body>
+pub(super) fn unary<Q, A, H, F>(call: Arc<Call>, request: http::Request<Arriving>, handle: H) -> Answered
 where
     Q: Message + Name + Default + 'static,
     A: Message + 'static,
     H: Fn(Arc<Call>, Q) -> F + Send + 'static,
     F: Future<Output = Result<A, Status>> + Send + 'static,
 {
-    let handler = Handler { call, handle, asked: PhantomData::<fn(Q)> };
-    framing::<A>().unary(handler, request).await
+    let arriving = request.into_body();
+    Box::pin(async move {
+        let asked = whole::message(arriving).await;
+        // Decoded and turned into Kafka's words within one poll.
+        let answer = match asked.and_then(decoded::<Q>) {
+            Ok(asked) => handle(Arc::clone(&call), asked).await,
+            Err(status) => Err(status),
+        };
+        Ok(whole::answer(answer, call))
+    })
 }
 
 /// Messages in, messages out, each side at its own pace.
-pub(super) async fn streaming<Q, A, H, F>(
-    call: Arc<Call>,
-    request: http::Request<Arriving>,
-    handle: H,
-) -> http::Response<Body>
+pub(super) fn streaming<Q, A, H, F>(call: Arc<Call>, request: http::Request<Arriving>, handle: H) -> Answered
 where
     Q: Message + Name + Default + 'static,
     A: Message + 'static,
@@ -54,42 +60,14 @@ where
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
     call.is_streamed();
-    let handler = StreamHandler { call, handle, handled: PhantomData::<fn(Q, A) -> F> };
-    framing::<A>().streaming(handler, request).await
+    let handler = StreamHandler { call: Arc::clone(&call), handle, handled: PhantomData::<fn(Q, A) -> F> };
+    Box::pin(async move { Ok(leaving(framing::<A>().streaming(handler, request).await, call)) })
 }
 
 fn framing<A: Message + 'static>() -> Grpc<Messages<A>> {
     Grpc::new(Messages(PhantomData))
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(GRPC_ANSWER_BYTES_MAX)
-}
-
-/// What answers one call.
-struct Handler<H, Q> {
-    call: Arc<Call>,
-    handle: H,
-    asked: PhantomData<fn(Q)>,
-}
-
-impl<Q, A, H, F> UnaryService<Bytes> for Handler<H, Q>
-where
-    Q: Message + Name + Default + 'static,
-    H: Fn(Arc<Call>, Q) -> F,
-    F: Future<Output = Result<A, Status>> + Send + 'static,
-{
-    type Response = A;
-    type Future = BoxFuture<Response<A>, Status>;
-
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let message = decoded::<Q>(request.into_inner());
-        let handled = message.map(|message| (self.handle)(Arc::clone(&self.call), message));
-        Box::pin(async move {
-            match handled {
-                Ok(handled) => handled.await.map(Response::new),
-                Err(status) => Err(status),
-            }
-        })
-    }
 }
 
 /// What answers one stream.

@@ -7,13 +7,16 @@
 //! call <-  Line::hear  one whole answer                <- outbox  <- core     one wake-up a turn
 //!          spent       Sent, once its caller has taken it
 //! ```
-//! Both directions cross threads. The core's side of it (`Outbox`) gathers what a turn does to lines and hands it over at
-//! the turn's end; on this side one task hands it on, so that each waiting call is woken without a system call of its
-//! own.
+//! Both directions cross threads, and a thread is woken by a system call, so that what crosses is gathered. The core's side
+//! hands over at its turn's end what the turn does to lines; on this side one task hands it on, and each waiting call is
+//! woken without a system call of its own. What calls ask wakes the core after all calls that could move have moved, so
+//! that one turn serves them all. That an answer was taken frees memory and nobody waits for it: it goes along with what
+//! comes next, or after `GRPC_SPENT_WAIT`.
 //!
 //! Invariants: `Opened` precedes every other event of a line, one `Closed` follows them all; bytes given to the core <=
 //! credit it allowed (law 6).
 
+use crate::limits::GRPC_SPENT_WAIT;
 use crate::mailbox::{Mailbox, Room, Wake};
 use bytes::{Buf, Bytes, BytesMut};
 use rust_mq_core::action::Action;
@@ -37,6 +40,10 @@ pub(super) struct Lines {
     outbox: Mutex<Vec<Told>>,
     /// The outbox is no longer empty.
     bell: Notify,
+    /// The core is to be woken, as soon as calls have moved.
+    asked: Notify,
+    /// The core is to be woken some time.
+    spent: Notify,
     last: AtomicU64,
     open: Mutex<BTreeMap<LinkId, Arc<State>>>,
 }
@@ -95,6 +102,8 @@ impl Lines {
             mailbox: Mailbox::new(wake),
             outbox: Mutex::default(),
             bell: Notify::new(),
+            asked: Notify::new(),
+            spent: Notify::new(),
             last: AtomicU64::new(FIRST),
             open: Mutex::default(),
         }
@@ -124,13 +133,46 @@ impl Lines {
         }
     }
 
-    /// Hands on what the core says, for ever.
-    pub(super) async fn deliver(self: Arc<Self>) {
-        let mut told = Vec::new();
+    /// Carries both ways, for ever.
+    pub(super) async fn carry(self: Arc<Self>) {
+        // Tasks, which wait in line with the calls: the future that a runtime is blocked on does not, and costs a system
+        // call whenever it is woken.
+        tokio::spawn(Arc::clone(&self).deliver());
+        tokio::spawn(Arc::clone(&self).wake_for_asked());
+        self.wake_for_spent().await;
+    }
+
+    async fn wake_for_asked(self: Arc<Self>) {
+        loop {
+            self.asked.notified().await;
+            self.mailbox.wake();
+        }
+    }
+
+    async fn wake_for_spent(self: Arc<Self>) {
+        loop {
+            self.spent.notified().await;
+            tokio::time::sleep(GRPC_SPENT_WAIT).await;
+            self.mailbox.wake();
+        }
+    }
+
+    /// Hands on what the core says.
+    async fn deliver(self: Arc<Self>) {
+        let (mut told, mut ended) = (Vec::new(), Vec::new());
         loop {
             self.bell.notified().await;
             std::mem::swap(&mut told, &mut lock(&self.outbox));
-            told.drain(..).for_each(|told| self.hand_on(told));
+            let open = lock(&self.open);
+            for (link, told) in told.drain(..).map(of_link) {
+                // One that is gone has its `Closed` under way.
+                let Some(state) = open.get(&link) else { continue };
+                if state.hears(told) {
+                    ended.push(link);
+                }
+            }
+            drop(open);
+            ended.drain(..).for_each(|link| self.end(link, CloseReason::Asked));
         }
     }
 
@@ -147,42 +189,13 @@ impl Lines {
         let state = State { link, side: Mutex::default(), news: Notify::new(), aborted, unsent_bytes };
         let state = Arc::new(state);
         lock(&self.open).insert(link, Arc::clone(&state));
-        self.mailbox.put([Event::Opened { link, kind }]);
+        self.tell(Event::Opened { link, kind });
         Line { lines: Arc::clone(self), state, owed_bytes: 0 }
     }
 
-    fn hand_on(&self, told: Told) {
-        match told {
-            Told::Does(Action::Send { link, parts }) => {
-                let bytes = parts.iter().map(Bytes::len).sum::<usize>();
-                if let Some(state) = lock(&self.open).get(&link) {
-                    state.unsent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-                }
-                self.with(link, |side| {
-                    side.parts_bytes += bytes;
-                    side.parts.extend(parts);
-                });
-            }
-            Told::Does(Action::Allow { link, bytes }) => {
-                self.with(link, |side| side.credit = side.credit.saturating_add(bytes));
-            }
-            Told::Does(Action::Close { link }) => self.end(link, CloseReason::Asked),
-            Told::Does(Action::Abort { link }) => {
-                if let Some(state) = lock(&self.open).get(&link) {
-                    state.aborted.notify_one();
-                }
-                self.end(link, CloseReason::Asked);
-            }
-            Told::Does(other) => unreachable!("not done to a client's link: {other}"),
-            Told::Rejects(link, reason) => self.with(link, |side| side.rejected = Some(reason)),
-        }
-    }
-
-    fn with(&self, link: LinkId, change: impl FnOnce(&mut Side)) {
-        // One that is gone has its `Closed` under way.
-        let Some(state) = lock(&self.open).get(&link).cloned() else { return };
-        change(&mut state.lock());
-        state.news.notify_one();
+    fn tell(&self, event: Event) {
+        self.mailbox.put_quietly(event);
+        self.asked.notify_one();
     }
 
     fn end(&self, link: LinkId, why: CloseReason) {
@@ -193,7 +206,7 @@ impl Lines {
             side.credit = 0;
         }
         state.news.notify_one();
-        self.mailbox.put([Event::Closed { link, why }]);
+        self.tell(Event::Closed { link, why });
     }
 }
 
@@ -226,7 +239,7 @@ impl Line {
         drop(side);
         if count > 0 {
             let bytes = request.split_to(count);
-            self.lines.mailbox.put([Event::Received { link: self.state.link, bytes }]);
+            self.lines.tell(Event::Received { link: self.state.link, bytes });
         }
         Ok(!request.is_empty())
     }
@@ -249,7 +262,8 @@ impl Line {
         let bytes = std::mem::take(&mut self.owed_bytes);
         self.state.unsent_bytes.fetch_sub(bytes, Ordering::Relaxed);
         if bytes > 0 && !self.is_ended() {
-            self.lines.mailbox.put([Event::Sent { link: self.state.link, bytes }]);
+            self.lines.mailbox.put_quietly(Event::Sent { link: self.state.link, bytes });
+            self.lines.spent.notify_one();
         }
     }
 
@@ -265,7 +279,47 @@ impl Drop for Line {
     }
 }
 
+/// Which line it is about.
+fn of_link(told: Told) -> (LinkId, Told) {
+    let link = match &told {
+        Told::Rejects(link, _)
+        | Told::Does(
+            Action::Send { link, .. }
+            | Action::Allow { link, .. }
+            | Action::Close { link }
+            | Action::Abort { link },
+        ) => *link,
+        Told::Does(other) => unreachable!("not done to a client's link: {other}"),
+    };
+    (link, told)
+}
+
 impl State {
+    /// Takes what the core says; says whether that is its end.
+    fn hears(&self, told: Told) -> bool {
+        match told {
+            Told::Does(Action::Send { parts, .. }) => {
+                let bytes = parts.iter().map(Bytes::len).sum::<usize>();
+                self.unsent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                let mut side = self.lock();
+                side.parts_bytes += bytes;
+                side.parts.extend(parts);
+            }
+            Told::Does(Action::Allow { bytes, .. }) => {
+                let mut side = self.lock();
+                side.credit = side.credit.saturating_add(bytes);
+            }
+            Told::Rejects(_, reason) => self.lock().rejected = Some(reason),
+            Told::Does(Action::Abort { .. }) => {
+                self.aborted.notify_one();
+                return true;
+            }
+            Told::Does(_) => return true,
+        }
+        self.news.notify_one();
+        false
+    }
+
     fn lock(&self) -> MutexGuard<'_, Side> {
         lock(&self.side)
     }

@@ -5,7 +5,7 @@
 //! ```text
 //! server   one connection: HTTP/2 and its limits, which call it is, a call's end
 //! frames   arriving  pool: what comes in, counted before it is looked at, and held back while there is no room
-//! framing  how a call's messages travel
+//! framing  whole: how a call's messages travel
 //! call     one call: its line, its deadline; asks in Kafka's words
 //! records  fetch  topics  groups  offsets  settings: each call, which is translated, asked, and asked again
 //! health   gRPC's own services: health and reflection
@@ -13,7 +13,7 @@
 //! refusal  how a call fails
 //! lines    the links on which calls reach the core; the crossing of threads
 //! ```
-//! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, gRPC's framing tonic's; neither is simulated.
+//! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, the framing of streams tonic's; neither is simulated.
 //!
 //! A thread of its own, which starts with the first such socket: who does not call gRPC pays nothing for it, and a vote
 //! between nodes does not wait for a client's megabytes. A call crosses to the core's thread once, and its answer back
@@ -44,6 +44,7 @@ mod server;
 mod settings;
 mod streams;
 mod topics;
+mod whole;
 
 use crate::limits::{
     GRPC_CONNECTION_BYTES, GRPC_CONNECTIONS_SHARE, GRPC_POOL_BYTES_MAX, GRPC_POOL_BYTES_MIN, GRPC_POOL_SHARE,
@@ -192,7 +193,7 @@ impl Grpc {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let handle = runtime.handle().clone();
         let lines = Arc::clone(&self.lines);
-        std::thread::Builder::new().name("grpc".into()).spawn(move || runtime.block_on(lines.deliver()))?;
+        std::thread::Builder::new().name("grpc".into()).spawn(move || runtime.block_on(lines.carry()))?;
         Ok(self.thread.insert(handle).clone())
     }
 }

@@ -7,29 +7,26 @@
 use super::arriving::Arriving;
 use super::call::{Call, Caller};
 use super::frames::Counted;
-use super::framing::{streaming, too_late, unary};
+use super::framing::{Answered, streaming, too_late, unary};
+use super::whole::leaving;
 use super::{fetch, groups, health, offsets, records, settings, streams, topics};
 use crate::limits::{
     GRPC_HEADERS_BYTES_MAX, GRPC_HELLO_WAIT, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT,
     GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX,
     GRPC_WINDOW_BYTES,
 };
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
 use std::net::TcpStream;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tonic::Status;
-use tonic::body::Body;
 use tonic::codegen::http;
 
 /// What every call's path begins with.
@@ -54,8 +51,7 @@ pub(super) async fn serve(
     let calls = Arc::new(AtomicU64::new(0));
     let service = service_fn(|request| {
         calls.fetch_add(1, Ordering::Relaxed);
-        let caller = Arc::clone(&caller);
-        async move { Ok::<_, Infallible>(answer(caller, request).await) }
+        answer(Arc::clone(&caller), request)
     });
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
@@ -97,91 +93,69 @@ pub(super) async fn serve(
 }
 
 /// Answers one call.
-async fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> http::Response<Body> {
+fn answer(caller: Arc<Caller>, request: http::Request<Incoming>) -> Answered {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let client_id = header(CLIENT_ID).map(str::to_owned);
-    let patience = match header(TIMEOUT).map(parse_timeout) {
-        None => None,
-        Some(Some(patience)) => Some(patience),
-        Some(None) => return Status::invalid_argument("an unreadable grpc-timeout").into_http(),
+    let (patience, is_readable) = match header(TIMEOUT).map(parse_timeout) {
+        None => (None, true),
+        Some(patience) => (patience, patience.is_some()),
     };
     let call = Arc::new(Call::new(caller, client_id, patience));
+    if !is_readable {
+        return at_once(Status::invalid_argument("an unreadable grpc-timeout"), call);
+    }
     let arriving = request.map(|body| Arriving::new(body, Arc::clone(&call)));
     let served = route(Arc::clone(&call), arriving);
-    let response = match call.deadline() {
-        None => served.await,
-        Some(deadline) => match tokio::time::timeout_at(deadline, served).await {
-            Ok(response) => response,
-            Err(_) => too_late().into_http(),
-        },
-    };
-    response.map(|body| Body::new(Leaving { body, _call: call }))
+    let Some(deadline) = call.deadline() else { return served };
+    Box::pin(async move {
+        tokio::time::timeout_at(deadline, served)
+            .await
+            .unwrap_or_else(|_| Ok(leaving(too_late().into_http(), call)))
+    })
 }
 
-/// Finds what is called.
-async fn route(call: Arc<Call>, request: http::Request<Arriving>) -> http::Response<Body> {
+fn at_once(status: Status, call: Arc<Call>) -> Answered {
+    Box::pin(ready(Ok(leaving(status.into_http(), call))))
+}
+
+/// Finds what is called. Each call is as large as it is, not as large as the largest.
+fn route(call: Arc<Call>, request: http::Request<Arriving>) -> Answered {
     let path = request.uri().path().to_owned();
     if path.starts_with(REFLECTION) || path.starts_with(OLDER_REFLECTION) {
-        return health::reflect(request).await;
+        return Box::pin(async move { Ok(leaving(health::reflect(request).await, call)) });
     }
     match path.as_str() {
-        HEALTH_CHECK => return unary(call, request, health::check).await,
-        HEALTH_WATCH => return streaming(call, request, health::watch).await,
+        HEALTH_CHECK => return unary(call, request, health::check),
+        HEALTH_WATCH => return streaming(call, request, health::watch),
         _ => {}
     }
     match path.strip_prefix(SERVICE) {
-        Some("Produce") => unary(call, request, records::produce).await,
-        Some("ProduceStream") => streaming(call, request, streams::produce).await,
-        Some("Subscribe") => streaming(call, request, streams::subscribe).await,
-        Some("Fetch") => unary(call, request, fetch::fetch).await,
-        Some("GetTopicMetadata") => unary(call, request, topics::get_metadata).await,
-        Some("CreateTopics") => unary(call, request, topics::create).await,
-        Some("DeleteTopics") => unary(call, request, topics::delete).await,
-        Some("CreatePartitions") => unary(call, request, topics::create_partitions).await,
-        Some("DeleteRecords") => unary(call, request, records::delete).await,
-        Some("ListOffsets") => unary(call, request, records::list_offsets).await,
-        Some("InitProducerId") => unary(call, request, records::init_producer_id).await,
-        Some("DescribeCluster") => unary(call, request, topics::describe_cluster).await,
-        Some("FindCoordinator") => unary(call, request, groups::find_coordinator).await,
-        Some("CommitOffset") => unary(call, request, offsets::commit).await,
-        Some("FetchOffset") => unary(call, request, offsets::fetch).await,
-        Some("DeleteOffset") => unary(call, request, offsets::forget).await,
-        Some("JoinGroup") => unary(call, request, groups::join).await,
-        Some("SyncGroup") => unary(call, request, groups::sync).await,
-        Some("Heartbeat") => unary(call, request, groups::heartbeat).await,
-        Some("LeaveGroup") => unary(call, request, groups::leave).await,
-        Some("ListGroups") => unary(call, request, groups::list).await,
-        Some("DescribeGroup") => unary(call, request, groups::describe).await,
-        Some("DeleteGroup") => unary(call, request, groups::delete).await,
-        Some("DescribeConfigs") => unary(call, request, settings::describe).await,
-        Some("AlterConfigs") => unary(call, request, settings::alter).await,
-        _ => Status::unimplemented(format!("there is no call {path}")).into_http(),
-    }
-}
-
-/// An answer on its way: the call ends when it has been taken, or its caller has gone.
-struct Leaving {
-    body: Body,
-    _call: Arc<Call>,
-}
-
-impl http_body::Body for Leaving {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        Some("Produce") => unary(call, request, records::produce),
+        Some("ProduceStream") => streaming(call, request, streams::produce),
+        Some("Subscribe") => streaming(call, request, streams::subscribe),
+        Some("Fetch") => unary(call, request, fetch::fetch),
+        Some("GetTopicMetadata") => unary(call, request, topics::get_metadata),
+        Some("CreateTopics") => unary(call, request, topics::create),
+        Some("DeleteTopics") => unary(call, request, topics::delete),
+        Some("CreatePartitions") => unary(call, request, topics::create_partitions),
+        Some("DeleteRecords") => unary(call, request, records::delete),
+        Some("ListOffsets") => unary(call, request, records::list_offsets),
+        Some("InitProducerId") => unary(call, request, records::init_producer_id),
+        Some("DescribeCluster") => unary(call, request, topics::describe_cluster),
+        Some("FindCoordinator") => unary(call, request, groups::find_coordinator),
+        Some("CommitOffset") => unary(call, request, offsets::commit),
+        Some("FetchOffset") => unary(call, request, offsets::fetch),
+        Some("DeleteOffset") => unary(call, request, offsets::forget),
+        Some("JoinGroup") => unary(call, request, groups::join),
+        Some("SyncGroup") => unary(call, request, groups::sync),
+        Some("Heartbeat") => unary(call, request, groups::heartbeat),
+        Some("LeaveGroup") => unary(call, request, groups::leave),
+        Some("ListGroups") => unary(call, request, groups::list),
+        Some("DescribeGroup") => unary(call, request, groups::describe),
+        Some("DeleteGroup") => unary(call, request, groups::delete),
+        Some("DescribeConfigs") => unary(call, request, settings::describe),
+        Some("AlterConfigs") => unary(call, request, settings::alter),
+        _ => at_once(Status::unimplemented(format!("there is no call {path}")), call),
     }
 }
 
