@@ -8,7 +8,6 @@
 use crate::broker::{self, Broker};
 use crate::client::Client as Plain;
 use crate::kernel;
-use crate::side::{kit, librdkafka};
 use crate::statistics::Spread;
 use bytes::Bytes;
 use rust_mq_client::{Client, ConsumerSettings, Goal, ProducerSettings, Record};
@@ -52,7 +51,7 @@ enum What {
 /// Measures so often, and prints the medians and their ratios.
 pub fn print(times: usize) -> io::Result<()> {
     broker::build()?;
-    let peer = librdkafka::performance(&kit::cache()?)?;
+    let peer = tests::librdkafka::performance()?;
     println!("{:<44} {:>12} {:>12} {:>8}", "", "rust-mq-client", "librdkafka", "ratio");
     for (count, size) in LOADS {
         let mut costs: Vec<(Who, What, Cost)> = Vec::new();

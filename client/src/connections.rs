@@ -31,6 +31,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What may be on its way to us on one stream, and on one connection: batches come in megabytes.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const WINDOW_BYTES: u32 = 16 << 20;
+/// The largest frame of HTTP/2 to us: each is a system call of the node's.
+const FRAME_BYTES_MAX: u32 = 1 << 20;
 
 /// The channels to the nodes of a cluster. A clone shares them.
 #[derive(Clone, Debug)]
@@ -133,6 +135,7 @@ impl Connections {
             .keep_alive_timeout(KEEPALIVE)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(FRAME_BYTES_MAX)
             .tcp_nodelay(true);
         match timeout(self.shared.connect_timeout, endpoint.connect()).await {
             Ok(connected) => connected.map_err(|error| unreachable(words(&error))),

@@ -133,6 +133,9 @@ pub const GRPC_HEADERS_BYTES_MAX: u32 = 16 << 10;
 /// DATA frames wait than half of its window is worth at 256 bytes each (`record_data_frame`), and those of a stream that is
 /// held back wait.
 pub const GRPC_STREAM_WINDOW_BYTES: u32 = 64 << 10;
+/// HTTP/2 frame from a client. Source: chosen, half of a stream's window: the next is on its way while one is read. At the
+/// edge: the connection is closed.
+pub const GRPC_FRAME_BYTES_MAX: u32 = 32 << 10;
 /// HTTP/2 window of a connection. Source: chosen, bandwidth times delay of 1 GB/s and 2 ms.
 pub const GRPC_WINDOW_BYTES: u32 = 2 << 20;
 /// What of answers waits in HTTP/2 for one stream's window. Source: chosen; an answer more large is handed over whole.

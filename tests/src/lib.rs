@@ -7,7 +7,8 @@
 //! kcat and the Python clients, `folder` holds a test's files, `http` asks for pages,
 //! `ports` finds addresses.
 //! `contract` is apart: the driver contract suite, which every disk that drives the core must pass. So is `interop`: the
-//! play of all Kafka clients, of which the tests give a part and the program `interop` the whole.
+//! play of all Kafka clients, of which the tests give a part and the program `interop` the whole, and `librdkafka`, whose own
+//! suite the program of that name runs.
 //!
 //! The plays are in `tests/tests`, one file a promise; the house rules are in `tests/tests/tidy`.
 //!
@@ -25,6 +26,7 @@ pub mod dialogue;
 pub mod folder;
 pub mod http;
 pub mod interop;
+pub mod librdkafka;
 pub mod node;
 pub mod ports;
 pub mod programs;

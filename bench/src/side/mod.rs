@@ -12,7 +12,6 @@ pub mod cluster;
 pub mod flush_delay;
 mod kafka;
 pub mod kit;
-pub mod librdkafka;
 mod ours;
 pub mod process;
 

@@ -1,28 +1,25 @@
-//! How a call's messages travel, around a function of one message (`whole`) or of a stream of them, whose framing is
-//! tonic's.
+//! How a call's messages travel (`whole`), around a function of one message or of a stream of them.
 //!
 //! A message is decoded only when it is turned into Kafka's words, within one poll: its bytes may become fifty times as
 //! many, and a client that holds back the end of its stream holds only the bytes.
 
 use super::arriving::Arriving;
 use super::call::Call;
-use super::whole::{self, Leaving, leaving};
-use crate::limits::{GRPC_ANSWER_BYTES_MAX, GRPC_DECODED_BYTES_MAX, GRPC_MESSAGE_BYTES_MAX};
-use bytes::{Buf, Bytes};
+use super::whole::{self, Incoming, Leaving, Messages, framed};
+use crate::limits::GRPC_DECODED_BYTES_MAX;
+use bytes::Bytes;
 use prost::{Message, Name};
 use rust_mq_proto::translation::weight;
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::Status;
 use tonic::codegen::http;
-use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
-use tonic::server::{Grpc, StreamingService};
-use tonic::{Request, Response, Status, Streaming};
 
 /// What a stream answers.
 pub(super) type Answers<A> = Sender<Result<A, Status>>;
@@ -41,7 +38,7 @@ where
 {
     let arriving = request.into_body();
     Box::pin(async move {
-        let asked = whole::message(arriving).await;
+        let asked = Incoming::new(arriving).only().await;
         // Decoded and turned into Kafka's words within one poll.
         let answer = match asked.and_then(decoded::<Q>) {
             Ok(asked) => handle(Arc::clone(&call), asked).await,
@@ -56,71 +53,49 @@ pub(super) fn streaming<Q, A, H, F>(call: Arc<Call>, request: http::Request<Arri
 where
     Q: Message + Name + Default + 'static,
     A: Message + 'static,
-    H: Fn(Arc<Call>, Asked<Q>, Answers<A>) -> F + Send + 'static,
+    H: FnOnce(Arc<Call>, Asked<Q>, Answers<A>) -> F,
     F: Future<Output = Result<(), Status>> + Send + 'static,
 {
     call.is_streamed();
-    let handler = StreamHandler { call: Arc::clone(&call), handle, handled: PhantomData::<fn(Q, A) -> F> };
-    Box::pin(async move { Ok(leaving(framing::<A>().streaming(handler, request).await, call)) })
-}
-
-fn framing<A: Message + 'static>() -> Grpc<Messages<A>> {
-    Grpc::new(Messages(PhantomData))
-        .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(GRPC_ANSWER_BYTES_MAX)
-}
-
-/// What answers one stream.
-struct StreamHandler<H, Q, A, F> {
-    call: Arc<Call>,
-    handle: H,
-    handled: PhantomData<fn(Q, A) -> F>,
+    // One message waits for the caller's window, and no more.
+    let (sender, answers) = channel(1);
+    let asked = Asked { incoming: Incoming::new(request.into_body()), asked: PhantomData };
+    let deadline = call.deadline();
+    let handled = handle(Arc::clone(&call), asked, sender.clone());
+    tokio::spawn(async move {
+        let ended = tokio::select! {
+            ended = handled => ended,
+            () = until(deadline) => Err(too_late()),
+            // Its caller has gone.
+            () = sender.closed() => return,
+        };
+        if let Err(status) = ended {
+            // If nobody wants to know, so be it.
+            let _ = sender.send(Err(status)).await;
+        }
+    });
+    Box::pin(ready(Ok(whole::answers(Stream(answers), call))))
 }
 
 /// The messages of a stream, one after the other.
 pub(super) struct Asked<Q> {
-    messages: Streaming<Bytes>,
+    incoming: Incoming,
     asked: PhantomData<fn(Q)>,
-}
-
-impl<Q, A, H, F> StreamingService<Bytes> for StreamHandler<H, Q, A, F>
-where
-    Q: Message + Name + Default + 'static,
-    A: Message + 'static,
-    H: Fn(Arc<Call>, Asked<Q>, Answers<A>) -> F,
-    F: Future<Output = Result<(), Status>> + Send + 'static,
-{
-    type Response = A;
-    type ResponseStream = ReceiverStream<Result<A, Status>>;
-    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
-
-    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        // One message waits for the caller's window, and no more.
-        let (sender, answers) = channel(1);
-        let asked = Asked { messages: request.into_inner(), asked: PhantomData };
-        let deadline = self.call.deadline();
-        let handled = (self.handle)(Arc::clone(&self.call), asked, sender.clone());
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = handled => ended,
-                () = until(deadline) => Err(too_late()),
-                // Its caller has gone.
-                () = sender.closed() => return,
-            };
-            if let Err(status) = ended {
-                // If nobody wants to know, so be it.
-                let _ = sender.send(Err(status)).await;
-            }
-        });
-        ready(Ok(Response::new(ReceiverStream::new(answers))))
-    }
 }
 
 impl<Q: Message + Name + Default> Asked<Q> {
     /// The next one; `None` is the end.
     pub(super) async fn next(&mut self) -> Result<Option<Q>, Status> {
-        let Some(message) = self.messages.message().await? else { return Ok(None) };
-        decoded(message).map(Some)
+        self.incoming.next().await?.map(decoded).transpose()
+    }
+}
+
+/// What a stream answers, framed.
+struct Stream<A>(Receiver<Result<A, Status>>);
+
+impl<A: Message> Messages for Stream<A> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        self.0.poll_recv(context).map(|answer| Some(answer?.and_then(|answer| framed(&answer))))
     }
 }
 
@@ -141,42 +116,4 @@ fn decoded<Q: Message + Name + Default>(message: Bytes) -> Result<Q, Status> {
         return Err(Status::resource_exhausted("too many small parts in one message: send fewer at a time"));
     }
     Q::decode(message).map_err(|error| Status::invalid_argument(format!("an unreadable message: {error}")))
-}
-
-/// Messages out, bytes in.
-#[derive(Clone, Copy, Debug)]
-struct Messages<A>(PhantomData<fn(A)>);
-
-impl<A: Message + 'static> Codec for Messages<A> {
-    type Encode = A;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Messages(PhantomData)
-    }
-
-    fn decoder(&mut self) -> Self {
-        Messages(PhantomData)
-    }
-}
-
-impl<A: Message> Encoder for Messages<A> {
-    type Item = A;
-    type Error = Status;
-
-    fn encode(&mut self, message: A, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        // It grows as it must: there is no message that does not fit.
-        message.encode(into).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-impl<A> Decoder for Messages<A> {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
 }

@@ -11,9 +11,9 @@ use super::framing::{Answered, streaming, too_late, unary};
 use super::whole::leaving;
 use super::{fetch, groups, health, offsets, records, settings, streams, topics};
 use crate::limits::{
-    GRPC_HEADERS_BYTES_MAX, GRPC_HELLO_WAIT, GRPC_IDLE_WAIT, GRPC_KEEPALIVE, GRPC_KEEPALIVE_WAIT,
-    GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES, GRPC_STREAMS_MAX,
-    GRPC_WINDOW_BYTES,
+    GRPC_FRAME_BYTES_MAX, GRPC_HEADERS_BYTES_MAX, GRPC_HELLO_WAIT, GRPC_IDLE_WAIT, GRPC_KEEPALIVE,
+    GRPC_KEEPALIVE_WAIT, GRPC_PENDING_RESETS_MAX, GRPC_RESETS_MAX, GRPC_SEND_BYTES, GRPC_STREAM_WINDOW_BYTES,
+    GRPC_STREAMS_MAX, GRPC_WINDOW_BYTES,
 };
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -66,6 +66,7 @@ pub(super) async fn serve(
             .adaptive_window(false)
             .initial_stream_window_size(GRPC_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(GRPC_WINDOW_BYTES)
+            .max_frame_size(GRPC_FRAME_BYTES_MAX)
             .max_send_buf_size(GRPC_SEND_BYTES)
             .serve_connection(TokioIo::new(stream), service)
     );

@@ -1,11 +1,15 @@
-//! Calls of one message and one answer, framed here: one byte that says whether it is compressed, four of length, the
-//! message (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>). They are what is called a hundred thousand
-//! times a second, and each layer of a library that is ready for streams moves and allocates what one message in one
-//! frame does not need. Streams are tonic's (`framing`).
+//! gRPC's framing: before each message a byte that says whether it is compressed and four of its length, behind all of
+//! them trailers with the status (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>). Messages are what is
+//! called a hundred thousand times a second, and gigabytes of batches: each layer of a library that is ready for
+//! everything moves and copies what is not needed here.
+//!
+//! A message that came in one piece is that piece. One that came in several is put together in memory of its own, so that
+//! a batch in it can become the broker's without another copy.
 //!
 //! Nothing that we serve is compressed: who sends that is told UNIMPLEMENTED, as whoever did not ask first is.
 //!
-//! Invariant: an answer is its data and then its trailers, or trailers alone.
+//! Invariants: an answer is its data and then its trailers, or trailers alone; `whole` is empty, or holds a message that
+//! is not complete, and then nothing is held besides.
 
 use super::arriving::Arriving;
 use super::call::Call;
@@ -34,44 +38,103 @@ pub(super) struct Leaving {
 enum What {
     /// A message, and then that all is well.
     Message(Bytes),
-    /// That all is well.
-    Trailers,
+    /// Messages as they come, and then how it ended.
+    Messages(Box<dyn Messages>),
+    /// How it ended.
+    Trailers(Result<(), Status>),
     /// Nothing any more.
     Nothing,
     /// What a library has framed.
     Framed(tonic::body::Body),
 }
 
-/// The message of a call that has one.
-pub(super) async fn message(mut arriving: Arriving) -> Result<Bytes, Status> {
-    let mut whole = Bytes::new();
-    while let Some(frame) = arriving.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        whole = if whole.is_empty() { data } else { joined(whole, &data) };
-        let Some(length) = length(&whole)? else { continue };
-        if whole.len() > PREFIX_BYTES + length {
-            return Err(Status::invalid_argument("more than the one message of this call"));
-        }
-    }
-    match length(&whole)? {
-        Some(length) if whole.len() == PREFIX_BYTES + length => {
-            whole.advance(PREFIX_BYTES);
-            Ok(whole)
-        }
-        _ => Err(Status::invalid_argument("the call ended before its message did")),
-    }
+/// Framed messages as they come.
+pub(super) trait Messages: Send {
+    /// The next one, or why there is none.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>;
 }
 
-/// More of a message. What comes in pieces is large, or from somebody who has much time.
-fn joined(whole: Bytes, more: &[u8]) -> Bytes {
-    let mut whole = whole.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    whole.extend_from_slice(more);
-    whole.freeze()
+/// The messages of a call, as they arrive.
+pub(super) struct Incoming {
+    arriving: Arriving,
+    /// What has come of the next message, or of several.
+    held: Bytes,
+    /// A message that comes in pieces, and how long it becomes.
+    whole: BytesMut,
+    length: usize,
+}
+
+impl Incoming {
+    /// What arrives of a call.
+    pub(super) fn new(arriving: Arriving) -> Incoming {
+        Incoming { arriving, held: Bytes::new(), whole: BytesMut::new(), length: 0 }
+    }
+
+    /// The next message; `None` is the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        loop {
+            if let Some(message) = self.take()? {
+                return Ok(Some(message));
+            }
+            match self.arriving.frame().await {
+                Some(frame) => {
+                    if let Ok(data) = frame?.into_data() {
+                        self.add(data);
+                    }
+                }
+                None if self.held.is_empty() && self.whole.is_empty() => return Ok(None),
+                None => return Err(Status::invalid_argument("the call ended before its message did")),
+            }
+        }
+    }
+
+    /// The message of a call that has one.
+    pub(super) async fn only(mut self) -> Result<Bytes, Status> {
+        let Some(message) = self.next().await? else {
+            return Err(Status::invalid_argument("a call without a message"));
+        };
+        // Decoded it may be large: not before its caller has ended it.
+        match self.next().await? {
+            None => Ok(message),
+            Some(_) => Err(Status::invalid_argument("more than the one message of this call")),
+        }
+    }
+
+    fn add(&mut self, data: Bytes) {
+        if self.held.is_empty() {
+            self.held = data;
+        } else if !data.is_empty() {
+            let mut both = BytesMut::with_capacity(self.held.len() + data.len());
+            both.extend_from_slice(&self.held);
+            both.extend_from_slice(&data);
+            self.held = both.freeze();
+        }
+    }
+
+    /// A message, if it is all there.
+    fn take(&mut self) -> Result<Option<Bytes>, Status> {
+        if self.whole.is_empty() {
+            let Some(length) = length(&self.held)? else { return Ok(None) };
+            if self.held.len() - PREFIX_BYTES >= length {
+                self.held.advance(PREFIX_BYTES);
+                return Ok(Some(self.held.split_to(length)));
+            }
+            if self.held.len() == PREFIX_BYTES {
+                return Ok(None);
+            }
+            self.held.advance(PREFIX_BYTES);
+            (self.whole, self.length) = (BytesMut::with_capacity(length), length);
+        }
+        let some = self.held.len().min(self.length - self.whole.len());
+        self.whole.extend_from_slice(&self.held.split_to(some));
+        let is_whole = self.whole.len() == self.length;
+        Ok(is_whole.then(|| std::mem::take(&mut self.whole).freeze()))
+    }
 }
 
 /// The length of a message, once its prefix is there.
-fn length(whole: &[u8]) -> Result<Option<usize>, Status> {
-    let Some(prefix) = whole.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+fn length(held: &[u8]) -> Result<Option<usize>, Status> {
+    let Some(prefix) = held.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
     let [flag, length @ ..] = *prefix;
     match flag {
         0 => {}
@@ -89,13 +152,20 @@ fn length(whole: &[u8]) -> Result<Option<usize>, Status> {
 /// An answer, or why there is none.
 pub(super) fn answer(answer: Result<impl Message, Status>, call: Arc<Call>) -> Response<Leaving> {
     match answer.and_then(|answer| framed(&answer)) {
-        Ok(message) => {
-            let mut response = Response::new(Leaving { body: What::Message(message), _call: call });
-            response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-            response
-        }
+        Ok(message) => well(What::Message(message), call),
         Err(status) => leaving(status.into_http(), call),
     }
+}
+
+/// Answers, as they come.
+pub(super) fn answers(answers: impl Messages + 'static, call: Arc<Call>) -> Response<Leaving> {
+    well(What::Messages(Box::new(answers)), call)
+}
+
+fn well(body: What, call: Arc<Call>) -> Response<Leaving> {
+    let mut response = Response::new(Leaving { body, _call: call });
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    response
 }
 
 /// What a library has framed.
@@ -103,7 +173,8 @@ pub(super) fn leaving(response: Response<tonic::body::Body>, call: Arc<Call>) ->
     response.map(|body| Leaving { body: What::Framed(body), _call: call })
 }
 
-fn framed(answer: &impl Message) -> Result<Bytes, Status> {
+/// A message with what stands before it.
+pub(super) fn framed(answer: &impl Message) -> Result<Bytes, Status> {
     let length = answer.encoded_len();
     match u32::try_from(length) {
         Ok(prefix) if length <= GRPC_ANSWER_BYTES_MAX => {
@@ -128,26 +199,33 @@ impl Body for Leaving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let What::Framed(body) = &mut self.body {
-            return Pin::new(body).poll_frame(context);
-        }
         match std::mem::replace(&mut self.body, What::Nothing) {
             What::Message(message) => {
-                self.body = What::Trailers;
+                self.body = What::Trailers(Ok(()));
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
-            What::Trailers => {
-                let mut trailers = HeaderMap::with_capacity(1);
-                trailers.insert(Status::GRPC_STATUS, OK);
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            What::Messages(mut messages) => {
+                let next = messages.poll_next(context);
+                match next {
+                    Poll::Pending | Poll::Ready(Some(Ok(_))) => self.body = What::Messages(messages),
+                    Poll::Ready(Some(Err(status))) => return Poll::Ready(Some(Ok(trailers(Err(status))))),
+                    Poll::Ready(None) => return Poll::Ready(Some(Ok(trailers(Ok(()))))),
+                }
+                next.map(|message| message.map(|message| message.map(Frame::data)))
             }
-            What::Nothing | What::Framed(_) => Poll::Ready(None),
+            What::Trailers(end) => Poll::Ready(Some(Ok(trailers(end)))),
+            What::Nothing => Poll::Ready(None),
+            What::Framed(mut body) => {
+                let next = Pin::new(&mut body).poll_frame(context);
+                self.body = What::Framed(body);
+                next
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            What::Message(_) | What::Trailers => false,
+            What::Message(_) | What::Messages(_) | What::Trailers(_) => false,
             What::Nothing => true,
             What::Framed(body) => body.is_end_stream(),
         }
@@ -156,10 +234,28 @@ impl Body for Leaving {
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             What::Message(message) => SizeHint::with_exact(message.len() as u64),
-            What::Trailers | What::Nothing => SizeHint::with_exact(0),
+            What::Messages(_) => SizeHint::new(),
+            What::Trailers(_) | What::Nothing => SizeHint::with_exact(0),
             What::Framed(body) => body.size_hint(),
         }
     }
+}
+
+/// How a call ended, behind its data.
+fn trailers(end: Result<(), Status>) -> Frame<Bytes> {
+    let mut trailers = HeaderMap::with_capacity(1);
+    let status = match end {
+        Ok(()) => {
+            trailers.insert(Status::GRPC_STATUS, OK);
+            return Frame::trailers(trailers);
+        }
+        Err(status) => status,
+    };
+    // What does not fit into a header is left out; the code always does.
+    if status.add_header(&mut trailers).is_err() {
+        trailers.insert(Status::GRPC_STATUS, HeaderValue::from(status.code() as i32));
+    }
+    Frame::trailers(trailers)
 }
 
 #[cfg(test)]
@@ -175,12 +271,5 @@ mod tests {
         assert_eq!(code(&[1, 0, 0, 0, 1]), Err(Code::Unimplemented));
         assert_eq!(code(&[2, 0, 0, 0, 1]), Err(Code::Internal));
         assert_eq!(code(&[0, 0xff, 0, 0, 0]), Err(Code::OutOfRange));
-    }
-
-    #[test]
-    fn what_came_in_pieces_is_one() {
-        let pieces: [&[u8]; 3] = [b"ab", b"", b"cd"];
-        let whole = pieces.iter().fold(Bytes::new(), |whole, piece| joined(whole, piece));
-        assert_eq!(whole, "abcd");
     }
 }
