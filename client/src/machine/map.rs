@@ -16,10 +16,19 @@ pub struct Map {
     controller: Option<i32>,
     topics: BTreeMap<String, Topic>,
     coordinators: BTreeMap<String, String>,
-    /// How often in a row each address could not be reached.
-    failures: BTreeMap<String, u32>,
-    /// How often each that answered knew nothing of use, since one did.
-    useless: BTreeMap<String, u32>,
+    /// What each address was last of no help for.
+    troubles: BTreeMap<String, Trouble>,
+    /// How many of these there were.
+    last_trouble: u64,
+}
+
+/// Why an address was of no help, and the number of that: the higher, the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// It could not be reached, or was silent.
+    Unreachable(u64),
+    /// It answered, and knew nothing of use.
+    Useless(u64),
 }
 
 /// Who leads a topic's partitions.
@@ -122,34 +131,41 @@ impl Map {
         self.coordinators.remove(group);
     }
 
-    /// Whom to ask what any node knows: who failed least, of the nodes that are known and the first addresses. Who answers
-    /// and knows nothing has failed, too: a node that is cut off from the others does so for as long as that lasts.
+    /// Whom to ask what any node knows: of the nodes that are known and the first addresses one that was of help, or else
+    /// the one that was of none longest ago. How often it was is not counted: once all have had their share, who is silent
+    /// now would be asked until it has caught up with the others. Who answers and knows nothing is of no help, too: a node
+    /// that is cut off from the others knows nothing for as long as that lasts.
     pub fn anyone(&self) -> &str {
         let all = self.nodes.values().chain(&self.bootstrap);
-        let count = |of: &BTreeMap<String, u32>, address: &String| of.get(address).copied().unwrap_or(0);
-        let failures =
-            |address: &&String| count(&self.failures, address).saturating_add(count(&self.useless, address));
-        all.min_by_key(failures).map_or("", String::as_str)
+        all.min_by_key(|address| self.troubles.get(*address).map_or(0, Trouble::number))
+            .map_or("", String::as_str)
     }
 
     /// That address answered what any node should know, and did not know it: another one may.
     pub fn knew_nothing(&mut self, address: &str) {
-        *self.useless.entry(address.to_owned()).or_insert(0) += 1;
+        self.was_no_help(address, Trouble::Useless);
     }
 
     /// Somebody knew what was asked for.
     pub fn was_helped(&mut self) {
-        self.useless.clear();
+        self.troubles.retain(|_, trouble| matches!(trouble, Trouble::Unreachable(_)));
     }
 
     /// That address answered, whatever it was.
     pub fn succeeded(&mut self, address: &str) {
-        self.failures.remove(address);
+        if matches!(self.troubles.get(address), Some(Trouble::Unreachable(_))) {
+            self.troubles.remove(address);
+        }
+    }
+
+    fn was_no_help(&mut self, address: &str, why: fn(u64) -> Trouble) {
+        self.last_trouble += 1;
+        self.troubles.insert(address.to_owned(), why(self.last_trouble));
     }
 
     /// That address could not be reached: what it was thought to lead or coordinate is asked for again.
     pub fn failed(&mut self, address: &str) {
-        *self.failures.entry(address.to_owned()).or_insert(0) += 1;
+        self.was_no_help(address, Trouble::Unreachable);
         let leaders = self.topics.values_mut().flat_map(|topic| topic.leaders.values_mut());
         for leader in leaders.filter(|leader| leader.address.as_deref() == Some(address)) {
             leader.address = None;
@@ -162,10 +178,15 @@ impl Map {
         let is_known = |address: &String| {
             self.bootstrap.contains(address) || self.nodes.values().any(|node| node == address)
         };
-        let known = self.failures.iter().filter(|(address, _)| is_known(address));
-        self.failures = known.map(|(address, count)| (address.clone(), *count)).collect();
-        let known = self.useless.iter().filter(|(address, _)| is_known(address));
-        self.useless = known.map(|(address, count)| (address.clone(), *count)).collect();
+        let known = self.troubles.iter().filter(|(address, _)| is_known(address));
+        self.troubles = known.map(|(address, trouble)| (address.clone(), *trouble)).collect();
+    }
+}
+
+impl Trouble {
+    fn number(&self) -> u64 {
+        let (Trouble::Unreachable(number) | Trouble::Useless(number)) = self;
+        *number
     }
 }
 
@@ -257,6 +278,21 @@ mod tests {
         }
         map.was_helped();
         assert_eq!(map.anyone(), "n:9001");
+    }
+
+    #[test]
+    fn who_is_silent_now_is_not_asked_again_because_others_were_long_ago() {
+        let mut map = Map::new(vec!["b:1".into()]);
+        map.learn(&told(1, 5));
+        for gone in ["n:9001", "n:9002", "b:1", "n:9001", "n:9002", "b:1"] {
+            map.failed(gone);
+        }
+        map.succeeded("n:9001");
+        assert_eq!(map.anyone(), "n:9001");
+        map.failed("n:9001");
+        assert_eq!(map.anyone(), "n:9002", "it may be back");
+        map.failed("n:9002");
+        assert_eq!(map.anyone(), "b:1");
     }
 
     #[test]

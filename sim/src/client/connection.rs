@@ -7,6 +7,7 @@ use super::chance::version;
 use super::hearsay::{ANSWER_BUDGET, is_out_of_time, made, promised};
 use super::produced::Part;
 use super::purpose::{Answered, Overheard, Purpose};
+use super::shunned::Shunned;
 use crate::claims::c09_lookups_are_exact::Stand;
 use crate::claims::c20_never_panics;
 use crate::claims::ledger::Shelf;
@@ -19,9 +20,6 @@ use rust_mq_proto::kafka::api::api_versions::ApiVersionsRequest;
 use rust_mq_proto::kafka::api::{ApiKey, ResponseBody};
 use rust_mq_proto::kafka::{Reader, Request, Writer, read_response_start, write_request};
 use std::collections::{BTreeMap, VecDeque};
-
-/// How long others are asked rather than a site that closed the connection on a request, or whose time was up.
-const SHUNNED: u64 = 10 * SECOND;
 
 /// How a client uses its connections.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +44,7 @@ pub struct Connections {
     manners: Manners,
     /// No dial to a site before then.
     not_before: Vec<Moment>,
-    /// Sites that left a request without an answer for too long, or whose connection died with one, and have said
-    /// nothing since; and until when that counts against them: to ask the dead again costs little time.
-    silent: BTreeMap<usize, Moment>,
+    shunned: Shunned,
     /// Bytes that came in answer to fetches.
     fetched_bytes: u64,
 }
@@ -89,16 +85,14 @@ impl Connections {
             correlation: manners.numbered_from,
             manners,
             not_before: vec![Moment(0); sites],
-            silent: BTreeMap::new(),
+            shunned: Shunned::default(),
             fetched_bytes: 0,
         }
     }
 
-    /// Any site, but none that was silent as long as there are others, as real clients choose whom to ask.
+    /// Any site, but none that is shunned as long as there are others.
     pub fn anyone(&self, dice: &mut Dice) -> usize {
-        let others: Vec<usize> =
-            (0..self.not_before.len()).filter(|site| !self.silent.contains_key(site)).collect();
-        if others.is_empty() { dice.index(self.not_before.len()) } else { *dice.pick(&others) }
+        self.shunned.anyone(self.not_before.len(), dice)
     }
 
     /// The version it speaks.
@@ -256,7 +250,7 @@ impl Connections {
                 Taken::Bytes(bytes) => {
                     let connection = self.open.get_mut(&site).expect("open until it ends");
                     connection.heard_at = street.now();
-                    self.silent.remove(&site);
+                    self.shunned.speaks(site);
                     let next = connection.pending.front();
                     if next.is_some_and(|next| matches!(next.purpose, Purpose::Fetch { .. })) {
                         self.fetched_bytes += bytes.len() as u64;
@@ -321,7 +315,7 @@ impl Connections {
     /// on a slow way is no silence: to ask for it again would never end.
     pub fn hang_up_silent(&mut self, wait_max: u64, street: &mut Street<'_>) {
         let now = street.now();
-        self.silent.retain(|_, until| now < *until);
+        self.shunned.forgive(now);
         let overdue: Vec<(usize, WireId)> = self
             .open
             .iter()
@@ -333,7 +327,7 @@ impl Connections {
             .collect();
         for (site, wire) in overdue {
             street.marks.hit("client.gave_up_waiting");
-            self.silent.insert(site, Moment(u64::MAX));
+            self.shunned.is_silent(site);
             street.network.abort(street.schedule, wire, Side::Dialler, street.marks);
         }
     }
@@ -428,7 +422,7 @@ impl Connections {
         self.not_before[site] = street.now().after(SECOND / 20);
         let lost = self.forget(site, street);
         if !lost.is_empty() {
-            self.silent.insert(site, street.now().after(SHUNNED));
+            self.shunned.closed(site, street.now());
         }
         lost
     }
@@ -464,7 +458,7 @@ impl Connections {
                     street.marks.spoke(pending.key, pending.version);
                     street.film.answered(self.client, correlation, &body);
                     if is_out_of_time(&body) {
-                        self.silent.insert(site, street.now().after(SHUNNED));
+                        self.shunned.is_helpless(site, street.now());
                     }
                     answers.push(Answered { purpose: pending.purpose, body: Some(body), was_sent: true });
                 }

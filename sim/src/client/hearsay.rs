@@ -33,8 +33,9 @@ pub fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) ->
     parts.iter().filter_map(good).collect()
 }
 
-/// Whether a node says that its time was up for what any node can do: whoever is asked next had better be another one, as
-/// an administrator's client looks for the controller anew. A node whose disk has stopped says so again and again.
+/// Whether a node says that its time was up: what any node can do is better asked of another one, as an administrator's
+/// client looks for the controller anew, and a producer asks the node with the fewest open requests for its id. A node whose
+/// disk has stopped says so again and again.
 pub fn is_out_of_time(body: &ResponseBody) -> bool {
     const REQUEST_TIMED_OUT: i16 = 7;
     match body {
@@ -45,6 +46,11 @@ pub fn is_out_of_time(body: &ResponseBody) -> bool {
             answer.responses.iter().any(|topic| topic.error_code == REQUEST_TIMED_OUT)
         }
         ResponseBody::InitProducerId(answer) => answer.error_code == REQUEST_TIMED_OUT,
+        // What is asked next waits behind the next one, as answers come in order.
+        ResponseBody::Produce(answer) => {
+            let mut parts = answer.responses.iter().flat_map(|topic| &topic.partition_responses);
+            parts.any(|part| part.error_code == REQUEST_TIMED_OUT)
+        }
         _ => false,
     }
 }

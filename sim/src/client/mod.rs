@@ -35,6 +35,7 @@ pub mod reading;
 pub mod remaker;
 pub mod rough;
 pub mod sharer;
+mod shunned;
 mod tuning;
 pub mod watcher;
 
