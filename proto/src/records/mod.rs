@@ -1,5 +1,6 @@
 //! Record batches, Kafka's magic 2 (KIP-98): the bytes of user data, as they lie in a request, in the
-//! journal, in a segment and in an answer. They are looked at, never taken apart and put together again.
+//! journal, in a segment and in an answer. They are looked at, and never taken apart and put together again but by
+//! compaction, of which [`remains`] is the half that knows the format.
 //!
 //! ```text
 //!  0 base offset      i64  |  written by the leader;
@@ -19,7 +20,8 @@
 //! [`Batch`] is a view of one batch; [`Batches`] cuts several that lie back to back. [`validate`] is the
 //! gate of a produce request: it walks every record, because a batch that a consumer cannot read stops
 //! that consumer at its offset for ever ("poison"). What it lets through can be read to the end.
-//! [`BatchMut`] writes the few fields that are the broker's. [`BatchBuilder`] is for clients and tests.
+//! [`BatchMut`] writes the few fields that are the broker's. [`BatchBuilder`] is for clients and tests. [`remains`] is
+//! what compaction leaves of a batch.
 //!
 //! Invariants: a `Batch` is exactly 12 + batch length bytes and at least 61. A validated batch has
 //! count = last offset delta + 1 > 0, offset deltas 0, 1, 2..., and nothing behind its last record.
@@ -45,6 +47,7 @@ mod error;
 mod lookup;
 mod marker;
 mod record;
+mod remains;
 mod validate;
 
 pub use batch::{Batch, HEADER_BYTES, Producer, TimestampType};
@@ -56,6 +59,7 @@ pub use error::{BatchError, RecordFault};
 pub use lookup::find_timestamp;
 pub use marker::{Marker, MarkerKind};
 pub use record::{Header, Headers, Record, Records};
+pub use remains::{Remains, remains};
 pub use validate::{Limits, Summary, check, validate};
 
 /// What a timestamp field holds where no time was given.

@@ -63,6 +63,11 @@ impl<'a> Records<'a> {
         Records { cursor: Cursor::new(plain), base, index: 0, count }
     }
 
+    /// The bytes that were not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.cursor.rest()
+    }
+
     fn read(&mut self) -> Result<Record<'a>, RecordFault> {
         let body = Body::read(&mut self.cursor)?;
         let timestamp = match self.base.append_time {

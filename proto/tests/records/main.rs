@@ -7,3 +7,4 @@ mod made;
 mod oracle;
 mod places;
 mod properties;
+mod remains;

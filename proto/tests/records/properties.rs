@@ -2,7 +2,9 @@
 
 use crate::made::{LIMITS, any_recipe, check, read, reseal};
 use proptest::prelude::*;
-use rust_mq_proto::records::{Batch, BatchMut, Batches, Decompressor, TimestampType, find_timestamp};
+use rust_mq_proto::records::{
+    Batch, BatchMut, Batches, Decompressor, TimestampType, find_timestamp, remains,
+};
 
 /// Everything a reader may do with bytes that nobody checked.
 fn read_everything(bytes: &[u8]) {
@@ -11,6 +13,11 @@ fn read_everything(bytes: &[u8]) {
     let mut decompressor = Decompressor::new();
     for batch in Batches::new(bytes).flatten() {
         let _ = find_timestamp(&batch, 0, 0, &mut decompressor, LIMITS.decompressed_bytes_max);
+        let mut number = 0;
+        let _ = remains(&batch, &mut decompressor, LIMITS.decompressed_bytes_max, |_| {
+            number += 1;
+            number % 2 == 0
+        });
         let _ = (batch.check_crc(), batch.codec(), batch.last_offset(), format!("{batch:?}"));
     }
     let mut copy = bytes.to_vec();
