@@ -7,7 +7,7 @@
 //! | floor | rooms |
 //! | --- | --- |
 //! | 1 | [`ids`], [`now`], [`rng`], [`level`], [`limits`], [`file`], [`entry`], [`link`], [`settings`], [`watched`], [`mutant`]: shapes |
-//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages |
+//! | 2 | [`event`], [`action`]: the door; [`config`]; [`timer`], [`machine`], [`codec`]: contracts; [`paged`]: state in pages; [`compaction`]: what stays of a log |
 //! | 3 | [`connection`], [`storage`], [`replica`], [`peer`]: links, files, Raft, other nodes |
 //! | 4 | [`metadata`]: a machine; [`partition`]: user data on a replica |
 //! | 5 | [`host`]: puts a machine on a replica; [`group`]: consumer groups, a machine that sees the metadata |
@@ -20,6 +20,7 @@ pub mod action;
 pub mod api;
 pub mod broker;
 pub mod codec;
+pub mod compaction;
 pub mod config;
 pub mod connection;
 pub mod entry;

@@ -21,7 +21,7 @@ pub const FLOORS: [Floor; 9] = [
         has_open_doors: true,
     },
     Floor {
-        rooms: &["event", "action", "timer", "machine", "codec", "config", "paged"],
+        rooms: &["event", "action", "timer", "machine", "codec", "config", "paged", "compaction"],
         has_open_doors: true,
     },
     Floor { rooms: &["connection", "storage", "replica", "peer"], has_open_doors: false },
