@@ -82,6 +82,8 @@ impl Node {
             Outcome::Damaged { replica, from, below } => {
                 self.mendings.found_damage(now, replica, (from, below), residents, ports);
             }
+            // Nobody asks for it yet.
+            Outcome::Rewritten { .. } => {}
             Outcome::Mended { replica, from, is_mended } => {
                 self.mendings.mended(now, replica, (from, is_mended), residents, ports);
             }

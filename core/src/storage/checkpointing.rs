@@ -150,7 +150,9 @@ impl Storage {
     /// Whether the checkpoint in force leaves nothing that another one could put away.
     pub fn is_covered(&self) -> bool {
         matches!(&self.state, State::Running(running)
-            if running.journal.is_covered(running.covered) && running.behind.is_clean())
+            if running.journal.is_covered(running.covered)
+                && running.behind.is_clean()
+                && running.replaced.is_empty())
     }
 }
 
@@ -168,7 +170,8 @@ impl Running {
         let (needed, mark) = (self.journal.mark(), self.journal.bytes_written());
         let unfinished = self.removals.unfinished().collect();
         let replicas = self.locals.keys().copied();
-        self.checkpointer.begin((needed, mark), self.doomed.clone(), unfinished, replicas);
+        let given_up = self.doomed.iter().chain(&self.replaced).copied().collect();
+        self.checkpointer.begin((needed, mark), given_up, unfinished, replicas);
         self.state.round_begins(self.config.gathered_bytes / 2);
         self.is_holding = true;
     }

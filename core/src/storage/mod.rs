@@ -22,7 +22,7 @@
 //! The rooms within import downwards only, as those of the core do (`tests/tests/tidy/floors.rs`):
 //!
 //! ```text
-//! Storage    running  start  mend  retained  checkpointing     what one room must tell another
+//! Storage    running  start  mend  rewriting  retained  checkpointing     what one room must tell another
 //! recovery                   node_meta  checkpoint             from the files back to a disk that is served from
 //! reads                                                        batches out of their files
 //! local                                                        one replica: its log, its hard state
@@ -63,6 +63,7 @@ mod recovery;
 #[cfg(any(test, feature = "simulation"))]
 mod remembered;
 mod retained;
+mod rewriting;
 mod running;
 mod segments;
 mod start;
@@ -78,6 +79,7 @@ pub use reads::cold::{Lookup, ReadFault};
 pub use recovery::announcement::{Files, RecoveredReplica, Recovery, Shortened};
 #[cfg(any(test, feature = "simulation"))]
 pub use remembered::{Remembered, remember};
+pub use rewriting::RewriteRefused;
 pub use segments::chunk::{Chunk, ChunkPlace};
 pub use segments::log::{CommittedBatch, Extent, Roll};
 pub use segments::segment::Segment;
@@ -283,7 +285,7 @@ impl Storage {
         // A checkpoint would wait for ever for what is no longer there to be written.
         running.checkpointer.forget(replica, false);
         running.give_up_log(replica, &local.log);
-        let generation = local.log.generation.saturating_add(1);
+        let generation = local.log.newest_generation().saturating_add(1);
         local.log = local.log.anew(generation, to);
         running.journal.log_start(replica, LogStart { offset: to, anew: Some(generation) });
         running.locals.insert(replica, local);

@@ -56,6 +56,14 @@ pub enum Outcome {
         /// Whether good bytes are there now, durably.
         is_mended: bool,
     },
+    /// A write of batches into the file that is to take the place of closed segments ended, or the sync that ends it, by
+    /// which it takes the place.
+    Rewritten {
+        /// Whose.
+        replica: ReplicaId,
+        /// Whether it was done. If not, what was written before is gone too.
+        is_done: bool,
+    },
     /// A checkpoint is durable: what its parts covered is not needed in the journal any more.
     Checkpointed,
     /// A `write_meta` is durable.

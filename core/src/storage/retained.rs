@@ -60,11 +60,12 @@ impl Storage {
         vec![
             ("works of the disk", running.tickets.held()),
             ("reads of records", running.reads.held()),
-            ("files that go", running.removals.held() + running.doomed.len()),
+            ("files that go", running.removals.held() + running.doomed.len() + running.replaced.len()),
             ("writes of records", running.behind.held()),
             ("syncs of logs", syncing),
             ("logs that met a full disk", running.stalled.len()),
             ("segments being mended", running.mending.len()),
+            ("segments written anew", running.rewrites.len()),
         ]
     }
 

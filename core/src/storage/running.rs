@@ -15,6 +15,7 @@ use super::local::{Local, Locals};
 use super::node_meta::MetaFile;
 use super::reads::cold::{ReadEnd, ReadFault, Reads};
 use super::segments::log::Log;
+use super::segments::rewrite::Rewrite;
 use super::segments::segment::files_of;
 use super::segments::write_behind::{Io, WriteBehind};
 use super::{Outcome, Recovery};
@@ -43,6 +44,8 @@ pub(super) struct Running {
     pub(super) space: Space,
     /// Segments that the next checkpoint no longer names.
     pub(super) doomed: Vec<SegmentName>,
+    /// And those whose place another has taken: that only a durable checkpoint says, so until then they stay.
+    pub(super) replaced: Vec<SegmentName>,
     pub(super) removals: Removals,
     /// The generation for the next replica of a partition that has files here, or whose files' removal waits.
     pub(super) generations: BTreeMap<TopicPartition, u32>,
@@ -52,6 +55,8 @@ pub(super) struct Running {
     pub(super) stalled: BTreeSet<ReplicaId>,
     /// Logs of which a segment is being mended: nothing else is written to them, or synced, until that is done.
     pub(super) mending: BTreeSet<ReplicaId>,
+    /// Closed segments that are being written anew.
+    pub(super) rewrites: BTreeMap<ReplicaId, Rewrite>,
     /// Whether the checkpoint being made held logs back when they were last looked at.
     pub(super) is_holding: bool,
     /// When a checkpoint is due for the sake of removing what is doomed.
@@ -150,6 +155,8 @@ impl Running {
                 self.read_done(id, result, turn);
                 Ok(())
             }
+            Job::Rewrite(replica, name) => self.piece_done(replica, name, result, turn),
+            Job::Replace(replica, name) => self.replace_done(replica, name, result, turn),
             Job::Mend(replica, name, from) => self.mend_done((replica, name, from), result, turn),
         }
     }
@@ -194,11 +201,12 @@ impl Running {
         if is_stalled {
             self.space.try_later(turn.now);
         }
-        if self.remove_at.is_none() && !self.is_removal_due && !self.doomed.is_empty() {
+        let gives_up = !self.doomed.is_empty() || !self.replaced.is_empty();
+        if self.remove_at.is_none() && !self.is_removal_due && gives_up {
             self.remove_at = Some(turn.now + DOOMED_AGE_MAX);
         }
         // Once the disk is full, a checkpoint may not find the room that it needs: then `remove_early` does without.
-        if self.space.is_short() && !self.space.is_full() && !self.doomed.is_empty() {
+        if self.space.is_short() && !self.space.is_full() && gives_up {
             (self.remove_at, self.is_removal_due) = (None, true);
         }
     }
@@ -280,14 +288,18 @@ impl Running {
         self.behind.forget(replica, log);
         self.stalled.remove(&replica);
         let next = self.generations.entry(log.of).or_default();
-        *next = log.generation.saturating_add(1).max(*next);
+        *next = log.newest_generation().saturating_add(1).max(*next);
         self.doom(log.names());
+        let begun = self.rewrites.remove(&replica).filter(Rewrite::is_idle).map(|rewrite| rewrite.name());
+        self.doom(begun.into_iter().collect());
     }
 
     fn watch_space(&mut self, job: &Job, result: &DoneResult, turn: &mut Turn<'_>) {
         match result {
             DoneResult::Written { free_bytes } => self.space.written(turn.now, *free_bytes, turn.actions),
-            DoneResult::Full if !matches!(job, Job::Index(_)) => self.space.met_full(turn.now, turn.actions),
+            DoneResult::Full if !matches!(job, Job::Index(_) | Job::Rewrite(..)) => {
+                self.space.met_full(turn.now, turn.actions)
+            }
             _ => {}
         }
     }
@@ -418,7 +430,7 @@ impl Running {
             if is_planted(self.mutant, Mutant::RecycledEarly) {
                 self.recycle(chain.sequence, chain.file, turn);
             }
-            let doomed = self.doomed.iter().copied();
+            let doomed = self.doomed.iter().chain(&self.replaced).copied();
             self.checkpointer.write(chain, doomed, &mut turn.disk(&mut self.tickets));
         }
     }
@@ -429,9 +441,9 @@ impl Running {
         self.recycle(made.needed, made.named, turn);
         let named: BTreeSet<SegmentName> = made.doomed.into_iter().collect();
         // What an earlier one gave up is on its way already.
-        let (goes, stays): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.doomed).into_iter().partition(|name| named.contains(name));
-        self.doomed = stays;
+        let is_given_up = |name: &mut SegmentName| named.contains(name);
+        let mut goes: Vec<SegmentName> = self.doomed.extract_if(.., is_given_up).collect();
+        goes.extend(self.replaced.extract_if(.., is_given_up));
         self.remove(&goes, turn);
         let dead = self.state.named(made.live, made.kept, self.mutant);
         self.removals.begin(dead, &mut turn.disk(&mut self.tickets));
@@ -454,7 +466,8 @@ impl Running {
     /// theirs may get its name again: all removals are asked for, and what is done with it comes after (law 1 of the door).
     fn forget_generations(&mut self) {
         let live = self.locals.values().map(|local| local.log.of);
-        let held: BTreeSet<TopicPartition> = live.chain(self.doomed.iter().map(|name| name.of)).collect();
+        let given_up = self.doomed.iter().chain(&self.replaced).map(|name| name.of);
+        let held: BTreeSet<TopicPartition> = live.chain(given_up).collect();
         self.generations.retain(|of, _| held.contains(of) || self.left.contains_key(of));
     }
 

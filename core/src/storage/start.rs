@@ -178,6 +178,8 @@ impl Starting {
             left: resumed.left,
             stalled: Default::default(),
             mending: Default::default(),
+            rewrites: Default::default(),
+            replaced: Vec::new(),
             is_holding: false,
             remove_at: None,
             is_removal_due: false,
@@ -191,7 +193,9 @@ impl Starting {
 }
 
 fn local(record: &Record) -> Local {
-    let log = Log::new(record.of, record.generation, record.log_start, record.end, record.segments.clone());
+    let mut log =
+        Log::new(record.of, record.generation, record.log_start, record.end, record.segments.clone());
+    log.compacted = record.compacted;
     let last = record.entries.last().map_or(record.applied, |entry| entry.index);
     Local { log, hard_state: record.hard_state, last, frame: 0 }
 }

@@ -15,15 +15,15 @@
 //! - Invariant: once its replica is taken, no log is written beyond its goal until the segments are synced: a record's
 //!   segments end exactly where its applied state does, and no write is under way on what is synced.
 
-use super::slot::{self, Record, Stored};
+use super::slot::{self, Record, Records, Stored};
 use super::state_files::{NamedPage, Place};
+use crate::compaction::Compacted;
 use crate::entry::{Entry, Members};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
 use crate::ids::PageId;
 use crate::ids::{Index, Offset, ReplicaId, Term, Ticket};
 use crate::mutant::{Mutant, is_planted};
-use crate::storage::codec::Sink;
 use crate::storage::disk::Disk;
 use crate::storage::disk::durable_write::{DurableWrite, Progress};
 use crate::storage::disk::ticket::Job;
@@ -94,8 +94,7 @@ struct Round {
     anew: BTreeSet<ReplicaId>,
     /// Bytes of each file of state that it names.
     live: BTreeMap<u32, u64>,
-    records: Sink,
-    count: usize,
+    records: Records,
     /// Records whose logs are still being written, without their segments.
     waiting: BTreeMap<ReplicaId, Record>,
     stage: Stage,
@@ -170,8 +169,7 @@ impl Checkpointer {
             kept: BTreeMap::new(),
             anew: BTreeSet::new(),
             live: BTreeMap::new(),
-            records: Sink::default(),
-            count: 0,
+            records: Records::default(),
             waiting: BTreeMap::new(),
             stage: Stage::Gathering,
             bytes: 0,
@@ -214,6 +212,7 @@ impl Checkpointer {
             end: local.log.end(),
             generation: local.log.generation,
             segments: Vec::new(),
+            compacted: Compacted::default(),
             from,
             state,
             entries,
@@ -365,7 +364,7 @@ impl Checkpointer {
         let before = round.doomed.iter().chain(&round.unfinished).copied();
         let doomed: BTreeSet<SegmentName> = before.chain(doomed_since).collect();
         let doomed: Vec<SegmentName> = doomed.into_iter().collect();
-        let parts = slot::encode(sequence, &chain, &doomed, round.count, records);
+        let parts = slot::encode(sequence, &chain, &doomed, records);
         round.named = chain.file;
         round.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let mut write = DurableWrite::new(Job::Slot, File::Checkpoint(slot), 0, parts);
@@ -421,11 +420,10 @@ impl Round {
             local.log.written_end() == record.end,
             "a record's segments end where its applied state does"
         );
-        record.segments = local.log.segments().to_vec();
+        (record.segments, record.compacted) = (local.log.segments().to_vec(), local.log.compacted);
         // The start may have risen meanwhile, and taken segments along.
         let is_kept = !is_planted(mutant, Mutant::LogStartNotKept);
         record.log_start = if is_kept { local.log.log_start().min(record.end) } else { Offset(0) };
-        record.encode(&mut self.records);
-        self.count += 1;
+        self.records.add(&record);
     }
 }

@@ -11,8 +11,10 @@
 //!          from u64, form u8: 0 whole, 1 pages, length u32 of state or head, state or head,
 //!          of form 1 its pages: count, each table u8, edition u64, file u32, at u64, bytes u32, crc u32
 //!          entries: count, each length u32 and an entry
+//!          compacted: count, each replica u64, up to i64, tombstones before i64; in version 3 only
 //! ```
-//! Version 1, which is read still, had no `from` (it is 0) and no form: each state was whole.
+//! Version 1, which is read still, had no `from` (it is 0) and no form: each state was whole. Version 3 is written where a
+//! log is compacted: as long as none is, a build that knows no compaction can start from it.
 //!
 //! Invariant: the checkpoint with the highest sequence whose checksums match is the one in force. Frames
 //! before its chain are covered by it; a doomed segment is one it no longer names, to be removed. A record is taken
@@ -22,6 +24,7 @@
 //! Not here: when one is written and what follows (`checkpointer`).
 
 use super::state_files::{NAME_BYTES, NamedPage};
+use crate::compaction::Compacted;
 use crate::entry::{Entry, HardState, Members};
 use crate::file::SegmentName;
 use crate::ids::{Index, Offset, ReplicaId, Term, TopicPartition};
@@ -37,6 +40,8 @@ pub const HEADER_BYTES: usize = 32;
 pub const RESERVED_BYTES: usize = 64 << 10;
 const MAGIC: [u8; 4] = *b"RMQc";
 const VERSION: u32 = 2;
+/// Written where a log is compacted.
+const VERSION_COMPACTED: u32 = 3;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 
@@ -53,6 +58,8 @@ pub struct Record {
     pub end: Offset,
     pub generation: u32,
     pub segments: Vec<Segment>,
+    /// How far they are compacted.
+    pub compacted: Compacted,
     /// The first frame whose items it does not hold.
     pub from: u64,
     pub state: Stored,
@@ -121,13 +128,14 @@ impl Record {
             end: Offset(0),
             generation,
             segments: Vec::new(),
+            compacted: Compacted::default(),
             from: 0,
             state: Stored::Whole(Bytes::new()),
             entries: Vec::new(),
         }
     }
 
-    pub fn encode(&self, sink: &mut Sink) {
+    fn encode(&self, sink: &mut Sink) {
         sink.u64(self.replica.0);
         sink.partition(self.of);
         sink.hard_state(self.hard_state);
@@ -172,6 +180,7 @@ impl Record {
             end,
             generation,
             segments,
+            compacted: Compacted::default(),
             from,
             state,
             entries,
@@ -196,7 +205,7 @@ impl Header {
         let mut cursor = Cursor::new(bytes.clone());
         let is_ours = cursor.bytes(4)?[..] == MAGIC;
         let version = cursor.u32()?;
-        let is_ours = is_ours && (VERSION_MIN..=VERSION).contains(&version);
+        let is_ours = is_ours && (VERSION_MIN..=VERSION_COMPACTED).contains(&version);
         let (sequence, body_bytes, body_crc) = (cursor.u64()?, cursor.u64()?, cursor.u32()?);
         let header = Header { sequence, body_bytes, version, body_crc };
         (is_ours && cursor.u32()? == crc_expected).then_some(header)
@@ -227,9 +236,12 @@ impl Checkpoint {
         let mut cursor = Cursor::new(body);
         let chain = Chain::decode(&mut cursor)?;
         let doomed = (0..cursor.count(32)?).map(|_| segment_name(&mut cursor)).collect::<Option<_>>()?;
-        let records = (0..cursor.count(100)?)
+        let mut records = (0..cursor.count(100)?)
             .map(|_| Record::decode(&mut cursor, header.version, bytes.len()))
-            .collect::<Option<_>>()?;
+            .collect::<Option<Vec<_>>>()?;
+        if header.version >= VERSION_COMPACTED {
+            decode_compacted(&mut cursor, &mut records)?;
+        }
         Some(Checkpoint { sequence: header.sequence, chain, doomed, records, image: bytes.slice(..end) })
     }
 }
@@ -238,14 +250,55 @@ fn segment_name(cursor: &mut Cursor) -> Option<SegmentName> {
     Some(SegmentName { of: cursor.partition()?, base: Offset(cursor.i64()?), generation: cursor.u32()? })
 }
 
-/// A slot's parts. `records` holds `count` encoded records.
-pub fn encode(
-    sequence: u64,
-    chain: &Chain,
-    doomed: &[SegmentName],
+/// How far logs are compacted, into their records.
+fn decode_compacted(cursor: &mut Cursor, records: &mut [Record]) -> Option<()> {
+    for _ in 0..cursor.count(24)? {
+        let replica = ReplicaId(cursor.u64()?);
+        let compacted = Compacted { up_to: Offset(cursor.i64()?), tombstones_before: Offset(cursor.i64()?) };
+        let record = records.iter_mut().find(|record| record.replica == replica)?;
+        let is_sound = Offset(0) <= compacted.tombstones_before
+            && compacted.tombstones_before <= compacted.up_to
+            && compacted.up_to <= record.end;
+        record.compacted = Some(compacted).filter(|_| is_sound)?;
+    }
+    Some(())
+}
+
+/// Records on their way into a slot.
+#[derive(Debug, Default)]
+pub struct Records {
+    sink: Sink,
     count: usize,
-    records: Sink,
-) -> Vec<Bytes> {
+    compacted: Vec<(ReplicaId, Compacted)>,
+}
+
+impl Records {
+    pub fn add(&mut self, record: &Record) {
+        record.encode(&mut self.sink);
+        self.count += 1;
+        if record.compacted != Compacted::default() {
+            self.compacted.push((record.replica, record.compacted));
+        }
+    }
+
+    /// All of them, behind their number; and the version that can say it.
+    fn finish(mut self) -> (Sink, usize, u32) {
+        if self.compacted.is_empty() {
+            return (self.sink, self.count, VERSION);
+        }
+        self.sink.count(self.compacted.len());
+        for (replica, compacted) in &self.compacted {
+            self.sink.u64(replica.0);
+            self.sink.i64(compacted.up_to.0);
+            self.sink.i64(compacted.tombstones_before.0);
+        }
+        (self.sink, self.count, VERSION_COMPACTED)
+    }
+}
+
+/// A slot's parts.
+pub fn encode(sequence: u64, chain: &Chain, doomed: &[SegmentName], records: Records) -> Vec<Bytes> {
+    let (records, count, version) = records.finish();
     let mut prefix = Sink::default();
     chain.encode(&mut prefix);
     prefix.count(doomed.len());
@@ -263,7 +316,7 @@ pub fn encode(
 
     let mut header = Sink::default();
     header.slice(&MAGIC);
-    header.u32(VERSION);
+    header.u32(version);
     header.u64(sequence);
     header.u64(body_bytes);
     header.u32(u32::try_from(digest.finalize()).expect("a CRC32 has 32 bits"));

@@ -44,6 +44,10 @@ pub enum Job {
     Removed(File),
     /// A cold read.
     Read(ReadId),
+    /// Batches on their way into a file that is to take the place of closed segments.
+    Rewrite(ReplicaId, SegmentName),
+    /// The sync of that file, when it is whole.
+    Replace(ReplicaId, SegmentName),
     /// Good bytes over the damaged ones of this segment from this offset on.
     Mend(ReplicaId, SegmentName, Offset),
 }

@@ -162,7 +162,9 @@ impl Reads {
             && let Some(cold) = self.waiting.pop_front()
         {
             match place(&cold, locals) {
-                Ok((_, segment)) => self.enter(cold, &segment, disk),
+                Ok((log, segment)) => {
+                    self.enter(Cold { name: segment.name(log.of), ..cold }, &segment, disk);
+                }
                 Err(fault) => ends.push(ReadEnd { read: cold.id, replica: cold.replica, result: Err(fault) }),
             }
         }
@@ -180,7 +182,12 @@ impl Reads {
         self.open_bytes -= u64::from(cold.len);
         let end = |result| Some(ReadEnd { read: id, replica: cold.replica, result });
         let (log, segment) = match place(&cold, locals) {
-            Ok(found) => found,
+            Ok((log, segment)) if segment.name(log.of) == cold.name => (log, segment),
+            // Another has taken its place meanwhile.
+            Ok((log, segment)) => {
+                self.enter(Cold { name: segment.name(log.of), ..cold }, &segment, disk);
+                return None;
+            }
             Err(fault) => return end(Err(fault)),
         };
         let bytes = match result {
@@ -404,11 +411,14 @@ enum Next {
     More(Position),
 }
 
-/// The log and the segment that a read is of.
+/// The log and the segment that a read is of, or the one that has taken its place.
 fn place<'a>(cold: &Cold, locals: &'a Locals) -> Result<(&'a Log, Segment), ReadFault> {
     let log = locals.get(&cold.replica).map(|local| &local.log).ok_or(ReadFault::Gone)?;
-    // If it is not there, the log's start passed it, or a reset did.
-    Ok((log, log.segment_named(cold.name).cloned().ok_or(ReadFault::OutOfRange)?))
+    let in_its_place =
+        || log.segment_of(cold.name.base).filter(|other| other.generation > cold.name.generation);
+    // If neither is there, the log's start passed it, or a reset did.
+    let found = log.segment_named(cold.name).or_else(in_its_place);
+    Ok((log, found.cloned().ok_or(ReadFault::OutOfRange)?))
 }
 
 /// What was taken of `bytes`, which were read at `start`: copied if it is less than half, so that nobody keeps the rest

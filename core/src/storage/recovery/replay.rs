@@ -12,6 +12,7 @@
 //! Invariant: a record's entries are contiguous and start right above its applied index. A frame that would
 //! break this was not written by us: the replica is unfit, and treated as if its journal had rotted.
 
+use crate::compaction::Compacted;
 use crate::entry::Entry;
 use crate::file::SegmentName;
 use crate::ids::{Index, ReplicaId, TopicPartition};
@@ -53,6 +54,7 @@ impl Replay {
             self.unfit.insert(record.replica);
         }
         self.see(record.of, record.generation);
+        record.segments.iter().for_each(|segment| self.see(record.of, segment.generation));
         self.records.insert(record.replica, record);
     }
 
@@ -95,6 +97,7 @@ impl Replay {
         let Some(record) = self.records.get_mut(&replica) else { return };
         if let Some(generation) = start.anew {
             (record.generation, record.end) = (generation, record.end.max(start.offset));
+            record.compacted = Compacted::default();
         }
         record.log_start = record.log_start.max(start.offset.min(record.end));
         let (of, generation) = (record.of, record.generation);
@@ -110,6 +113,8 @@ impl Replay {
         let kept =
             |entry: &Entry| is_planted(self.mutant, Mutant::ResetKeepsEntries) && entry.index > reset.index;
         let entries = record.entries.extract_if(.., |entry| kept(entry)).collect();
+        // A log that is kept is compacted so far at least.
+        let none = Compacted::default();
         let renewed = Record {
             replica,
             of,
@@ -121,6 +126,7 @@ impl Replay {
             end: reset.end,
             generation: reset.generation,
             segments: reset.segments,
+            compacted: if record.generation == reset.generation { record.compacted } else { none },
             from: 0,
             state: Stored::Whole(unpinned(reset.state, source_bytes)),
             entries,

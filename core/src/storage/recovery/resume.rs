@@ -26,9 +26,8 @@ use crate::ids::{DiskId, ReplicaId, TopicPartition};
 use crate::limits::LEFT_NOTES_MAX;
 use crate::mutant::{Mutant, is_planted};
 use crate::rng::Rng;
-use crate::storage::checkpoint::slot::{self, Checkpoint, RESERVED_BYTES, Record};
+use crate::storage::checkpoint::slot::{self, Checkpoint, RESERVED_BYTES, Record, Records};
 use crate::storage::checkpoint::state_files::StateFiles;
-use crate::storage::codec::Sink;
 use crate::storage::disk::plan::{Plan, Work};
 use crate::storage::disk::removals::Leftover;
 use crate::storage::journal::frame::{BLOCK_BYTES, Chain};
@@ -98,7 +97,7 @@ fn found(config: &StorageConfig, rng: &mut Rng, findings: Findings) -> Resumed {
         left -= len;
     }
     let mut plan = Plan::default();
-    let mut slot = slot::encode(1, &chain, &[], 0, Sink::default());
+    let mut slot = slot::encode(1, &chain, &[], Records::default());
     let used: usize = slot.iter().map(Bytes::len).sum();
     slot.push(zeros.slice(used..));
     let work =
@@ -240,7 +239,7 @@ fn bury(
     let salt = rng.next_u64();
     let chain = Chain { file, at: 0, sequence: later.saturating_add(1), previous: walk.chain.previous, salt };
     let sequence = checkpoint.sequence.saturating_add(1);
-    let parts = slot::encode(sequence, &chain, &[], 0, Sink::default());
+    let parts = slot::encode(sequence, &chain, &[], Records::default());
     let used: usize = parts.iter().map(Bytes::len).sum();
     plan.then(vec![Work::Write { file: File::Checkpoint(!slot), at: 0, parts }]);
     plan.then(vec![Work::Sync { files: vec![File::Checkpoint(!slot)] }]);

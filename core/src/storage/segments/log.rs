@@ -10,11 +10,15 @@
 //! from written_end on is in the tail. One write is under way at most, and none while a sync is, so that a
 //! full disk is told from a failed one. A segment ends where its topic says (`Roll`), or the node, if that is sooner.
 //!
+//! Closed are the segments that take no more batches. They alone are written anew (`rewrite`), and then one takes the
+//! place of several.
+//!
 //! Not here: when to write and what to sync (`write_behind`), finding things on the disk (`read`).
 
 use super::chunk::Chunk;
 use super::index::IndexEntry;
 use super::segment::Segment;
+use crate::compaction::{Compacted, Span};
 use crate::file::SegmentName;
 use crate::ids::{Offset, TopicPartition};
 use crate::limits::SEGMENT_WRITE_BYTES_MAX;
@@ -84,6 +88,12 @@ pub struct Log {
     is_refused: bool,
     /// A sync of its segments is under way.
     pub is_syncing: bool,
+    /// The newest segment takes no more.
+    is_newest_closed: bool,
+    /// How far the closed ones are compacted.
+    pub compacted: Compacted,
+    /// The newest generation that a file of it has had.
+    newest_generation: u32,
 }
 
 /// A write to a segment, under way.
@@ -119,6 +129,7 @@ impl Log {
         segments: Vec<Segment>,
     ) -> Log {
         let newest_from = segments.last().and_then(|newest| time(newest.max_timestamp));
+        let newest_generation = segments.iter().map(|segment| segment.generation).fold(generation, u32::max);
         Log {
             of,
             generation,
@@ -133,6 +144,9 @@ impl Log {
             writing: None,
             is_refused: false,
             is_syncing: false,
+            is_newest_closed: false,
+            compacted: Compacted::default(),
+            newest_generation,
         }
     }
 
@@ -166,7 +180,8 @@ impl Log {
         let is_aged = |batch: &CommittedBatch, from: Option<i64>| {
             from.is_some_and(|from| batch.max_timestamp.saturating_sub(from) > age_ms)
         };
-        let extends = self.segments.last().filter(|_| !self.is_refused).is_some_and(|last| {
+        let is_open = !self.is_refused && !self.is_newest_closed;
+        let extends = self.segments.last().filter(|_| is_open).is_some_and(|last| {
             last.next == first.base && last.bytes + first.bytes.len() as u64 <= segment_bytes
         });
         let (mut segment, mut from) = match self.segments.last() {
@@ -183,18 +198,7 @@ impl Log {
             if batch.next > goal || !(is_room || parts.is_empty()) {
                 break;
             }
-            if segment.bytes - segment.indexed_at >= index_interval.max(1) {
-                index.push(IndexEntry {
-                    offset: batch.base,
-                    position: segment.bytes,
-                    latest_before: segment.max_timestamp,
-                });
-                segment.indexed_at = segment.bytes;
-                segment.index_entries += 1;
-            }
-            segment.bytes += len;
-            segment.next = batch.next;
-            segment.max_timestamp = segment.max_timestamp.max(batch.max_timestamp);
+            index.extend(segment.add((batch.base, batch.next), len, batch.max_timestamp, index_interval));
             from = from.or(time(batch.max_timestamp));
             parts.push(batch.bytes.clone());
         }
@@ -214,7 +218,10 @@ impl Log {
         self.newest_from = writing.from;
         match self.segments.last_mut().filter(|last| last.base == writing.segment.base) {
             Some(last) => *last = writing.segment,
-            None => self.segments.push(writing.segment),
+            None => {
+                self.segments.push(writing.segment);
+                self.is_newest_closed = false;
+            }
         }
         self.segments.last()
     }
@@ -237,6 +244,56 @@ impl Log {
             self.tail.shrink_to_fit();
         }
         batch.bytes.len() as u64
+    }
+
+    /// The newest segment takes no more: what is written next begins another.
+    pub fn close_newest(&mut self) {
+        self.is_newest_closed = true;
+    }
+
+    /// The segments that take no more batches, oldest first.
+    pub fn closed(&self) -> &[Segment] {
+        let is_extended = self.writing.as_ref().zip(self.segments.last());
+        let is_extended = is_extended.is_some_and(|(writing, last)| writing.segment.base == last.base);
+        let open = usize::from(!self.is_newest_closed || is_extended).min(self.segments.len());
+        &self.segments[..self.segments.len() - open]
+    }
+
+    /// Whether closed segments begin and end where the span does.
+    pub fn has_closed(&self, span: Span) -> bool {
+        let closed = self.closed();
+        closed.iter().any(|segment| segment.base == span.base)
+            && closed.iter().any(|segment| segment.next == span.next)
+    }
+
+    /// A generation for a file that is to take the place of others: no file of the log has had it.
+    pub fn next_generation(&mut self) -> u32 {
+        self.newest_generation = self.newest_generation.saturating_add(1);
+        self.newest_generation
+    }
+
+    /// The newest generation that a file of it has had.
+    pub fn newest_generation(&self) -> u32 {
+        self.newest_generation
+    }
+
+    /// `segment` takes the place of those within its offsets, whose names these are; none if there are none any more, for
+    /// the log's start has passed them.
+    pub fn replace(&mut self, segment: Segment) -> Vec<SegmentName> {
+        let first = self.segments.partition_point(|other| other.base < segment.base);
+        let end = self.segments.partition_point(|other| other.next <= segment.next);
+        if first >= end {
+            return Vec::new();
+        }
+        let of = self.of;
+        self.segments.splice(first..end, [segment]).map(|old| old.name(of)).collect()
+    }
+
+    /// Forgets the batches of the tail that are written and end at or below `next`: how many, and their bytes.
+    pub fn evict_below(&mut self, next: Offset) -> (usize, u64) {
+        let is_below = |batch: &&CommittedBatch| batch.next <= next;
+        let count = self.tail.range(..self.cached).take_while(is_below).count();
+        (count, (0..count).map(|_| self.evict()).sum())
     }
 
     /// Raises the log's start, to the beginning of the batch that `to` lies in, or of its segment where batches are not

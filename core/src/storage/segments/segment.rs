@@ -3,11 +3,14 @@
 //!
 //! Invariants: a segment only grows, and only at its end, while it is its log's last one; bytes beyond
 //! `bytes` are nobody's (a crash left them) and are cut at recovery. Its batches cover `base..next` without
-//! a gap. A file's name is never used for other data: a log that starts anew takes a higher generation.
+//! a gap. A file's name is never used for other data: a log that starts anew takes a higher generation, and so does a
+//! file that takes the place of others.
 
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, TopicPartition};
 use crate::storage::codec::{Cursor, Sink};
+
+use super::index::IndexEntry;
 
 /// What is known of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,26 @@ impl Segment {
             index_entries: 0,
             indexed_at: 0,
         }
+    }
+
+    /// It becomes longer by a batch of these offsets and so many bytes. The batch's entry of the index, if one is due.
+    pub fn add(
+        &mut self,
+        (base, next): (Offset, Offset),
+        bytes: u64,
+        max_timestamp: i64,
+        index_interval: u64,
+    ) -> Option<IndexEntry> {
+        let entry = IndexEntry { offset: base, position: self.bytes, latest_before: self.max_timestamp };
+        let is_due = self.bytes - self.indexed_at >= index_interval.max(1);
+        if is_due {
+            self.indexed_at = self.bytes;
+            self.index_entries += 1;
+        }
+        self.bytes += bytes;
+        self.next = next;
+        self.max_timestamp = self.max_timestamp.max(max_timestamp);
+        is_due.then_some(entry)
     }
 
     /// Its name, in the log of `of`.

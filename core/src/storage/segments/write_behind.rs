@@ -8,7 +8,7 @@
 //! batches that are gone; a segment leaves `unsynced` only when a sync is done that was asked for after its last write,
 //! or with its file. No pass looks at all logs.
 
-use super::log::{CommittedBatch, Log};
+use super::log::{CommittedBatch, Log, SegmentWrite};
 use crate::config::StorageConfig;
 use crate::file::{File, SegmentName};
 use crate::ids::{Offset, ReplicaId};
@@ -21,7 +21,7 @@ use crate::timer::Deadlines;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::index::{ENTRY_BYTES, IndexCache};
+use super::index::{ENTRY_BYTES, IndexCache, IndexEntry};
 
 /// What is in memory and what is not on the disk for good.
 #[derive(Debug, Default)]
@@ -150,18 +150,7 @@ impl WriteBehind {
             }
             return;
         };
-        io.removals.claim(File::Segment(write.name), &mut io.disk);
-        let job = Job::Segment(replica, write.name);
-        io.disk.write(job, File::Segment(write.name), write.at, write.parts);
-        if !write.index.is_empty() {
-            let mut bytes = BytesMut::with_capacity(write.index.len() * ENTRY_BYTES);
-            write.index.iter().for_each(|entry| entry.encode(&mut bytes));
-            io.indexes.extend(write.name, &write.index);
-            let file = File::SegmentIndex(write.name);
-            io.removals.claim(file, &mut io.disk);
-            let at = u64::from(write.index_from) * ENTRY_BYTES as u64;
-            io.disk.write(Job::Index(file), file, at, vec![bytes.freeze()]);
-        }
+        io.write(Job::Segment(replica, write.name), write);
     }
 
     /// A log's write is done.
@@ -205,6 +194,12 @@ impl WriteBehind {
         self.evictions.len()
     }
 
+    /// So many cached batches of a log, the oldest ones, have left the cache before their time.
+    pub fn evicted_early(&mut self, replica: ReplicaId, batches: usize, bytes: u64) {
+        self.cached_bytes -= bytes;
+        self.gone_early(replica, batches);
+    }
+
     /// A batch of so many bytes left the cache.
     pub fn evicted(&mut self, bytes: u64) {
         self.cached_bytes -= bytes;
@@ -214,9 +209,21 @@ impl WriteBehind {
     pub fn forget(&mut self, replica: ReplicaId, log: &Log) {
         self.unwritten_bytes -= log.unwritten_bytes();
         self.cached_bytes -= log.cached_bytes();
-        if log.cached() > 0 {
-            *self.gone.entry(replica).or_default() += log.cached();
-            self.gone_count += log.cached();
+        self.gone_early(replica, log.cached());
+        self.ripe.remove(&replica);
+        self.due.remove(&replica);
+        self.draining.remove(&replica);
+        if let Some(name) = log.writing() {
+            self.orphans.insert(name, log.writing_bytes());
+            self.orphaned_bytes += log.writing_bytes();
+        }
+    }
+
+    /// So many of a log's first places in the order of evictions are of batches that are gone.
+    fn gone_early(&mut self, replica: ReplicaId, batches: usize) {
+        if batches > 0 {
+            *self.gone.entry(replica).or_default() += batches;
+            self.gone_count += batches;
         }
         // Each is passed once, and half of them go: what a log leaves behind costs no more than it did.
         if self.gone_count > self.evictions.len() / 2 {
@@ -224,13 +231,6 @@ impl WriteBehind {
             self.evictions.retain(|replica| !takes_one(gone, *replica));
             self.evictions.shrink_to(self.evictions.len() * 2);
             self.gone_count = 0;
-        }
-        self.ripe.remove(&replica);
-        self.due.remove(&replica);
-        self.draining.remove(&replica);
-        if let Some(name) = log.writing() {
-            self.orphans.insert(name, log.writing_bytes());
-            self.orphaned_bytes += log.writing_bytes();
         }
     }
 
@@ -303,6 +303,29 @@ pub struct Io<'a> {
     pub disk: Disk<'a>,
     pub removals: &'a mut Removals,
     pub indexes: &'a mut IndexCache,
+}
+
+impl Io<'_> {
+    /// Writes to a segment, and to its index, for which nobody waits.
+    pub fn write(&mut self, job: Job, write: SegmentWrite) {
+        self.removals.claim(File::Segment(write.name), &mut self.disk);
+        self.disk.write(job, File::Segment(write.name), write.at, write.parts);
+        self.write_index(write.name, write.index_from, &write.index);
+    }
+
+    /// Writes entries of a segment's index, the first of which has this number.
+    pub fn write_index(&mut self, name: SegmentName, from: u32, entries: &[IndexEntry]) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut bytes = BytesMut::with_capacity(entries.len() * ENTRY_BYTES);
+        entries.iter().for_each(|entry| entry.encode(&mut bytes));
+        self.indexes.extend(name, entries);
+        let file = File::SegmentIndex(name);
+        self.removals.claim(file, &mut self.disk);
+        let at = u64::from(from) * ENTRY_BYTES as u64;
+        self.disk.write(Job::Index(file), file, at, vec![bytes.freeze()]);
+    }
 }
 
 #[cfg(test)]

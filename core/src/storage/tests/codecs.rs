@@ -1,6 +1,7 @@
 //! The bytes on the disk: golden, and every flipped bit of them noticed.
 
 use super::model::{batch, meta, partition};
+use crate::compaction::Compacted;
 use crate::entry::{Entry, EntryKind, HardState, Members};
 use crate::file::SegmentName;
 use crate::ids::{Edition, PageId};
@@ -8,7 +9,7 @@ use crate::ids::{Index, Offset, ReplicaId, Term};
 use crate::now::Wall;
 use crate::rng::Rng;
 use crate::storage::NodeMeta;
-use crate::storage::checkpoint::slot::{self, Checkpoint, Record, Stored};
+use crate::storage::checkpoint::slot::{self, Checkpoint, Record, Records, Stored};
 use crate::storage::checkpoint::state_files::{NamedPage, Place};
 use crate::storage::codec::Sink;
 use crate::storage::journal::frame::{self, Chain, Filling, Header, Item, LogStart, StoredReset};
@@ -155,7 +156,7 @@ fn a_node_meta_is_written_as_it_was_and_another_format_is_named() {
     }
 }
 
-fn full_checkpoint() -> Bytes {
+fn full_checkpoint(compacted: Compacted) -> Bytes {
     let record = Record {
         hard_state: state(),
         members: members(),
@@ -164,6 +165,7 @@ fn full_checkpoint() -> Bytes {
         log_start: Offset(1),
         end: Offset(5),
         segments: vec![segment()],
+        compacted,
         from: 11,
         state: Stored::Pages {
             head: Bytes::from_static(b"head"),
@@ -176,9 +178,9 @@ fn full_checkpoint() -> Bytes {
         ..Record::new(ReplicaId(6), partition(3), 1)
     };
     let doomed = [SegmentName { of: partition(4), base: Offset(0), generation: 2 }];
-    let mut records = Sink::default();
-    record.encode(&mut records);
-    let bytes = Bytes::from(slot::encode(12, &chain(), &doomed, 1, records).concat());
+    let mut records = Records::default();
+    records.add(&record);
+    let bytes = Bytes::from(slot::encode(12, &chain(), &doomed, records).concat());
     let decoded = Checkpoint::decode(&bytes).expect("whole");
     assert_eq!((decoded.sequence, decoded.chain, &decoded.doomed[..]), (12, chain(), &doomed[..]));
     assert_eq!(decoded.records, vec![record]);
@@ -187,7 +189,7 @@ fn full_checkpoint() -> Bytes {
 
 #[test]
 fn an_empty_checkpoint_has_these_bytes() {
-    let bytes = slot::encode(1, &chain(), &[], 0, Sink::default()).concat();
+    let bytes = slot::encode(1, &chain(), &[], Records::default()).concat();
     let golden = concat!(
         "524d516300000002",                         // magic, version
         "0000000000000001",                         // sequence
@@ -198,6 +200,12 @@ fn an_empty_checkpoint_has_these_bytes() {
         "0000000000000000",                         // no doomed segments, no records
     );
     assert_eq!(hex(&bytes), golden);
+}
+
+#[test]
+fn a_checkpoint_has_the_version_that_it_needs() {
+    assert_eq!(full_checkpoint(Compacted::default())[7], 2);
+    assert_eq!(full_checkpoint(Compacted { up_to: Offset(4), tombstones_before: Offset(0) })[7], 3);
 }
 
 #[test]
@@ -243,9 +251,13 @@ fn every_flipped_bit_is_noticed() {
     assert_eq!(node_meta::decode(slot.clone()), Slot::Good(3, meta()));
     let meta_bytes = 16 + u32::from_be_bytes(slot[12..16].try_into().expect("four")) as usize;
     type Reads = fn(&Bytes) -> bool;
-    let kinds: [(&str, Bytes, Reads); 4] = [
+    let compacted = Compacted { up_to: Offset(4), tombstones_before: Offset(2) };
+    let kinds: [(&str, Bytes, Reads); 5] = [
         ("frame", full_frame(), |bytes| read_frame(bytes).is_some()),
-        ("checkpoint", full_checkpoint(), |bytes| Checkpoint::decode(bytes).is_some()),
+        ("checkpoint", full_checkpoint(Compacted::default()), |bytes| Checkpoint::decode(bytes).is_some()),
+        ("checkpoint of a compacted log", full_checkpoint(compacted), |bytes| {
+            Checkpoint::decode(bytes).is_some()
+        }),
         ("node.meta", slot.slice(..meta_bytes), |bytes| node_meta::decode(bytes.clone()) != Slot::Bad),
         ("index entry", entries.freeze(), |bytes| {
             SegmentIndex::decode(bytes, Offset(0)).find_offset(Offset(0), Offset(9)).0 == 500

@@ -21,6 +21,9 @@ fn happen(world: &mut World) {
         return world.flush();
     }
     let replica = live[world.rng.below(live.len() as u64) as usize];
+    if world.rewrites && world.rng.below(8) == 0 {
+        return world.begin_rewriting(replica);
+    }
     let model = world.replicas[&replica].clone();
     let last = model.now().last();
     match choice {
@@ -90,7 +93,7 @@ fn reset(world: &mut World, replica: ReplicaId, model: &Replica) {
     world.reset(replica, index, segment_end, &sizes);
 }
 
-fn life(seed: u64, steps: u64) -> World {
+pub fn life(seed: u64, steps: u64) -> World {
     // A third of the lives turn the ring often, and make few checkpoints.
     let config = match seed % 3 {
         0 => StorageConfig { journal_file_bytes: 32 << 10, first_journal_file_bytes: 8 << 10, ..small() },
@@ -99,7 +102,7 @@ fn life(seed: u64, steps: u64) -> World {
     live(World::new(seed, config), steps)
 }
 
-fn live(mut world: World, steps: u64) -> World {
+pub fn live(mut world: World, steps: u64) -> World {
     let seed = world.seed;
     for _ in 0..steps {
         happen(&mut world);
@@ -129,7 +132,7 @@ fn crash(world: &mut World) {
     recover(world);
 }
 
-fn recover(world: &mut World) {
+pub fn recover(world: &mut World) {
     let is_short = world.rng.below(2) == 0;
     world.disk.limit = world.disk.limit.filter(|_| is_short);
     world.boot();

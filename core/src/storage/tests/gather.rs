@@ -43,6 +43,7 @@ impl World {
         let (mut actions, mut outcomes) = (Vec::new(), Vec::new());
         let has_begun = self.storage.begin_checkpoint(self.now, &mut actions, &mut outcomes);
         if has_begun {
+            self.replicas.values_mut().for_each(|model| model.rewritten.checkpoint_begins());
             let live = self.replicas.iter().filter(|(_, model)| model.dropped.is_none());
             self.gathering =
                 Gathering { untaken: live.map(|(replica, _)| *replica).collect(), ..Gathering::default() };

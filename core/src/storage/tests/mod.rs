@@ -10,5 +10,6 @@ mod leftovers;
 mod lookups;
 mod mend;
 mod model;
+mod rewrites;
 mod states;
 mod world;

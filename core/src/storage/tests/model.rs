@@ -1,5 +1,6 @@
 //! What the floor above remembers in these tests, and what it writes.
 
+use super::rewrites::Rewritten;
 use crate::config::StorageConfig;
 use crate::entry::{Entry, EntryKind, HardState};
 use crate::ids::{ClusterId, DiskId, Index, NodeId, Offset, PartitionId, TopicId, TopicPartition};
@@ -111,6 +112,8 @@ pub struct Replica {
     pub log_start: i64,
     /// All batches ever applied, by base offset.
     pub batches: BTreeMap<i64, Bytes>,
+    /// Which of them were taken out.
+    pub rewritten: Rewritten,
     pub drained: Option<Offset>,
     /// When it was dropped.
     pub dropped: Option<u64>,

@@ -4,6 +4,7 @@
 use super::disk::Disk;
 use super::gather::{Gathering, check_state};
 use super::model::{Machine, Memory, NODE, Replica, machine, meta, partition, state};
+use super::rewrites::Rewriting;
 use crate::action::Action;
 use crate::config::StorageConfig;
 use crate::entry::{EntryKind, HardState, Members};
@@ -43,6 +44,10 @@ pub struct World {
     pub prefixes: u64,
     pub is_full: bool,
     pub gathering: Gathering,
+    /// What is being written anew.
+    pub rewriting: Option<Rewriting>,
+    /// Whether closed segments are written anew at all.
+    pub rewrites: bool,
     /// The state of the one replica, in tests of states.
     pub toy: Option<Machine>,
 }
@@ -71,6 +76,8 @@ impl World {
             prefixes: 0,
             is_full: false,
             gathering: Gathering::default(),
+            rewriting: None,
+            rewrites: false,
             toy: None,
         }
     }
@@ -96,6 +103,8 @@ impl World {
     pub fn boot(&mut self) {
         self.starts += 1;
         self.recovery = None;
+        self.rewriting = None;
+        self.replicas.values_mut().for_each(|model| model.rewritten.restarted());
         self.reads.clear();
         let rng = Rng::stream(self.seed * 1000 + self.starts, "storage");
         self.storage = Storage::new(&self.config, NODE, rng, None);
@@ -110,7 +119,7 @@ impl World {
             // Parts that the last turn did not come to are taken in the next, whether or not anything happens.
             let goes_on = self.storage.can_gather();
             self.gather();
-            return goes_on;
+            return self.rewrite_on() || goes_on;
         };
         if self.watches_prefixes && result == DoneResult::Synced {
             self.look_at_prefix();
@@ -120,6 +129,7 @@ impl World {
         self.storage.flush(self.now, &mut actions, &mut outcomes);
         self.take(actions, outcomes);
         self.gather();
+        self.rewrite_on();
         true
     }
 
@@ -182,6 +192,7 @@ impl World {
             highest_end: 0,
             log_start: 0,
             batches: BTreeMap::new(),
+            rewritten: Default::default(),
             drained: None,
             dropped: None,
         };
@@ -310,7 +321,11 @@ impl World {
                 Outcome::Read { read, result, .. } => {
                     self.reads.insert(read, result);
                 }
-                Outcome::Checkpointed => self.checkpoints += 1,
+                Outcome::Checkpointed => {
+                    self.checkpoints += 1;
+                    self.replicas.values_mut().for_each(|model| model.rewritten.checkpointed());
+                }
+                Outcome::Rewritten { replica, is_done } => self.rewritten(replica, is_done),
                 Outcome::MetaWritten => self.metas += 1,
                 Outcome::Damaged { .. } | Outcome::Mended { .. } => {}
             }
@@ -394,20 +409,26 @@ impl World {
 
     /// Reads a whole log, and compares it with what was applied.
     pub fn check_log(&mut self, replica: ReplicaId, max_bytes: usize) {
-        let model = self.replicas[&replica].clone();
+        let model = &self.replicas[&replica];
         let end = model.now().offset_at(model.applied);
         let mut at = model.log_start;
         while at < end {
             let chunk = match self.read(replica, at, max_bytes) {
                 Ok(chunk) => chunk,
-                Err(fault) => panic!("seed {}: {replica} {fault:?} of {:?}", self.seed, model.of),
+                Err(fault) => panic!("seed {}: {replica} {fault:?}", self.seed),
             };
+            let model = &self.replicas[&replica];
             assert!(!chunk.batches.is_empty(), "seed {}: a read below the end brings a batch", self.seed);
             for run in &chunk.batches {
                 for batch in Batches::new(run) {
                     let batch = batch.expect("whole batches");
                     let kept = model.batches.get(&batch.base_offset()).map(|bytes| &bytes[..]);
-                    assert_eq!(Some(batch.bytes()), kept, "seed {}: what was kept is read", self.seed);
+                    if kept != Some(batch.bytes()) {
+                        model.check_hollow(&batch, self.seed);
+                    }
+                    let base = batch.base_offset();
+                    let is_back = batch.count() > 0 && model.rewritten.is_gone_for_good(base);
+                    assert!(!is_back, "seed {}: {base} was gone for good", self.seed);
                     assert!(batch.base_offset() <= at && batch.last_offset() >= at, "no gap");
                     at = batch.last_offset() + 1;
                 }
