@@ -11,6 +11,7 @@
 //! A refusal here is definite: the records were not proposed and never will appear.
 
 use super::Partition;
+use super::keys;
 use super::producers::{ProducerBatch, ProducerEntry, Sequence};
 use super::refusal::AppendRefusal;
 use super::refused::Standing;
@@ -156,9 +157,10 @@ impl Partition {
             is_zstd_known: conditions.is_zstd_known,
             is_base_offset_free: false,
         };
-        let checked = batch.and_then(|batch| records::check(&batch, &limits, decompressor));
-        let summary = checked.map_err(|error| unfit(&error))?;
+        let batch = batch.map_err(|error| unfit(&error))?;
+        let summary = records::check(&batch, &limits, decompressor).map_err(|error| unfit(&error))?;
         check_conditions(&summary, conditions)?;
+        keys::check(&batch, &summary, &self.config, decompressor)?;
         Ok(summary)
     }
 

@@ -28,6 +28,7 @@ mod arriving;
 mod deletion;
 mod epochs;
 mod followers;
+mod keys;
 mod log;
 mod newest;
 mod overlay;

@@ -26,7 +26,7 @@ pub use altering::{Change, Operation};
 pub use broker::{AUTO_CREATE, MIGRATION, PARTITIONS, REPLICATION_FACTOR};
 pub use group::{ASSIGNMENT, HEARTBEAT, SESSION};
 pub use row::{Acts, Row, Rule, Type};
-pub use topic_config::TopicConfig;
+pub use topic_config::{CompactionConfig, TopicConfig};
 
 use crate::ids::{NodeId, TopicId};
 use crate::level::Level;

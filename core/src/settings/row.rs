@@ -117,7 +117,7 @@ impl Rule {
             Rule::Words(served, known) => {
                 value.split(',').map(trimmed).find_map(|word| no_word(word, served, known))
             }
-            Rule::Ratio => (!is_ratio(value)).then(|| "it must be a number from 0 to 1".into()),
+            Rule::Ratio => ten_thousandths(value).is_none().then(|| "it must be a number from 0 to 1".into()),
             Rule::Replicas => {
                 let is_one = value == "*" || value.split(',').map(trimmed).all(is_pair);
                 (!is_one).then(|| "it must be * or partition:node,partition:node,...".into())
@@ -127,22 +127,31 @@ impl Rule {
     }
 }
 
-/// A decimal number from 0 to 1, as Java's `Double.parseDouble` reads it: with an exponent, a letter for its type.
-fn is_ratio(value: &str) -> bool {
+/// A decimal number from 0 to 1, as Java's `Double.parseDouble` reads it: with an exponent, a letter for its type. In
+/// ten-thousandths, as no float decides anything here; `None` if it is none.
+pub(super) fn ten_thousandths(value: &str) -> Option<u32> {
+    const PLACES: i64 = 4;
     let value = value.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(value);
     let (digits, exponent) = value.split_once(['e', 'E']).unwrap_or((value, "0"));
-    let Ok(exponent) = exponent.parse::<i32>() else { return false };
+    let exponent = exponent.parse::<i32>().ok()?;
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let digits = format!("{whole}{part}");
     if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return false;
+        return None;
     }
     // It is 0.D * 10^point, where D begins with a digit above 0, or it is 0.
     let significant = digits.trim_start_matches('0');
     let zeros = digits.len() - significant.len();
     let point = whole.len() as i64 - zeros as i64 + i64::from(exponent);
-    significant.is_empty() || point <= 0 || (point == 1 && significant.trim_end_matches('0') == "1")
+    if significant.is_empty() || point <= -PLACES {
+        return Some(0);
+    }
+    if point > 0 {
+        return (point == 1 && significant.trim_end_matches('0') == "1").then_some(10_000);
+    }
+    let places = usize::try_from(PLACES + point).ok()?;
+    format!("{significant:0<places$}").get(..places)?.parse().ok()
 }
 
 /// Nothing, or two numbers with a colon between.
