@@ -57,7 +57,7 @@ pub struct Levels {
 impl Levels {
     /// What this build reads. A new kind, or a new version of one, is a level more; an old one may go when `oldest`
     /// has passed all levels at which it was written.
-    pub const BUILD: Levels = Levels { oldest: Level(1), newest: Level(2) };
+    pub const BUILD: Levels = Levels { oldest: Level(1), newest: Level(3) };
 
     /// The newest level of what can be read by all that is compiled into this build. In the simulator, and in tests,
     /// that is one more than it writes: some of its nodes are of a build that is one newer.

@@ -422,6 +422,9 @@ pub const DOOMED_AGE_MAX: Duration = Duration::from_secs(10);
 /// What one step of compaction looks through, stored and decompressed together, unless one batch alone is more. Source:
 /// chosen, about a millisecond and a half. At the edge: the next step. Bytes.
 pub const COMPACTION_STEP_BYTES: u64 = 512 << 10;
+/// Compactions of a log whose times are remembered, for its tombstones. Source: chosen, 1 KiB a partition. At the edge: two
+/// that follow each other shortly count as the later, and tombstones live that much longer.
+pub const COMPACTIONS_MAX: usize = 64;
 /// Entries kept in memory over all segments. Source: chosen, 3 MiB. At the edge: the index that was loaded
 /// first is forgotten, and read again when it is needed.
 pub const INDEX_ENTRIES_CACHED_MAX: usize = 128 << 10;

@@ -10,6 +10,7 @@
 
 use bytes::BytesMut;
 use rust_mq_core::codec::{self, Shape};
+use rust_mq_core::compaction::Compacted;
 use rust_mq_core::entry::{Entry, EntryKind, Stamp};
 use rust_mq_core::group::{
     self, About, Changed, ClassicMember, Commit, Current, Generation, Groups, MemberChanged, Spoken,
@@ -366,6 +367,11 @@ fn log() -> LogState {
     };
     entry(1, 1, 0);
     entry(2, 3, 1);
+    let command = PartitionCommand::Compacted(Compacted { up_to: Offset(2), tombstones_before: Offset(1) });
+    let payload = command.encode(LEVELS.newest);
+    let wall = Wall(1_700_000_000_009);
+    let entry = Entry { index: Index(3), term: Term(3), kind: EntryKind::Commands, wall, payload };
+    log.apply(&entry).expect("it fits");
     log
 }
 
@@ -381,7 +387,11 @@ fn every_version_of_every_shape_is_read_and_the_newest_is_written_as_it_was() {
     golden.hold(&commands(), |bytes| {
         Metadata::decode_commands(bytes, LEVELS.newest).expect("recorded").remove(0)
     });
-    let forget = [PartitionCommand::LogStart(Offset(300)), PartitionCommand::ForgetProducers(4)];
+    let forget = [
+        PartitionCommand::LogStart(Offset(300)),
+        PartitionCommand::ForgetProducers(4),
+        PartitionCommand::Compacted(Compacted { up_to: Offset(300), tombstones_before: Offset(2) }),
+    ];
     golden.hold(&forget, |bytes| PartitionCommand::decode(bytes).expect("recorded"));
     golden.hold(&[groups()], |bytes| Groups::decode(bytes, LEVELS.newest).expect("recorded"));
     golden.hold(&group_commands(), |bytes| {

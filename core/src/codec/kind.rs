@@ -40,6 +40,9 @@ pub const FIRST: &[Version] = &[Version { number: 1, since: Level(1) }];
 /// What a kind of the second level has that has not changed since.
 pub const SECOND: &[Version] = &[Version { number: 1, since: Level(2) }];
 
+/// And one of the third.
+pub const THIRD: &[Version] = &[Version { number: 1, since: Level(3) }];
+
 impl Kind {
     /// A kind that has those versions.
     pub const fn new(number: u8, name: &'static str, versions: &'static [Version]) -> Kind {

@@ -16,7 +16,7 @@
 
 mod kind;
 
-pub use kind::{FIRST, Kind, SECOND, Version};
+pub use kind::{FIRST, Kind, SECOND, THIRD, Version};
 
 use crate::level::{Level, Levels};
 use crate::machine::Undecodable;

@@ -201,6 +201,7 @@ fn registered(oldest: u32, newest: u32) -> Registered {
 #[test]
 fn a_level_is_raised_once_all_nodes_read_it_and_is_never_lowered() {
     let mut cluster = Cluster::new(WHOLE);
+    let (founded, next) = (Levels::BUILD.newest.0, Levels::BUILD.newest.0 + 1);
     let raise = |to: u32| Request::RaiseLevel { to: Level(to), validate_only: false };
     let register =
         |node: i32, newest: u32| Request::Register { node: NodeId(node), registered: registered(1, newest) };
@@ -209,19 +210,19 @@ fn a_level_is_raised_once_all_nodes_read_it_and_is_never_lowered() {
         other => panic!("{other:?}"),
     };
     for node in 1..=2 {
-        assert_eq!(said(cluster.ask(register(node, 3))), Ok(()));
+        assert_eq!(said(cluster.ask(register(node, next))), Ok(()));
     }
-    let behind = said(cluster.ask(raise(3))).expect_err("one has not said that it reads it");
-    assert_eq!(behind, "node 3 reads feature levels 2 to 2, not 3");
-    assert_eq!(said(cluster.ask(register(3, 4))), Ok(()));
-    let only_said = Request::RaiseLevel { to: Level(3), validate_only: true };
-    assert_eq!((said(cluster.ask(only_said)), cluster.state.level()), (Ok(()), Level(2)));
-    assert_eq!((said(cluster.ask(raise(3))), cluster.state.level()), (Ok(()), Level(3)));
-    assert_eq!(said(cluster.ask(raise(3))), Ok(()), "it is so");
-    assert!(said(cluster.ask(raise(2))).expect_err("never").contains("never lowered"));
-    assert!(said(cluster.ask(register(3, 2))).is_err(), "who does not read the level is no node");
-    let stranger = Registered { disk: DiskId(9), ..registered(1, 3) };
-    for (node, registered) in [(3, stranger), (4, registered(1, 3))] {
+    let behind = said(cluster.ask(raise(next))).expect_err("one has not said that it reads it");
+    assert_eq!(behind, format!("node 3 reads feature levels {founded} to {founded}, not {next}"));
+    assert_eq!(said(cluster.ask(register(3, next + 1))), Ok(()));
+    let only_said = Request::RaiseLevel { to: Level(next), validate_only: true };
+    assert_eq!((said(cluster.ask(only_said)), cluster.state.level()), (Ok(()), Level(founded)));
+    assert_eq!((said(cluster.ask(raise(next))), cluster.state.level()), (Ok(()), Level(next)));
+    assert_eq!(said(cluster.ask(raise(next))), Ok(()), "it is so");
+    assert!(said(cluster.ask(raise(founded))).expect_err("never").contains("never lowered"));
+    assert!(said(cluster.ask(register(3, founded))).is_err(), "who does not read the level is no node");
+    let stranger = Registered { disk: DiskId(9), ..registered(1, next) };
+    for (node, registered) in [(3, stranger), (4, registered(1, next))] {
         assert!(said(cluster.ask(Request::Register { node: NodeId(node), registered })).is_err());
     }
     assert_eq!(cluster.state.nodes().count(), 3);

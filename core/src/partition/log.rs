@@ -3,11 +3,13 @@
 //!
 //! Invariant: start <= end; neither falls.
 
+use super::compactions::Compactions;
 use super::epochs::Epochs;
 use super::newest::Newest;
 use super::producers::{ProducerBatch, Producers};
 use super::{Applied, AppliedBatch};
-use crate::codec::{self, Broken, Kind, Reading, Shape, Writing};
+use crate::codec::{self, Broken, FIRST, Kind, Reading, Shape, THIRD, Version, Writing};
+use crate::compaction::Compacted;
 use crate::entry::{Entry, EntryKind};
 use crate::ids::PageId;
 use crate::ids::{Index, Offset, Term};
@@ -37,6 +39,8 @@ pub struct LogState {
     pub wall: Wall,
     /// The largest timestamp of the records there are.
     pub newest: Newest,
+    /// How far it is to be compacted.
+    pub compactions: Compactions,
 }
 
 /// A replicated change of a partition that is no record.
@@ -46,12 +50,19 @@ pub enum PartitionCommand {
     LogStart(Offset),
     /// So many producers are forgotten, those that are idle for longest: their leader's node remembers too many.
     ForgetProducers(u32),
+    /// Of each key the last record stays, so far.
+    Compacted(Compacted),
 }
 
 impl PartitionCommand {
     /// An entry's payload, as it is written at that level.
     pub fn encode(self, level: Level) -> Bytes {
         codec::encode(&self, level)
+    }
+
+    /// The level from which it may be proposed.
+    pub fn since(&self) -> Level {
+        codec::since(self)
     }
 
     /// From an entry's payload.
@@ -65,16 +76,21 @@ impl PartitionCommand {
 
 const LOG_START: u8 = 32;
 const FORGET_PRODUCERS: u8 = 33;
+const COMPACTED: u8 = 34;
 
 impl Shape for PartitionCommand {
     const WHAT: &'static str = "partition command";
-    const KINDS: &'static [Kind] =
-        &[Kind::first(LOG_START, "LogStart"), Kind::first(FORGET_PRODUCERS, "ForgetProducers")];
+    const KINDS: &'static [Kind] = &[
+        Kind::first(LOG_START, "LogStart"),
+        Kind::first(FORGET_PRODUCERS, "ForgetProducers"),
+        Kind::new(COMPACTED, "Compacted", THIRD),
+    ];
 
     fn kind(&self) -> u8 {
         match self {
             PartitionCommand::LogStart(_) => LOG_START,
             PartitionCommand::ForgetProducers(_) => FORGET_PRODUCERS,
+            PartitionCommand::Compacted(_) => COMPACTED,
         }
     }
 
@@ -82,6 +98,10 @@ impl Shape for PartitionCommand {
         match self {
             PartitionCommand::LogStart(start) => to.put(start),
             PartitionCommand::ForgetProducers(count) => to.put(count),
+            PartitionCommand::Compacted(Compacted { up_to, tombstones_before }) => {
+                to.put(up_to);
+                to.put(tombstones_before);
+            }
         }
     }
 
@@ -89,21 +109,28 @@ impl Shape for PartitionCommand {
         Ok(match kind {
             LOG_START => PartitionCommand::LogStart(from.take()?),
             FORGET_PRODUCERS => PartitionCommand::ForgetProducers(from.take()?),
+            COMPACTED => {
+                let (up_to, tombstones_before) = (from.take()?, from.take()?);
+                PartitionCommand::Compacted(Compacted { up_to, tombstones_before })
+            }
             _ => return Err(Broken::Unread),
         })
     }
 }
 
+/// From the third level on it may be compacted.
+const STATES: [Version; 2] = [FIRST[0], Version { number: 2, since: THIRD[0].since }];
+
 impl Shape for LogState {
     const WHAT: &'static str = "partition state";
-    const KINDS: &'static [Kind] = &[Kind::first(3, "LogState")];
+    const KINDS: &'static [Kind] = &[Kind::new(3, "LogState", &STATES)];
 
     fn kind(&self) -> u8 {
         3
     }
 
-    fn write(&self, _version: u8, to: &mut Writing<'_>) {
-        let LogState { start, end, first_term, epochs, producers, wall, newest } = self;
+    fn write(&self, version: u8, to: &mut Writing<'_>) {
+        let LogState { start, end, first_term, epochs, producers, wall, newest, compactions } = self;
         to.put(start);
         to.put(end);
         to.put(first_term);
@@ -111,9 +138,12 @@ impl Shape for LogState {
         to.put(producers);
         to.put(wall);
         to.put(newest);
+        if version >= 2 {
+            to.put(compactions);
+        }
     }
 
-    fn read(_kind: u8, _version: u8, from: &mut Reading<'_>) -> Result<LogState, Broken> {
+    fn read(_kind: u8, version: u8, from: &mut Reading<'_>) -> Result<LogState, Broken> {
         Ok(LogState {
             start: from.take()?,
             end: from.take()?,
@@ -122,6 +152,7 @@ impl Shape for LogState {
             producers: from.take()?,
             wall: from.take()?,
             newest: from.take()?,
+            compactions: if version >= 2 { from.take()? } else { Compactions::default() },
         })
     }
 }
@@ -136,6 +167,7 @@ impl Default for LogState {
             producers: Producers::default(),
             wall: Wall(0),
             newest: Newest::default(),
+            compactions: Compactions::default(),
         }
     }
 }
@@ -166,6 +198,10 @@ impl LogState {
             }
             PartitionCommand::ForgetProducers(count) => {
                 self.producers.evict_idle(usize::try_from(count).unwrap_or(usize::MAX));
+                Applied::default()
+            }
+            PartitionCommand::Compacted(next) => {
+                self.compactions.applied(next, self.end, self.wall);
                 Applied::default()
             }
         }
@@ -264,6 +300,9 @@ impl LogState {
         }
         if !state.epochs.is_sound(state.end) || !state.producers.is_sound() {
             return undecodable("its epochs or producers cannot be".into());
+        }
+        if !state.compactions.is_sound(state.end) {
+            return undecodable("it cannot be compacted so far".into());
         }
         if !state.newest.is_sound(state.start, state.end) {
             return undecodable("its newest timestamps cannot be".into());

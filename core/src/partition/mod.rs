@@ -6,6 +6,7 @@
 //! append   a batch from a client -> checked -> offset and epoch written into its header -> proposed, parked
 //! apply    a committed entry -> log end, epochs, producers, log start; the batch goes on to storage
 //! delete   a later start of the log -> proposed, parked
+//! compact  how far the last record of each key alone stays -> proposed
 //! settle   what was parked up to the applied index is answered
 //! ```
 //!
@@ -25,6 +26,8 @@
 
 mod append;
 mod arriving;
+mod compaction;
+mod compactions;
 mod deletion;
 mod epochs;
 mod followers;
@@ -40,6 +43,7 @@ mod timestamps;
 
 pub use append::{Appended, Conditions, Settled};
 pub use arriving::Unfit;
+pub use compactions::Compactions;
 pub use epochs::Epochs;
 pub use log::{LogState, PartitionCommand};
 #[cfg(test)]
@@ -48,6 +52,7 @@ pub use producers::Remembered;
 pub use refusal::AppendRefusal;
 pub use retention::Retained;
 
+use crate::compaction::Compacted;
 use crate::entry::{Entry, EntryKind, Stamp};
 use crate::ids::{Index, Offset, ProducerId, ReplicaId, Term, TopicPartition};
 use crate::level::{Level, Levels};
@@ -86,6 +91,8 @@ pub struct Partition {
     awaiting_disks: VecDeque<Parked>,
     watchers: BTreeSet<Waiter>,
     looked: Looked,
+    /// The newest compaction that it has proposed, and in which term: until that is applied, it is not proposed again.
+    compaction_proposed: Option<(Term, Compacted)>,
     traffic: Traffic,
 }
 
@@ -164,6 +171,7 @@ impl Partition {
             awaiting_disks: VecDeque::new(),
             watchers: BTreeSet::new(),
             looked: Looked::default(),
+            compaction_proposed: None,
             traffic: Traffic::default(),
         }
     }

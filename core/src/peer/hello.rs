@@ -296,7 +296,7 @@ mod tests {
         let ours = Protocol { oldest: 3, newest: 3 };
         let of_protocol =
             |oldest, newest| Refusal::Protocol { node: one, theirs: Protocol { oldest, newest }, ours };
-        let levels = Levels { oldest: Level(3), newest: Level(4) };
+        let levels = Levels { oldest: Level(8), newest: Level(9) };
         let of_levels = Refusal::Levels { node: one, theirs: levels, ours: Levels::BUILD };
         let cases: [(Result<Greeting, Refusal>, Refusal); 11] = [
             (judged(None, |hello| hello.protocol_newest = 2), of_protocol(3, 2)),
@@ -304,7 +304,7 @@ mod tests {
                 judged(None, |hello| (hello.protocol_oldest, hello.protocol_newest) = (4, 9)),
                 of_protocol(4, 9),
             ),
-            (judged(None, |hello| (hello.level_oldest, hello.level_newest) = (3, 4)), of_levels),
+            (judged(None, |hello| (hello.level_oldest, hello.level_newest) = (8, 9)), of_levels),
             (judged(None, |hello| hello.nonce = Bytes::from_static(b"short")), Refusal::Ids(1)),
             (judged(None, |hello| hello.node = 2), Refusal::Myself(two)),
             (judged(Some(NodeId(3)), |_| {}), Refusal::Unexpected { expected: NodeId(3), found: one }),
@@ -337,12 +337,15 @@ mod tests {
     fn who_does_not_read_the_clusters_level_is_turned_away() {
         let hello = me(1).hello(Nonce([5; 32]));
         let mut raised = me(2);
-        raised.identity.levels.newest = Level(3);
-        raised.level = Some(Level(2));
+        let Levels { oldest, newest } = Levels::BUILD;
+        let next = Level(newest.0 + 1);
+        raised.identity.levels.newest = next;
+        raised.level = Some(newest);
         assert!(raised.check(&hello, None).is_ok(), "before it is raised");
-        raised.level = Some(Level(3));
+        raised.level = Some(next);
         let refusal = raised.check(&hello, None).expect_err("it would find what it cannot read");
-        let said = "node n1 reads feature levels 1 to 2, and the cluster has level 3";
-        assert_eq!((refusal.to_string(), refusal.told()), (said.to_owned(), Turned::Level));
+        let said =
+            format!("node n1 reads feature levels {oldest} to {newest}, and the cluster has level {next}");
+        assert_eq!((refusal.to_string(), refusal.told()), (said, Turned::Level));
     }
 }
