@@ -422,6 +422,15 @@ pub const DOOMED_AGE_MAX: Duration = Duration::from_secs(10);
 /// What one step of compaction looks through, stored and decompressed together, unless one batch alone is more. Source:
 /// chosen, about a millisecond and a half. At the edge: the next step. Bytes.
 pub const COMPACTION_STEP_BYTES: u64 = 512 << 10;
+/// How much of it there is in a second. Source: chosen, a tenth of a core. Bytes.
+pub const COMPACTION_BYTES_PER_SECOND: u64 = 16 << 20;
+/// How often it is looked which logs are to be compacted. Source: Kafka's log.cleaner.backoff.ms.
+pub const COMPACTION_LOOK: Duration = Duration::from_secs(15);
+/// Keys of a log that is compacted take one part in so many of the node's memory, and at most so many bytes. Source:
+/// chosen, and Kafka's log.cleaner.dedupe.buffer.size. At the edge: another pass.
+pub const COMPACTION_KEYS_SHARE: u64 = 32;
+/// See [`COMPACTION_KEYS_SHARE`].
+pub const COMPACTION_KEYS_BYTES_MAX: u64 = 128 << 20;
 /// Compactions of a log whose times are remembered, for its tombstones. Source: chosen, 1 KiB a partition. At the edge: two
 /// that follow each other shortly count as the later, and tombstones live that much longer.
 pub const COMPACTIONS_MAX: usize = 64;

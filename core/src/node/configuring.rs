@@ -6,6 +6,7 @@
 //! Invariant: between two turns each partition has the settings that this node's image shows.
 
 use super::Node;
+use crate::compaction::Compacted;
 use crate::ids::{ReplicaId, TopicId};
 use crate::mutant::Mutant;
 use crate::now::Now;
@@ -52,8 +53,12 @@ impl Node {
             return false;
         }
         partition.configure(config);
-        let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms };
+        // What was decided is carried out, whatever the policy says now.
+        let is_compacted = config.compaction.is_some() || partition.compacted() != Compacted::default();
+        let max_lag_ms = config.compaction.map_or(i64::MAX, |rules| rules.max_lag_ms);
+        let roll = Roll { bytes: config.segment_bytes, age_ms: config.segment_ms.min(max_lag_ms) };
         self.ports.storage.set_roll(id, roll);
+        self.compacting.configured(id, is_compacted);
         is_changed
     }
 

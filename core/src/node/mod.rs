@@ -34,6 +34,7 @@ mod catch_up;
 mod checkpoints;
 mod clients;
 mod cold_reads;
+mod compacting;
 mod company;
 mod configuring;
 mod coordinating;
@@ -92,6 +93,7 @@ use behind::Behind;
 use catch_up::CatchUps;
 use checkpoints::Checkpoints;
 use cold_reads::ColdReads;
+use compacting::Compacting;
 use company::Company;
 use deleted_ahead::DeletedAhead;
 use elections::Elections;
@@ -145,6 +147,7 @@ pub struct Node {
     handing_over: HandingOver,
     checkpoints: Checkpoints,
     retention: Retention,
+    compacting: Compacting,
     behind: Behind,
     gone: Gone,
     ticks: Ticks,
@@ -187,6 +190,7 @@ impl Node {
             handing_over: HandingOver::new(settings::election_ticks(&config)),
             checkpoints: Checkpoints::new(&config.storage),
             retention: Retention::new(config.retention_interval),
+            compacting: Compacting::new(config.memory_limit),
             behind: Behind::new(config.memory_limit),
             gone: Gone::default(),
             ticks: Ticks::new(config.is_single()),
@@ -300,6 +304,7 @@ impl Node {
             ("forwarded requests", self.ports.peers.held()),
             ("catch-ups", self.catch_ups.held()),
             ("mendings", self.mendings.held()),
+            ("compactions", self.compacting.held()),
             ("replicas of nobody", self.unclaimed.ids().filter(|id| !self.identity.is_dead(*id)).count()),
             ("replicas that start", self.unstarted.held()),
             ("topics deleted ahead", self.deleted_ahead.held()),
@@ -314,6 +319,7 @@ impl Node {
         self.reading.lost(id, &mut self.ports.news);
         self.alarms.set(id, None);
         self.catch_ups.over(id);
+        self.compacting.over(id);
         self.mendings.over(id, &mut self.residents, &mut self.ports);
     }
 

@@ -82,8 +82,9 @@ impl Node {
             Outcome::Damaged { replica, from, below } => {
                 self.mendings.found_damage(now, replica, (from, below), residents, ports);
             }
-            // Nobody asks for it yet.
-            Outcome::Rewritten { .. } => {}
+            Outcome::Rewritten { replica, is_done } => {
+                self.compacting.rewritten(now, replica, is_done, ports)
+            }
             Outcome::Mended { replica, from, is_mended } => {
                 self.mendings.mended(now, replica, (from, is_mended), residents, ports);
             }
@@ -96,7 +97,8 @@ impl Node {
         let (residents, ports) = (&mut self.residents, &mut self.ports);
         let is_ours = self.serving.read(read, &result, residents, ports, &mut self.handing_over)
             || self.mendings.read(now, read, &result, residents, ports)
-            || self.scrubbing.read(now, read, &result);
+            || self.scrubbing.read(now, read, &result)
+            || self.compacting.read(now, read, &result, ports);
         if !is_ours {
             ports.news.read.push((read, result));
         }

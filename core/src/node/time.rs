@@ -27,6 +27,7 @@ impl Node {
             self.tick(now);
         }
         self.retention.woke(now, &mut self.residents, &mut self.ports);
+        self.compacting.woke(now, &mut self.residents, &mut self.ports);
     }
 
     /// The earliest moment at which `woke` has something to do.
@@ -44,6 +45,7 @@ impl Node {
             self.asking.next_deadline(),
             self.registering.next_deadline(),
             self.retention.next_deadline(&self.residents),
+            self.compacting.next_deadline(),
         ])
     }
 
@@ -135,6 +137,7 @@ impl Node {
     pub fn stop(&mut self) {
         self.service.stop();
         self.scrubbing.stop();
+        self.compacting.stop();
     }
 
     /// Hands what this node leads to others, as far as one is there that keeps up. Returns whether it leads

@@ -26,7 +26,7 @@ use crate::action::Action;
 use crate::compaction::{Compacted, Span};
 use crate::event::DoneResult;
 use crate::file::{File, SegmentName};
-use crate::ids::ReplicaId;
+use crate::ids::{Offset, ReplicaId};
 use bytes::Bytes;
 
 /// Why nothing is written anew. What was written of the span before goes.
@@ -50,6 +50,19 @@ impl Storage {
         if let Some(local) = self.running().and_then(|running| running.locals.get_mut(&replica)) {
             local.log.close_newest();
         }
+    }
+
+    /// Tells the log of a replica from one of it that began anew; `None` if it is not here.
+    pub fn era(&self, replica: ReplicaId) -> Option<u32> {
+        let State::Running(running) = &self.state else { return None };
+        running.locals.get(&replica).map(|local| local.log.generation)
+    }
+
+    /// The file that holds `offset`, if one does.
+    pub fn file_of(&self, replica: ReplicaId, offset: Offset) -> Option<SegmentName> {
+        let State::Running(running) = &self.state else { return None };
+        let log = &running.locals.get(&replica)?.log;
+        log.segment_of(offset).map(|segment| segment.name(log.of))
     }
 
     /// How far the closed segments of a replica are compacted.

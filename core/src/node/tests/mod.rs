@@ -3,6 +3,7 @@
 
 mod asking;
 mod comings;
+mod compacting;
 mod disk;
 
 use super::ports::Ports;
