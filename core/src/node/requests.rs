@@ -3,6 +3,7 @@
 
 use super::Node;
 use super::cold_reads::Sought;
+use crate::compaction::Compacted;
 use crate::ids::{NodeId, Offset, PartitionId, ReplicaId, Term, TopicId, TopicPartition};
 use crate::machine::Waiter;
 use crate::mutant::{Mutant, is_planted};
@@ -228,6 +229,18 @@ impl Node {
         self.cold_reads.share(id, &mut self.ports, sought, |ports| {
             ports.storage.read(id, from, watermark, max_bytes, &mut ports.actions)
         })
+    }
+
+    /// The largest timestamp of a partition's records, if any has one. The log's state knows it as long as no record is
+    /// taken out of the log; then its segments do.
+    pub fn newest_timestamp(&self, of: TopicPartition) -> Option<i64> {
+        let (id, partition) = self.residents.placed(of)?;
+        if partition.compacted() == Compacted::default() {
+            return partition.log().newest.timestamp();
+        }
+        let unwritten = self.ports.storage.unwritten(id);
+        let all = self.ports.storage.segments(id).iter().chain(&unwritten);
+        all.map(|segment| segment.max_timestamp).max().filter(|timestamp| *timestamp >= 0)
     }
 
     /// Looks for the first batch, from `from` or the log start on, that has a record of that time or later; an empty

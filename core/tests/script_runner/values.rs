@@ -25,7 +25,7 @@ pub mod batch {
     use ::bytes::BytesMut;
     use rust_mq_proto::records::{BatchBuilder, Producer};
 
-    /// Values with one timestamp, perhaps an idempotent producer's.
+    /// Values with one timestamp, perhaps an idempotent producer's. `k:v` has a key, and `k:` is its tombstone.
     pub fn of(
         values: &[String],
         timestamp: i64,
@@ -40,7 +40,11 @@ pub mod batch {
             batch = batch.producer(producer);
         }
         for value in values {
-            batch.push(timestamp, None, Some(&bytes(value)), &[]);
+            match value.split_once(':') {
+                None => batch.push(timestamp, None, Some(&bytes(value)), &[]),
+                Some((key, "")) => batch.push(timestamp, Some(key.as_bytes()), None, &[]),
+                Some((key, value)) => batch.push(timestamp, Some(key.as_bytes()), Some(&bytes(value)), &[]),
+            }
         }
         batch.build()
     }

@@ -12,7 +12,7 @@
 //! - Invariant: an answer's first batch is whole, whatever the limits say (progress); with it they hold.
 
 use super::fetch_answer;
-use super::fetch_partition::{self, Part, Read};
+use super::fetch_partition::{self, Brought, Part, Read};
 use crate::api::Waiting;
 use crate::api::desk::{Desk, NEVER, Vain};
 use crate::api::fetch_session::{Found, PartName};
@@ -53,6 +53,8 @@ pub(in crate::api) struct Pending {
     first: Option<usize>,
     /// Parts that the disk has just refused: another batch may be the answer's first.
     refused: BTreeSet<usize>,
+    /// Whether the disk brought batches without records: what follows them is looked for.
+    has_passed: bool,
     min_bytes: usize,
     max_bytes: usize,
     until: Mono,
@@ -109,6 +111,7 @@ pub(in crate::api) fn handle(
         reads_bytes: 0,
         first: None,
         refused: BTreeSet::new(),
+        has_passed: false,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         until: if has_room(desk, node, count) { now.mono + wait } else { now.mono },
@@ -163,8 +166,8 @@ fn look_at(
     let mut has_error = false;
     for position in positions.clone() {
         desk.work.part(0);
-        let part = &pending.parts[position];
         let is_first = pending.found_bytes == 0 && pending.reads.is_empty();
+        let part = &mut pending.parts[position];
         let read = match pending.refused.contains(&position) {
             true => Read::Done(part.unreadable()),
             false => fetch_partition::read(node, part, left, is_first),
@@ -399,11 +402,22 @@ pub(in crate::api) fn read_done(
     if result.is_err() {
         pending.refused.insert(position);
     }
-    let data = fetch_partition::from_disk(node, &pending.parts[position], result, is_first);
+    let part = &mut pending.parts[position];
+    let data = match fetch_partition::from_disk(node, part, result, is_first) {
+        Brought::Data(data) => data,
+        Brought::Nothing(next) => {
+            part.pass(next);
+            pending.has_passed = true;
+            part.nothing_yet()
+        }
+    };
     pending.find(position, data);
     if pending.reads.is_empty()
-        && let Some(Waiting::Fetch(pending)) = desk.take_out(waiter)
+        && let Some(Waiting::Fetch(mut pending)) = desk.take_out(waiter)
     {
+        if std::mem::take(&mut pending.has_passed) {
+            return look(desk, node, now, waiter, pending);
+        }
         let has_none = |data: &PartitionData| data.records.as_ref().is_none_or(|records| records.is_empty());
         let is_empty = pending.found.iter().flatten().all(has_none);
         let parts = pending.parts.iter().zip(pending.found.iter().flatten());

@@ -5,10 +5,13 @@
 //!   wait no longer is told KAFKA_STORAGE_ERROR, which clients retry.
 //! - Records are empty and never null where there are none: librdkafka refuses a null.
 
+use super::emptied::{self, Given};
+use crate::compaction::Compacted;
 use crate::ids::{Offset, Term, TopicPartition};
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
+use bytes::Bytes;
 use rust_mq_proto::kafka::api::fetch::{EpochEndOffset, FetchPartition, PartitionData};
 use rust_mq_proto::kafka::{Chain, ErrorCode};
 
@@ -22,6 +25,8 @@ pub(super) struct Part {
     pub max_bytes: usize,
     index: i32,
     offset: Offset,
+    /// Up to here there is no record for it, as far as was looked.
+    passed: Offset,
     leader_epoch: i32,
     last_fetched_epoch: i32,
     is_committed_only: bool,
@@ -33,6 +38,14 @@ pub(super) enum Read {
     Done(PartitionData),
     /// The disk is asked.
     Later(ReadId),
+}
+
+/// What came of a read.
+pub(super) enum Brought {
+    /// An answer.
+    Data(PartitionData),
+    /// There is no record for it up to here, and what follows is to be read.
+    Nothing(Offset),
 }
 
 impl Part {
@@ -48,10 +61,16 @@ impl Part {
             max_bytes: usize::try_from(asked.partition_max_bytes).unwrap_or(0),
             index: asked.partition,
             offset: Offset(asked.fetch_offset),
+            passed: Offset(asked.fetch_offset),
             leader_epoch: asked.current_leader_epoch,
             last_fetched_epoch: asked.last_fetched_epoch,
             is_committed_only,
         }
+    }
+
+    /// There is no record up to there.
+    pub fn pass(&mut self, to: Offset) {
+        self.passed = self.passed.max(to);
     }
 
     /// What it was made of, as far as it goes by that.
@@ -93,6 +112,11 @@ impl Part {
         self.error(ErrorCode::KafkaStorageError)
     }
 
+    /// What is answered while it is looked for more.
+    pub fn nothing_yet(&self) -> PartitionData {
+        self.error(ErrorCode::None)
+    }
+
     fn data(&self, partition: &Partition, records: Chain) -> PartitionData {
         let high_watermark = partition.high_watermark().0;
         PartitionData {
@@ -127,32 +151,44 @@ impl Part {
 }
 
 /// Looks at one partition. `left` bytes are left of the whole answer; `is_first` lets one batch pass any limit.
-pub(super) fn read(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Read {
+pub(super) fn read(node: &mut Node, part: &mut Part, left: usize, is_first: bool) -> Read {
+    loop {
+        match read_on(node, part, left, is_first) {
+            Ok(read) => return Read::Later(read),
+            Err(Brought::Data(data)) => return Read::Done(data),
+            Err(Brought::Nothing(next)) => part.pass(next),
+        }
+    }
+}
+
+/// Asks the disk, or says what needs no asking.
+fn read_on(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Result<ReadId, Brought> {
+    let data = |data| Err(Brought::Data(data));
     if let Some(empty) = part.of.ok().and_then(|of| node.empty(of, part.leader_epoch)) {
-        return Read::Done(part.empty(empty));
+        return data(part.empty(empty));
     }
     let partition = match node.serving(part.of, part.leader_epoch) {
         Ok((_, partition)) => partition,
-        Err(error) => return Read::Done(part.error(error)),
+        Err(error) => return data(part.error(error)),
     };
     if part.offset < partition.log_start() || part.offset > partition.log_end() {
-        return Read::Done(part.out_of_range(partition));
+        return data(part.out_of_range(partition));
     }
     if let Some(diverging_epoch) = diverging(partition, part) {
-        return Read::Done(PartitionData { diverging_epoch, ..part.data(partition, Chain::default()) });
+        return data(PartitionData { diverging_epoch, ..part.data(partition, Chain::default()) });
     }
     let max_bytes = part.max_bytes.min(left);
     if part.offset >= partition.high_watermark() || (max_bytes == 0 && !is_first) {
-        return Read::Done(part.data(partition, Chain::default()));
+        return data(part.data(partition, Chain::default()));
     }
     let of = partition.of();
-    if node.is_being_mended(of, part.offset) {
-        return Read::Done(part.unreadable());
+    if node.is_being_mended(of, part.passed) {
+        return data(part.unreadable());
     }
-    match node.read(of, part.offset, max_bytes) {
-        Lookup::Later(read) => Read::Later(read),
-        Lookup::Now(chunk) => Read::Done(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
-        Lookup::Refused(fault) => Read::Done(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
+    match node.read(of, part.passed, max_bytes) {
+        Lookup::Later(read) => Ok(read),
+        Lookup::Now(chunk) => Err(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
+        Lookup::Refused(fault) => Err(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
     }
 }
 
@@ -162,7 +198,7 @@ pub(super) fn from_disk(
     part: &Part,
     result: Result<Chunk, ReadFault>,
     is_first: bool,
-) -> PartitionData {
+) -> Brought {
     from_disk_within(node, part, result, is_first, part.max_bytes)
 }
 
@@ -172,20 +208,32 @@ fn from_disk_within(
     result: Result<Chunk, ReadFault>,
     is_first: bool,
     max_bytes: usize,
-) -> PartitionData {
+) -> Brought {
     let partition = match node.serving(part.of, -1) {
         Ok((_, partition)) => partition,
-        Err(error) => return part.error(error),
+        Err(error) => return Brought::Data(part.error(error)),
     };
-    match result {
+    Brought::Data(match result {
         Ok(chunk) => {
-            let records = Chain::from(chunk.batches);
+            let batches = match with_records(partition, chunk.batches) {
+                Given::Batches(batches) => batches,
+                Given::Nothing(next) => return Brought::Nothing(next),
+            };
+            let records = Chain::from(batches);
             let is_fitting = is_first || records.len() <= max_bytes;
             part.data(partition, if is_fitting { records } else { Chain::default() })
         }
         Err(ReadFault::OutOfRange) => part.out_of_range(partition),
         Err(_) => part.unreadable(),
+    })
+}
+
+/// To look at each batch would cost more than all else: only where there may be one without records.
+fn with_records(partition: &Partition, batches: Vec<Bytes>) -> Given {
+    if partition.compacted() == Compacted::default() {
+        return Given::Batches(batches);
     }
+    emptied::with_records(batches, partition.high_watermark())
 }
 
 /// Whether waiting may bring more for this part than was found.

@@ -231,7 +231,7 @@ fn look_up(
         EARLIEST | EARLIEST_LOCAL => at(partition.log_start(), -1),
         // There are no tiers.
         LATEST_TIERED | EARLIEST_UNTIERED => error(ErrorCode::None),
-        MAX_TIMESTAMP => match partition.log().newest.timestamp() {
+        MAX_TIMESTAMP => match node.newest_timestamp(of) {
             Some(time) => by_time(node, of, (time, start), origin, allowance),
             None => error(ErrorCode::None),
         },

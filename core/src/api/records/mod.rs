@@ -3,6 +3,7 @@
 mod allowance;
 pub(super) mod delete_records;
 mod describe_producers;
+mod emptied;
 pub(super) mod fetch;
 mod fetch_answer;
 mod fetch_partition;

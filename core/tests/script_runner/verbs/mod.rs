@@ -4,7 +4,8 @@
 //! cluster nodes=3 start=1,2 ...    nodes, and which start at once (all); prints until the cluster serves
 //! start 3, stop 2, kill 2          processes; crash 2 loses what is not synced too, wipe 2 the whole disk
 //! topic t partitions=1 on=1,2,3    creates a topic (at node 1, or at=2); delete t
-//! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=; t-0,t-1 both
+//! produce 1 t-0 a b acks=all       to node 1; pid= epoch= seq= make it an idempotent producer's; txn=; t-0,t-1 both;
+//!                                  k:v has a key, k: is its tombstone
 //! fetch 1 t-0 from=0 wait=0ms      min= max= bytes; epoch= what the client thinks; last= epoch it read
 //! list 1 t-0 latest                earliest, latest, max or ms since the start
 //! epoch 1 t-0 2                    where leader epoch 2 ended

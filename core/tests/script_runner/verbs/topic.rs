@@ -17,6 +17,9 @@ const CONFIGS: &[&str] = &[
     "message_timestamp_type",
     "segment_bytes",
     "segment_ms",
+    "cleanup_policy",
+    "delete_retention_ms",
+    "min_cleanable_dirty_ratio",
 ];
 
 pub fn run(world: &mut World, command: &Command) -> Result<(), String> {
