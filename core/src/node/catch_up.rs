@@ -41,8 +41,8 @@ use crate::peer::{Bulk, CallId, CatchUp, Fetch, Fetched, Snapshot, SnapshotWante
 use crate::replica::{Ready, Restored, SnapshotMeta};
 use crate::resident::{Effect, Residents};
 use crate::storage::{CommittedBatch, Reset};
-use bytes::Bytes;
-use rust_mq_proto::records::Batches;
+use bytes::{Bytes, BytesMut};
+use rust_mq_proto::records::{Batch, BatchBuilder, Batches, HEADER_BYTES};
 use std::collections::BTreeMap;
 
 /// The catch-ups of this node's replicas.
@@ -371,10 +371,7 @@ fn keep_fetched(id: ReplicaId, fetched: &Fetched, ports: &mut Ports) -> bool {
             if batch.check_crc().is_err() || batch.last_offset() < end.0 {
                 continue;
             }
-            if batch.base_offset() != end.0 || batch.last_offset() < batch.base_offset() {
-                return is_any;
-            }
-            let bytes = Bytes::copy_from_slice(batch.bytes());
+            let Some(bytes) = from_the_end(&batch, end) else { return is_any };
             let next = Offset(batch.last_offset() + 1);
             let max_timestamp = batch.max_timestamp();
             ports.storage.keep(id, CommittedBatch { base: end, next, max_timestamp, bytes });
@@ -382,4 +379,40 @@ fn keep_fetched(id: ReplicaId, fetched: &Fetched, ports: &mut Ports) -> bool {
         }
     }
     is_any
+}
+
+/// The batch, if it begins where the log ends here. Of one without records, as compaction leaves them, what lies behind
+/// that: where such a run is cut is each replica's own matter.
+fn from_the_end(batch: &Batch<'_>, end: Offset) -> Option<Bytes> {
+    let next = batch.last_offset().checked_add(1).filter(|next| *next > end.0)?;
+    match batch.base_offset() {
+        base if base == end.0 => Some(Bytes::copy_from_slice(batch.bytes())),
+        base if base < end.0 && batch.count() == 0 => {
+            BatchBuilder::hollow((end.0, next), batch.leader_epoch(), HEADER_BYTES).map(BytesMut::freeze)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_log_is_kept_and_of_a_run_without_records_the_rest() {
+        let mut builder = BatchBuilder::new();
+        (0..3).for_each(|_| builder.push(0, Some(b"k"), None, &[]));
+        let full = builder.place(10, 4).build();
+        let full = Batch::parse(&full).expect("built");
+        assert_eq!(from_the_end(&full, Offset(10)).as_deref(), Some(full.bytes()));
+        assert_eq!(from_the_end(&full, Offset(9)), None, "a gap");
+        assert_eq!(from_the_end(&full, Offset(12)), None, "a batch is kept whole");
+        let hollow = BatchBuilder::hollow((10, 20), 4, HEADER_BYTES).expect("it fits");
+        let hollow = Batch::parse(&hollow).expect("built");
+        let rest = from_the_end(&hollow, Offset(15)).expect("five are missing");
+        let rest = Batch::parse(&rest).expect("built");
+        assert_eq!((rest.base_offset(), rest.last_offset(), rest.count()), (15, 19, 0));
+        assert_eq!((rest.leader_epoch(), rest.check_crc()), (4, Ok(())));
+        assert_eq!(from_the_end(&hollow, Offset(20)), None);
+    }
 }
