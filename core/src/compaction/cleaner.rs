@@ -89,6 +89,7 @@ pub struct Cleaner {
     decompressor: Decompressor,
     /// What was read and not looked through yet.
     unread: Bytes,
+    looked_bytes: u64,
     stage: Stage,
 }
 
@@ -122,6 +123,7 @@ impl Cleaner {
             keys,
             decompressor: Decompressor::new(),
             unread: Bytes::new(),
+            looked_bytes: 0,
             stage: Stage::Noting { at: done.up_to, is_full: false },
         }
     }
@@ -131,9 +133,9 @@ impl Cleaner {
         self.done
     }
 
-    /// Bytes of records that it has looked through, decompressed.
-    pub fn plain_bytes(&self) -> u64 {
-        self.decompressor.plain_bytes()
+    /// Bytes that it has looked through, stored and decompressed together: what work that was.
+    pub fn looked_bytes(&self) -> u64 {
+        self.looked_bytes
     }
 
     /// What it takes in memory for keys, in bytes.
@@ -239,20 +241,19 @@ impl Cleaner {
     fn work(&mut self) -> Result<Next, Unreadable> {
         let unread = std::mem::take(&mut self.unread);
         let mut batches = Batches::new(&unread);
-        let mut looked = 0;
-        while looked < COMPACTION_STEP_BYTES
+        let enough = self.looked_bytes + COMPACTION_STEP_BYTES;
+        while self.looked_bytes < enough
             && let Some(batch) = batches.next()
         {
             let at = self.at();
             let batch = batch.map_err(|error| Unreadable { offset: at, error })?;
             let before = self.decompressor.plain_bytes();
-            let looks_on = self
-                .look_at(&batch)
-                .map_err(|error| Unreadable { offset: Offset(batch.base_offset()), error })?;
-            if !looks_on {
+            let looks_on = self.look_at(&batch);
+            self.looked_bytes += batch.bytes().len() as u64 + self.decompressor.plain_bytes() - before;
+            let offset = Offset(batch.base_offset());
+            if !looks_on.map_err(|error| Unreadable { offset, error })? {
                 return Ok(Next::Worked);
             }
-            looked += batch.bytes().len() as u64 + self.decompressor.plain_bytes() - before;
         }
         let rest = batches.rest().len();
         self.unread = unread.slice(unread.len() - rest..);

@@ -253,7 +253,7 @@ fn a_step_looks_through_little_however_well_it_was_compressed() {
     let mut cleaner = Cleaner::new(Compacted::default(), target, 1 << 30, KeyMap::new([[0; 2]; 2], 1 << 16));
     let (mut file, mut steps) = (Vec::new(), 0);
     loop {
-        let before = cleaner.plain_bytes();
+        let before = cleaner.looked_bytes();
         match cleaner.next(Offset(0), &log.closed()).expect("readable") {
             Next::Read { from, below } => cleaner.take(log.read(from, below, 512 << 10)),
             Next::Worked => {}
@@ -262,7 +262,7 @@ fn a_step_looks_through_little_however_well_it_was_compressed() {
             Next::Reached(done) if done.covers(target) => break,
             Next::Reached(_) => {}
         }
-        let looked = cleaner.plain_bytes() - before;
+        let looked = cleaner.looked_bytes() - before;
         assert!(looked < COMPACTION_STEP_BYTES + 110_000, "{looked} bytes in a step");
         steps += u64::from(looked > 0);
     }

@@ -209,10 +209,10 @@ impl Compacting {
             return;
         };
         let closed: Vec<Closed> = ports.storage.closed(id).iter().map(closed).collect();
-        let before = work.cleaner.plain_bytes();
+        let before = work.cleaner.looked_bytes();
         match work.cleaner.next(log_start, &closed) {
             Ok(Next::Worked) => {
-                let looked = (work.cleaner.plain_bytes() - before).max(1);
+                let looked = (work.cleaner.looked_bytes() - before).max(1);
                 let nanos = looked.saturating_mul(1_000_000_000) / COMPACTION_BYTES_PER_SECOND;
                 self.due = now.mono + Duration::from_nanos(nanos);
             }
