@@ -48,6 +48,14 @@ pub(super) enum Brought {
     Nothing(Offset),
 }
 
+/// What came of looking once.
+enum Looked {
+    /// The disk is asked.
+    Later(ReadId),
+    /// What is there without it.
+    Now(Brought),
+}
+
 impl Part {
     pub fn new(
         of: Result<TopicPartition, ErrorCode>,
@@ -154,16 +162,16 @@ impl Part {
 pub(super) fn read(node: &mut Node, part: &mut Part, left: usize, is_first: bool) -> Read {
     loop {
         match read_on(node, part, left, is_first) {
-            Ok(read) => return Read::Later(read),
-            Err(Brought::Data(data)) => return Read::Done(data),
-            Err(Brought::Nothing(next)) => part.pass(next),
+            Looked::Later(read) => return Read::Later(read),
+            Looked::Now(Brought::Data(data)) => return Read::Done(data),
+            Looked::Now(Brought::Nothing(next)) => part.pass(next),
         }
     }
 }
 
 /// Asks the disk, or says what needs no asking.
-fn read_on(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Result<ReadId, Brought> {
-    let data = |data| Err(Brought::Data(data));
+fn read_on(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Looked {
+    let data = |data| Looked::Now(Brought::Data(data));
     if let Some(empty) = part.of.ok().and_then(|of| node.empty(of, part.leader_epoch)) {
         return data(part.empty(empty));
     }
@@ -186,9 +194,9 @@ fn read_on(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Result<
         return data(part.unreadable());
     }
     match node.read(of, part.passed, max_bytes) {
-        Lookup::Later(read) => Ok(read),
-        Lookup::Now(chunk) => Err(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
-        Lookup::Refused(fault) => Err(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
+        Lookup::Later(read) => Looked::Later(read),
+        Lookup::Now(chunk) => Looked::Now(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
+        Lookup::Refused(fault) => Looked::Now(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
     }
 }
 
