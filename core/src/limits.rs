@@ -249,8 +249,7 @@ pub const NODE_GONE_AFTER: Duration = Duration::from_secs(9);
 /// timeout would be 6 s; a client's own pause is 0.1 s. At the edge: the answer says LEADER_NOT_AVAILABLE.
 pub const LEADERS_AWAITED_MAX: Duration = Duration::from_secs(2);
 /// What a turn does for clients, in bytes of records that are looked at or decompressed. Source: chosen; some 20 ms of
-/// processor time where they are compressed, and four times what a driver lets in a turn. At the edge: the rest of it is
-/// done in the next turn.
+/// processor time, and four times what a driver lets in a turn. At the edge: the rest is done in the next turn.
 pub const TURN_WORK_BYTES: usize = 16 << 20;
 /// The most that one step of a turn looks at: one batch of the largest size, as it came and decompressed, or a request
 /// that names all partitions. At the edge: a turn ends no later than after its share and one step.
@@ -264,11 +263,12 @@ pub const PART_WORK_BYTES: usize = 256;
 /// How long a request waits for a decision of the metadata leader, whatever the client says. Source: chosen, twice
 /// clients' default of 30 s. At the edge: REQUEST_TIMED_OUT, and what was asked may still be done.
 pub const DECISION_AWAITED_MAX: Duration = Duration::from_secs(60);
-/// How long ListOffsets waits for a majority or the disk. Source: clients' own default of 30 s. At the edge:
-/// REQUEST_TIMED_OUT.
+/// How long a producer waits for an id. Source: chosen, some elections: any node gives ids, and one whose disk has stopped
+/// gives none. At the edge: COORDINATOR_LOAD_IN_PROGRESS, and its client asks again, or elsewhere.
+pub const PRODUCER_ID_AWAITED_MAX: Duration = Duration::from_secs(5);
+/// How long ListOffsets waits for a majority or the disk. Source: clients' default. At the edge: REQUEST_TIMED_OUT.
 pub const OFFSETS_AWAITED_MAX: Duration = Duration::from_secs(30);
-/// How long a fetch waits for the disk. Source: clients' own default of 30 s. At the edge: KAFKA_STORAGE_ERROR where
-/// nothing has come.
+/// How long a fetch waits for the disk. Source: clients' default. At the edge: KAFKA_STORAGE_ERROR where nothing has come.
 pub const DISK_AWAITED_MAX: Duration = Duration::from_secs(30);
 /// How long a request for all topics waits for a node that has just started to know them. Source: chosen, several
 /// elections, and a third of clients' default of 30 s. At the edge: the connection is closed.

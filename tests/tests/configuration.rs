@@ -139,7 +139,7 @@ fn a_check_says_whether_a_node_would_start_and_leaves_nothing_behind() {
     ends_with(0, &["fine: one node in memory"], &run_to_end(&["--listen", "127.0.0.1:0", "--check"]));
 
     let taken = free_address().to_string();
-    let held = TcpListener::bind(&taken).ok();
+    let held = TcpListener::bind(&taken).expect("nobody else has it");
     ends_with(1, &[&taken, "in use"], &run_to_end(&["--config", &path, "--check", "--listen", &taken]));
     drop(held);
     ends_with(

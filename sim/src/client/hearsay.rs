@@ -38,6 +38,7 @@ pub fn promised(key: ApiKey, version: i16, parts: &[Part], message: BytesMut) ->
 /// disk has stopped says so again and again.
 pub fn is_out_of_time(body: &ResponseBody) -> bool {
     const REQUEST_TIMED_OUT: i16 = 7;
+    const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
     match body {
         ResponseBody::CreateTopics(answer) => {
             answer.topics.iter().any(|topic| topic.error_code == REQUEST_TIMED_OUT)
@@ -45,7 +46,7 @@ pub fn is_out_of_time(body: &ResponseBody) -> bool {
         ResponseBody::DeleteTopics(answer) => {
             answer.responses.iter().any(|topic| topic.error_code == REQUEST_TIMED_OUT)
         }
-        ResponseBody::InitProducerId(answer) => answer.error_code == REQUEST_TIMED_OUT,
+        ResponseBody::InitProducerId(answer) => answer.error_code == COORDINATOR_LOAD_IN_PROGRESS,
         // What is asked next waits behind the next one, as answers come in order.
         ResponseBody::Produce(answer) => {
             let mut parts = answer.responses.iter().flat_map(|topic| &topic.partition_responses);

@@ -34,6 +34,17 @@ use rust_mq_proto::kafka::api::fetch::{FetchPartition, FetchRequest, FetchRespon
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// A cold read, and what of the answer is its own.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Whose part it is.
+    position: usize,
+    /// How many bytes it has: none of two that end in any order takes the other's.
+    max_bytes: usize,
+    /// Whether its first batch passes that, as nothing of the answer was there when it was asked for.
+    is_first: bool,
+}
+
 /// A fetch and what it has found so far.
 pub(in crate::api) struct Pending {
     origin: Origin,
@@ -45,12 +56,10 @@ pub(in crate::api) struct Pending {
     found: Vec<Option<PartitionData>>,
     /// Bytes of records in that.
     found_bytes: usize,
-    /// The cold reads under way, and whose part each is.
-    reads: BTreeMap<ReadId, usize>,
+    /// The cold reads under way.
+    reads: BTreeMap<ReadId, Asked>,
     /// What is charged for them until the fetch is answered.
     reads_bytes: usize,
-    /// The first part with records.
-    first: Option<usize>,
     /// Parts that the disk has just refused: another batch may be the answer's first.
     refused: BTreeSet<usize>,
     /// Whether the disk brought batches without records: what follows them is looked for.
@@ -109,7 +118,6 @@ pub(in crate::api) fn handle(
         found_bytes: 0,
         reads: BTreeMap::new(),
         reads_bytes: 0,
-        first: None,
         refused: BTreeSet::new(),
         has_passed: false,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0).min(max_bytes),
@@ -145,7 +153,7 @@ fn has_room(desk: &Desk, node: &Node, parts: usize) -> bool {
 fn look(desk: &mut Desk, node: &mut Node, now: Now, waiter: Waiter, mut pending: Box<Pending>) {
     pending.found.clear();
     pending.found.reserve(pending.parts.len());
-    (pending.found_bytes, pending.first) = (0, None);
+    pending.found_bytes = 0;
     give_back_reads(node, &mut pending);
     let all = 0..pending.parts.len();
     look_at(desk, node, now, waiter, pending, all);
@@ -184,7 +192,7 @@ fn look_at(
                 pending.reads_bytes +=
                     (asked + SEGMENT_READ_BYTES_MIN as usize).min(SEGMENT_READ_BYTES_MAX as usize);
                 desk.reads.entry(read).or_default().push(waiter);
-                pending.reads.insert(read, position);
+                pending.reads.insert(read, Asked { position, max_bytes: asked, is_first });
                 if position == pending.found.len() {
                     pending.found.push(None);
                 }
@@ -286,11 +294,7 @@ impl Pending {
     /// This was found of a part of which nothing was, or of the next.
     #[inline]
     fn find(&mut self, position: usize, data: PartitionData) {
-        let bytes = record_bytes(&data);
-        self.found_bytes += bytes;
-        if bytes > 0 {
-            self.first = Some(self.first.map_or(position, |first| first.min(position)));
-        }
+        self.found_bytes += record_bytes(&data);
         match self.found.get_mut(position) {
             Some(found) => *found = Some(data),
             None => self.found.push(Some(data)),
@@ -397,13 +401,12 @@ pub(in crate::api) fn read_done(
     result: Result<Chunk, ReadFault>,
 ) {
     let Some(Waiting::Fetch(pending)) = desk.waiting_mut(waiter) else { return };
-    let Some(position) = pending.reads.remove(&id) else { return };
-    let is_first = pending.first.is_none_or(|first| first > position);
+    let Some(Asked { position, max_bytes, is_first }) = pending.reads.remove(&id) else { return };
     if result.is_err() {
         pending.refused.insert(position);
     }
     let part = &mut pending.parts[position];
-    let data = match fetch_partition::from_disk(node, part, result, is_first) {
+    let data = match fetch_partition::from_disk(node, part, result, is_first, max_bytes) {
         Brought::Data(data) => data,
         Brought::Nothing(next) => {
             part.pass(next);

@@ -14,6 +14,7 @@ use crate::storage::{Chunk, Lookup, ReadFault, ReadId};
 use bytes::Bytes;
 use rust_mq_proto::kafka::api::fetch::{EpochEndOffset, FetchPartition, PartitionData};
 use rust_mq_proto::kafka::{Chain, ErrorCode};
+use rust_mq_proto::records::Batches;
 
 /// What is asked of one partition.
 pub(super) struct Part {
@@ -195,22 +196,13 @@ fn read_on(node: &mut Node, part: &Part, left: usize, is_first: bool) -> Looked 
     }
     match node.read(of, part.passed, max_bytes) {
         Lookup::Later(read) => Looked::Later(read),
-        Lookup::Now(chunk) => Looked::Now(from_disk_within(node, part, Ok(chunk), is_first, max_bytes)),
-        Lookup::Refused(fault) => Looked::Now(from_disk_within(node, part, Err(fault), is_first, max_bytes)),
+        Lookup::Now(chunk) => Looked::Now(from_disk(node, part, Ok(chunk), is_first, max_bytes)),
+        Lookup::Refused(fault) => Looked::Now(from_disk(node, part, Err(fault), is_first, max_bytes)),
     }
 }
 
-/// What a read has brought.
+/// What a read has brought. Of an answer of which it has `max_bytes`, and whose first batch passes any limit.
 pub(super) fn from_disk(
-    node: &Node,
-    part: &Part,
-    result: Result<Chunk, ReadFault>,
-    is_first: bool,
-) -> Brought {
-    from_disk_within(node, part, result, is_first, part.max_bytes)
-}
-
-fn from_disk_within(
     node: &Node,
     part: &Part,
     result: Result<Chunk, ReadFault>,
@@ -227,13 +219,35 @@ fn from_disk_within(
                 Given::Batches(batches) => batches,
                 Given::Nothing(next) => return Brought::Nothing(next),
             };
-            let records = Chain::from(batches);
-            let is_fitting = is_first || records.len() <= max_bytes;
-            part.data(partition, if is_fitting { records } else { Chain::default() })
+            part.data(partition, Chain::from(fitting(batches, max_bytes, is_first)))
         }
         Err(ReadFault::OutOfRange) => part.out_of_range(partition),
         Err(_) => part.unreadable(),
     })
+}
+
+/// As many whole batches as there is room for: a read that several share brings what the greediest asked for. `is_first`
+/// lets one pass.
+fn fitting(mut runs: Vec<Bytes>, max_bytes: usize, is_first: bool) -> Vec<Bytes> {
+    if runs.iter().map(Bytes::len).sum::<usize>() <= max_bytes {
+        return runs;
+    }
+    let (mut left, mut may_pass) = (max_bytes, is_first);
+    for number in 0..runs.len() {
+        let mut at = 0;
+        for batch in Batches::new(&runs[number]).map_while(Result::ok) {
+            let bytes = batch.bytes().len();
+            if bytes > left && !std::mem::take(&mut may_pass) {
+                runs[number].truncate(at);
+                runs.truncate(number + 1);
+                return runs;
+            }
+            may_pass = false;
+            left = left.saturating_sub(bytes);
+            at += bytes;
+        }
+    }
+    runs
 }
 
 /// To look at each batch would cost more than all else: only where there may be one without records.

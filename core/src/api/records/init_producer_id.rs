@@ -9,7 +9,7 @@
 use crate::api::Waiting;
 use crate::api::desk::Desk;
 use crate::api::origin::Origin;
-use crate::limits::DECISION_AWAITED_MAX;
+use crate::limits::{DECISION_AWAITED_MAX, PRODUCER_ID_AWAITED_MAX};
 use crate::metadata::{Reply, Request};
 use crate::node::Node;
 use crate::now::Now;
@@ -32,7 +32,7 @@ pub(in crate::api) fn handle(
     }
     let waiter = desk.waiter();
     desk.producer_ids.waiting.push_back(waiter);
-    desk.wait(now, waiter, now.mono + DECISION_AWAITED_MAX, Waiting::ProducerId(origin));
+    desk.wait(now, waiter, now.mono + PRODUCER_ID_AWAITED_MAX, Waiting::ProducerId(origin));
     serve(desk, node, now);
 }
 
