@@ -231,7 +231,7 @@ pub const ALL: [Planted; 103] = [
     ours(Mutant::PatternStale, &[Claim::C17, Claim::C18]),
     of_client(ClientMutant::RetryUnderNewSequence, &[Claim::C7, Claim::C9, Claim::C10]),
     of_client(ClientMutant::AckOfAnother, &[Claim::C7, Claim::C9]),
-    of_client(ClientMutant::UnsureSentAgain, &[Claim::C7, Claim::C9]),
+    of_client(ClientMutant::UnsureSentAgain, &[Claim::C7, Claim::C9, Claim::C10]),
     of_client(ClientMutant::LostTakenForRefused, &[Claim::C10]),
     of_client(ClientMutant::GivenUpDelivered, &[Claim::C7]),
     of_client(ClientMutant::MendedBackwards, &[Claim::C8]),
