@@ -210,6 +210,8 @@ pub enum Mutant {
     QuietForGood,
     /// A part of a fetch session is read from where it was when the session began.
     SessionOffsetStays,
+    /// A batch that the disk brings is held against what its partition may have, not against what the answer has left.
+    ReadsPassTheirShare,
 }
 
 /// Whether that bug is planted.

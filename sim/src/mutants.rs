@@ -120,7 +120,7 @@ pub fn nominated() -> BTreeMap<String, u64> {
 }
 
 /// All of them.
-pub const ALL: [Planted; 103] = [
+pub const ALL: [Planted; 104] = [
     numbered(1, Mutant::AckAtPropose, &[Claim::C3]),
     numbered(2, Mutant::EmptyReadySpeaks, &[Claim::C3]),
     // Without a crash: the vote is looked up in the durable journal as it leaves, or comes back without it (C4).
@@ -219,6 +219,7 @@ pub const ALL: [Planted; 103] = [
     // A reader of the last records of a log waits for them.
     ours(Mutant::QuietForGood, &[Claim::C17, Claim::C18]),
     ours(Mutant::SessionOffsetStays, &[Claim::C9, Claim::C17, Claim::C18]),
+    ours(Mutant::ReadsPassTheirShare, &[Claim::C9]),
     // Only a run in which a site stays dead can tell.
     ours(Mutant::GoneIsTold, &[Claim::C18]),
     ours(Mutant::ProposedIsTold, &[Claim::C5]),

@@ -4,11 +4,14 @@
 //! Looked at: every answer to a Fetch, record by record, where it arrives: batches are whole, follow each other from
 //! the position asked for, hold as many records as they say, and end below the high watermark that came with them;
 //! each value is one that a producer of ours wrote, and the ledger knows no other for its offset. Who was asked as the
-//! leader of an epoch gives no batch of a later one, and finds no reader of committed records on another way. After
+//! leader of an epoch gives no batch of a later one, and finds no reader of committed records on another way. All of an
+//! answer is no more than was asked for, or one batch. After
 //! ListOffsets by time the first record is not older than that; what else was looked up is `c09_lookups_are_exact`'s.
 
 use super::ledger::{BatchId, Ledger, Shelf, Value};
 use super::{Claim, Verdict, c07_acked_is_there};
+use rust_mq_proto::kafka::Chain;
+use rust_mq_proto::kafka::api::fetch::FetchResponse;
 use rust_mq_proto::records::{Batches, Decompressor, TimestampType};
 
 /// Bytes of a batch when decompressed, at most.
@@ -34,6 +37,20 @@ pub struct Page<'a> {
 /// The epoch of the last batch of a page.
 pub fn last_epoch(bytes: &[u8]) -> Option<i32> {
     Batches::new(bytes).filter_map(Result::ok).last().map(|batch| batch.leader_epoch())
+}
+
+/// An answer holds no more than was asked for, but for a first batch that is larger than all of it.
+pub fn is_no_more(answer: &FetchResponse, max_bytes: i32, site: usize, verdict: &mut Verdict) {
+    let parts = || answer.responses.iter().flat_map(|topic| &topic.partitions);
+    let bytes: usize = parts().filter_map(|part| part.records.as_ref()).map(Chain::len).sum();
+    if bytes <= usize::try_from(max_bytes).unwrap_or(0) {
+        return;
+    }
+    let chunks = parts().filter_map(|part| part.records.as_ref()).flat_map(Chain::parts);
+    let batches: usize = chunks.map(|chunk| Batches::new(chunk).count()).sum();
+    verdict.hold(batches == 1, Claim::C9, || {
+        format!("site {site} answered a fetch of {max_bytes} bytes with {batches} batches, {bytes} bytes")
+    });
 }
 
 /// A reader of committed records was told that it had left the log.

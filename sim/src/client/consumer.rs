@@ -170,7 +170,7 @@ impl Consumer {
                 };
                 places.iter().for_each(|place| self.placed(place, response.as_ref(), map, street));
             }
-            (Purpose::Fetch { site, from }, body) => {
+            (Purpose::Fetch { site, from, max_bytes }, body) => {
                 self.fetching.remove(&site);
                 if let Some(session) = self.sessions.get_mut(&site) {
                     let response = match &body {
@@ -182,7 +182,10 @@ impl Consumer {
                     }
                 }
                 match body {
-                    Some(ResponseBody::Fetch(response)) => self.fetched(site, &from, &response, map, street),
+                    Some(ResponseBody::Fetch(response)) => {
+                        c09_readers_see_one_log::is_no_more(&response, max_bytes, site, street.verdict);
+                        self.fetched(site, &from, &response, map, street);
+                    }
                     _ => self.topics.iter().for_each(|topic| map.doubt(&topic.name, -1)),
                 }
             }
@@ -322,7 +325,8 @@ impl Consumer {
             let ends = fetch_session::ends(ends_ppm, dice);
             request = self.sessions.entry(site).or_default().request(request, ends);
         }
-        if connections.request(site, &request, Purpose::Fetch { site, from }, street) {
+        let purpose = Purpose::Fetch { site, from, max_bytes: request.max_bytes };
+        if connections.request(site, &request, purpose, street) {
             self.fetching.insert(site);
         } else if let Some(session) = self.sessions.get_mut(&site) {
             session.answered(None);

@@ -39,6 +39,8 @@ pub enum Purpose {
         site: usize,
         /// What.
         from: Vec<Asked>,
+        /// How much of it at most, a first batch aside.
+        max_bytes: i32,
     },
     /// Which node coordinates a group.
     Coordinator,
