@@ -59,19 +59,11 @@ pub fn print(times: usize) -> io::Result<()> {
         let path = "/rustmq.v1.KafkaBroker/Produce";
         produce.push(runtime.block_on(cost_of_produce(&broker, path, &request))?);
     }
-    println!(
-        "{:<44} {:>10} {:>10} {:>10}  unit",
-        "gRPC, 16 connections, 32 in flight", "median", "least", "most"
+    let medians = table(
+        "gRPC, 16 connections, 32 in flight",
+        "us CPU a call",
+        &[("tonic's empty unary answer", &empty), ("Produce of one record", &produce)],
     );
-    let mut medians = Vec::new();
-    for (name, values) in [("tonic's empty unary answer", &empty), ("Produce of one record", &produce)] {
-        let Some(spread) = Spread::of(values) else { continue };
-        println!(
-            "{name:<44} {:>10.2} {:>10.2} {:>10.2}  us CPU a call",
-            spread.median, spread.least, spread.most
-        );
-        medians.push(spread.median);
-    }
     if let [empty, produce] = medians[..] {
         println!("{:<44} {:>10.2}  us more; promised: at most {PROMISED_US}", "", produce - empty);
     }
@@ -97,20 +89,27 @@ fn print_batches(runtime: &Runtime, times: usize) -> io::Result<()> {
         streamed.push(broker.counted()?.since(before).cpu_ns as f64 / (BATCHES * batch.len()) as f64);
     }
     println!();
-    println!("{:<44} {:>10} {:>10} {:>10}  unit", "batches of 1 MB, 4 in flight", "median", "least", "most");
-    let mut medians = Vec::new();
-    for (name, values) in [("Kafka's Produce", &plain), ("ProduceStream", &streamed)] {
-        let Some(spread) = Spread::of(values) else { continue };
-        println!(
-            "{name:<44} {:>10.3} {:>10.3} {:>10.3}  s CPU a GB",
-            spread.median, spread.least, spread.most
-        );
-        medians.push(spread.median);
-    }
+    let medians = table(
+        "batches of 1 MB, 4 in flight",
+        "s CPU a GB",
+        &[("Kafka's Produce", &plain), ("ProduceStream", &streamed)],
+    );
     if let [plain, streamed] = medians[..] {
         println!("{:<44} {:>10.2}  times as much; promised: at most {PROMISED_TIMES}", "", streamed / plain);
     }
     Ok(())
+}
+
+/// Prints what was measured, a line each. The medians.
+fn table(title: &str, unit: &str, rows: &[(&str, &[f64])]) -> Vec<f64> {
+    println!("{title:<44} {:>10} {:>10} {:>10}  unit", "median", "least", "most");
+    let mut medians = Vec::new();
+    for (name, values) in rows {
+        let Some(spread) = Spread::of(values) else { continue };
+        println!("{name:<44} {:>10.3} {:>10.3} {:>10.3}  {unit}", spread.median, spread.least, spread.most);
+        medians.push(spread.median);
+    }
+    medians
 }
 
 /// A broker that has room for all of it, with the topic.

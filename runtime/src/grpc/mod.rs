@@ -13,7 +13,7 @@
 //! refusal  how a call fails
 //! lines    the links on which calls reach the core; the crossing of threads
 //! ```
-//! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's, the framing of streams tonic's; neither is simulated.
+//! The messages are `proto`'s (`rustmq/v1/*.proto`). HTTP/2 is hyper's; it is not simulated.
 //!
 //! A thread of its own, which starts with the first such socket: who does not call gRPC pays nothing for it, and a vote
 //! between nodes does not wait for a client's megabytes. A call crosses to the core's thread once, and its answer back

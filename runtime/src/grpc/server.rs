@@ -1,7 +1,7 @@
 //! One gRPC connection: HTTP/2 with every limit set here, because none is set for us; which call is meant; and a call's
 //! end, whatever brings it.
 //!
-//! hyper serves the connection and tonic the framing of a call. tonic's own server is not used: it takes an accept loop
+//! hyper serves the connection. tonic's own server is not used: it takes an accept loop
 //! of its own, wraps each call in layers of which none is wanted, and says CANCELLED where a deadline has passed.
 
 use super::arriving::Arriving;

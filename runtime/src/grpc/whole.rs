@@ -40,8 +40,8 @@ enum What {
     Message(Bytes),
     /// Messages as they come, and then how it ended.
     Messages(Box<dyn Messages>),
-    /// How it ended.
-    Trailers(Result<(), Status>),
+    /// That all is well.
+    Trailers,
     /// Nothing any more.
     Nothing,
     /// What a library has framed.
@@ -201,7 +201,7 @@ impl Body for Leaving {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match std::mem::replace(&mut self.body, What::Nothing) {
             What::Message(message) => {
-                self.body = What::Trailers(Ok(()));
+                self.body = What::Trailers;
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
             What::Messages(mut messages) => {
@@ -213,7 +213,7 @@ impl Body for Leaving {
                 }
                 next.map(|message| message.map(|message| message.map(Frame::data)))
             }
-            What::Trailers(end) => Poll::Ready(Some(Ok(trailers(end)))),
+            What::Trailers => Poll::Ready(Some(Ok(trailers(Ok(()))))),
             What::Nothing => Poll::Ready(None),
             What::Framed(mut body) => {
                 let next = Pin::new(&mut body).poll_frame(context);
@@ -225,7 +225,7 @@ impl Body for Leaving {
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            What::Message(_) | What::Messages(_) | What::Trailers(_) => false,
+            What::Message(_) | What::Messages(_) | What::Trailers => false,
             What::Nothing => true,
             What::Framed(body) => body.is_end_stream(),
         }
@@ -235,7 +235,7 @@ impl Body for Leaving {
         match &self.body {
             What::Message(message) => SizeHint::with_exact(message.len() as u64),
             What::Messages(_) => SizeHint::new(),
-            What::Trailers(_) | What::Nothing => SizeHint::with_exact(0),
+            What::Trailers | What::Nothing => SizeHint::with_exact(0),
             What::Framed(body) => body.size_hint(),
         }
     }

@@ -1,7 +1,7 @@
 //! Runs librdkafka's own integration suite against a node, and says how many of its tests pass.
 //!
 //! ```text
-//! cargo run -p tests --bin librdkafka                      all that need a broker, about an hour
+//! cargo run -p tests --bin librdkafka                      all that need a broker, about half an hour
 //! cargo run -p tests --bin librdkafka -- 0012 0081         those whose names begin so
 //! cargo run -p tests --bin librdkafka -- --brokers HOST:PORT   against a broker that runs already, Apache Kafka's say
 //! ```
